@@ -1,0 +1,26 @@
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what)
+{
+    *pointer = NULL;
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - MEMORY_ALIGNMENT)
+        return status_fail(STATUS_MEMORY, "%s: %zu elements of %zu bytes exceed the address space", what, count, size);
+    size_t padded = (bytes + MEMORY_ALIGNMENT) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+    void *memory = aligned_alloc(MEMORY_ALIGNMENT, padded);
+    if (memory == NULL)
+        return status_fail(STATUS_MEMORY, "%s: cannot allocate %zu bytes; use more nodes or fewer ranks per node", what,
+                           bytes);
+    memset(memory, 0, padded);
+    *pointer = memory;
+    return STATUS_OK;
+}
+
+void memory_free(void *pointer)
+{
+    free(pointer);
+}

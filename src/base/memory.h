@@ -1,0 +1,21 @@
+/* Memory for numbers. Not collective. */
+#ifndef GRADSWEEP_BASE_MEMORY_H
+#define GRADSWEEP_BASE_MEMORY_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+enum { MEMORY_ALIGNMENT = 64 };
+
+/* Allocates count * size bytes, zeroed and 64-byte aligned, into *pointer (any object pointer's address). count 0 gives
+ * a valid pointer. Owned by the caller, released with memory_free. STATUS_MEMORY names `what` and the bytes asked for. */
+CHECKED enum status memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what);
+
+#define memory_allocate(pointer, count, what) \
+    memory_allocate_bytes((void **)(pointer), (size_t)(count), sizeof **(pointer), (what))
+
+/* free() that accepts NULL; the counterpart of memory_allocate. */
+void memory_free(void *pointer);
+
+#endif

@@ -1,0 +1,56 @@
+/* Blocks of columns: what every algorithm of gradient/ moves.
+ *
+ * A column is one vector of one chain; chains that share a weight matrix stand side by side. A column's bits depend on
+ * nothing but that column: not on its neighbours, on the block's width or on its place in it. All sums over a column run
+ * in one fixed order. None of these functions is collective. */
+#ifndef GRADSWEEP_LINALG_BLOCK_H
+#define GRADSWEEP_LINALG_BLOCK_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+/* Shape [rows, columns], column-major. `stride` (doubles from one column to the next) is rows rounded up to a multiple
+ * of 8 so that columns are 64-byte aligned; the padding below each column is kept zero. */
+struct block {
+    long rows;
+    long columns;
+    long stride;
+    double *values;
+};
+
+/* Makes a zeroed block that owns its values; release with block_destroy. Errors: STATUS_MEMORY. */
+CHECKED enum status block_create(long rows, long columns, struct block *block);
+void block_destroy(struct block *block);
+
+/* The doubles from one column to the next in a block of that many rows. */
+long block_stride(long rows);
+
+/* Column `column`: a pointer to `rows` doubles, 64-byte aligned. */
+double *block_column(const struct block *block, long column);
+
+/* A view of columns first .. first+count-1; owns nothing. */
+struct block block_view(const struct block *block, long first, long count);
+
+/* to := from, of equal shape. */
+void block_copy(const struct block *from, struct block *to);
+
+/* Column j := diag(diagonals[j]) column j; each diagonal holds `rows` doubles. Forms D X in W D X. */
+void block_scale_rows(struct block *block, const double *const *diagonals);
+
+/* Column j := factors[j] * column j. */
+void block_scale_columns(struct block *block, const double *factors);
+
+/* Column j of y += factors[j] * column j of x. */
+void block_add_scaled(struct block *y, const struct block *x, const double *factors);
+
+/* dots[j] := x_j . y_j, and norms[j] := ||x_j||_2, free of overflow and underflow inside |x| = 2^-500 .. 2^500. */
+void block_column_dots(const struct block *x, const struct block *y, double *dots);
+void block_column_norms(const struct block *block, double *norms);
+
+/* Where the largest |element| of a column leaves 2^-200 .. 2^200, multiplies the column by the power of two that brings
+ * it to about 1 and adds that exponent to exponents[j]: true column = 2^exponents[j] * column. A column of zeros, or one
+ * with an element that is not finite, is left alone. Scaling by powers of two is exact. */
+void block_balance_columns(struct block *block, int64_t *exponents);
+
+#endif

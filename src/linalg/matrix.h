@@ -1,0 +1,34 @@
+/* A weight matrix, and its application to blocks of columns: the one primitive of the simulator.
+ *
+ * Local matrices multiply by a kernel of our own with fixed order: every element of the result is one chain of fused
+ * multiply-adds over ascending k, ((0 + a_i0 x_0) + a_i1 x_1) + ..., so that its bits are those of a scalar fma loop at
+ * any block width and position, on AVX-512, AVX2 and plain builds alike. */
+#ifndef GRADSWEEP_LINALG_MATRIX_H
+#define GRADSWEEP_LINALG_MATRIX_H
+
+#include "linalg/block.h"
+
+#include <stdbool.h>
+
+struct matrix;
+
+/* Packs a square matrix, values[dimension * dimension] column-major, for matrix_apply and, where `transposed` is asked
+ * for, matrix_apply_transposed. Copies; the caller keeps `values`. Release with matrix_destroy. Not collective.
+ * Errors: STATUS_MEMORY. */
+CHECKED enum status matrix_create(long dimension, const double *values, bool transposed, struct matrix **matrix);
+void matrix_destroy(struct matrix *matrix);
+
+long matrix_dimension(const struct matrix *matrix);
+
+/* y := A x and y := A^T x, both [dimension, columns]; y must not overlap x. Not collective on a local matrix.
+ * The transposed form needs a matrix created with `transposed`. */
+CHECKED enum status matrix_apply(const struct matrix *matrix, const struct block *x, struct block *y);
+CHECKED enum status matrix_apply_transposed(const struct matrix *matrix, const struct block *x, struct block *y);
+
+/* The instruction sets the kernel is compiled for, best first; matrix_kernel_select returns false where this CPU lacks
+ * it. Without a selection the best one is used. For tests and benchmarks. */
+enum matrix_kernel { MATRIX_KERNEL_AVX512, MATRIX_KERNEL_AVX2, MATRIX_KERNEL_PLAIN };
+bool matrix_kernel_select(enum matrix_kernel kernel);
+const char *matrix_kernel_name(void);
+
+#endif

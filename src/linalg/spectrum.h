@@ -1,0 +1,32 @@
+/* Spectral radius and spectral norm of one matrix, right to rounding. values[d * d] column-major throughout, not
+ * changed. BLAS and LAPACK run with one thread on shapes fixed by d, so that the bits are the same everywhere.
+ * Not collective. */
+#ifndef GRADSWEEP_LINALG_SPECTRUM_H
+#define GRADSWEEP_LINALG_SPECTRUM_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+
+/* rho(A) by LAPACK eigenvalues (dgeev; dsyev where `symmetric`). Errors: STATUS_MEMORY; STATUS_NUMERICAL for elements
+ * that are not finite (tested first: LAPACK's iterations hang on them) or where LAPACK does not converge. */
+CHECKED enum status spectrum_radius(long dimension, const double *values, bool symmetric, double *radius);
+
+/* rho(A) by Gelfand's ratio under repeated squaring with the fixed-order kernel:
+ * (ln||A^2l||_F - ln||A^l||_F) / l with l = 2^49 after 50 squarings, the form that converges fast. Errors: STATUS_MEMORY;
+ * STATUS_NUMERICAL where the powers underflow (||A^2||/||A||^2 < 1e-8: nilpotent or strongly non-normal). */
+CHECKED enum status spectrum_radius_by_squaring(long dimension, const double *values, double *radius);
+
+/* ||A||_2 as the largest singular value of a full LAPACK SVD (values only); relative error at most
+ * spectrum_norm_error(dimension). Errors as spectrum_radius. */
+CHECKED enum status spectrum_norm(long dimension, const double *values, double *norm);
+double spectrum_norm_error(long dimension);
+
+/* Replaces values by the orthogonal factor Q of its QR decomposition, with the diagonal of R made positive: Haar
+ * distributed for a Gaussian matrix (Mezzadri, Notices AMS 54 (2007) 592). Errors: STATUS_MEMORY, STATUS_NUMERICAL. */
+CHECKED enum status spectrum_orthogonalise(long dimension, double *values);
+
+/* Makes the BLAS use so many threads in this process, whichever BLAS it is; call once at start. */
+void spectrum_set_blas_threads(int threads);
+
+#endif

@@ -1,0 +1,31 @@
+/* Activations. sigma(x) = gamma phi(x) / sup|phi'|, so that the derivative bound sup|sigma'| IS the swept gamma.
+ * One table row each, in one table; adding one touches its row and its functions only. Not collective. */
+#ifndef GRADSWEEP_MODEL_ACTIVATION_H
+#define GRADSWEEP_MODEL_ACTIVATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct activation {
+    const char *name;
+    double derivative_supremum; /* sup_x |phi'(x)| */
+    double (*value)(double x);  /* phi */
+    /* phi', computed without cancellation (numerics: 1 - tanh^2 is 0 beyond |x| = 19, the truth is 4 exp(-2|x|));
+     * 0 at kinks, and 0.01 there for leaky_relu. */
+    double (*derivative)(double x);
+    /* ln |phi'|, right where phi' itself underflows; -inf where phi' = 0. */
+    double (*log_derivative)(double x);
+    double slope_at_zero[2];     /* phi'(0-), phi'(0+): phi's linear part for a vanishing state */
+    double slope_at_infinity[2]; /* phi'(-inf), phi'(+inf): its asymptote for a state beyond the range; 0 where bounded */
+    bool vanishes_at_zero;       /* phi(0) = 0 */
+    bool is_identity;
+};
+
+/* All activations, in the order of the table. */
+size_t activation_count(void);
+const struct activation *activation_at(size_t number);
+
+/* By name; NULL if there is none. */
+const struct activation *activation_find(const char *name);
+
+#endif

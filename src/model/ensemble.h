@@ -1,0 +1,75 @@
+/* Ensembles of weight matrices: the laws of the design, one table row and one file each.
+ *
+ * A draw is keyed by (seed, kind and parameters, d, replica, role), never by an axis index, a rank or an order, so that
+ * growing an axis keeps every number. Not collective. */
+#ifndef GRADSWEEP_MODEL_ENSEMBLE_H
+#define GRADSWEEP_MODEL_ENSEMBLE_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ENSEMBLE_MAX_PARAMETERS = 2 };
+
+/* What a mapping {kind, parameters...} may say; the sweep-file reader checks values against it. */
+struct ensemble_parameter {
+    const char *name;
+    const char *help;
+    double default_value; /* NaN: required */
+    double lowest, highest;
+    bool lowest_excluded;
+};
+
+struct ensemble; /* below */
+
+/* How rho(W) and ||W||_2 are known. */
+enum ensemble_spectrum {
+    SPECTRUM_COMPUTED,       /* eigenvalues and singular values by LAPACK */
+    SPECTRUM_ALL_ONE,        /* orthogonal, cycle: rho = ||W|| = 1 by construction */
+    SPECTRUM_SYMMETRIC,      /* normal: ||W|| = rho, real eigenvalues */
+    SPECTRUM_ANTISYMMETRIC,  /* normal: ||W|| = rho, the largest singular value; d = 1: certainly 0 */
+    SPECTRUM_RADIUS_DRAWN,   /* nonnormal: rho is that of the eigenvalues drawn */
+    SPECTRUM_NILPOTENT,      /* chain: rho = 0 for certain; refused where a radius is asked for */
+    SPECTRUM_NONE            /* untied: no single W; NaN */
+};
+
+struct ensemble_kind {
+    const char *name;
+    const char *help;
+    size_t parameter_count;
+    struct ensemble_parameter parameters[ENSEMBLE_MAX_PARAMETERS];
+    enum ensemble_spectrum spectrum;
+    bool is_file;               /* {file: path}: read, not drawn */
+    bool is_fresh_at_every_step; /* untied */
+    /* Fills values[d * d], column-major, with W as drawn (before rescaling). `radius` receives rho where the law draws
+     * it (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
+    enum status (*draw)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
+                        double *values, double *radius);
+};
+
+/* One entry of the ensemble axis. Strings are owned by whoever made it. */
+struct ensemble {
+    const struct ensemble_kind *kind;
+    char *label;
+    char *path; /* file ensembles; else NULL */
+    double parameters[ENSEMBLE_MAX_PARAMETERS];
+};
+
+size_t ensemble_kind_count(void);
+const struct ensemble_kind *ensemble_kind_at(size_t number);
+const struct ensemble_kind *ensemble_kind_find(const char *name);
+
+/* True for laws whose W is normal by construction, so that ||W^l|| = rho^l. */
+bool ensemble_is_normal(const struct ensemble *ensemble);
+
+/* True where rho(W) = 0 is certain at this hidden size (chain; antisymmetric d = 1). */
+bool ensemble_radius_is_zero(const struct ensemble *ensemble, long hidden_size);
+
+/* The canonical text "kind{parameters} d=.. replica=.. role=.." that keys every draw of a network (role "weights",
+ * "input_weights", "inputs", "bias", "initial_state", ...), into text[size]. */
+void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, long replica, const char *role, char *text,
+                            size_t size);
+
+#endif

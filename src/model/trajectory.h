@@ -1,0 +1,47 @@
+/* Trajectories x_t = W sigma(x_{t-1}) + w_in i_t + b of many chains of one W_unit, side by side.
+ *
+ * A state is a mantissa times 2^e, with e = 0 while its largest element is within 1e-100 .. 1e100; beyond that phi is its
+ * linear part at 0 or its asymptote and bias and inputs are multiplied by 2^-e (numerics, rule 2): states that vanish or
+ * explode exponentially stay right. Computed by the fixed-order kernel, so that chaotic networks give the same bits
+ * everywhere. Not collective. */
+#ifndef GRADSWEEP_MODEL_TRAJECTORY_H
+#define GRADSWEEP_MODEL_TRAJECTORY_H
+
+#include "linalg/block.h"
+#include "model/activation.h"
+#include "model/model.h"
+#include "model/weights.h"
+
+/* One network of the (activation, rho, gamma) plane over one W_unit. */
+struct chain {
+    const struct activation *activation;
+    double gain;  /* W = gain * W_unit */
+    double gamma; /* derivative bound */
+};
+
+/* The window of the last `window` steps, and the final state. */
+struct trajectory {
+    long hidden_size;
+    long chains;
+    long window;
+    /* [window][chains][stride]: phi'(x_{T-1-i}) / sup|phi'|, divided by exp(log_shift); the diagonal of the step
+     * Jacobian S_{T-i} = gain gamma exp(log_shift) W_unit diag(derivative). */
+    double *derivatives;
+    double *log_shifts; /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
+    struct block final_state;      /* mantissas of x_T, one column a chain */
+    int64_t *final_exponents;      /* [chains]: x_T = 2^exponent * mantissa */
+};
+
+/* Runs chains[count] for model->steps steps and keeps the derivatives of the last `window`. What is random (w_in, inputs,
+ * b, x_0) is keyed by the weights' ensemble, d and replica. `stop_requested` (may be NULL) is looked at once a step.
+ * Release with trajectory_destroy. Errors: STATUS_MEMORY, STATUS_STOPPED. A state that turns NaN leaves NaN derivatives:
+ * the cell's failure, not the trajectory's. */
+CHECKED enum status trajectory_run(const struct model *model, struct weights *weights, long count,
+                                   const struct chain *chains, long window, bool (*stop_requested)(void),
+                                   struct trajectory *trajectory);
+void trajectory_destroy(struct trajectory *trajectory);
+
+/* The diagonal of S_{T-lag_index} of one chain: hidden_size doubles, aligned. lag_index = 0 .. window-1. */
+const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain);
+
+#endif

@@ -1,0 +1,46 @@
+/* The weights of one network (ensemble, d, replica), drawn and packed for linalg/.
+ *
+ * Swept weights are W = gain * W_unit. With a spectral radius asked for, W_unit = W_drawn / rho(W_drawn) and the gain is
+ * the swept radius; at `native` scale W_unit = W_drawn and the gain is 1; untied weights are never divided, and the gain
+ * is the swept radius (or 1). Not collective. */
+#ifndef GRADSWEEP_MODEL_WEIGHTS_H
+#define GRADSWEEP_MODEL_WEIGHTS_H
+
+#include "linalg/matrix.h"
+#include "model/ensemble.h"
+
+/* rho and ||.||_2 of W as drawn, before rescaling; NaN where there is none (untied), or where a radius cannot be found.
+ * `log_norm_error` bounds the error of ln norm. */
+struct weight_spectrum {
+    double radius;
+    double norm;
+    double log_norm_error;
+};
+
+/* Draws W and computes its spectrum by the one fixed algorithm (numerics: LAPACK below distribute_from, Gelfand's ratio
+ * from there on; by construction where known). A radius that cannot be found is NaN, with the reason in
+ * status_message(); that is no error here. Errors: STATUS_MEMORY; STATUS_NUMERICAL for a norm that cannot be found. */
+CHECKED enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                     long distribute_from, struct weight_spectrum *spectrum);
+
+struct weights;
+
+/* Draws and packs W_unit, W and W^T. `divisor` is the spectral radius of W as drawn, or 1 for native and untied.
+ * Release with weights_close. Errors: STATUS_MEMORY, STATUS_NUMERICAL (divisor not a positive finite number). */
+CHECKED enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                 double divisor, struct weights **weights);
+void weights_close(struct weights *weights);
+
+/* The packed W_unit that makes x_step from x_{step-1}, step = 1..T: always the same one unless untied, where it is
+ * drawn afresh and stays valid until the next call. */
+CHECKED enum status weights_at(struct weights *weights, long step, const struct matrix **matrix);
+
+/* The same W_unit as plain values[d * d], column-major, owned by `weights` and valid as long. */
+CHECKED enum status weights_values(struct weights *weights, long step, const double **values);
+
+const struct ensemble *weights_ensemble(const struct weights *weights);
+long weights_hidden_size(const struct weights *weights);
+long weights_replica(const struct weights *weights);
+uint64_t weights_seed(const struct weights *weights);
+
+#endif

@@ -1,0 +1,40 @@
+/* The shared work counters: which unit is next, one counter a team size, on rank 0.
+ *
+ * A computing rank does not answer messages, so every rank has a small helper thread that enters MPI every millisecond
+ * (MPI_THREAD_MULTIPLE), watches for a stop request and spreads it; on rank 0 it also serves the counters. Works in shared
+ * memory and over networks alike (one-sided fetches wait for a busy target there). */
+#ifndef GRADSWEEP_PARALLEL_COUNTER_H
+#define GRADSWEEP_PARALLEL_COUNTER_H
+
+#include "parallel/world.h"
+
+#include <stdint.h>
+
+struct counter;
+
+/* Makes `count` counters that start at starts[i], and starts the helper threads. After a stop request a rank that does
+ * not call counter_destroy within `grace_seconds` is ended by its helper thread with exit code 75, and the job with it.
+ * Collective. Release with counter_destroy. Errors: STATUS_PARALLEL, STATUS_MEMORY. */
+CHECKED enum status counter_create(const struct world *world, int count, const int64_t *starts, double grace_seconds,
+                                   struct counter **counter);
+
+/* Fetches and adds: the caller owns numbers *first .. *first+amount-1 of counter `number`. Not collective: it waits for
+ * rank 0's helper thread alone, some 2 ms at most, never for its computation. Errors: STATUS_PARALLEL. */
+CHECKED enum status counter_claim(struct counter *counter, int number, int64_t amount, int64_t *first);
+
+/* Adds this rank's finished work to the totals that rank 0's progress line shows. Not collective, does not wait. */
+struct counter_progress {
+    uint64_t cells_done;
+    uint64_t cells_failed;
+    double flops;
+};
+void counter_report(struct counter *counter, const struct counter_progress *increment);
+
+/* The totals so far; whole on rank 0, this rank's own elsewhere. */
+struct counter_progress counter_progress(const struct counter *counter);
+
+/* Collective: the last meeting. Waits for every rank to arrive (they may compute for long) unless a stop was requested;
+ * then for grace_seconds at most, after which it aborts with 75. Then ends the helper threads. */
+void counter_destroy(struct counter *counter);
+
+#endif

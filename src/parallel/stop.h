@@ -1,0 +1,22 @@
+/* The stop request: SIGUSR1, SIGTERM, SIGINT or a time limit on any rank ends the run on all. Not collective. */
+#ifndef GRADSWEEP_PARALLEL_STOP_H
+#define GRADSWEEP_PARALLEL_STOP_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+
+/* Installs the handlers; a handler sets a flag and nothing else. Repeated signals are harmless. */
+CHECKED enum status stop_install_handlers(void);
+
+/* True once a stop was requested anywhere (as far as this rank has heard). Cheap: one atomic load. */
+bool stop_requested(void);
+
+/* Requests a stop from this rank; the counter's helper thread tells the others. Safe in a signal handler. */
+void stop_request(void);
+
+/* Why, for the message: "SIGUSR1", "--max-time", ...; "" where none was requested here. */
+const char *stop_reason(void);
+void stop_request_because(const char *reason);
+
+#endif

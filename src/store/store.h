@@ -1,0 +1,100 @@
+/* The results file: created whole, published by rename, then only written in place (design, 4 and 8).
+ *
+ * One run, one file, one lock. Cells are written as contiguous ranges of cell numbers (sweep/grid.h), independently by any
+ * rank, results first, then checksum, then status; a kill costs the cells in flight and nothing else. */
+#ifndef GRADSWEEP_STORE_STORE_H
+#define GRADSWEEP_STORE_STORE_H
+
+#include "gradient/measure.h"
+#include "parallel/world.h"
+#include "sweep/grid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+enum store_status { STORE_PENDING = 0, STORE_DONE = 1, STORE_FAILED = 2 };
+
+/* failure_reason; 0 is none */
+#define STORE_FAILURES(row)                                                                    \
+    row(FAILURE_NONE, "none")                                                                  \
+    row(FAILURE_NOT_FINITE, "not_finite")         /* a NaN or infinity came out of the states */ \
+    row(FAILURE_NO_CONVERGENCE, "no_convergence") /* neither method found the norm */          \
+    row(FAILURE_ZERO_RADIUS, "zero_spectral_radius")                                           \
+    row(FAILURE_SPECTRUM, "no_spectrum")          /* radius or norm of W cannot be found */    \
+    row(FAILURE_MEMORY, "out_of_memory")
+
+enum failure_reason {
+#define STORE_AS_ENUM(code, text) code,
+    STORE_FAILURES(STORE_AS_ENUM)
+#undef STORE_AS_ENUM
+        FAILURE_COUNT
+};
+
+enum store_method { METHOD_EXPLICIT = 1, METHOD_IMPLICIT = 2, METHOD_CLOSED_FORM = 3 };
+
+enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
+
+/* Creates, or with STORE_RESUME opens, the results file of a sweep for a run: takes the lock (`break_lock` takes it from
+ * whoever holds it), creates OUT.tmp serially and whole on rank 0, fills it from all ranks, publishes it by rename, and
+ * opens it with MPI-IO. Everything that can be refused (existing or foreign file, missing directory, a different sweep, a
+ * lock) is refused before anything is touched. *is_fresh: nothing was computed before. Collective; agreed on all ranks.
+ * Errors: STATUS_REFUSED, STATUS_FOREIGN_FILE (not ours: nothing touched), STATUS_IO. */
+CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const char *path,
+                               enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh);
+
+/* Flushes, appends nothing, closes and releases the lock. Collective. */
+CHECKED enum status store_close(struct store *store);
+
+/* One WEIGHT's spectral radius and norm. Read gives NaN, NaN where not yet written. Not collective. */
+CHECKED enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm);
+CHECKED enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm);
+
+/* The results of cells first .. first+count-1. */
+struct cell_results {
+    uint64_t first;
+    uint64_t count;
+    /* One array a dataset, in the order of measure_dataset_at(sweep->measures), NULL for those of WEIGHT shape: count * (values a cell) doubles or
+     * uint8_t, C order. */
+    void **values;
+    uint8_t *status;         /* [count] enum store_status; STORE_PENDING: leave this cell's place in the file alone */
+    uint8_t *failure_reason; /* [count] */
+    uint8_t *method;         /* [count] */
+    uint16_t *team_size;     /* [count] */
+    double *cell_seconds;    /* [count] */
+    double *predicted_seconds;
+};
+
+/* Values a cell has in a dataset (1, lags, ...), from its shape. */
+uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
+
+/* Allocates results of `count` cells, filled as an untouched file is (NaN, 255, pending); store_free_results releases. */
+CHECKED enum status store_allocate_results(const struct sweep *sweep, uint64_t first, uint64_t count,
+                                           struct cell_results *results);
+void store_free_results(const struct sweep *sweep, struct cell_results *results);
+
+/* Writes them in place, computing the checksums. Not collective. Errors: STATUS_IO with path and cause. */
+CHECKED enum status store_write_cells(struct store *store, const struct cell_results *results);
+
+/* needed[i] := 1 where cell first+i must be computed: pending, done with a wrong checksum, or (retry_failed) failed.
+ * Not collective. */
+CHECKED enum status store_cells_needed(struct store *store, uint64_t first, uint64_t count, bool retry_failed,
+                                       uint8_t *needed);
+
+/* Makes finished cells survive a power loss (fsync); call about once a minute. Not collective. */
+CHECKED enum status store_flush(struct store *store);
+
+/* How many cells are done, failed, pending. Streams the file; memory does not grow with the grid. Not collective. */
+struct store_tally {
+    uint64_t done, failed, pending;
+};
+CHECKED enum status store_count(struct store *store, struct store_tally *tally);
+
+/* Appends a row to `provenance`, or rewrites this run's row: one JSON text. Rank 0 alone; not collective. */
+CHECKED enum status store_write_provenance(struct store *store, const char *json);
+
+/* Bytes that the results file of a sweep will take, to a percent; for `plan`. Not collective. */
+uint64_t store_predicted_bytes(const struct sweep *sweep);
+
+#endif

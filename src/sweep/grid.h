@@ -1,0 +1,30 @@
+/* The grid of a sweep: numbers of cells and weights, and their coordinates. Numbers run in C order over
+ * CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma) and WEIGHT = (ensemble, hidden_size, replica),
+ * as in the results file. Arithmetic only: nothing here grows with the grid. Not collective. */
+#ifndef GRADSWEEP_SWEEP_GRID_H
+#define GRADSWEEP_SWEEP_GRID_H
+
+#include "sweep/sweep.h"
+
+enum { CELL_AXES = 6, WEIGHT_AXES = 3 };
+
+/* Positions on the axes. */
+struct cell {
+    long activation;
+    long ensemble;
+    long hidden_size;
+    long replica;
+    long spectral_radius;
+    long gamma;
+};
+
+void grid_cell_shape(const struct sweep *sweep, uint64_t shape[CELL_AXES]);
+void grid_weight_shape(const struct sweep *sweep, uint64_t shape[WEIGHT_AXES]);
+uint64_t grid_cell_count(const struct sweep *sweep);
+uint64_t grid_weight_count(const struct sweep *sweep);
+uint64_t grid_cell_number(const struct sweep *sweep, const struct cell *cell);
+struct cell grid_cell_at(const struct sweep *sweep, uint64_t number);
+/* The WEIGHT number that a cell belongs to. */
+uint64_t grid_weight_number(const struct sweep *sweep, const struct cell *cell);
+
+#endif

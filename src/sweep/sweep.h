@@ -1,0 +1,62 @@
+/* A sweep: what one sweep file asks for, read, validated and with its defaults filled in. */
+#ifndef GRADSWEEP_SWEEP_SWEEP_H
+#define GRADSWEEP_SWEEP_SWEEP_H
+
+#include "base/status.h"
+#include "model/activation.h"
+#include "model/ensemble.h"
+#include "model/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SWEEP_HASH_TEXT = 33 };
+
+struct sweep {
+    char *name;
+    uint64_t seed;
+
+    struct ensemble *ensembles;
+    long ensemble_count;
+    long replicas;
+    const struct activation **activations;
+    long activation_count;
+    struct model model; /* steps is the effective T */
+    long warmup;
+
+    long *hidden_sizes; /* ascending, distinct, as all numbers below */
+    long hidden_size_count;
+    bool native; /* spectral_radius: native; then there is one radius, NaN */
+    double *spectral_radii;
+    long spectral_radius_count;
+    double *gammas;
+    long gamma_count;
+    long *lags;
+    long lag_count;
+
+    unsigned measures;  /* one bit a measure (gradient/measure.h), jacobian_norm always among them */
+    double tolerance;   /* of ln ||J_l||_2, absolute */
+    bool certify;
+    long distribute_from; /* the effective number */
+
+    char *text;                /* the sweep with all effective values, as YAML 1.2 that reads back to the same sweep */
+    char hash[SWEEP_HASH_TEXT]; /* 128 bits in hexadecimal over effective values except `name`, and weight files */
+};
+
+/* Reads and validates a sweep file; `overrides` are the texts of --set ("grid.gamma=[0.5,1]"). Relative paths in it are
+ * relative to the file. On success *sweep is owned by the caller, released with sweep_close. On STATUS_INPUT every mistake
+ * (file, line, column, caret, what was expected) has been printed to stderr, where `diagnostics` is true, and
+ * status_message() counts them; STATUS_USAGE for an override without '='. Not collective: rank 0 reads, and the others
+ * get the text (sweep_parse). */
+CHECKED enum status sweep_open(const char *path, size_t override_count, const char *const *overrides, bool diagnostics,
+                               struct sweep **sweep);
+
+/* The same from effective text, e.g. of a results file or from rank 0. */
+CHECKED enum status sweep_parse(const char *text, struct sweep **sweep);
+void sweep_close(struct sweep *sweep);
+
+/* STATUS_REFUSED, naming the first key whose effective value differs and both values, unless the two have one hash. */
+CHECKED enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file);
+
+#endif
