@@ -1,0 +1,161 @@
+#include "linalg/block.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Columns are padded with zeros to whole groups of eight, so that every loop below runs over the stride without a tail.
+ */
+enum { LANES = 8 };
+
+long block_stride(long rows)
+{
+    return (rows + LANES - 1) / LANES * LANES;
+}
+
+enum status block_create(long rows, long columns, struct block *block)
+{
+    *block = (struct block){ .rows = rows, .columns = columns, .stride = block_stride(rows) };
+    long elements = 0;
+    if (__builtin_mul_overflow(block->stride, columns, &elements))
+        return status_fail(STATUS_MEMORY, "a block of %ld columns of %ld rows exceeds the address space", columns,
+                           rows);
+    return memory_allocate(&block->values, elements, "a block of columns");
+}
+
+void block_destroy(struct block *block)
+{
+    memory_free(block->values);
+    *block = (struct block){ 0 };
+}
+
+double *block_column(const struct block *block, long column)
+{
+    return __builtin_assume_aligned(block->values + column * block->stride, MEMORY_ALIGNMENT);
+}
+
+struct block block_view(const struct block *block, long first, long count)
+{
+    assert(first >= 0 && count >= 0 && first + count <= block->columns);
+    struct block view = *block;
+    view.columns = count;
+    view.values = block->values + first * block->stride;
+    return view;
+}
+
+static void assert_equal_shape(const struct block *a, const struct block *b)
+{
+    assert(a->rows == b->rows && a->columns == b->columns);
+    (void)a;
+    (void)b;
+}
+
+void block_copy(const struct block *from, struct block *to)
+{
+    assert_equal_shape(from, to);
+    memcpy(to->values, from->values, (size_t)(from->stride * from->columns) * sizeof *from->values);
+}
+
+void block_scale_rows(struct block *block, const double *const *diagonals)
+{
+    for (long j = 0; j < block->columns; j++) {
+        double *restrict column = block_column(block, j);
+        const double *restrict diagonal = diagonals[j];
+        for (long i = 0; i < block->rows; i++)
+            column[i] *= diagonal[i];
+    }
+}
+
+void block_scale_columns(struct block *block, const double *factors)
+{
+    for (long j = 0; j < block->columns; j++) {
+        double *column = block_column(block, j);
+        double factor = factors[j];
+        for (long i = 0; i < block->rows; i++)
+            column[i] *= factor;
+    }
+}
+
+void block_add_scaled(struct block *y, const struct block *x, const double *factors)
+{
+    assert_equal_shape(x, y);
+    for (long j = 0; j < y->columns; j++) {
+        double *restrict to = block_column(y, j);
+        const double *restrict from = block_column(x, j);
+        double factor = factors[j];
+        for (long i = 0; i < y->rows; i++)
+            to[i] += factor * from[i];
+    }
+}
+
+/* Eight partial sums, by row number modulo eight, added pairwise at the end: one order, whatever the instruction set.
+ */
+static double dot(const double *x, const double *y, long stride)
+{
+    double sums[LANES] = { 0 };
+    for (long i = 0; i < stride; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sums[lane] += x[i + lane] * y[i + lane];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            sums[lane] += sums[lane + half];
+    return sums[0];
+}
+
+void block_column_dots(const struct block *x, const struct block *y, double *dots)
+{
+    assert_equal_shape(x, y);
+    for (long j = 0; j < x->columns; j++)
+        dots[j] = dot(block_column(x, j), block_column(y, j), x->stride);
+}
+
+void block_column_norms(const struct block *block, double *norms)
+{
+    for (long j = 0; j < block->columns; j++) {
+        const double *column = block_column(block, j);
+        norms[j] = sqrt(dot(column, column, block->stride));
+    }
+}
+
+/* The largest |element|. Magnitudes are compared as integers, an order in which NaN is above infinity, so that neither
+ * can hide. */
+static double largest_magnitude(const double *column, long stride)
+{
+    uint64_t largest = 0;
+    for (long i = 0; i < stride; i++) {
+        uint64_t bits;
+        memcpy(&bits, column + i, sizeof bits);
+        bits &= UINT64_MAX >> 1;
+        largest = bits > largest ? bits : largest;
+    }
+    double magnitude;
+    memcpy(&magnitude, &largest, sizeof magnitude);
+    return magnitude;
+}
+
+/* column *= 2^exponent, in two steps because 2^exponent itself can lie beyond the range of doubles. */
+static void scale_by_power_of_two(double *column, long stride, int exponent)
+{
+    double first = ldexp(1.0, exponent / 2);
+    double second = ldexp(1.0, exponent - exponent / 2);
+    for (long i = 0; i < stride; i++)
+        column[i] = column[i] * first * second;
+}
+
+void block_balance_columns(struct block *block, int64_t *exponents)
+{
+    for (long j = 0; j < block->columns; j++) {
+        double *column = block_column(block, j);
+        double largest = largest_magnitude(column, block->stride);
+        bool comfortable = largest >= 0x1p-200 && largest <= 0x1p200;
+        if (comfortable || largest == 0 || !isfinite(largest))
+            continue;
+        int exponent;
+        frexp(largest, &exponent);
+        scale_by_power_of_two(column, block->stride, -exponent);
+        exponents[j] += exponent;
+    }
+}
