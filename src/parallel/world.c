@@ -1,0 +1,117 @@
+#include "parallel/world.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEXT_PIECE = 1 << 30 }; /* MPI counts are ints */
+
+static const double poll_seconds = 1e-3;
+
+enum status world_check(int mpi_code, const char *what)
+{
+    if (mpi_code == MPI_SUCCESS)
+        return STATUS_OK;
+    char reason[MPI_MAX_ERROR_STRING] = "unknown error";
+    int length = 0;
+    MPI_Error_string(mpi_code, reason, &length);
+    return status_fail(STATUS_PARALLEL, "%s: %s", what, reason);
+}
+
+enum status world_open(int *argc, char ***argv, struct world *world)
+{
+    *world = (struct world){ .communicator = MPI_COMM_NULL, .size = 1 };
+    int level = MPI_THREAD_SINGLE;
+    TRY(world_check(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &level), "starting MPI"));
+    TRY(world_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "setting MPI's error handler"));
+    /* A duplicate's error handler is its parent's. */
+    TRY(world_check(MPI_Comm_dup(MPI_COMM_WORLD, &world->communicator), "duplicating MPI_COMM_WORLD"));
+    TRY(world_check(MPI_Comm_rank(world->communicator, &world->rank), "asking for the rank"));
+    TRY(world_check(MPI_Comm_size(world->communicator, &world->size), "asking for the number of ranks"));
+    if (level < MPI_THREAD_MULTIPLE)
+        return status_fail(STATUS_PARALLEL,
+                           "this MPI library offers thread level %d, and MPI_THREAD_MULTIPLE (%d) is "
+                           "needed; use an MPI built with thread support",
+                           level, MPI_THREAD_MULTIPLE);
+    return STATUS_OK;
+}
+
+/* Whether all ranks arrived within `timeout` seconds. */
+static bool all_ranks_arrived(const struct world *world, double timeout)
+{
+    MPI_Request barrier;
+    int arrived = 0;
+    if (MPI_Ibarrier(world->communicator, &barrier) != MPI_SUCCESS)
+        return false;
+    double deadline = clock_seconds() + timeout;
+    while (MPI_Test(&barrier, &arrived, MPI_STATUS_IGNORE) == MPI_SUCCESS && !arrived && clock_seconds() < deadline)
+        clock_sleep(poll_seconds);
+    return arrived;
+}
+
+void world_close(struct world *world, int exit_code, double timeout)
+{
+    if (!all_ranks_arrived(world, timeout)) {
+        log_error("rank %d waited %.0f s for the others to end; ending the job", world->rank, timeout);
+        world_abort(world, exit_code);
+    }
+    MPI_Comm_free(&world->communicator);
+    MPI_Finalize();
+}
+
+enum status world_agree(const struct world *world, enum status local)
+{
+    struct {
+        int code;
+        char message[STATUS_MESSAGE_SIZE];
+    } failure = { .code = local };
+    int first_failed = local == STATUS_OK ? world->size : world->rank;
+    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &first_failed, 1, MPI_INT, MPI_MIN, world->communicator),
+                    "agreeing on a status"));
+    if (first_failed == world->size)
+        return STATUS_OK;
+    if (world->rank == first_failed)
+        strncpy(failure.message, status_message(), sizeof failure.message - 1);
+    TRY(world_check(MPI_Bcast(&failure, sizeof failure, MPI_BYTE, first_failed, world->communicator),
+                    "telling the others of a failure"));
+    if (world->size == 1)
+        return status_fail(failure.code, "%s", failure.message);
+    return status_fail(failure.code, "rank %d: %s", first_failed, failure.message);
+}
+
+enum status world_broadcast_text(const struct world *world, char **text)
+{
+    uint64_t size = 0;
+    if (world->rank == 0) {
+        assert(*text != NULL);
+        size = strlen(*text) + 1;
+    }
+    TRY(world_check(MPI_Bcast(&size, 1, MPI_UINT64_T, 0, world->communicator), "sending a text's length"));
+    enum status status = STATUS_OK;
+    if (world->rank != 0)
+        status = memory_allocate(text, size, "a text from rank 0");
+    TRY_OR(failed, world_agree(world, status));
+    for (uint64_t sent = 0; sent < size; sent += TEXT_PIECE) {
+        int piece = size - sent < TEXT_PIECE ? (int)(size - sent) : TEXT_PIECE;
+        TRY_OR(failed, world_check(MPI_Bcast(*text + sent, piece, MPI_CHAR, 0, world->communicator), "sending a text"));
+    }
+    return STATUS_OK;
+failed:
+    if (world->rank != 0) {
+        memory_free(*text);
+        *text = NULL;
+    }
+    return status;
+}
+
+_Noreturn void world_abort(const struct world *world, int exit_code)
+{
+    MPI_Abort(world->communicator, exit_code);
+    _exit(exit_code);
+}
