@@ -1,8 +1,8 @@
 /* Blocks of columns: what every algorithm of gradient/ moves.
  *
  * A column is one vector of one chain; chains that share a weight matrix stand side by side. A column's bits depend on
- * nothing but that column: not on its neighbours, on the block's width or on its place in it. All sums over a column run
- * in one fixed order. None of these functions is collective. */
+ * nothing but that column: not on its neighbours, on the block's width or on its place in it. All sums over a column
+ * run in one fixed order. None of these functions is collective. */
 #ifndef GRADSWEEP_LINALG_BLOCK_H
 #define GRADSWEEP_LINALG_BLOCK_H
 
@@ -49,8 +49,8 @@ void block_column_dots(const struct block *x, const struct block *y, double *dot
 void block_column_norms(const struct block *block, double *norms);
 
 /* Where the largest |element| of a column leaves 2^-200 .. 2^200, multiplies the column by the power of two that brings
- * it to about 1 and adds that exponent to exponents[j]: true column = 2^exponents[j] * column. A column of zeros, or one
- * with an element that is not finite, is left alone. Scaling by powers of two is exact. */
+ * it to about 1 and adds that exponent to exponents[j]: true column = 2^exponents[j] * column. A column of zeros, or
+ * one with an element that is not finite, is left alone. Scaling by powers of two is exact. */
 void block_balance_columns(struct block *block, int64_t *exponents);
 
 #endif

@@ -13,8 +13,9 @@
 CHECKED enum status spectrum_radius(long dimension, const double *values, bool symmetric, double *radius);
 
 /* rho(A) by Gelfand's ratio under repeated squaring with the fixed-order kernel:
- * (ln||A^2l||_F - ln||A^l||_F) / l with l = 2^49 after 50 squarings, the form that converges fast. Errors: STATUS_MEMORY;
- * STATUS_NUMERICAL where the powers underflow (||A^2||/||A||^2 < 1e-8: nilpotent or strongly non-normal). */
+ * (ln||A^2l||_F - ln||A^l||_F) / l with l = 2^49 after 50 squarings, the form that converges fast. Errors:
+ * STATUS_MEMORY; STATUS_NUMERICAL where the powers underflow (||A^2||/||A||^2 < 1e-8: nilpotent or strongly
+ * non-normal). */
 CHECKED enum status spectrum_radius_by_squaring(long dimension, const double *values, double *radius);
 
 /* ||A||_2 as the largest singular value of a full LAPACK SVD (values only); relative error at most
@@ -25,6 +26,10 @@ double spectrum_norm_error(long dimension);
 /* Replaces values by the orthogonal factor Q of its QR decomposition, with the diagonal of R made positive: Haar
  * distributed for a Gaussian matrix (Mezzadri, Notices AMS 54 (2007) 592). Errors: STATUS_MEMORY, STATUS_NUMERICAL. */
 CHECKED enum status spectrum_orthogonalise(long dimension, double *values);
+
+/* Fails with STATUS_NUMERICAL, naming the element, where one is NaN or infinite, or where the dimension is not one
+ * LAPACK can take; `purpose` begins the message. */
+CHECKED enum status spectrum_check_matrix(long dimension, const double *values, const char *purpose);
 
 /* Makes the BLAS use so many threads in this process, whichever BLAS it is; call once at start. */
 void spectrum_set_blas_threads(int threads);

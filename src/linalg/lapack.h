@@ -1,0 +1,40 @@
+/* The BLAS and LAPACK routines we call, by their Fortran names: every BLAS has those, not every one has LAPACKE.
+ * All integers are 32 bits wide. A Fortran compiler passes the length of each character argument at the end.
+ * Not collective. */
+#ifndef GRADSWEEP_LINALG_LAPACK_H
+#define GRADSWEEP_LINALG_LAPACK_H
+
+#include <stddef.h>
+
+/* C := alpha op(A) op(B) + beta C */
+void dgemm_(const char *transpose_a, const char *transpose_b, const int *m, const int *n, const int *k,
+            const double *alpha, const double *a, const int *lda, const double *b, const int *ldb, const double *beta,
+            double *c, const int *ldc, size_t, size_t);
+
+/* Eigenvalues (and vectors, by `left` and `right` = "V") of a general matrix, which is overwritten. */
+void dgeev_(const char *left, const char *right, const int *n, double *a, const int *lda, double *re, double *im,
+            double *vl, const int *ldvl, double *vr, const int *ldvr, double *work, const int *lwork, int *info, size_t,
+            size_t);
+
+/* Eigenvalues, ascending, of a symmetric matrix and of a symmetric tridiagonal one (diagonal d, off-diagonal e), which
+ * are overwritten; with job "V" the eigenvectors as well. */
+void dsyev_(const char *job, const char *triangle, const int *n, double *a, const int *lda, double *eigenvalues,
+            double *work, const int *lwork, int *info, size_t, size_t);
+void dsteqr_(const char *job, const int *n, double *d, double *e, double *z, const int *ldz, double *work, int *info,
+             size_t);
+
+/* Singular values, descending; by QR iteration and by divide and conquer. A is overwritten. */
+void dgesvd_(const char *left, const char *right, const int *m, const int *n, double *a, const int *lda, double *s,
+             double *u, const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *info, size_t,
+             size_t);
+void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
+             const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
+             size_t);
+
+/* QR decomposition, and its orthogonal factor. */
+void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
+             int *info);
+void dorgqr_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
+             const int *lwork, int *info);
+
+#endif

@@ -1,0 +1,186 @@
+#include "linalg/spectrum.h"
+
+#include "base/memory.h"
+#include "linalg/lapack.h"
+#include "linalg/matrix.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* LAPACK's own iterations can hang on a NaN, so it is looked for first. */
+enum status spectrum_check_matrix(long dimension, const double *values, const char *purpose)
+{
+    /* Workspaces grow like a panel width (at most 128) times the dimension, in 32-bit integers. */
+    if (dimension < 1 || dimension > INT_MAX / 256)
+        return status_fail(STATUS_NUMERICAL, "%s: a dimension of %ld is outside 1..%d", purpose, dimension,
+                           INT_MAX / 256);
+    for (long j = 0; j < dimension; j++)
+        for (long i = 0; i < dimension; i++)
+            if (!isfinite(values[i + j * dimension]))
+                return status_fail(STATUS_NUMERICAL,
+                                   "%s: element [%ld, %ld] of the matrix is %g; finite elements are needed", purpose, i,
+                                   j, values[i + j * dimension]);
+    return STATUS_OK;
+}
+
+static enum status check_info(int info, const char *routine, long dimension)
+{
+    if (info == 0)
+        return STATUS_OK;
+    if (info < 0)
+        return status_fail(STATUS_INTERNAL, "LAPACK's %s refuses its argument %d", routine, -info);
+    return status_fail(STATUS_NUMERICAL, "LAPACK's %s did not converge for a matrix of dimension %ld (info %d)",
+                       routine, dimension, info);
+}
+
+/* LAPACK overwrites its matrix, and may round differently at another alignment: it works on an aligned copy. */
+static enum status copy_matrix(long dimension, const double *values, double **copy)
+{
+    TRY(memory_allocate(copy, dimension * dimension, "a copy of a weight matrix"));
+    memcpy(*copy, values, (size_t)(dimension * dimension) * sizeof *values);
+    return STATUS_OK;
+}
+
+/* Eigenvalue moduli of a general matrix; `a` is overwritten. */
+static enum status largest_general_modulus(long dimension, double *a, double *radius)
+{
+    enum status status = STATUS_OK;
+    const int n = (int)dimension, one = 1, query = -1;
+    double *re = NULL, *im = NULL, *work = NULL, optimum = 0;
+    int info = 0;
+    dgeev_("N", "N", &n, a, &n, NULL, NULL, NULL, &one, NULL, &one, &optimum, &query, &info, 1, 1);
+    TRY(check_info(info, "dgeev", dimension));
+    const int length = (int)optimum;
+    TRY_OR(done, memory_allocate(&re, dimension, "eigenvalues"));
+    TRY_OR(done, memory_allocate(&im, dimension, "eigenvalues"));
+    TRY_OR(done, memory_allocate(&work, length, "eigenvalue workspace"));
+    dgeev_("N", "N", &n, a, &n, re, im, NULL, &one, NULL, &one, work, &length, &info, 1, 1);
+    TRY_OR(done, check_info(info, "dgeev", dimension));
+    *radius = 0;
+    for (long i = 0; i < dimension; i++)
+        *radius = fmax(*radius, hypot(re[i], im[i]));
+done:
+    memory_free(re);
+    memory_free(im);
+    memory_free(work);
+    return status;
+}
+
+/* The same for a symmetric matrix, of which the lower triangle is read. */
+static enum status largest_symmetric_modulus(long dimension, double *a, double *radius)
+{
+    enum status status = STATUS_OK;
+    const int n = (int)dimension, query = -1;
+    double *eigenvalues = NULL, *work = NULL, optimum = 0;
+    int info = 0;
+    dsyev_("N", "L", &n, a, &n, NULL, &optimum, &query, &info, 1, 1);
+    TRY(check_info(info, "dsyev", dimension));
+    const int length = (int)optimum;
+    TRY_OR(done, memory_allocate(&eigenvalues, dimension, "eigenvalues"));
+    TRY_OR(done, memory_allocate(&work, length, "eigenvalue workspace"));
+    dsyev_("N", "L", &n, a, &n, eigenvalues, work, &length, &info, 1, 1);
+    TRY_OR(done, check_info(info, "dsyev", dimension));
+    *radius = fmax(fabs(eigenvalues[0]), fabs(eigenvalues[dimension - 1]));
+done:
+    memory_free(eigenvalues);
+    memory_free(work);
+    return status;
+}
+
+enum status spectrum_radius(long dimension, const double *values, bool symmetric, double *radius)
+{
+    double *copy = NULL;
+    TRY(spectrum_check_matrix(dimension, values, "spectral radius"));
+    TRY(copy_matrix(dimension, values, &copy));
+    enum status status = symmetric ? largest_symmetric_modulus(dimension, copy, radius)
+                                   : largest_general_modulus(dimension, copy, radius);
+    memory_free(copy);
+    return status;
+}
+
+enum status spectrum_norm(long dimension, const double *values, double *norm)
+{
+    enum status status = STATUS_OK;
+    const int n = (int)dimension, one = 1, query = -1;
+    double *copy = NULL, *singular_values = NULL, *work = NULL, optimum = 0;
+    int *integers = NULL, info = 0;
+    TRY(spectrum_check_matrix(dimension, values, "spectral norm"));
+    TRY_OR(done, copy_matrix(dimension, values, &copy));
+    TRY_OR(done, memory_allocate(&singular_values, dimension, "singular values"));
+    TRY_OR(done, memory_allocate(&integers, 8 * dimension, "singular value workspace"));
+    dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, &optimum, &query, integers, &info, 1);
+    TRY_OR(done, check_info(info, "dgesdd", dimension));
+    const int length = (int)optimum;
+    TRY_OR(done, memory_allocate(&work, length, "singular value workspace"));
+    dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, work, &length, integers, &info, 1);
+    TRY_OR(done, check_info(info, "dgesdd", dimension));
+    *norm = singular_values[0];
+done:
+    memory_free(copy);
+    memory_free(singular_values);
+    memory_free(integers);
+    memory_free(work);
+    return status;
+}
+
+/* The values LAPACK returns are exact for A + E (Higham, Accuracy and Stability of Numerical Algorithms, ch. 19), and
+ * by Weyl's inequality sigma_1 moves by at most ||E||_2. A is reduced to a bidiagonal by 2d Householder reflections.
+ * One reflection H A rounds each element a few times, with results no larger than the columns they stand in: it adds an
+ * error of norm c u ||A||_2 with c near 1, and the orthogonal factors that follow do not enlarge it. If all 2d errors
+ * point the same way they sum to 2 d u; the bidiagonal's own values are found to a few u, covered by the constant.
+ * Rounding errors really add like a random walk, c sqrt(2d) u, so that this is a bound with a margin that grows with d
+ * (a proof without assumptions gives d^2 u, which no program has ever shown). */
+double spectrum_norm_error(long dimension)
+{
+    const double unit_roundoff = 0x1p-53;
+    return (2.0 * (double)dimension + 16.0) * unit_roundoff;
+}
+
+enum status spectrum_orthogonalise(long dimension, double *values)
+{
+    enum status status = STATUS_OK;
+    const int n = (int)dimension, query = -1;
+    double *q = NULL, *tau = NULL, *signs = NULL, *work = NULL, optimum[2] = { 0 };
+    int info = 0;
+    TRY(spectrum_check_matrix(dimension, values, "QR decomposition"));
+    TRY_OR(done, copy_matrix(dimension, values, &q));
+    TRY_OR(done, memory_allocate(&tau, dimension, "Householder factors"));
+    TRY_OR(done, memory_allocate(&signs, dimension, "signs of the diagonal of R"));
+    dgeqrf_(&n, &n, q, &n, tau, &optimum[0], &query, &info);
+    TRY_OR(done, check_info(info, "dgeqrf", dimension));
+    dorgqr_(&n, &n, &n, q, &n, tau, &optimum[1], &query, &info);
+    TRY_OR(done, check_info(info, "dorgqr", dimension));
+    const int length = (int)fmax(optimum[0], optimum[1]);
+    TRY_OR(done, memory_allocate(&work, length, "QR workspace"));
+    dgeqrf_(&n, &n, q, &n, tau, work, &length, &info);
+    TRY_OR(done, check_info(info, "dgeqrf", dimension));
+    for (long j = 0; j < dimension; j++)
+        signs[j] = copysign(1.0, q[j + j * dimension]);
+    dorgqr_(&n, &n, &n, q, &n, tau, work, &length, &info);
+    TRY_OR(done, check_info(info, "dorgqr", dimension));
+    for (long j = 0; j < dimension; j++)
+        for (long i = 0; i < dimension; i++)
+            values[i + j * dimension] = signs[j] * q[i + j * dimension];
+done:
+    memory_free(q);
+    memory_free(tau);
+    memory_free(signs);
+    memory_free(work);
+    return status;
+}
+
+/* Looked up by name in whatever is loaded: the program links one BLAS and may run with another. */
+void spectrum_set_blas_threads(int threads)
+{
+    void (*set_int)(int) = NULL;
+    void (*set_long)(int64_t) = NULL;
+    if ((*(void **)&set_int = dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) != NULL)
+        set_int(threads);
+    if ((*(void **)&set_int = dlsym(RTLD_DEFAULT, "MKL_Set_Num_Threads")) != NULL)
+        set_int(threads);
+    if ((*(void **)&set_long = dlsym(RTLD_DEFAULT, "bli_thread_set_num_threads")) != NULL)
+        set_long(threads);
+}

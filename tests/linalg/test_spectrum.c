@@ -1,0 +1,205 @@
+#include "linalg/matrices.h"
+
+/* [[a, -b], [b, a]] = r (rotation): complex eigenvalues a +- ib of modulus r, and ||.||_2 = r. */
+static void a_scaled_rotation_is_its_modulus(void **state)
+{
+    (void)state;
+    const double values[4] = { 0.3, 0.4, -0.4, 0.3 };
+    double radius, by_squaring, norm;
+    assert_int_equal(spectrum_radius(2, values, false, &radius), STATUS_OK);
+    assert_int_equal(spectrum_radius_by_squaring(2, values, &by_squaring), STATUS_OK);
+    assert_int_equal(spectrum_norm(2, values, &norm), STATUS_OK);
+    assert_within(radius, 0.5, 4e-16); /* some units in the last place */
+    assert_within(by_squaring, 0.5, 4e-16);
+    assert_within(norm, 0.5, 0.5 * spectrum_norm_error(2));
+}
+
+/* The companion matrix of (x - 3)(x - 2)(x + 1) = x^3 - 4x^2 + x + 6. */
+static void a_companion_matrix_has_the_roots(void **state)
+{
+    (void)state;
+    const double values[9] = { 0, 1, 0, 0, 0, 1, -6, -1, 4 };
+    double radius, by_squaring;
+    assert_int_equal(spectrum_radius(3, values, false, &radius), STATUS_OK);
+    assert_int_equal(spectrum_radius_by_squaring(3, values, &by_squaring), STATUS_OK);
+    /* The condition number of the root 3 is below 20. */
+    assert_within(radius, 3, 20 * 3 * 2e-16);
+    assert_within(by_squaring, 3, 20 * 3 * 2e-16);
+}
+
+/* tridiag(1, 2, 1) has eigenvalues 2 + 2 cos(k pi/(d+1)). */
+static void a_symmetric_matrix_has_one_radius_and_norm(void **state)
+{
+    (void)state;
+    enum { D = 40 };
+    double *values = new_matrix(D);
+    for (long i = 0; i < D; i++) {
+        values[i + i * D] = -2;
+        if (i > 0)
+            values[i + (i - 1) * D] = values[i - 1 + i * D] = 1;
+    }
+    const double exact = 2 + 2 * cos(M_PI / (D + 1)), bound = exact * spectrum_norm_error(D);
+    double symmetric, general, norm, by_squaring;
+    assert_int_equal(spectrum_radius(D, values, true, &symmetric), STATUS_OK);
+    assert_int_equal(spectrum_radius(D, values, false, &general), STATUS_OK);
+    assert_int_equal(spectrum_norm(D, values, &norm), STATUS_OK);
+    assert_int_equal(spectrum_radius_by_squaring(D, values, &by_squaring), STATUS_OK);
+    assert_within(symmetric, exact, bound);
+    assert_within(general, exact, bound);
+    assert_within(norm, exact, bound);
+    assert_within(by_squaring, exact, bound); /* each squaring errs by d u at most, and counts half the one before */
+    memory_free(values);
+}
+
+/* Two algorithms that share nothing. The bound is cond(eigenvalue) d u; for these ginibre matrices of dimension <= 100
+ * the condition of the leading eigenvalue is below 50.. */
+static void squaring_agrees_with_eigenvalues(void **state)
+{
+    (void)state;
+    const long dimensions[] = { 1, 2, 3, 10, 33, 64, 100 };
+    for (size_t n = 0; n < sizeof dimensions / sizeof *dimensions; n++)
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            long d = dimensions[n];
+            double *values = new_ginibre(d, seed), radius, by_squaring;
+            assert_int_equal(spectrum_radius(d, values, false, &radius), STATUS_OK);
+            assert_int_equal(spectrum_radius_by_squaring(d, values, &by_squaring), STATUS_OK);
+            assert_within(by_squaring / radius, 1, 50 * (double)(d + 4) * 0x1p-53);
+            memory_free(values);
+        }
+}
+
+/* W and 2^600 W, 2^-600 W: squares far beyond the range of doubles, radii exactly scaled. */
+static void squaring_does_not_overflow(void **state)
+{
+    (void)state;
+    double *values = new_ginibre(20, 7), radius, scaled_radius;
+    assert_int_equal(spectrum_radius_by_squaring(20, values, &radius), STATUS_OK);
+    for (int sign = -1; sign <= 1; sign += 2) {
+        double scaled[400];
+        for (int i = 0; i < 400; i++)
+            scaled[i] = ldexp(values[i], sign * 600);
+        assert_int_equal(spectrum_radius_by_squaring(20, scaled, &scaled_radius), STATUS_OK);
+        assert_true(scaled_radius == ldexp(radius, sign * 600));
+    }
+    memory_free(values);
+}
+
+static void a_nilpotent_matrix_is_flagged(void **state)
+{
+    (void)state;
+    const double chain[9] = { 0, 0, 0, 1, 0, 0, 0, 1, 0 };
+    const double zero[4] = { 0 };
+    double radius;
+    assert_int_equal(spectrum_radius_by_squaring(3, chain, &radius), STATUS_NUMERICAL);
+    assert_non_null(strstr(status_message(), "nilpotent"));
+    assert_int_equal(spectrum_radius(3, chain, false, &radius), STATUS_OK);
+    assert_true(radius == 0);
+    assert_int_equal(spectrum_radius_by_squaring(2, zero, &radius), STATUS_OK);
+    assert_true(radius == 0);
+}
+
+static void what_is_not_finite_is_refused(void **state)
+{
+    (void)state;
+    const double bad[] = { NAN, INFINITY, -INFINITY };
+    for (int n = 0; n < 3; n++) {
+        double values[4] = { 1, 2, bad[n], 4 }, result;
+        assert_int_equal(spectrum_radius(2, values, false, &result), STATUS_NUMERICAL);
+        assert_non_null(strstr(status_message(), "[0, 1]"));
+        assert_int_equal(spectrum_radius(2, values, true, &result), STATUS_NUMERICAL);
+        assert_int_equal(spectrum_radius_by_squaring(2, values, &result), STATUS_NUMERICAL);
+        assert_int_equal(spectrum_norm(2, values, &result), STATUS_NUMERICAL);
+        assert_int_equal(spectrum_orthogonalise(2, values), STATUS_NUMERICAL);
+    }
+}
+
+/* ||A||_2 by power iteration on A^T A in extended precision (64-bit mantissa), run until it stands still. */
+static long double norm_in_extended_precision(long d, const double *values)
+{
+    long double x[128], y[128], norm = 0, previous = -1;
+    for (long i = 0; i < d; i++)
+        x[i] = 1 + 0.1L * (long double)(i % 7);
+    for (int iteration = 0; iteration < 200000 && norm != previous; iteration++) {
+        long double square = 0, image = 0;
+        for (long i = 0; i < d; i++)
+            square += x[i] * x[i];
+        for (long i = 0; i < d; i++) {
+            y[i] = 0;
+            for (long k = 0; k < d; k++)
+                y[i] += values[i + k * d] * x[k];
+            image += y[i] * y[i];
+        }
+        previous = norm;
+        norm = sqrtl(image / square);
+        for (long i = 0; i < d; i++) {
+            x[i] = 0;
+            for (long k = 0; k < d; k++)
+                x[i] += values[k + i * d] * y[k] / image;
+        }
+    }
+    return norm;
+}
+
+static void the_norm_keeps_its_error_bound(void **state)
+{
+    (void)state;
+    const long dimensions[] = { 1, 2, 5, 20, 60, 128 };
+    for (size_t n = 0; n < sizeof dimensions / sizeof *dimensions; n++) {
+        long d = dimensions[n];
+        double *values = new_ginibre(d, 11), norm;
+        assert_int_equal(spectrum_norm(d, values, &norm), STATUS_OK);
+        double relative = (double)(norm / norm_in_extended_precision(d, values) - 1);
+        assert_within(relative, 0, spectrum_norm_error(d));
+        memory_free(values);
+    }
+    for (long d = 1; d <= 200; d += 33) {
+        double *values = new_orthogonal(d, 12), norm;
+        assert_int_equal(spectrum_norm(d, values, &norm), STATUS_OK);
+        /* Q itself is orthogonal to a few d u only. */
+        assert_within(norm, 1, 2 * spectrum_norm_error(d));
+        memory_free(values);
+    }
+}
+
+/* Q^T Q = 1, and Q^T G is upper triangular with a positive diagonal; both to d u by Householder's stability, times 8
+ * for the elements' size and the rounding of the products here. */
+static void orthogonalise_gives_q_with_positive_r(void **state)
+{
+    (void)state;
+    for (long d = 1; d <= 61; d += 12) {
+        double *values = new_ginibre(d, 13), *q = new_orthogonal(d, 13);
+        const double bound = 8 * (double)(d + 4) * 0x1p-53;
+        for (long i = 0; i < d; i++)
+            for (long j = 0; j < d; j++) {
+                double overlap = 0, r = 0;
+                for (long k = 0; k < d; k++) {
+                    overlap += q[k + i * d] * q[k + j * d];
+                    r += q[k + i * d] * values[k + j * d];
+                }
+                assert_within(overlap, i == j ? 1 : 0, bound);
+                if (i > j)
+                    assert_within(r, 0, bound);
+                if (i == j)
+                    assert_true(r > 0);
+            }
+        memory_free(values);
+        memory_free(q);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_scaled_rotation_is_its_modulus),
+        cmocka_unit_test(a_companion_matrix_has_the_roots),
+        cmocka_unit_test(a_symmetric_matrix_has_one_radius_and_norm),
+        cmocka_unit_test(squaring_agrees_with_eigenvalues),
+        cmocka_unit_test(squaring_does_not_overflow),
+        cmocka_unit_test(a_nilpotent_matrix_is_flagged),
+        cmocka_unit_test(what_is_not_finite_is_refused),
+        cmocka_unit_test(the_norm_keeps_its_error_bound),
+        cmocka_unit_test(orthogonalise_gives_q_with_positive_r),
+    };
+    spectrum_set_blas_threads(1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
