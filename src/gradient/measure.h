@@ -1,6 +1,6 @@
 /* The table of measures: for each its datasets, their shapes, units and meaning, its cost and its function.
- * store/ reads the table to lay out the results file, run/ calls the functions; adding a measure touches its row and one
- * file. Not collective. */
+ * store/ reads the table to lay out the results file, run/ calls the functions; adding a measure touches its row and
+ * one file. Not collective. */
 #ifndef GRADSWEEP_GRADIENT_MEASURE_H
 #define GRADSWEEP_GRADIENT_MEASURE_H
 
@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma); WEIGHT = (ensemble, hidden_size, replica). */
+/* CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma); WEIGHT = (ensemble, hidden_size,
+ * replica). */
 enum dataset_shape {
     SHAPE_CELL,
     SHAPE_CELL_LAG,

@@ -32,8 +32,6 @@ enum failure_reason {
         FAILURE_COUNT
 };
 
-enum store_method { METHOD_EXPLICIT = 1, METHOD_IMPLICIT = 2, METHOD_CLOSED_FORM = 3 };
-
 enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
 
 /* Creates, or with STORE_RESUME opens, the results file of a sweep for a run: takes the lock (`break_lock` takes it from
@@ -60,7 +58,7 @@ struct cell_results {
     void **values;
     uint8_t *status;         /* [count] enum store_status; STORE_PENDING: leave this cell's place in the file alone */
     uint8_t *failure_reason; /* [count] */
-    uint8_t *method;         /* [count] */
+    uint8_t *method;         /* [count] enum jacobian_method (gradient/cost.h) */
     uint16_t *team_size;     /* [count] */
     double *cell_seconds;    /* [count] */
     double *predicted_seconds;

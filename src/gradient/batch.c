@@ -1,0 +1,282 @@
+#include "gradient/batch.h"
+
+#include "base/memory.h"
+#include "gradient/bound.h"
+#include "gradient/measure.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* Chains side by side in one block: wide enough for the kernel's full rate, and few enough that the windows of their
+ * trajectories stay within WINDOW_BYTES. */
+enum { CHAINS_SIDE_BY_SIDE = 32 };
+static const double WINDOW_BYTES = 512e6;
+
+/* Logarithms of gain and gamma are right to rounding; a condition at 1 must not turn on their last bits. */
+static const double LOGARITHM_ERROR = 8.0 * DBL_EPSILON;
+
+static struct cost_question question_of(const struct batch *batch)
+{
+    return (struct cost_question){ .ensemble = weights_ensemble(batch->weights),
+                                   .activation = batch->activation,
+                                   .model = batch->model,
+                                   .hidden_size = weights_hidden_size(batch->weights),
+                                   .lags = batch->lags,
+                                   .lag_count = batch->lag_count,
+                                   .measures = batch->measures };
+}
+
+static bool is_untied(const struct batch *batch)
+{
+    return weights_ensemble(batch->weights)->kind->is_fresh_at_every_step;
+}
+
+static double gain_of(const struct batch *batch, long cell)
+{
+    return batch->native ? 1.0 : batch->spectral_radii[cell];
+}
+
+/* ln ||W||_2 of the swept W. Where norm and radius are one number by construction the quotient is exactly 1. */
+static double log_weight_norm(const struct batch *batch, long cell)
+{
+    if (batch->native)
+        return log(batch->spectrum.norm);
+    return log(batch->spectral_radii[cell]) + log(batch->spectrum.norm / batch->spectrum.radius);
+}
+
+static double log_spectral_radius(const struct batch *batch, long cell)
+{
+    return batch->native ? log(batch->spectrum.radius) : log(batch->spectral_radii[cell]);
+}
+
+/* The array of one dataset; NULL where it was not asked for. */
+static void *values_of(const struct batch *batch, const struct batch_results *results, const char *name)
+{
+    size_t count = measure_dataset_count(batch->measures);
+    for (size_t number = 0; number < count; number++)
+        if (strcmp(measure_dataset_at(batch->measures, number)->name, name) == 0)
+            return results->values[number];
+    return NULL;
+}
+
+/* ||W^l||_2 = ||W||^l for a normal W; for a single superdiagonal as well while l < d, then exactly 0. The very
+ * expression of the bound, so that the equality is one. */
+static void measure_closed_form(const struct batch *batch, const struct batch_results *results)
+{
+    double *log_norms = values_of(batch, results, "log_jacobian_norm");
+    bool is_nilpotent = weights_ensemble(batch->weights)->kind->spectrum == SPECTRUM_NILPOTENT;
+    long hidden_size = weights_hidden_size(batch->weights);
+    for (long cell = 0; cell < batch->count; cell++) {
+        double log_step = log(batch->gammas[cell]) + log_weight_norm(batch, cell);
+        for (long i = 0; i < batch->lag_count; i++) {
+            bool is_zero = is_nilpotent && batch->lags[i] >= hidden_size;
+            log_norms[cell * batch->lag_count + i] = is_zero ? -INFINITY : (double)batch->lags[i] * log_step;
+        }
+        results->outcomes[cell] = JACOBIAN_FOUND;
+        results->methods[cell] = METHOD_CLOSED_FORM;
+    }
+}
+
+/* Norms of chains first .. first+chains-1 of the trajectory, or of the one identity chain. */
+struct chain_norms {
+    double *log_norms;
+    double *log_frobenius; /* NULL unless asked for */
+    enum jacobian_outcome *outcomes;
+    bool *fell_back;
+};
+
+static void norms_destroy(struct chain_norms *norms)
+{
+    memory_free(norms->log_norms);
+    memory_free(norms->log_frobenius);
+    memory_free(norms->outcomes);
+    memory_free(norms->fell_back);
+}
+
+static enum status norms_create(const struct batch *batch, long chains, struct chain_norms *norms)
+{
+    enum status status = STATUS_OK;
+    *norms = (struct chain_norms){ 0 };
+    TRY_OR(failed, memory_allocate(&norms->log_norms, chains * batch->lag_count, "norms of chains"));
+    if (batch->measures & 1u << MEASURE_FROBENIUS_NORM)
+        TRY_OR(failed, memory_allocate(&norms->log_frobenius, chains * batch->lag_count, "Frobenius norms of chains"));
+    TRY_OR(failed, memory_allocate(&norms->outcomes, chains, "outcomes of chains"));
+    TRY_OR(failed, memory_allocate(&norms->fell_back, chains, "methods of chains"));
+    return STATUS_OK;
+failed:
+    norms_destroy(norms);
+    return status;
+}
+
+static enum status measure_chains(const struct batch *batch, struct gradient_context *context,
+                                  enum jacobian_method method, const struct trajectory *trajectory, long chains,
+                                  const struct chain_norms *norms)
+{
+    struct jacobian_problem problem = { .weights = batch->weights,
+                                        .trajectory = trajectory,
+                                        .steps = batch->model->steps,
+                                        .chains = chains,
+                                        .lags = batch->lags,
+                                        .lag_count = batch->lag_count,
+                                        .tolerance = batch->tolerance };
+    if (method == METHOD_IMPLICIT)
+        return jacobian_norms_implicit(&problem, context, norms->log_norms, norms->outcomes, norms->fell_back);
+    return jacobian_norms_explicit(&problem, context, norms->log_norms, norms->log_frobenius, norms->outcomes);
+}
+
+/* From the normalised norms of a chain to those of a cell: l (ln gain + ln gamma) is added. */
+static void store_cell(const struct batch *batch, const struct batch_results *results, long cell,
+                       const struct chain_norms *norms, long chain, enum jacobian_method method)
+{
+    double *log_norms = values_of(batch, results, "log_jacobian_norm");
+    double *log_frobenius = values_of(batch, results, "log_frobenius_norm");
+    double log_step = log(gain_of(batch, cell)) + log(batch->gammas[cell]);
+    for (long i = 0; i < batch->lag_count; i++) {
+        long from = chain * batch->lag_count + i, to = cell * batch->lag_count + i;
+        double log_scale = (double)batch->lags[i] * log_step;
+        log_norms[to] = norms->log_norms[from] + log_scale;
+        if (log_frobenius)
+            log_frobenius[to] = norms->log_frobenius[from] + log_scale;
+    }
+    results->outcomes[cell] = norms->outcomes[chain];
+    results->methods[cell] = norms->fell_back[chain] ? METHOD_EXPLICIT : method;
+}
+
+/* For identity J_l = (gain gamma)^l W_unit^l: one chain serves the whole plane. */
+static enum status measure_identity(const struct batch *batch, struct gradient_context *context,
+                                    enum jacobian_method method, const struct batch_results *results)
+{
+    struct chain_norms norms;
+    TRY(norms_create(batch, 1, &norms));
+    enum status status = measure_chains(batch, context, method, NULL, 1, &norms);
+    if (status == STATUS_OK)
+        for (long cell = 0; cell < batch->count; cell++)
+            store_cell(batch, results, cell, &norms, 0, method);
+    norms_destroy(&norms);
+    return status;
+}
+
+/* Cells first .. first+chains-1 side by side. */
+static enum status measure_side_by_side(const struct batch *batch, struct gradient_context *context,
+                                        enum jacobian_method method, long first, long chains,
+                                        const struct batch_results *results)
+{
+    struct chain asked[CHAINS_SIDE_BY_SIDE];
+    struct trajectory trajectory = { 0 };
+    struct chain_norms norms;
+    enum status status = STATUS_OK;
+    long window = batch->lags[batch->lag_count - 1], d = weights_hidden_size(batch->weights);
+    for (long chain = 0; chain < chains; chain++)
+        asked[chain] = (struct chain){ batch->activation, gain_of(batch, first + chain), batch->gammas[first + chain] };
+    TRY(norms_create(batch, chains, &norms));
+    TRY_OR(done,
+           trajectory_run(batch->model, batch->weights, chains, asked, window, context->stop_requested, &trajectory));
+    context->flops += 2.0 * (double)d * (double)d * (double)chains * (double)batch->model->steps;
+    TRY_OR(done, measure_chains(batch, context, method, &trajectory, chains, &norms));
+    for (long chain = 0; chain < chains; chain++)
+        store_cell(batch, results, first + chain, &norms, chain, method);
+done:
+    trajectory_destroy(&trajectory);
+    norms_destroy(&norms);
+    return status;
+}
+
+static long chains_side_by_side(const struct batch *batch)
+{
+    struct cost_question question = question_of(batch);
+    double fitting = WINDOW_BYTES / (cost_chain_bytes(&question) + 1.0);
+    return fitting < 1.0 ? 1 : fitting > CHAINS_SIDE_BY_SIDE ? CHAINS_SIDE_BY_SIDE : (long)fitting;
+}
+
+/* Per step for untied weights, else NULL: the sums of ln ||W_unit,t|| over each lag. */
+static enum status sum_step_norms(const struct batch *batch, struct gradient_context *context, double **sums)
+{
+    *sums = NULL;
+    if (!is_untied(batch))
+        return STATUS_OK;
+    struct jacobian_problem problem = { .weights = batch->weights,
+                                        .steps = batch->model->steps,
+                                        .chains = 1,
+                                        .lags = batch->lags,
+                                        .lag_count = batch->lag_count,
+                                        .tolerance = batch->tolerance };
+    TRY(memory_allocate(sums, batch->lag_count, "norms of untied weights"));
+    enum status status = jacobian_step_weight_norms(&problem, context, *sums);
+    if (status != STATUS_OK) {
+        memory_free(*sums);
+        *sums = NULL;
+    }
+    return status;
+}
+
+static void judge_cell(const struct batch *batch, const struct batch_results *results, long cell,
+                       const double *step_norm_sums)
+{
+    const double *log_norms = (double *)values_of(batch, results, "log_jacobian_norm") + cell * batch->lag_count;
+    double *log_bounds = (double *)values_of(batch, results, "log_norm_bound") + cell * batch->lag_count;
+    uint8_t *verdicts = (uint8_t *)values_of(batch, results, "bound_check") + cell * batch->lag_count;
+    double log_gamma = log(batch->gammas[cell]);
+    double log_norm_error = is_untied(batch) ? 0.0 : batch->spectrum.log_norm_error;
+    for (long i = 0; i < batch->lag_count; i++) {
+        double lag = (double)batch->lags[i];
+        log_bounds[i] = step_norm_sums ? step_norm_sums[i] + lag * (log_gamma + log(gain_of(batch, cell)))
+                                       : lag * (log_gamma + log_weight_norm(batch, cell));
+        double uncertainty =
+            bound_uncertainty(batch->tolerance, lag, log_norm_error, weights_hidden_size(batch->weights));
+        /* The untied bound has an error of its own: the sum of norms, found to the same tolerance. */
+        uncertainty += step_norm_sums ? batch->tolerance : 0.0;
+        verdicts[i] = (uint8_t)bound_check(log_norms[i], log_bounds[i], uncertainty);
+    }
+    double margin = log_norm_error + LOGARITHM_ERROR;
+    double unknown = is_untied(batch) ? NAN : 0.0;
+    ((uint8_t *)values_of(batch, results, "vanishing_guaranteed"))[cell] =
+        bound_condition_below_one(log_gamma + log_weight_norm(batch, cell) + unknown, margin);
+    ((uint8_t *)values_of(batch, results, "spectral_condition"))[cell] =
+        bound_condition_below_one(log_gamma + log_spectral_radius(batch, cell) + unknown, margin);
+    ((double *)values_of(batch, results, "growth_rate"))[cell] =
+        bound_growth_rate(batch->lags, log_norms, batch->lag_count);
+}
+
+/* A failed cell has no results, rather than some that look like results. */
+static void erase_cell(const struct batch *batch, const struct batch_results *results, long cell)
+{
+    size_t count = measure_dataset_count(batch->measures);
+    for (size_t number = 0; number < count; number++) {
+        const struct dataset_rule *rule = measure_dataset_at(batch->measures, number);
+        long width = rule->shape == SHAPE_CELL_LAG ? batch->lag_count : 1;
+        if (results->values[number] == NULL)
+            continue;
+        for (long i = cell * width; i < (cell + 1) * width; i++)
+            if (rule->type == TYPE_UINT8)
+                ((uint8_t *)results->values[number])[i] = 255;
+            else
+                ((double *)results->values[number])[i] = NAN;
+    }
+}
+
+enum status batch_measure(const struct batch *batch, struct gradient_context *context,
+                          const struct batch_results *results)
+{
+    struct cost_question question = question_of(batch);
+    enum jacobian_method method = cost_method(&question);
+    long width = chains_side_by_side(batch);
+    double *step_norm_sums;
+    if (method == METHOD_CLOSED_FORM)
+        measure_closed_form(batch, results);
+    else if (batch->activation->is_identity)
+        TRY(measure_identity(batch, context, method, results));
+    else
+        for (long first = 0; first < batch->count; first += width) {
+            long chains = batch->count - first < width ? batch->count - first : width;
+            TRY(measure_side_by_side(batch, context, method, first, chains, results));
+        }
+    TRY(sum_step_norms(batch, context, &step_norm_sums));
+    for (long cell = 0; cell < batch->count; cell++)
+        if (results->outcomes[cell] == JACOBIAN_FOUND)
+            judge_cell(batch, results, cell, step_norm_sums);
+        else
+            erase_cell(batch, results, cell);
+    memory_free(step_norm_sums);
+    return STATUS_OK;
+}

@@ -1,0 +1,38 @@
+/* Everything that is measured on cells of one network's weights and one activation: trajectories, Jacobian norms by the
+ * method that cost.h chooses, bounds, verdicts, conditions, growth rates. Not collective. */
+#ifndef GRADSWEEP_GRADIENT_BATCH_H
+#define GRADSWEEP_GRADIENT_BATCH_H
+
+#include "gradient/cost.h"
+#include "gradient/jacobian.h"
+
+/* The cells: points of the (rho, gamma) plane, in any order and number. */
+struct batch {
+    struct weights *weights;         /* W_unit */
+    struct weight_spectrum spectrum; /* of W as drawn, before rescaling */
+    bool native;                     /* W_unit is W as drawn and the gain is 1 */
+    const struct model *model;
+    const struct activation *activation;
+    long count;
+    const double *spectral_radii; /* [count], not read where native */
+    const double *gammas;         /* [count] */
+    const long *lags;             /* [lag_count], ascending */
+    long lag_count;
+    double tolerance;
+    unsigned measures; /* gradient/measure.h */
+};
+
+/* Owned by the caller. `values` has one array a dataset in the order of measure_dataset_at(measures), count * (values a
+ * cell) long, C order; NULL for WEIGHT shapes. */
+struct batch_results {
+    void *const *values;
+    enum jacobian_outcome *outcomes; /* [count]; a cell that is not JACOBIAN_FOUND gets NaN and 255 everywhere */
+    enum jacobian_method *methods;   /* [count] */
+};
+
+/* Measures all cells. Bits of a cell do not depend on the others in the batch. Errors: STATUS_MEMORY, STATUS_STOPPED,
+ * STATUS_NUMERICAL. */
+CHECKED enum status batch_measure(const struct batch *batch, struct gradient_context *context,
+                                  const struct batch_results *results);
+
+#endif

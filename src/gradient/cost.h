@@ -1,0 +1,51 @@
+/* What things cost, from a table of rates in the source: it chooses the method, cuts the units and predicts times. A
+ * function of the sweep alone, never of a measurement, so that numbers do not depend on the machine's mood.
+ * Not collective. */
+#ifndef GRADSWEEP_GRADIENT_COST_H
+#define GRADSWEEP_GRADIENT_COST_H
+
+#include "model/activation.h"
+#include "model/ensemble.h"
+#include "model/model.h"
+
+#include <stdbool.h>
+
+/* How ||J_l|| of a cell is computed; the values are those of the dataset `method`. */
+enum jacobian_method { METHOD_EXPLICIT = 1, METHOD_IMPLICIT = 2, METHOD_CLOSED_FORM = 3 };
+
+/* All that a chain's cost and method depend on. */
+struct cost_question {
+    const struct ensemble *ensemble;
+    const struct activation *activation;
+    const struct model *model;
+    long hidden_size;
+    const long *lags;
+    long lag_count;
+    unsigned measures; /* gradient/measure.h */
+};
+
+struct cost {
+    double flops;
+    double seconds; /* on one core of the machine that the rates were measured on */
+};
+
+/* Closed form where ||W^l|| is known by construction (identity with a normal or nilpotent law, no Frobenius norm asked
+ * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
+enum jacobian_method cost_method(const struct cost_question *question);
+
+/* One chain: its trajectory and the norms at all lags. */
+struct cost cost_of_chain(const struct cost_question *question);
+
+/* Drawing and packing W once. */
+struct cost cost_of_weights(const struct ensemble *ensemble, long hidden_size);
+
+/* Spectral radius and norm of W, with its draw. */
+struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from);
+
+/* Bytes that one chain needs beside its results: the trajectory's window and its share of the blocks. */
+double cost_chain_bytes(const struct cost_question *question);
+
+/* Bytes of the packed weights, which all chains of a unit share. */
+double cost_weights_bytes(long hidden_size);
+
+#endif

@@ -1,0 +1,59 @@
+/* Spectral norms of Jacobian products J_l = S_T S_{T-1} ... S_{T-l+1}, by two methods over one interface.
+ *
+ * Both work with J_l^T, whose steps are "apply W^T, then scale the rows": one product for explicit blocks, one vector
+ * for Lanczos. The right singular vectors of J_l^T belong to the anchored end x_T, hardly change from a lag to the
+ * next, and so are each other's starting vectors. None of these functions is collective.
+ *
+ * Normalised products: gain and gamma are left out (W_unit and phi'/sup|phi'| only), so that
+ * ln ||J_l|| = l (ln gain + ln gamma) + result. */
+#ifndef GRADSWEEP_GRADIENT_JACOBIAN_H
+#define GRADSWEEP_GRADIENT_JACOBIAN_H
+
+#include "base/status.h"
+#include "model/trajectory.h"
+#include "model/weights.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum jacobian_outcome {
+    JACOBIAN_FOUND,        /* -inf included: the product is exactly zero */
+    JACOBIAN_NOT_FINITE,   /* a NaN or infinity came out of the states or the product */
+    JACOBIAN_NOT_CONVERGED /* neither method found the norm */
+};
+
+/* What runs along with every long computation of this floor. */
+struct gradient_context {
+    bool (*stop_requested)(void); /* may be NULL */
+    double flops;                 /* floating-point operations so far; added to */
+};
+
+struct jacobian_problem {
+    struct weights *weights;
+    const struct trajectory *trajectory; /* NULL: identity, the step Jacobian is W itself, and chains must be 1 */
+    long steps;                          /* T */
+    long first_chain;                    /* the trajectory's chains first_chain .. first_chain + chains - 1 */
+    long chains;
+    const long *lags; /* ascending, the last at most the trajectory's window and T */
+    long lag_count;
+    double tolerance; /* of ln ||J_l||, absolute */
+};
+
+/* log_norms[chains * lag_count] := normalised ln ||J_l||_2, log_frobenius (may be NULL) likewise the Frobenius norms,
+ * outcomes[chains]. Explicit: whole products J_l^T, 2 d^3 flops a step, then their largest singular value.
+ * Errors: STATUS_MEMORY, STATUS_STOPPED, STATUS_NUMERICAL. */
+CHECKED enum status jacobian_norms_explicit(const struct jacobian_problem *problem, struct gradient_context *context,
+                                            double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes);
+
+/* The same by Lanczos through the factors, never forming J_l: 4 l d^2 flops an iteration. A chain whose singular values
+ * lie too close for it falls back to the explicit method; fell_back[chains] says so. Not for untied weights, whose W
+ * would be drawn again in every iteration: STATUS_INTERNAL. */
+CHECKED enum status jacobian_norms_implicit(const struct jacobian_problem *problem, struct gradient_context *context,
+                                            double *log_norms, enum jacobian_outcome *outcomes, bool *fell_back);
+
+/* log_norms[lag_count]: running sums over lags of ln ||W_unit,t||_2 for t = T, T-1, ..., the bound of untied weights.
+ * Each norm is found to tolerance / (largest lag), so that the sums keep the tolerance. Errors as above. */
+CHECKED enum status jacobian_step_weight_norms(const struct jacobian_problem *problem, struct gradient_context *context,
+                                               double *log_norms);
+
+#endif

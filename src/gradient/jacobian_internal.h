@@ -1,0 +1,28 @@
+/* What the two methods of jacobian.h share. Private to gradient/. Not collective. */
+#ifndef GRADSWEEP_GRADIENT_JACOBIAN_INTERNAL_H
+#define GRADSWEEP_GRADIENT_JACOBIAN_INTERNAL_H
+
+#include "gradient/jacobian.h"
+#include "linalg/lanczos.h"
+
+#define LOG_2 0.69314718055994530942
+
+/* BLAS, by its Fortran name: present in every implementation. Always called on d x d, so that its bits are fixed. */
+void dgemv_(const char *transposed, const int *rows, const int *columns, const double *alpha, const double *a,
+            const int *leading, const double *x, const int *x_increment, const double *beta, double *y,
+            const int *y_increment);
+
+/* STATUS_STOPPED where a stop was requested. */
+CHECKED enum status jacobian_check_stop(const struct gradient_context *context);
+
+/* The diagonal of the step Jacobian S_{T - step_index} of one of the problem's chains (it must have a trajectory). */
+const double *jacobian_diagonal(const struct jacobian_problem *problem, long step_index, long chain);
+
+/* The logarithm that a chain's derivatives leave out at step T - step_index (model/trajectory.h). */
+double jacobian_log_shift(const struct jacobian_problem *problem, long step_index, long chain);
+
+/* The options of every Lanczos run here: start vectors are keyed by the network, so that nothing else moves a bit. */
+struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *problem,
+                                                const struct gradient_context *context);
+
+#endif
