@@ -1,13 +1,14 @@
 /* The shared work counters: which unit is next, one counter a team size, on rank 0.
  *
  * A computing rank does not answer messages, so every rank has a small helper thread that enters MPI every millisecond
- * (MPI_THREAD_MULTIPLE), watches for a stop request and spreads it; on rank 0 it also serves the counters. Works in shared
- * memory and over networks alike (one-sided fetches wait for a busy target there). */
+ * (MPI_THREAD_MULTIPLE), watches for a stop request and spreads it; on rank 0 it also serves the counters. Works in
+ * shared memory and over networks alike (one-sided fetches wait for a busy target there). */
 #ifndef GRADSWEEP_PARALLEL_COUNTER_H
 #define GRADSWEEP_PARALLEL_COUNTER_H
 
 #include "parallel/world.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct counter;
@@ -22,19 +23,26 @@ CHECKED enum status counter_create(const struct world *world, int count, const i
  * rank 0's helper thread alone, some 2 ms at most, never for its computation. Errors: STATUS_PARALLEL. */
 CHECKED enum status counter_claim(struct counter *counter, int number, int64_t amount, int64_t *first);
 
-/* Adds this rank's finished work to the totals that rank 0's progress line shows. Not collective, does not wait. */
 struct counter_progress {
     uint64_t cells_done;
     uint64_t cells_failed;
     double flops;
 };
+
+/* Adds this rank's finished work to the totals that rank 0's progress line shows. Not collective, does not wait. */
 void counter_report(struct counter *counter, const struct counter_progress *increment);
 
-/* The totals so far; whole on rank 0, this rank's own elsewhere. */
+/* The totals so far: on rank 0 those of all ranks (some milliseconds late; whole once counter_meet returned true), this
+ * rank's own elsewhere. Not collective. */
 struct counter_progress counter_progress(const struct counter *counter);
 
+/* Says that this rank has no more work and waits for the others at most `seconds`: true once every rank has come. Lets
+ * rank 0 show progress while others still compute; may be called again, and need not be called before counter_destroy.
+ * No claims and reports after it. Not collective. */
+bool counter_meet(struct counter *counter, double seconds);
+
 /* Collective: the last meeting. Waits for every rank to arrive (they may compute for long) unless a stop was requested;
- * then for grace_seconds at most, after which it aborts with 75. Then ends the helper threads. */
+ * then for grace_seconds after the request at most, when the job is aborted with 75. Then ends the helper threads. */
 void counter_destroy(struct counter *counter);
 
 #endif

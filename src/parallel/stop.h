@@ -15,8 +15,10 @@ bool stop_requested(void);
 /* Requests a stop from this rank; the counter's helper thread tells the others. Safe in a signal handler. */
 void stop_request(void);
 
-/* Why, for the message: "SIGUSR1", "--max-time", ...; "" where none was requested here. */
-const char *stop_reason(void);
+/* The same with a reason for the message, e.g. "--max-time": a string that stays valid. Not in signal handlers. */
 void stop_request_because(const char *reason);
+
+/* Why, for the message: "SIGUSR1", "--max-time", ...; "" where none was requested here. The first request counts. */
+const char *stop_reason(void);
 
 #endif

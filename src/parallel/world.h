@@ -12,16 +12,16 @@ struct world {
     int size;
 };
 
-/* Starts MPI (MPI_THREAD_MULTIPLE; works without mpirun, as one rank). Collective. Errors: STATUS_PARALLEL where the MPI
- * library does not offer the thread level. */
+/* Starts MPI (MPI_THREAD_MULTIPLE; works without mpirun, as one rank). Collective. Errors: STATUS_PARALLEL where the
+ * MPI library does not offer the thread level. */
 CHECKED enum status world_open(int *argc, char ***argv, struct world *world);
 
 /* Ends MPI. Collective; waits for the others at most `timeout` seconds, then aborts the job with `exit_code`, so that
  * nobody waits for ever for a rank that is gone. */
 void world_close(struct world *world, int exit_code, double timeout);
 
-/* What one rank alone can see, all must know before the next collective call: the status of the lowest rank that failed,
- * with its message (prefixed by its rank where there are several), on every rank. Collective. */
+/* What one rank alone can see, all must know before the next collective call: the status of the lowest rank that
+ * failed, with its message (prefixed by its rank where there are several), on every rank. Collective. */
 CHECKED enum status world_agree(const struct world *world, enum status local);
 
 /* Sends a NUL-terminated text from rank 0 to all; on the others *text is allocated (memory_free). Collective. */

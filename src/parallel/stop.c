@@ -1,0 +1,71 @@
+#include "parallel/stop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* 0: none; a signal's number; or one of these. The first request wins, so that the reason stays the first one. */
+enum { REQUESTED_SILENTLY = -1, REQUESTED_FOR_REASON = -2 };
+static atomic_int request;
+static _Atomic(const char *) given_reason;
+
+static const struct {
+    int number;
+    const char *name;
+} stopping_signals[] = { { SIGUSR1, "SIGUSR1" }, { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" } };
+
+enum { STOPPING_SIGNALS = sizeof stopping_signals / sizeof *stopping_signals };
+
+static bool record(int what)
+{
+    int none = 0;
+    return atomic_compare_exchange_strong(&request, &none, what);
+}
+
+static void handle_signal(int number)
+{
+    record(number);
+}
+
+enum status stop_install_handlers(void)
+{
+    /* Interrupted reads and writes go on by themselves; the run loop looks at the flag between pieces of work. */
+    struct sigaction action = { .sa_handler = handle_signal, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    for (int i = 0; i < STOPPING_SIGNALS; i++) {
+        if (sigaction(stopping_signals[i].number, &action, NULL) != 0)
+            return status_fail(STATUS_INTERNAL, "cannot handle %s: %s", stopping_signals[i].name, strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+bool stop_requested(void)
+{
+    return atomic_load_explicit(&request, memory_order_relaxed) != 0;
+}
+
+void stop_request(void)
+{
+    record(REQUESTED_SILENTLY);
+}
+
+void stop_request_because(const char *reason)
+{
+    const char *none = NULL;
+    /* The reason first: whoever sees the request finds it. */
+    if (!stop_requested() && atomic_compare_exchange_strong(&given_reason, &none, reason))
+        record(REQUESTED_FOR_REASON);
+}
+
+const char *stop_reason(void)
+{
+    int what = atomic_load(&request);
+    if (what == REQUESTED_FOR_REASON)
+        return atomic_load(&given_reason);
+    for (int i = 0; i < STOPPING_SIGNALS; i++) {
+        if (stopping_signals[i].number == what)
+            return stopping_signals[i].name;
+    }
+    return "";
+}

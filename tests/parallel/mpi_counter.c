@@ -1,0 +1,214 @@
+/* The work counters on several ranks; the first argument names the scenario (the list is at the end). */
+#include "base/clock.h"
+#include "parallel/counter.h"
+#include "parallel/stop.h"
+#include "parallel/world.h"
+
+#include "check.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double long_grace = 60.0;
+
+/* Computes without entering MPI. */
+static void spin(double seconds)
+{
+    double end = clock_seconds() + seconds;
+    while (clock_seconds() < end)
+        continue;
+}
+
+enum { NUMBERS = 600 };
+
+/* Claims from one counter until NUMBERS are given away; owners[i] counts who got number i. */
+static void claim_all(struct counter *counter, int number, const struct world *world, int *owners)
+{
+    for (int64_t first = 0, round = 0;; round++) {
+        int64_t amount = 1 + (world->rank + round) % 3;
+        REQUIRE(counter_claim(counter, number, amount, &first) == STATUS_OK);
+        if (first >= NUMBERS)
+            return;
+        spin(2e-4 * (double)(world->rank % 3));
+        for (int64_t i = first; i < first + amount && i < NUMBERS; i++) {
+            owners[i]++;
+            counter_report(counter, &(struct counter_progress){ .cells_done = 1, .cells_failed = 2, .flops = 0.5 });
+        }
+    }
+}
+
+/* Every number of both counters goes to exactly one rank, and rank 0 learns of all work done. */
+static void hands_out_each_number_once(const struct world *world)
+{
+    struct counter *counter;
+    const int64_t starts[2] = { 0, 7 };
+    static int owners[2][NUMBERS];
+    REQUIRE(counter_create(world, 2, starts, long_grace, &counter) == STATUS_OK);
+    /* The ranks begin with different counters, so that the two are in use at once. */
+    claim_all(counter, world->rank % 2, world, owners[world->rank % 2]);
+    claim_all(counter, 1 - world->rank % 2, world, owners[1 - world->rank % 2]);
+
+    REQUIRE(counter_meet(counter, 60.0));
+    struct counter_progress progress = counter_progress(counter);
+    if (world->rank == 0) {
+        REQUIRE(progress.cells_done == 2 * NUMBERS - 7);
+        REQUIRE(progress.cells_failed == 2 * progress.cells_done);
+        REQUIRE(progress.flops == 0.5 * (double)progress.cells_done);
+    }
+    counter_destroy(counter);
+
+    static int total[2][NUMBERS];
+    REQUIRE(MPI_Allreduce(owners, total, 2 * NUMBERS, MPI_INT, MPI_SUM, world->communicator) == MPI_SUCCESS);
+    for (int i = 0; i < NUMBERS; i++) {
+        REQUIRE(total[0][i] == 1);
+        REQUIRE(total[1][i] == (i >= 7));
+    }
+}
+
+/* Rank 0 computes for 1.5 s; meanwhile every other rank gets 100 claims. 100 polls of a millisecond need some 0.2 s on
+ * a free machine; served by rank 0's computing thread, the first would take all of the 1.5 s. */
+static void does_not_wait_for_a_computing_root(const struct world *world)
+{
+    struct counter *counter;
+    const int64_t start = 0;
+    REQUIRE(counter_create(world, 1, &start, long_grace, &counter) == STATUS_OK);
+    REQUIRE(MPI_Barrier(world->communicator) == MPI_SUCCESS);
+    if (world->rank == 0) {
+        spin(1.5);
+    } else {
+        for (int i = 0; i < 100; i++) {
+            int64_t first;
+            REQUIRE(counter_claim(counter, 0, 1, &first) == STATUS_OK);
+        }
+    }
+    double finished = clock_seconds(); /* one clock for all: the ranks share this machine */
+    double root_finished = finished;
+    REQUIRE(MPI_Bcast(&root_finished, 1, MPI_DOUBLE, 0, world->communicator) == MPI_SUCCESS);
+    if (world->rank != 0) {
+        printf("rank %d had its claims %.3f s before rank 0 had finished\n", world->rank, root_finished - finished);
+        REQUIRE(finished < root_finished);
+    }
+    counter_destroy(counter);
+}
+
+/* SIGUSR1 to the last rank stops all, those that compute included, and rank 0 is not special. */
+static void spreads_a_stop(const struct world *world)
+{
+    struct counter *counter;
+    const int64_t start = 0;
+    REQUIRE(stop_install_handlers() == STATUS_OK);
+    REQUIRE(counter_create(world, 1, &start, long_grace, &counter) == STATUS_OK);
+    REQUIRE(!stop_requested());
+    REQUIRE(MPI_Barrier(world->communicator) == MPI_SUCCESS);
+    bool is_signalled = world->rank == world->size - 1;
+    if (is_signalled)
+        raise(SIGUSR1);
+    double deadline = clock_seconds() + 10.0;
+    while (!stop_requested() && clock_seconds() < deadline)
+        spin(1e-3);
+    REQUIRE(stop_requested());
+    REQUIRE(strcmp(stop_reason(), is_signalled ? "SIGUSR1" : "") == 0);
+    counter_destroy(counter);
+}
+
+/* A stop that comes while some already wait at the meeting does no harm, nor does one that all ranks request at once.
+ */
+static void meets_under_late_stops(const struct world *world)
+{
+    struct counter *counter;
+    const int64_t start = 0;
+    REQUIRE(counter_create(world, 1, &start, long_grace, &counter) == STATUS_OK);
+    if (world->rank == world->size - 1)
+        spin(0.05);
+    REQUIRE(world->size == 1 || world->rank == world->size - 1 || !counter_meet(counter, 0.01));
+    stop_request_because("--max-time");
+    counter_destroy(counter);
+    REQUIRE(stop_requested());
+}
+
+/* One counter after the other: nothing of the first is left over. */
+static void can_be_made_again(const struct world *world)
+{
+    for (int64_t i = 0; i < 30; i++) {
+        struct counter *counter;
+        int64_t first;
+        REQUIRE(counter_create(world, 1, &i, long_grace, &counter) == STATUS_OK);
+        REQUIRE(counter_claim(counter, 0, 1, &first) == STATUS_OK);
+        REQUIRE(first >= i && first < i + world->size);
+        counter_destroy(counter);
+    }
+}
+
+/* The scenarios below never end by themselves: ends_resumable.py looks at how they are ended. */
+static const double short_grace = 1.0;
+
+/* The last rank requests a stop and then never comes back from its computation. */
+static void ends_a_rank_that_never_returns(const struct world *world)
+{
+    struct counter *counter;
+    const int64_t start = 0;
+    REQUIRE(counter_create(world, 1, &start, short_grace, &counter) == STATUS_OK);
+    if (world->rank == world->size - 1) {
+        stop_request();
+        for (;;)
+            spin(1.0);
+    }
+    counter_destroy(counter);
+}
+
+/* The last rank is suspended, its helper too; the others meet, and rank 0 requests the stop. */
+static void ends_without_a_suspended_rank(const struct world *world)
+{
+    struct counter *counter;
+    const int64_t start = 0;
+    REQUIRE(counter_create(world, 1, &start, short_grace, &counter) == STATUS_OK);
+    REQUIRE(MPI_Barrier(world->communicator) == MPI_SUCCESS);
+    if (world->rank == world->size - 1)
+        kill(getpid(), SIGSTOP);
+    if (world->rank == 0) {
+        clock_sleep(0.2);
+        stop_request();
+    }
+    counter_destroy(counter);
+}
+
+/* The last rank never comes to the end of the world. */
+static void closes_without_a_lost_rank(const struct world *world)
+{
+    if (world->rank == world->size - 1)
+        for (;;)
+            pause();
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const struct world *world);
+} scenarios[] = {
+    { "once", hands_out_each_number_once },
+    { "busy_root", does_not_wait_for_a_computing_root },
+    { "stop", spreads_a_stop },
+    { "late_stop", meets_under_late_stops },
+    { "again", can_be_made_again },
+    { "never_returns", ends_a_rank_that_never_returns },
+    { "suspended", ends_without_a_suspended_rank },
+    { "lost", closes_without_a_lost_rank },
+};
+
+int main(int argc, char **argv)
+{
+    struct world world;
+    REQUIRE(world_open(&argc, &argv, &world) == STATUS_OK);
+    printf("pid %d\n", (int)getpid());
+    fflush(stdout);
+    bool found = false;
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+        if (argc == 2 && strcmp(argv[1], scenarios[i].name) == 0) {
+            scenarios[i].run(&world);
+            found = true;
+        }
+    }
+    REQUIRE(found);
+    world_close(&world, 75, 2.0);
+    return 0;
+}

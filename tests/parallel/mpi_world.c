@@ -1,0 +1,88 @@
+/* Opening and closing, agreement, and sending a text; on any number of ranks. */
+#include "base/memory.h"
+#include "parallel/world.h"
+
+#include "check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Nobody fails; one fails; all from `lowest` on fail: always the same answer everywhere. */
+static void agrees_on_the_lowest_failure(const struct world *world)
+{
+    REQUIRE(world_agree(world, STATUS_OK) == STATUS_OK);
+    for (int lowest = 0; lowest < world->size; lowest++) {
+        for (int all_above = 0; all_above < 2; all_above++) {
+            enum status local = STATUS_OK;
+            if (world->rank == lowest)
+                local = status_fail(STATUS_IO, "disk %d is full", world->rank);
+            else if (all_above && world->rank > lowest)
+                local = status_fail(STATUS_MEMORY, "no memory on %d", world->rank);
+            REQUIRE(world_agree(world, local) == STATUS_IO);
+            char expected[100];
+            if (world->size == 1)
+                snprintf(expected, sizeof expected, "disk 0 is full");
+            else
+                snprintf(expected, sizeof expected, "rank %d: disk %d is full", lowest, lowest);
+            REQUIRE(strcmp(status_message(), expected) == 0);
+        }
+    }
+}
+
+/* The longest message that a status can hold arrives whole but for the prefix. */
+static void agrees_on_a_long_message(const struct world *world)
+{
+    static char text[STATUS_MESSAGE_SIZE];
+    memset(text, 'x', sizeof text - 1);
+    enum status local = STATUS_OK;
+    if (world->rank == world->size - 1)
+        local = status_fail(STATUS_INPUT, "%s", text);
+    REQUIRE(world_agree(world, local) == STATUS_INPUT);
+    REQUIRE(strlen(status_message()) == sizeof text - 1);
+}
+
+static void sends_a_text(const struct world *world)
+{
+    enum { LENGTH = 100000 };
+    char *text = NULL;
+    if (world->rank == 0) {
+        REQUIRE(memory_allocate(&text, LENGTH + 1, "a test's text") == STATUS_OK);
+        for (int i = 0; i < LENGTH; i++)
+            text[i] = (char)('a' + i % 26);
+    }
+    REQUIRE(world_broadcast_text(world, &text) == STATUS_OK);
+    REQUIRE(strlen(text) == LENGTH);
+    for (int i = 0; i < LENGTH; i++)
+        REQUIRE(text[i] == 'a' + i % 26);
+    memory_free(text);
+
+    char *empty = NULL;
+    if (world->rank == 0)
+        REQUIRE(memory_allocate(&empty, 1, "a test's text") == STATUS_OK);
+    REQUIRE(world_broadcast_text(world, &empty) == STATUS_OK);
+    REQUIRE(strcmp(empty, "") == 0);
+    memory_free(empty);
+}
+
+/* MPI's own mistakes come back as statuses: nothing aborts. */
+static void returns_mpi_errors(const struct world *world)
+{
+    int value = 0;
+    enum status status = world_check(MPI_Send(&value, 1, MPI_INT, world->size, 0, world->communicator), "sending");
+    REQUIRE(status == STATUS_PARALLEL);
+    REQUIRE(strncmp(status_message(), "sending: ", 9) == 0);
+    REQUIRE(strstr(status_message(), "MPI_ERR_RANK") != NULL);
+    REQUIRE(world_check(MPI_SUCCESS, "nothing") == STATUS_OK);
+}
+
+int main(int argc, char **argv)
+{
+    struct world world;
+    REQUIRE(world_open(&argc, &argv, &world) == STATUS_OK);
+    agrees_on_the_lowest_failure(&world);
+    agrees_on_a_long_message(&world);
+    sends_a_text(&world);
+    returns_mpi_errors(&world);
+    world_close(&world, 1, 10.0);
+    return 0;
+}
