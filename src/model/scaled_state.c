@@ -1,0 +1,141 @@
+#include "model/scaled_state.h"
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+
+enum {
+    UNSCALED_RANGE = 332, /* |log2| of the largest element up to which the exponent is 0 */
+    MANTISSA_RANGE = 200  /* |log2| up to which the largest mantissa may drift before it is brought back to 1 */
+};
+
+static const double LEAST_UNSHIFTED_DERIVATIVE = 1e-200;
+
+/* mantissa * 2^exponent; exponents beyond an int give 0 or infinity, as much smaller ones do already. */
+static double scale(double mantissa, int64_t exponent)
+{
+    int64_t limited = exponent > INT_MAX ? INT_MAX : exponent < INT_MIN ? INT_MIN : exponent;
+    return scalbn(mantissa, (int)limited);
+}
+
+/* The element itself, the largest double where it is beyond. NaN stays. */
+static double clamped(double mantissa, int64_t exponent)
+{
+    double x = exponent == 0 ? mantissa : scale(mantissa, exponent);
+    return isinf(x) ? copysign(DBL_MAX, x) : x;
+}
+
+static bool is_bounded(const struct activation *activation)
+{
+    return activation->slope_at_infinity[0] == 0 && activation->slope_at_infinity[1] == 0;
+}
+
+/* phi(x) / 2^exponent for an unbounded phi and exponent > 0: the asymptote where x itself is beyond double precision.
+ */
+static double exploding_value(const struct activation *activation, double mantissa, int64_t exponent)
+{
+    double x = scale(mantissa, exponent);
+    return isinf(x) ? activation->slope_at_infinity[mantissa > 0] * mantissa : scale(activation->value(x), -exponent);
+}
+
+int64_t scaled_state_activate(const struct activation *activation, double gamma, long count, const double *mantissas,
+                              int64_t exponent, double *values)
+{
+    double factor = gamma / activation->derivative_supremum;
+    if (exponent < 0 && activation->vanishes_at_zero) {
+        for (long i = 0; i < count; i++)
+            values[i] = factor * (activation->slope_at_zero[mantissas[i] > 0] * mantissas[i]);
+        return exponent;
+    }
+    if (exponent > 0 && !is_bounded(activation)) {
+        for (long i = 0; i < count; i++)
+            values[i] = factor * exploding_value(activation, mantissas[i], exponent);
+        return exponent;
+    }
+    for (long i = 0; i < count; i++) /* phi(x) is of order 1 whatever the exponent */
+        values[i] = factor * activation->value(clamped(mantissas[i], exponent));
+    return 0;
+}
+
+/* phi'(x). Below the unscaled range x may underflow to 0, which is a kink of some activations. */
+static double derivative_at(const struct activation *activation, double mantissa, int64_t exponent)
+{
+    if (exponent < 0 && mantissa != 0 && !isnan(mantissa))
+        return activation->slope_at_zero[mantissa > 0];
+    return activation->derivative(clamped(mantissa, exponent));
+}
+
+/* The same with a shift, from logarithms. A derivative that underflowed kept its sign. */
+static double shifted_derivative(const struct activation *activation, long count, const double *mantissas,
+                                 int64_t exponent, double *derivatives)
+{
+    double largest = -INFINITY;
+    for (long i = 0; i < count; i++)
+        largest = fmax(largest, activation->log_derivative(clamped(mantissas[i], exponent)));
+    if (largest == -INFINITY) /* all exactly zero, or not numbers */
+        return 0;
+    for (long i = 0; i < count; i++) {
+        double logarithm = activation->log_derivative(clamped(mantissas[i], exponent));
+        derivatives[i] = copysign(exp(logarithm - largest), derivatives[i]) / activation->derivative_supremum;
+    }
+    return largest;
+}
+
+double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
+                               int64_t exponent, double *derivatives)
+{
+    double largest = 0;
+    for (long i = 0; i < count; i++) {
+        derivatives[i] = derivative_at(activation, mantissas[i], exponent);
+        largest = fmax(largest, fabs(derivatives[i]));
+    }
+    if (largest < LEAST_UNSHIFTED_DERIVATIVE)
+        return shifted_derivative(activation, count, mantissas, exponent, derivatives);
+    for (long i = 0; i < count; i++)
+        derivatives[i] /= activation->derivative_supremum;
+    return 0;
+}
+
+int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent)
+{
+    /* A vanishing state is taken up to the drive's exponent, 0; what underflows there is beyond the drive's last bit.
+     */
+    int64_t sum_exponent = drive != NULL && exponent < 0 ? 0 : exponent;
+    for (long i = 0; i < count; i++)
+        mantissas[i] *= gain;
+    if (sum_exponent != exponent)
+        for (long i = 0; i < count; i++)
+            mantissas[i] = scale(mantissas[i], exponent - sum_exponent);
+    if (drive != NULL && sum_exponent == 0)
+        for (long i = 0; i < count; i++)
+            mantissas[i] += drive[i];
+    else if (drive != NULL)
+        for (long i = 0; i < count; i++)
+            mantissas[i] += scale(drive[i], -sum_exponent);
+    return scaled_state_normalise(count, mantissas, sum_exponent);
+}
+
+int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent)
+{
+    double largest = 0;
+    bool finite = true;
+    for (long i = 0; i < count; i++) {
+        largest = fmax(largest, fabs(mantissas[i]));
+        finite = finite && isfinite(mantissas[i]);
+    }
+    if (!finite)
+        return exponent;
+    if (largest == 0)
+        return 0;
+    int drift = ilogb(largest);
+    int64_t magnitude = drift + exponent, wanted = exponent; /* of the largest element itself */
+    if (-UNSCALED_RANGE <= magnitude && magnitude < UNSCALED_RANGE)
+        wanted = 0;
+    else if (exponent == 0 || drift < -MANTISSA_RANGE || drift > MANTISSA_RANGE)
+        wanted = magnitude;
+    if (wanted != exponent)
+        for (long i = 0; i < count; i++)
+            mantissas[i] = scale(mantissas[i], exponent - wanted);
+    return wanted;
+}

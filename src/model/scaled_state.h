@@ -1,0 +1,30 @@
+/* States that may vanish or explode: a column of mantissas times one power of two; private to model/.
+ *
+ * x = 2^exponent * mantissas, with exponent 0 while the largest |x_i| lies within 2^-332 .. 2^332, about 1e-100 ..
+ * 1e100. Below that every activation is its linear part at 0 to the last bit, so that mantissas need no power of two at
+ * all. Scaling by powers of two is exact. Not collective. */
+#ifndef GRADSWEEP_MODEL_SCALED_STATE_H
+#define GRADSWEEP_MODEL_SCALED_STATE_H
+
+#include "model/activation.h"
+
+#include <stdint.h>
+
+/* values[count] := sigma(x) / 2^(returned exponent), sigma = (gamma / sup|phi'|) phi. */
+int64_t scaled_state_activate(const struct activation *activation, double gamma, long count, const double *mantissas,
+                              int64_t exponent, double *values);
+
+/* derivatives[count] := phi'(x) / sup|phi'| / exp(shift), and returns the shift: 0 unless all of them are below 1e-200
+ * and one is not zero; then the largest becomes 1 / sup|phi'|. */
+double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
+                               int64_t exponent, double *derivatives);
+
+/* mantissas := gain * mantissas + drive / 2^exponent, `drive` NULL where there is none; returns the new exponent,
+ * changed where the sum needs it. An element that is not finite stays. */
+int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent);
+
+/* Brings a column back into the form above; returns its new exponent. A column of zeros gets exponent 0; one with an
+ * element that is not finite is left alone. */
+int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent);
+
+#endif

@@ -1,0 +1,149 @@
+#include "model/trajectory.h"
+
+#include "base/memory.h"
+#include "model/network.h"
+#include "model/scaled_state.h"
+
+/* What a running trajectory needs besides its results. */
+struct motion {
+    struct network network;
+    struct block activated; /* sigma(x_{t-1}), then unused until the next step */
+    struct block product;   /* W_unit sigma(x_{t-1}), then x_t */
+    double *drive;          /* w_in i_t + b */
+};
+
+static void motion_close(struct motion *motion)
+{
+    network_close(&motion->network);
+    block_destroy(&motion->activated);
+    block_destroy(&motion->product);
+    memory_free(motion->drive);
+}
+
+static enum status motion_open(const struct model *model, const struct weights *weights, long chains,
+                               struct motion *motion)
+{
+    long d = weights_hidden_size(weights);
+    enum status status = STATUS_OK;
+    *motion = (struct motion){ 0 };
+    TRY_OR(failed, network_open(model, weights, &motion->network));
+    TRY_OR(failed, block_create(d, chains, &motion->activated));
+    TRY_OR(failed, block_create(d, chains, &motion->product));
+    TRY_OR(failed, memory_allocate(&motion->drive, d, "the drive of a network"));
+    return STATUS_OK;
+
+failed:
+    motion_close(motion);
+    return status;
+}
+
+static enum status trajectory_create(long hidden_size, long chains, long window, struct trajectory *trajectory)
+{
+    enum status status = STATUS_OK;
+    *trajectory = (struct trajectory){ .hidden_size = hidden_size, .chains = chains, .window = window };
+    size_t columns = (size_t)window * (size_t)chains, stride = (size_t)block_stride(hidden_size);
+    TRY_OR(failed, memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
+    TRY_OR(failed, memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
+    TRY_OR(failed, block_create(hidden_size, chains, &trajectory->final_state));
+    TRY_OR(failed, memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
+    return STATUS_OK;
+
+failed:
+    trajectory_destroy(trajectory);
+    return status;
+}
+
+void trajectory_destroy(struct trajectory *trajectory)
+{
+    memory_free(trajectory->derivatives);
+    memory_free(trajectory->log_shifts);
+    memory_free(trajectory->final_exponents);
+    block_destroy(&trajectory->final_state);
+    *trajectory = (struct trajectory){ 0 };
+}
+
+static size_t column_number(const struct trajectory *trajectory, long lag_index, long chain)
+{
+    return (size_t)lag_index * (size_t)trajectory->chains + (size_t)chain;
+}
+
+static double *derivative_column(const struct trajectory *trajectory, long lag_index, long chain)
+{
+    size_t stride = (size_t)block_stride(trajectory->hidden_size);
+    return trajectory->derivatives + column_number(trajectory, lag_index, chain) * stride;
+}
+
+const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain)
+{
+    return derivative_column(trajectory, lag_index, chain);
+}
+
+static void start(const struct model *model, const struct weights *weights, struct trajectory *trajectory)
+{
+    struct block *state = &trajectory->final_state;
+    for (long c = 0; c < trajectory->chains; c++) {
+        network_initial_state(model, weights, block_column(state, c));
+        trajectory->final_exponents[c] = scaled_state_normalise(state->rows, block_column(state, c), 0);
+    }
+}
+
+/* Keeps the diagonals of the step Jacobians that leave the present state; S_{T - lag_index} does. */
+static void keep_derivatives(const struct chain *chains, long lag_index, struct trajectory *trajectory)
+{
+    const struct block *state = &trajectory->final_state;
+    for (long c = 0; c < trajectory->chains; c++)
+        trajectory->log_shifts[column_number(trajectory, lag_index, c)] =
+            scaled_state_derivative(chains[c].activation, state->rows, block_column(state, c),
+                                    trajectory->final_exponents[c], derivative_column(trajectory, lag_index, c));
+}
+
+/* The present state, in trajectory->final_state, becomes x_step. */
+static enum status advance(struct weights *weights, const struct chain *chains, long step, struct motion *motion,
+                           struct trajectory *trajectory)
+{
+    struct block *state = &trajectory->final_state;
+    int64_t *exponents = trajectory->final_exponents;
+    const struct matrix *unit = NULL;
+    TRY(weights_at(weights, step, &unit));
+    for (long c = 0; c < trajectory->chains; c++)
+        exponents[c] = scaled_state_activate(chains[c].activation, chains[c].gamma, state->rows, block_column(state, c),
+                                             exponents[c], block_column(&motion->activated, c));
+    TRY(matrix_apply(unit, &motion->activated, &motion->product));
+    bool is_driven = network_drive(&motion->network, step, motion->drive);
+    for (long c = 0; c < trajectory->chains; c++)
+        exponents[c] = scaled_state_advance(chains[c].gain, is_driven ? motion->drive : NULL, state->rows,
+                                            block_column(&motion->product, c), exponents[c]);
+    struct block previous = *state;
+    *state = motion->product;
+    motion->product = previous;
+    return STATUS_OK;
+}
+
+enum status trajectory_run(const struct model *model, struct weights *weights, long count, const struct chain *chains,
+                           long window, bool (*stop_requested)(void), struct trajectory *trajectory)
+{
+    *trajectory = (struct trajectory){ 0 };
+    if (window > model->steps)
+        return status_fail(STATUS_INTERNAL, "a window of %ld steps was asked of a trajectory of %ld", window,
+                           model->steps);
+    enum status status = STATUS_OK;
+    struct motion motion;
+    TRY(motion_open(model, weights, count, &motion));
+    TRY_OR(clean_up, trajectory_create(weights_hidden_size(weights), count, window, trajectory));
+    start(model, weights, trajectory);
+    for (long step = 1; step <= model->steps; step++) {
+        if (stop_requested != NULL && stop_requested()) {
+            status = status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, model->steps);
+            break;
+        }
+        if (step > model->steps - window)
+            keep_derivatives(chains, model->steps - step, trajectory);
+        TRY_OR(clean_up, advance(weights, chains, step, &motion, trajectory));
+    }
+
+clean_up:
+    if (status != STATUS_OK)
+        trajectory_destroy(trajectory);
+    motion_close(&motion);
+    return status;
+}
