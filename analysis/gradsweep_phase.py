@@ -1,0 +1,202 @@
+"""Phase diagrams: ln ||J_l||_2 / l over the plane (rho, gamma), with the two conditions; a line where an axis is one point."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from gradsweep_results import DONE, FAILED, Results
+from gradsweep_style import (DIVERGING, UNFINISHED, Picture, cell_edges, colour, file_name, is_geometric, legend_above, number,
+                             spread)
+
+SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
+NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
+ZERO_LINE = {"color": "#1B9E3E", "linestyle": "-", "linewidth": 2.2}
+
+
+class Panel:
+    """One (activation, ensemble, hidden_size): the rate over the plane, averaged over finished replicas."""
+
+    def __init__(self, results: Results, activation: int, ensemble: int, hidden_size: int) -> None:
+        lag = len(results.lags) - 1
+        status = results.panel_status(activation, ensemble, hidden_size)
+        values = results.panel_at_lag("log_jacobian_norm", activation, ensemble, hidden_size, lag) / results.lags[lag]
+        done = status == DONE
+        values[~done] = np.nan
+        count = done.sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            self.mean = np.where(done, values, 0.0).sum(axis=0) / np.where(count, count, np.nan)  # -inf stays -inf
+        empty = count == 0
+        self.low = np.where(empty, np.nan, np.where(done, values, np.inf).min(axis=0))
+        self.high = np.where(empty, np.nan, np.where(done, values, -np.inf).max(axis=0))
+        self.failed = empty & (status == FAILED).any(axis=0)
+        self.title = f"{results.ensembles[ensemble]}, $d$ = {results.hidden_sizes[hidden_size]}"
+        radius, norm = results.used_radius(ensemble, hidden_size), results.used_norm(ensemble, hidden_size)
+        self.radius = _mean(radius[:, 0]) if results.native else np.nan
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.norm_over_radius = _mean((norm / radius)[:, 0])  # the same for every rho: W is only rescaled
+        self.norm = _mean(norm[:, 0])
+        self.tied = bool(np.isfinite(self.norm))
+
+    def finite(self) -> np.ndarray:
+        return self.mean[np.isfinite(self.mean)]
+
+
+def phase_pictures(results: Results, show_all: bool) -> list[Picture]:
+    """One figure an activation: rows are ensembles, columns hidden sizes."""
+    ensembles = spread(len(results.ensembles), None if show_all else 6)
+    sizes = spread(len(results.hidden_sizes), None if show_all else 4)
+    pictures = []
+    for activation in spread(len(results.activations), None if show_all else 6):
+        panels = [[Panel(results, activation, ensemble, size) for size in sizes] for ensemble in ensembles]
+        pictures.append(_picture(results, results.activations[activation], panels))
+    return pictures
+
+
+def _picture(results: Results, activation: str, panels: list[list[Panel]]) -> Picture:
+    is_plane = len(results.radii) > 1 and len(results.gammas) > 1
+    rows, columns = len(panels), len(panels[0])
+    figure, grid = plt.subplots(rows, columns, figsize=(1.2 + 2.75 * max(columns, 2), 0.9 + 2.25 * rows), squeeze=False,
+                                layout="constrained", sharex=True, sharey=is_plane)
+    for row, axes_row in zip(panels, grid):
+        for panel, axes in zip(row, axes_row):
+            axes.set_title(panel.title)
+    lag = results.lags[-1]
+    rate = rf"$\ln\|J_{{{lag}}}\|_2\,/\,{lag}$"
+    if is_plane:
+        _draw_planes(results, figure, grid, panels, rate)
+    else:
+        _draw_lines(results, figure, grid, panels, rate)
+    return Picture(f"phase-{file_name(activation)}", f"Phase diagram: {activation}", _caption(results, is_plane), figure,
+                   _note(panels, is_plane))
+
+
+def _draw_planes(results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str) -> None:
+    limit, clipped = _colour_limit(np.concatenate([panel.finite() for row in panels for panel in row]))
+    norm = Normalize(-limit, limit)
+    for row, axes_row in zip(panels, grid):
+        for panel, axes in zip(row, axes_row):
+            _draw_plane(results, axes, panel, norm)
+    colours = plt.cm.ScalarMappable(norm, DIVERGING)
+    bar = figure.colorbar(colours, ax=grid, shrink=min(1.0, 1.9 / len(panels) ** 0.5), aspect=24, pad=0.015,
+                          extend="both" if clipped else "neither")
+    bar.set_label(rate + "   (vanishing < 0 < exploding)")
+    for axes in grid[-1]:
+        axes.set_xlabel(r"spectral radius $\rho(W)$")
+    for axes in grid[:, 0]:
+        axes.set_ylabel(r"derivative bound $\gamma$")
+    handles = [Line2D([], [], **ZERO_LINE, label=rate + " = 0"),
+               Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
+               Line2D([], [], **NORM_LINE, label=r"$\gamma\,\|W\|_2 = 1$")]
+    all_panels = [panel for row in panels for panel in row]
+    if any(np.isneginf(panel.mean).any() for panel in all_panels):
+        handles.append(Patch(facecolor="#053061", edgecolor="white", hatch="..", label=r"$J_\ell = 0$ exactly"))
+    if any(panel.failed.any() for panel in all_panels):
+        handles.append(Patch(facecolor=UNFINISHED, edgecolor="#555555", hatch="xxx", label="failed"))
+    if any((np.isnan(panel.mean) & ~panel.failed).any() for panel in all_panels):
+        handles.append(Patch(facecolor=UNFINISHED, label="pending"))
+    legend_above(figure, handles)
+
+
+def _draw_plane(results: Results, axes: Axes, panel: Panel, norm: Normalize) -> None:
+    radii, gammas = results.radii, results.gammas
+    scales = is_geometric(radii), is_geometric(gammas)
+    x, y = cell_edges(radii, scales[0]), cell_edges(gammas, scales[1])
+    values = panel.mean.T  # rows are gamma
+    axes.set_facecolor(UNFINISHED)
+    shown = np.ma.masked_invalid(np.where(np.isneginf(values), 2 * norm.vmin, values))
+    axes.pcolormesh(x, y, shown, cmap=DIVERGING, norm=norm, rasterized=True)
+    for mask, hatch, edge in ((np.isneginf(values), "..", "white"), (panel.failed.T, "xxx", "#555555")):
+        if mask.any():
+            _hatch(axes, x, y, mask, hatch, edge)
+    clipped = np.ma.masked_invalid(np.clip(values, norm.vmin, norm.vmax))
+    if clipped.count() and clipped.min() < 0 < clipped.max():
+        axes.contour(radii, gammas, clipped, levels=[0.0], colors=ZERO_LINE["color"], linewidths=ZERO_LINE["linewidth"])
+    if panel.tied:
+        curve = np.geomspace(max(x[0], 1e-300), x[-1], 200) if x[0] > 0 else np.linspace(x[-1] / 200, x[-1], 200)
+        axes.plot(curve, 1.0 / curve, **SPECTRAL_LINE)
+        axes.plot(curve, 1.0 / (curve * panel.norm_over_radius), **NORM_LINE)
+    axes.set_xscale("log" if scales[0] else "linear")
+    axes.set_yscale("log" if scales[1] else "linear")
+    axes.set_xlim(x[0], x[-1])
+    axes.set_ylim(y[0], y[-1])
+
+
+def _hatch(axes: Axes, x: np.ndarray, y: np.ndarray, mask: np.ndarray, hatch: str, edge: str) -> None:
+    cells = axes.pcolor(x, y, np.ma.masked_where(~mask, np.ones(mask.shape)), hatch=hatch, alpha=0.0)
+    cells.set_edgecolor(edge)
+    cells.set_linewidth(0.0)
+
+
+def _draw_lines(results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str) -> None:
+    """An axis of one point: the rate along the other one, mean and range of the replicas."""
+    along_radius = len(results.radii) > 1
+    x = results.radii if along_radius else results.gammas
+    fixed = results.gammas[0] if along_radius else results.radii[0]
+    for row, axes_row in zip(panels, grid):
+        for panel, axes in zip(row, axes_row):
+            low, mean, high = (value.reshape(-1) for value in (panel.low, panel.mean, panel.high))
+            finite = np.isfinite(low) & np.isfinite(high)
+            axes.axhline(0.0, color=ZERO_LINE["color"], linewidth=1.2)
+            axes.fill_between(x, low, high, where=finite, color=colour(0), alpha=0.2, linewidth=0)
+            axes.plot(x, np.where(np.isfinite(mean), mean, np.nan), color=colour(0), marker="o", markersize=4)
+            factor = panel.radius if results.native else fixed
+            spectral, bound = 1.0 / factor, 1.0 / (panel.norm if results.native else fixed * panel.norm_over_radius)
+            for place, line in ((spectral, SPECTRAL_LINE), (bound, NORM_LINE)):
+                if panel.tied and np.isfinite(place) and len(x) > 1 and x[0] <= place <= x[-1]:
+                    axes.axvline(place, **line)
+            if not finite.any():
+                text = "failed" if panel.failed.any() else r"$J_\ell = 0$ exactly" if np.isneginf(mean).any() else "pending"
+                axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#666666")
+            if len(x) == 1:
+                axes.set_xticks(x)
+    for axes in grid[-1]:
+        axes.set_xlabel(r"spectral radius $\rho(W)$" if along_radius else r"derivative bound $\gamma$")
+    for axes in grid[:, 0]:
+        axes.set_ylabel(rate)
+    handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas"),
+               Patch(facecolor=colour(0), alpha=0.2, label="their range"),
+               Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
+               Line2D([], [], **NORM_LINE, label=r"$\gamma\,\|W\|_2 = 1$")]
+    legend_above(figure, handles)
+
+
+def _colour_limit(values: np.ndarray) -> tuple[float, bool]:
+    """A symmetric limit under which the weaker sign is still seen: three times its extreme, where the other goes beyond."""
+    if not values.size or not np.any(values):
+        return 1.0, False
+    low, high = max(0.0, -values.min()), max(0.0, values.max())
+    largest, weaker = max(low, high), min(low, high)
+    limit = min(largest, 3.0 * weaker) if weaker > 0.02 * largest else largest
+    return float(limit), bool(limit < largest)
+
+
+def _caption(results: Results, is_plane: bool) -> str:
+    lag = results.lags[-1]
+    rate = f"ln‖<i>J</i><sub>{lag}</sub>‖<sub>2</sub> / {lag}"
+    conditions = ("Dashed: <i>γ ρ</i>(<i>W</i>) = 1, the condition on the linear limit. Dotted: <i>γ</i> ‖<i>W</i>‖<sub>2</sub> = 1 (mean "
+                  "‖<i>W</i>‖<sub>2</sub> of the replicas), below which vanishing is guaranteed at every step.")
+    if is_plane:
+        return (f"Growth rate {rate} of the Jacobian product at the longest lag, mean of {len(results.replicas)} replica(s). Blue "
+                f"vanishes, red explodes, the solid green contour is 0; an arrow on the colour bar: values beyond saturate. {conditions}")
+    where = "W as drawn (native)" if results.native else f"<i>ρ</i>(<i>W</i>) = {number(results.radii[0])}"
+    if len(results.radii) > 1:
+        where = f"<i>γ</i> = {number(results.gammas[0])}"
+    return (f"Growth rate {rate} of the Jacobian product at the longest lag; one axis of the grid has one point ({where}), so the "
+            f"plane is a line. {conditions}")
+
+
+def _note(panels: list[list[Panel]], is_plane: bool) -> str:
+    if all(panel.tied for row in panels for panel in row):
+        return ""
+    what = "lines of the two conditions" if is_plane else "vertical lines"
+    return f"Panels without the {what}: no single <i>W</i> there (a fresh one at every step), or its norm is still pending."
+
+
+def _mean(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
