@@ -1,6 +1,7 @@
 #include "linalg/block.h"
 
 #include "base/memory.h"
+#include "linalg/vectorised.h"
 
 #include <assert.h>
 #include <math.h>
@@ -59,7 +60,7 @@ void block_copy(const struct block *from, struct block *to)
     memcpy(to->values, from->values, (size_t)(from->stride * from->columns) * sizeof *from->values);
 }
 
-void block_scale_rows(struct block *block, const double *const *diagonals)
+VECTORISED void block_scale_rows(struct block *block, const double *const *diagonals)
 {
     for (long j = 0; j < block->columns; j++) {
         double *restrict column = block_column(block, j);
@@ -69,7 +70,7 @@ void block_scale_rows(struct block *block, const double *const *diagonals)
     }
 }
 
-void block_scale_columns(struct block *block, const double *factors)
+VECTORISED void block_scale_columns(struct block *block, const double *factors)
 {
     for (long j = 0; j < block->columns; j++) {
         double *column = block_column(block, j);
@@ -79,7 +80,7 @@ void block_scale_columns(struct block *block, const double *factors)
     }
 }
 
-void block_add_scaled(struct block *y, const struct block *x, const double *factors)
+VECTORISED void block_add_scaled(struct block *y, const struct block *x, const double *factors)
 {
     assert_equal_shape(x, y);
     for (long j = 0; j < y->columns; j++) {
@@ -93,7 +94,7 @@ void block_add_scaled(struct block *y, const struct block *x, const double *fact
 
 /* Eight partial sums, by row number modulo eight, added pairwise at the end: one order, whatever the instruction set.
  */
-static double dot(const double *x, const double *y, long stride)
+VECTORISED static double dot(const double *x, const double *y, long stride)
 {
     double sums[LANES] = { 0 };
     for (long i = 0; i < stride; i += LANES)
@@ -122,7 +123,7 @@ void block_column_norms(const struct block *block, double *norms)
 
 /* The largest |element|. Magnitudes are compared as integers, an order in which NaN is above infinity, so that neither
  * can hide. */
-static double largest_magnitude(const double *column, long stride)
+VECTORISED static double largest_magnitude(const double *column, long stride)
 {
     uint64_t largest = 0;
     for (long i = 0; i < stride; i++) {
@@ -137,7 +138,7 @@ static double largest_magnitude(const double *column, long stride)
 }
 
 /* column *= 2^exponent, in two steps because 2^exponent itself can lie beyond the range of doubles. */
-static void scale_by_power_of_two(double *column, long stride, int exponent)
+VECTORISED static void scale_by_power_of_two(double *column, long stride, int exponent)
 {
     double first = ldexp(1.0, exponent / 2);
     double second = ldexp(1.0, exponent - exponent / 2);

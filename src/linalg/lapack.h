@@ -16,12 +16,11 @@ void dgeev_(const char *left, const char *right, const int *n, double *a, const 
             double *vl, const int *ldvl, double *vr, const int *ldvr, double *work, const int *lwork, int *info, size_t,
             size_t);
 
-/* Eigenvalues, ascending, of a symmetric matrix and of a symmetric tridiagonal one (diagonal d, off-diagonal e), which
- * are overwritten; with job "V" the eigenvectors as well. */
+/* Eigenvalues, ascending, of a symmetric matrix, which is overwritten (with job "V" by the eigenvectors), and of a
+ * symmetric tridiagonal one with diagonal d, which receives them, and off-diagonal e, which is destroyed. */
 void dsyev_(const char *job, const char *triangle, const int *n, double *a, const int *lda, double *eigenvalues,
             double *work, const int *lwork, int *info, size_t, size_t);
-void dsteqr_(const char *job, const int *n, double *d, double *e, double *z, const int *ldz, double *work, int *info,
-             size_t);
+void dsterf_(const int *n, double *d, double *e, int *info);
 
 /* Singular values, descending; by QR iteration and by divide and conquer. A is overwritten. */
 void dgesvd_(const char *left, const char *right, const int *m, const int *n, double *a, const int *lda, double *s,

@@ -52,7 +52,7 @@ static void a_symmetric_matrix_has_one_radius_and_norm(void **state)
 }
 
 /* Two algorithms that share nothing. The bound is cond(eigenvalue) d u; for these ginibre matrices of dimension <= 100
- * the condition of the leading eigenvalue is below 50.. */
+ * the condition of the leading eigenvalue is below 50. */
 static void squaring_agrees_with_eigenvalues(void **state)
 {
     (void)state;

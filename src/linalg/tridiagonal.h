@@ -1,0 +1,14 @@
+/* The top eigenpair of a symmetric tridiagonal matrix T: what Lanczos asks of its projected operator. Not collective.
+ */
+#ifndef GRADSWEEP_LINALG_TRIDIAGONAL_H
+#define GRADSWEEP_LINALG_TRIDIAGONAL_H
+
+#include "base/status.h"
+
+/* The largest eigenvalue of T (diagonal[n], off_diagonal[n-1], not changed) and its unit eigenvector into vector[n],
+ * each of whose components is right to high relative accuracy where the eigenvalue is isolated: the last ones, which
+ * are tiny, too. `work` holds 2 n doubles. Errors: STATUS_NUMERICAL. */
+CHECKED enum status tridiagonal_top(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue,
+                                    double *vector, double *work);
+
+#endif
