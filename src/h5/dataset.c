@@ -1,0 +1,233 @@
+#include "h5/dataset.h"
+
+#include "h5/error.h"
+#include "h5/range.h"
+
+#include <hdf5_hl.h>
+
+/* One transfer of 2.3 GB fails in MPI-IO, whose counts are 32-bit; smaller ones also bound what it buffers. */
+static const uint64_t transfer_bytes = 64 << 20;
+
+size_t h5_element_size(enum h5_element element)
+{
+    static const size_t sizes[] = {
+        [ELEMENT_FLOAT64] = sizeof(double),  [ELEMENT_INT64] = sizeof(int64_t),   [ELEMENT_UINT8] = sizeof(uint8_t),
+        [ELEMENT_UINT16] = sizeof(uint16_t), [ELEMENT_UINT32] = sizeof(uint32_t), [ELEMENT_CHARACTER] = sizeof(char),
+        [ELEMENT_TEXT] = sizeof(char *),
+    };
+    return sizes[element];
+}
+
+/* Strings of one byte (which netCDF takes as characters), or of any length. */
+static hid_t make_string_type(size_t size)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0 && (H5Tset_size(type, size) < 0 || (size == 1 && H5Tset_strpad(type, H5T_STR_NULLPAD) < 0) ||
+                      (size == H5T_VARIABLE && H5Tset_cset(type, H5T_CSET_UTF8) < 0))) {
+        H5Tclose(type);
+        return H5I_INVALID_HID;
+    }
+    return type;
+}
+
+hid_t h5_element_file_type(enum h5_element element)
+{
+    switch (element) {
+    case ELEMENT_FLOAT64:
+        return H5Tcopy(H5T_IEEE_F64LE);
+    case ELEMENT_INT64:
+        return H5Tcopy(H5T_STD_I64LE);
+    case ELEMENT_UINT8:
+        return H5Tcopy(H5T_STD_U8LE);
+    case ELEMENT_UINT16:
+        return H5Tcopy(H5T_STD_U16LE);
+    case ELEMENT_UINT32:
+        return H5Tcopy(H5T_STD_U32LE);
+    case ELEMENT_CHARACTER:
+        return make_string_type(1);
+    case ELEMENT_TEXT:
+        return make_string_type(H5T_VARIABLE);
+    }
+    return H5I_INVALID_HID;
+}
+
+hid_t h5_element_memory_type(enum h5_element element)
+{
+    switch (element) {
+    case ELEMENT_FLOAT64:
+        return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case ELEMENT_INT64:
+        return H5Tcopy(H5T_NATIVE_INT64);
+    case ELEMENT_UINT8:
+        return H5Tcopy(H5T_NATIVE_UINT8);
+    case ELEMENT_UINT16:
+        return H5Tcopy(H5T_NATIVE_UINT16);
+    case ELEMENT_UINT32:
+        return H5Tcopy(H5T_NATIVE_UINT32);
+    default:
+        return h5_element_file_type(element);
+    }
+}
+
+uint64_t h5_shape_elements(const struct h5_shape *shape)
+{
+    uint64_t elements = 1;
+    for (int axis = 0; axis < shape->rank; axis++)
+        elements *= shape->sizes[axis];
+    return elements;
+}
+
+static herr_t set_layout(hid_t properties, enum h5_element element, hid_t type, const void *fill)
+{
+    const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    if (H5Pset_layout(properties, H5D_CONTIGUOUS) < 0 || H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY) < 0 ||
+        H5Pset_attr_creation_order(properties, order) < 0 || H5Pset_obj_track_times(properties, 0) < 0)
+        return -1;
+    /* Strings of any length hold references, which HDF5 insists on clearing. */
+    if (element != ELEMENT_TEXT && H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER) < 0)
+        return -1;
+    return fill ? H5Pset_fill_value(properties, type, fill) : 0;
+}
+
+enum status h5_dataset_create(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
+                              const void *fill, hid_t *dataset)
+{
+    hsize_t sizes[H5_MAX_RANK];
+    for (int axis = 0; axis < shape->rank; axis++)
+        sizes[axis] = shape->sizes[axis];
+    hid_t file_type = h5_element_file_type(element);
+    hid_t memory_type = h5_element_memory_type(element);
+    hid_t space = H5Screate_simple(shape->rank, sizes, NULL);
+    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    *dataset = set_layout(properties, element, memory_type, fill) < 0
+                   ? H5I_INVALID_HID
+                   : H5Dcreate2(file, name, file_type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    enum status status = *dataset < 0 ? h5_fail(STATUS_IO, "cannot create the dataset %s", name) : STATUS_OK;
+    H5Pclose(properties);
+    H5Sclose(space);
+    H5Tclose(memory_type);
+    H5Tclose(file_type);
+    return status;
+}
+
+static enum status get_shape(hid_t dataset, struct h5_shape *shape)
+{
+    hsize_t sizes[H5S_MAX_RANK];
+    hid_t space = H5Dget_space(dataset);
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, sizes, NULL);
+    if (space >= 0)
+        H5Sclose(space);
+    if (rank < 1 || rank > H5_MAX_RANK)
+        return h5_fail(STATUS_FOREIGN_FILE, "a dataset of %d dimensions where 1 to %d were expected", rank,
+                       H5_MAX_RANK);
+    shape->rank = rank;
+    for (int axis = 0; axis < rank; axis++)
+        shape->sizes[axis] = sizes[axis];
+    return STATUS_OK;
+}
+
+static enum status require_shape(hid_t dataset, const struct h5_shape *expected)
+{
+    struct h5_shape found = { 0 };
+    TRY(get_shape(dataset, &found));
+    if (found.rank != expected->rank)
+        return status_fail(STATUS_FOREIGN_FILE, "it has %d dimensions instead of %d", found.rank, expected->rank);
+    for (int axis = 0; axis < found.rank; axis++)
+        if (found.sizes[axis] != expected->sizes[axis])
+            return status_fail(STATUS_FOREIGN_FILE, "its dimension %d has size %llu instead of %llu", axis,
+                               (unsigned long long)found.sizes[axis], (unsigned long long)expected->sizes[axis]);
+    return STATUS_OK;
+}
+
+static enum status require_type(hid_t dataset, enum h5_element element)
+{
+    hid_t found = H5Dget_type(dataset);
+    hid_t expected = h5_element_file_type(element);
+    htri_t same = found < 0 || expected < 0 ? -1 : H5Tequal(found, expected);
+    if (found >= 0)
+        H5Tclose(found);
+    if (expected >= 0)
+        H5Tclose(expected);
+    return same > 0 ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "its elements have another type");
+}
+
+enum status h5_dataset_open(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
+                            hid_t *dataset)
+{
+    *dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    if (*dataset < 0)
+        return h5_fail(STATUS_FOREIGN_FILE, "no dataset %s", name);
+    enum status status = require_type(*dataset, element);
+    if (status == STATUS_OK)
+        status = require_shape(*dataset, shape);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    H5Dclose(*dataset);
+    *dataset = H5I_INVALID_HID;
+    return status_prefix(status, "dataset %s", name);
+}
+
+/* Moves one box; `output` is NULL when writing, `input` when reading. */
+static herr_t move_box(hid_t dataset, hid_t type, hid_t file_space, const struct h5_box *box, void *output,
+                       const void *input)
+{
+    hsize_t elements = box->elements;
+    hid_t memory_space = H5Screate_simple(1, &elements, NULL);
+    if (memory_space < 0)
+        return -1;
+    herr_t result = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, box->start, NULL, box->size, NULL);
+    if (result >= 0)
+        result = output ? H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, output)
+                        : H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, input);
+    H5Sclose(memory_space);
+    return result;
+}
+
+static enum status move_range(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count, char *output,
+                              const char *input)
+{
+    if (count == 0)
+        return STATUS_OK;
+    struct h5_shape shape = { 0 };
+    TRY(get_shape(dataset, &shape));
+    const size_t size = h5_element_size(element);
+    hid_t type = h5_element_memory_type(element);
+    hid_t space = H5Dget_space(dataset);
+    herr_t result = type < 0 || space < 0 ? -1 : 0;
+    for (uint64_t done = 0; result >= 0 && done < count;) {
+        struct h5_box box = h5_range_next_box(&shape, first + done, first + count, transfer_bytes / size);
+        result = move_box(dataset, type, space, &box, output ? output + done * size : NULL,
+                          input ? input + done * size : NULL);
+        done += box.elements;
+    }
+    enum status status = result < 0 ? h5_fail(STATUS_IO, "%s failed", output ? "reading" : "writing") : STATUS_OK;
+    if (space >= 0)
+        H5Sclose(space);
+    if (type >= 0)
+        H5Tclose(type);
+    return status;
+}
+
+enum status h5_dataset_read(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count, void *values)
+{
+    return move_range(dataset, element, first, count, values, NULL);
+}
+
+enum status h5_dataset_write(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count, const void *values)
+{
+    return move_range(dataset, element, first, count, NULL, values);
+}
+
+enum status h5_scale_make(hid_t dataset, const char *name)
+{
+    if (H5DSset_scale(dataset, name) < 0)
+        return h5_fail(STATUS_IO, "cannot make %s a dimension scale", name);
+    return STATUS_OK;
+}
+
+enum status h5_scale_attach(hid_t dataset, int axis, hid_t scale)
+{
+    if (H5DSattach_scale(dataset, scale, (unsigned)axis) < 0)
+        return h5_fail(STATUS_IO, "cannot attach the scale of dimension %d", axis);
+    return STATUS_OK;
+}

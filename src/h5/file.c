@@ -1,0 +1,83 @@
+#include "h5/file.h"
+
+#include "h5/error.h"
+
+/* Datasets of some size begin on a page, so that numbers are aligned and writers of neighbouring datasets do not meet.
+ */
+enum { ALIGNED_FROM_BYTES = 512, ALIGNMENT_BYTES = 4096 };
+
+/* H5F_LIBVER_V18 on both sides: later formats mark an open file, and leave it locked after a kill. HDF5's own file
+ * locks are off: they would keep readers from a file that a run is still filling. */
+static hid_t make_access_properties(void)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access < 0)
+        return access;
+    if (H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) < 0 || H5Pset_file_locking(access, 0, 1) < 0 ||
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 ||
+        H5Pset_alignment(access, ALIGNED_FROM_BYTES, ALIGNMENT_BYTES) < 0) {
+        H5Pclose(access);
+        return H5I_INVALID_HID;
+    }
+    return access;
+}
+
+/* Order of creation is tracked as netCDF wants it; times are not, so that equal files are equal byte for byte. */
+static hid_t make_creation_properties(void)
+{
+    const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    if (creation < 0)
+        return creation;
+    if (H5Pset_link_creation_order(creation, order) < 0 || H5Pset_attr_creation_order(creation, order) < 0 ||
+        H5Pset_obj_track_times(creation, 0) < 0) {
+        H5Pclose(creation);
+        return H5I_INVALID_HID;
+    }
+    return creation;
+}
+
+enum status h5_file_create(const char *path, hid_t *file)
+{
+    h5_silence();
+    hid_t access = make_access_properties();
+    hid_t creation = make_creation_properties();
+    *file = access < 0 || creation < 0 ? H5I_INVALID_HID : H5Fcreate(path, H5F_ACC_EXCL, creation, access);
+    enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot create the file", path) : STATUS_OK;
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (access >= 0)
+        H5Pclose(access);
+    return status;
+}
+
+enum status h5_file_open(const char *path, hid_t *file)
+{
+    h5_silence();
+    hid_t access = make_access_properties();
+    *file = access < 0 ? H5I_INVALID_HID : H5Fopen(path, H5F_ACC_RDONLY, access);
+    enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot open the file as HDF5", path) : STATUS_OK;
+    if (access >= 0)
+        H5Pclose(access);
+    return status;
+}
+
+enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t *file)
+{
+    h5_silence();
+    hid_t access = make_access_properties();
+    *file = access < 0 || H5Pset_fapl_mpio(access, communicator, MPI_INFO_NULL) < 0
+                ? H5I_INVALID_HID
+                : H5Fopen(path, H5F_ACC_RDWR, access);
+    enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot open the file with MPI-IO", path) : STATUS_OK;
+    if (access >= 0)
+        H5Pclose(access);
+    return status;
+}
+
+enum status h5_file_close(hid_t file, const char *path)
+{
+    if (file >= 0 && H5Fclose(file) < 0)
+        return h5_fail(STATUS_IO, "%s: cannot close the file", path);
+    return STATUS_OK;
+}

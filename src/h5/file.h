@@ -1,0 +1,24 @@
+/* HDF5 files: made and read by one process, or opened by all ranks with MPI-IO.
+ *
+ * The properties are those with which a file survives a kill (see file.c). All handles are closed with the file. */
+#ifndef GRADSWEEP_H5_FILE_H
+#define GRADSWEEP_H5_FILE_H
+
+#include "base/status.h"
+
+#include <hdf5.h>
+#include <mpi.h>
+
+/* Creates a file that must not exist. Not collective. Errors: STATUS_IO. */
+CHECKED enum status h5_file_create(const char *path, hid_t *file);
+
+/* Opens for reading, without MPI, while others may be writing. Not collective. Errors: STATUS_IO. */
+CHECKED enum status h5_file_open(const char *path, hid_t *file);
+
+/* Opens for reading and writing with MPI-IO. Collective over the communicator. Errors: STATUS_IO. */
+CHECKED enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t *file);
+
+/* Closes; `path` is for the message. Collective where the opening was. A negative handle is no error. */
+CHECKED enum status h5_file_close(hid_t file, const char *path);
+
+#endif
