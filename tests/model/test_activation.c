@@ -1,0 +1,286 @@
+/* The table of activations: every supremum is proven, every derivative is right into its tails. */
+#include "model/activation.h"
+
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const double u = DBL_EPSILON / 2;
+
+static const struct activation *find(const char *name)
+{
+    const struct activation *activation = activation_find(name);
+    assert_non_null(activation);
+    return activation;
+}
+
+static bool is(const struct activation *activation, const char *name)
+{
+    return strcmp(activation->name, name) == 0;
+}
+
+static void names_are_found(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "identity", "tanh",      "sigmoid", "relu", "leaky_relu", "softsign",
+                                         "erf",      "hard_tanh", "sin",     "gelu", "silu",       "elu" };
+    assert_int_equal(activation_count(), sizeof names / sizeof *names);
+    for (size_t i = 0; i < activation_count(); i++) {
+        assert_string_equal(find(names[i])->name, names[i]);
+        assert_ptr_equal(activation_find(names[i]), activation_at(i));
+        assert_int_equal(activation_at(i)->is_identity, i == 0);
+    }
+    assert_null(activation_at(activation_count()));
+    assert_null(activation_find("Tanh"));
+    assert_null(activation_find(""));
+}
+
+/* The largest |phi'| near `middle`, by ternary search: |phi'| has one hill there. */
+static double hilltop(const struct activation *activation, double middle, double half_width)
+{
+    double low = middle - half_width, high = middle + half_width, best = 0;
+    for (int i = 0; i < 200; i++) {
+        double left = low + (high - low) / 3, right = high - (high - low) / 3;
+        double at_left = fabs(activation->derivative(left)), at_right = fabs(activation->derivative(right));
+        best = fmax(best, fmax(at_left, at_right));
+        if (at_left < at_right)
+            low = left;
+        else
+            high = right;
+    }
+    return best;
+}
+
+static void suprema_are_reached_and_never_passed(void **state)
+{
+    (void)state;
+    const double step = 0x1p-9;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        double best = 0, place = 0;
+        for (long k = -25000; k <= 25000; k++) {
+            double slope = fabs(activation->derivative((double)k * step));
+            if (slope > best) {
+                best = slope;
+                place = (double)k * step;
+            }
+        }
+        best = fmax(best, hilltop(activation, place, 2 * step));
+        /* 4 u: the roundings of the derivative's own formula at the top */
+        assert_true(best <= activation->derivative_supremum * (1 + 4 * u));
+        assert_true(best >= activation->derivative_supremum * (1 - 1e-12));
+    }
+}
+
+/* phi' by other formulas in long double, whose range reaches to exp(-11000); 0 for those that are piecewise linear. */
+static long double reference(const struct activation *activation, long double x)
+{
+    const long double root_half = 0.707106781186547524400844362104849039L;
+    const long double two_over_root_pi = 1.128379167095512573896158903121545172L;
+    long double grown = expl(-x);
+    if (is(activation, "tanh"))
+        return 1 / (coshl(x) * coshl(x));
+    if (is(activation, "sigmoid"))
+        return 1 / (2 + 2 * coshl(x));
+    if (is(activation, "softsign"))
+        return powl(1 + fabsl(x), -2);
+    if (is(activation, "erf"))
+        return two_over_root_pi * expl(-x * x);
+    if (is(activation, "sin"))
+        return cosl(x);
+    if (is(activation, "gelu"))
+        return 0.5L * erfcl(-x * root_half) + x * two_over_root_pi * root_half * 0.5L * expl(-x * x / 2);
+    if (is(activation, "silu"))
+        return (1 + grown + x * grown) / ((1 + grown) * (1 + grown));
+    if (is(activation, "elu"))
+        return x > 0 ? 1 : expl(x);
+    return 0;
+}
+
+/* Where gelu' and silu' change sign; a relative error means nothing there. */
+static bool near_a_zero(const struct activation *activation, double x)
+{
+    return (is(activation, "gelu") && fabs(x + 0.7518) < 0.3) || (is(activation, "silu") && fabs(x + 1.2785) < 0.5) ||
+           (is(activation, "sin") && fabs(cos(x)) < 0.1);
+}
+
+static void derivatives_keep_relative_accuracy_in_the_tails(void **state)
+{
+    (void)state;
+    int compared = 0;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        for (double x = -36; x <= 36; x += 0.0371) {
+            long double truth = reference(activation, x);
+            if (fabsl(truth) < 1e-290L || near_a_zero(activation, x))
+                continue;
+            long double error = fabsl(activation->derivative(x) - truth) / fabsl(truth);
+            assert_true(error <= 12 * u); /* half a dozen roundings; the rounded squares alone would give 600 u */
+            compared++;
+        }
+    }
+    assert_true(compared > 8 * 1000);
+}
+
+static void log_derivatives_are_right_beyond_underflow(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        double end = is(activation, "erf") ? 100 : is(activation, "gelu") ? 140 : 5000;
+        for (double x = -end; x <= end; x += end / 3777) {
+            long double truth = reference(activation, x);
+            if (truth == 0 || near_a_zero(activation, x) || is(activation, "sin"))
+                continue;
+            long double logarithm = logl(fabsl(truth));
+            assert_true(fabsl(activation->log_derivative(x) - logarithm) <= 8 * u * (1 + fabsl(logarithm)));
+        }
+    }
+}
+
+static void assert_log_derivative(const char *name, double x, double expected)
+{
+    double found = find(name)->log_derivative(x);
+    assert_true(fabs(found - expected) <= 4 * u * fabs(expected));
+}
+
+static void log_derivatives_at_extreme_arguments(void **state)
+{
+    (void)state;
+    assert_log_derivative("tanh", 1000, -2000 + log(4));
+    assert_log_derivative("tanh", -1000, -2000 + log(4));
+    assert_log_derivative("tanh", 1e300, -2e300);
+    assert_log_derivative("tanh", 1e-100, -1e-200);
+    assert_log_derivative("sigmoid", -1e5, -1e5);
+    assert_log_derivative("softsign", -1e200, -400 * log(10));
+    assert_log_derivative("erf", 1e10, -1e20);
+    assert_log_derivative("gelu", -1e6, -5e11 + log(1e6) - 0.5 * log(2 * M_PI));
+    assert_log_derivative("silu", -1e6, -1e6 + log(1e6 - 1));
+    assert_log_derivative("elu", -1e5, -1e5);
+    assert_log_derivative("leaky_relu", -3, log(0.01));
+    assert_log_derivative("sin", M_PI_2, log(6.123233995736766e-17));
+    assert_true(find("relu")->log_derivative(-1) == -INFINITY);
+    assert_true(find("hard_tanh")->log_derivative(2) == -INFINITY);
+    assert_true(find("identity")->log_derivative(1e300) == 0);
+}
+
+/* |phi'| is exp(log_derivative) wherever the latter is a normal number: also for those without a reference. */
+static void derivative_and_logarithm_agree(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        for (double x = -30; x <= 30; x += 0.0713) {
+            double slope = fabs(activation->derivative(x)), logarithm = activation->log_derivative(x);
+            if (logarithm == -INFINITY)
+                assert_true(slope == 0);
+            else if (logarithm > -700 &&
+                     !near_a_zero(activation, x)) /* exp turns an error of u |ln| into a relative one */
+                assert_true(fabs(slope - exp(logarithm)) <= 8 * u * (1 + fabs(logarithm)) * slope);
+        }
+    }
+}
+
+static bool near_a_kink(const struct activation *activation, double x, double distance)
+{
+    if (is(activation, "hard_tanh"))
+        return fabs(fabs(x) - 1) < distance;
+    return (strstr(activation->name, "elu") == activation->name + strlen(activation->name) - 3 ||
+            is(activation, "softsign")) &&
+           fabs(x) < distance;
+}
+
+/* Central differences of eighth order: truncation at this step is largest for softsign next to its kink,
+ * 9!/630 step^8/(1 + |x|)^10 = 7e-12; rounding is 1e-14. */
+static void derivatives_differentiate_the_values(void **state)
+{
+    (void)state;
+    static const double weights[] = { 4.0 / 5, -1.0 / 5, 4.0 / 105, -1.0 / 280 };
+    const double step = 0.02;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        for (double x = -12; x <= 12; x += 0.0917) {
+            if (near_a_kink(activation, x, 4.5 * step))
+                continue;
+            double difference = 0;
+            for (int k = 1; k <= 4; k++)
+                difference += weights[k - 1] * (activation->value(x + k * step) - activation->value(x - k * step));
+            assert_true(fabs(activation->derivative(x) - difference / step) < 1e-11);
+        }
+    }
+}
+
+static void slopes_are_the_limits_of_the_derivative(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        for (int side = 0; side < 2; side++) {
+            double sign = side == 0 ? -1 : 1;
+            assert_true(activation->derivative(sign * 1e-101) == activation->slope_at_zero[side]);
+            if (!is(activation, "sin")) /* has no limit; it is bounded, which a slope of 0 says */
+                assert_true(activation->derivative(sign * 1e300) == activation->slope_at_infinity[side]);
+            bool bounded = fabs(activation->value(sign * 1e300)) <= 1;
+            assert_int_equal(bounded, activation->slope_at_infinity[side] == 0);
+        }
+        assert_int_equal(activation->value(0) == 0, activation->vanishes_at_zero);
+    }
+}
+
+static void derivatives_at_kinks_are_zero_or_the_leak(void **state)
+{
+    (void)state;
+    assert_true(find("relu")->derivative(0) == 0);
+    assert_true(find("relu")->log_derivative(0) == -INFINITY);
+    assert_true(find("leaky_relu")->derivative(0) == 0.01);
+    assert_true(find("hard_tanh")->derivative(1) == 0);
+    assert_true(find("hard_tanh")->derivative(-1) == 0);
+}
+
+/* A trajectory restores an underflowed derivative from its logarithm and this sign. */
+static void a_lost_derivative_keeps_its_sign(void **state)
+{
+    (void)state;
+    static const char *const negative[] = { "gelu", "silu" };
+    for (int i = 0; i < 2; i++) {
+        double lost = find(negative[i])->derivative(-1000);
+        assert_true(lost == 0 && signbit(lost));
+        assert_true(isfinite(find(negative[i])->log_derivative(-1000)));
+    }
+    assert_false(signbit(find("tanh")->derivative(-1000)));
+    assert_false(signbit(find("erf")->derivative(-1000)));
+}
+
+static void nan_stays_nan(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < activation_count(); n++) {
+        assert_true(isnan(activation_at(n)->value(NAN)));
+        assert_true(isnan(activation_at(n)->derivative(NAN)));
+        assert_true(isnan(activation_at(n)->log_derivative(NAN)));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_found),
+        cmocka_unit_test(suprema_are_reached_and_never_passed),
+        cmocka_unit_test(derivatives_keep_relative_accuracy_in_the_tails),
+        cmocka_unit_test(log_derivatives_are_right_beyond_underflow),
+        cmocka_unit_test(log_derivatives_at_extreme_arguments),
+        cmocka_unit_test(derivative_and_logarithm_agree),
+        cmocka_unit_test(derivatives_differentiate_the_values),
+        cmocka_unit_test(slopes_are_the_limits_of_the_derivative),
+        cmocka_unit_test(derivatives_at_kinks_are_zero_or_the_leak),
+        cmocka_unit_test(a_lost_derivative_keeps_its_sign),
+        cmocka_unit_test(nan_stays_nan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,354 @@
+/* Ensembles: every law has its moments and its structure, and a draw is what its key says. */
+#include "base/random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model/support.h"
+
+enum { SMALL = 12, LARGE = 60, REPLICAS = 20 };
+
+static void kinds_are_found(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "ginibre",  "uniform", "sparse", "orthogonal", "symmetric", "antisymmetric",
+                                         "elliptic", "cycle",   "chain",  "nonnormal",  "untied" };
+    assert_int_equal(ensemble_kind_count(), sizeof names / sizeof *names);
+    for (size_t i = 0; i < ensemble_kind_count(); i++) {
+        assert_non_null(ensemble_kind_find(names[i]));
+        assert_string_equal(ensemble_kind_find(names[i])->name, names[i]);
+    }
+    assert_null(ensemble_kind_find("Ginibre"));
+    assert_null(ensemble_kind_at(ensemble_kind_count()));
+}
+
+static void defaults_are_in_range(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ensemble_kind_count(); i++) {
+        const struct ensemble_kind *kind = ensemble_kind_at(i);
+        for (size_t k = 0; k < kind->parameter_count; k++) {
+            const struct ensemble_parameter *parameter = &kind->parameters[k];
+            assert_true(parameter->default_value >= parameter->lowest);
+            assert_true(parameter->default_value <= parameter->highest);
+            assert_true(!parameter->lowest_excluded || parameter->default_value > parameter->lowest);
+        }
+    }
+}
+
+static void draws_are_keyed_by_their_description(void **state)
+{
+    (void)state;
+    char text[128];
+    struct ensemble sparse = ensemble_of("sparse", 0.1), elliptic = ensemble_of("elliptic", -0.0);
+    ensemble_describe_draw(&sparse, 8, 2, "weights", text, sizeof text);
+    assert_string_equal(text, "sparse{density=0.10000000000000001} d=8 replica=2 role=weights");
+    ensemble_describe_draw(&elliptic, 16, 0, "bias", text, sizeof text);
+    assert_string_equal(text, "elliptic{tau=0} d=16 replica=0 role=bias");
+    struct ensemble ginibre = ensemble_of("ginibre", NAN);
+    ensemble_describe_draw(&ginibre, 1, 0, "inputs", text, sizeof text);
+    assert_string_equal(text, "ginibre d=1 replica=0 role=inputs");
+    ensemble_describe_draw(&ginibre, 1, 0, "inputs", text, 5); /* cut, not overrun */
+    assert_string_equal(text, "gini");
+}
+
+/* Any rank may draw any entry of these alone: (i, j) is element i d + j of the stream. */
+static void an_entry_is_its_element_of_the_stream(void **state)
+{
+    (void)state;
+    double values[SMALL * SMALL], element;
+    struct ensemble ginibre = ensemble_of("ginibre", NAN), uniform = ensemble_of("uniform", NAN);
+    struct random_stream stream = random_stream_open(7, "ginibre d=12 replica=3 role=weights");
+    draw(&ginibre, 7, SMALL, 3, values);
+    for (long i = 0; i < SMALL; i++)
+        for (long j = 0; j < SMALL; j++) {
+            random_normal(&stream, 0, (uint64_t)(i * SMALL + j), 1, &element);
+            assert_true(at(values, SMALL, i, j) == element * sqrt(1.0 / SMALL));
+        }
+    stream = random_stream_open(7, "uniform d=12 replica=3 role=weights");
+    draw(&uniform, 7, SMALL, 3, values);
+    random_uniform(&stream, 0, 5 * SMALL + 2, 1, &element);
+    assert_true(at(values, SMALL, 5, 2) == sqrt(3.0 / SMALL) * (2 * element - 1));
+}
+
+/* Sums over the pairs i < j and the diagonal of so many replicas. */
+struct moments {
+    double pairs, mean, variance, product, diagonals, diagonal_mean, diagonal_variance;
+};
+
+static struct moments measure(const struct ensemble *ensemble, long d, long replicas)
+{
+    static double values[LARGE * LARGE];
+    struct moments sum = { 0 };
+    for (long replica = 0; replica < replicas; replica++) {
+        draw(ensemble, 11, d, replica, values);
+        for (long j = 0; j < d; j++) {
+            double diagonal = at(values, d, j, j);
+            sum.diagonals++;
+            sum.diagonal_mean += diagonal;
+            sum.diagonal_variance += diagonal * diagonal;
+            for (long i = 0; i < j; i++) {
+                double upper = at(values, d, i, j), lower = at(values, d, j, i);
+                sum.pairs++;
+                sum.mean += (upper + lower) / 2;
+                sum.variance += (upper * upper + lower * lower) / 2;
+                sum.product += upper * lower;
+            }
+        }
+    }
+    sum.mean /= sum.pairs;
+    sum.variance /= sum.pairs;
+    sum.product /= sum.pairs;
+    sum.diagonal_mean /= sum.diagonals;
+    sum.diagonal_variance /= sum.diagonals;
+    return sum;
+}
+
+/* d times the expected variances, the correlation of opposite entries, and the kurtosis E x^4 / (E x^2)^2. */
+struct law {
+    const char *name;
+    double parameter, variance, diagonal, correlation, kurtosis;
+};
+
+/* Within 5 standard errors (a false alarm has chance 1e-6 each, and the seed is fixed). Standard errors are those of
+ * one entry a pair: opposite entries may be one number. Haar entries are Gaussian up to terms 1/d smaller. */
+static void entries_have_their_moments(void **state)
+{
+    (void)state;
+    static const struct law laws[] = {
+        { "ginibre", NAN, 1, 1, 0, 3 },
+        { "untied", NAN, 1, 1, 0, 3 },
+        { "uniform", NAN, 1, 1, 0, 1.8 },
+        { "sparse", 0.25, 1, 1, 0, 12 },
+        { "orthogonal", NAN, 1, 1, 0, 3 },
+        { "symmetric", NAN, 0.25, 0.5, 1, 3 },
+        { "antisymmetric", NAN, 0.25, 0, -1, 3 },
+        { "elliptic", 0.6, 1 / 2.56, 1.6 / 2.56, 0.6, 3 },
+        { "elliptic", -0.3, 1 / 1.69, 0.7 / 1.69, -0.3, 3 },
+        { "elliptic", 0, 1, 1, 0, 3 },
+    };
+    for (size_t k = 0; k < sizeof laws / sizeof *laws; k++) {
+        const struct law *law = &laws[k];
+        struct ensemble ensemble = ensemble_of(law->name, law->parameter);
+        struct moments found = measure(&ensemble, LARGE, REPLICAS);
+        double variance = law->variance / LARGE, diagonal = law->diagonal / LARGE;
+        double root = sqrt(found.pairs), diagonal_root = sqrt(found.diagonals);
+        assert_true(fabs(found.mean) <= 5 * sqrt(variance) / root);
+        assert_true(fabs(found.variance - variance) <= 5 * sqrt(law->kurtosis - 1) * variance / root);
+        double product_deviation = sqrt(1 + law->correlation * law->correlation) * variance;
+        assert_true(fabs(found.product - law->correlation * variance) <= 5 * product_deviation / root);
+        assert_true(fabs(found.diagonal_mean) <= 5 * sqrt(diagonal) / diagonal_root);
+        assert_true(fabs(found.diagonal_variance - diagonal) <= 5 * sqrt(law->kurtosis - 1) * diagonal / diagonal_root);
+    }
+}
+
+static void uniform_stays_within_its_bounds_and_reaches_them(void **state)
+{
+    (void)state;
+    static double values[LARGE * LARGE];
+    struct ensemble uniform = ensemble_of("uniform", NAN);
+    double bound = sqrt(3.0 / LARGE), lowest = 0, highest = 0;
+    draw(&uniform, 1, LARGE, 0, values);
+    for (long i = 0; i < LARGE * LARGE; i++) {
+        lowest = fmin(lowest, values[i]);
+        highest = fmax(highest, values[i]);
+    }
+    assert_true(lowest > -bound && highest < bound);
+    assert_true(lowest < -0.99 * bound && highest > 0.99 * bound);
+}
+
+static void sparse_has_its_density(void **state)
+{
+    (void)state;
+    static double values[LARGE * LARGE];
+    const double density = 0.1, count = (double)LARGE * LARGE;
+    struct ensemble sparse = ensemble_of("sparse", density), dense = ensemble_of("sparse", 1);
+    long filled = 0;
+    draw(&sparse, 1, LARGE, 0, values);
+    for (long i = 0; i < LARGE * LARGE; i++)
+        filled += values[i] != 0;
+    assert_true(fabs((double)filled - density * count) <= 5 * sqrt(count * density * (1 - density)));
+    draw(&dense, 1, LARGE, 0, values);
+    for (long i = 0; i < LARGE * LARGE; i++)
+        assert_true(values[i] != 0);
+}
+
+static void symmetric_laws_are_symmetric_to_the_last_bit(void **state)
+{
+    (void)state;
+    static const struct law laws[] = { { .name = "symmetric", .parameter = NAN, .correlation = 1 },
+                                       { .name = "antisymmetric", .parameter = NAN, .correlation = -1 },
+                                       { .name = "elliptic", .parameter = 1, .correlation = 1 },
+                                       { .name = "elliptic", .parameter = -1, .correlation = -1 } };
+    double values[SMALL * SMALL];
+    for (size_t k = 0; k < sizeof laws / sizeof *laws; k++) {
+        struct ensemble ensemble = ensemble_of(laws[k].name, laws[k].parameter);
+        draw(&ensemble, 1, SMALL, 0, values);
+        for (long j = 0; j < SMALL; j++)
+            for (long i = 0; i < SMALL; i++)
+                assert_true(at(values, SMALL, i, j) == laws[k].correlation * at(values, SMALL, j, i));
+    }
+}
+
+/* A trace of Haar matrices has mean 0 and variance 1; a QR decomposition whose signs are left to LAPACK would have a
+ * mean far from 0 here. */
+static void orthogonal_is_orthogonal_and_without_bias(void **state)
+{
+    (void)state;
+    enum { DRAWS = 400 };
+    double values[SMALL * SMALL], trace = 0;
+    struct ensemble orthogonal = ensemble_of("orthogonal", NAN);
+    for (long replica = 0; replica < DRAWS; replica++) {
+        draw(&orthogonal, 1, SMALL, replica, values);
+        for (long i = 0; i < SMALL; i++) {
+            trace += at(values, SMALL, i, i);
+            for (long j = 0; j <= i; j++) {
+                double dot = 0;
+                for (long k = 0; k < SMALL; k++)
+                    dot += at(values, SMALL, k, i) * at(values, SMALL, k, j);
+                assert_true(fabs(dot - (i == j)) < 1e-14); /* some d u */
+            }
+        }
+    }
+    assert_true(fabs(trace / DRAWS) < 5 / sqrt(DRAWS));
+}
+
+static void shifts_take_from_the_successor(void **state)
+{
+    (void)state;
+    double values[SMALL * SMALL];
+    struct ensemble cycle = ensemble_of("cycle", NAN), chain = ensemble_of("chain", -2.5);
+    draw(&cycle, 1, SMALL, 0, values);
+    for (long i = 0; i < SMALL; i++)
+        for (long j = 0; j < SMALL; j++)
+            assert_true(at(values, SMALL, i, j) == (j == (i + 1) % SMALL));
+    draw(&chain, 1, SMALL, 0, values);
+    for (long i = 0; i < SMALL; i++)
+        for (long j = 0; j < SMALL; j++)
+            assert_true(at(values, SMALL, i, j) == (j == i + 1 ? -2.5 : 0));
+    draw(&cycle, 1, 1, 0, values);
+    assert_true(values[0] == 1);
+    draw(&chain, 1, 1, 0, values);
+    assert_true(values[0] == 0);
+}
+
+/* tr W W^T = sum |lambda|^2 + sum N_ij^2: d/2 (1/3 for a real eigenvalue) and departure^2 times the entries over d. */
+static void nonnormal_has_the_size_its_schur_form_says(void **state)
+{
+    (void)state;
+    enum { DRAWS = 200, ODD = SMALL + 1 };
+    const double departure = 3;
+    double values[ODD * ODD], sum = 0, square = 0;
+    struct ensemble nonnormal = ensemble_of("nonnormal", departure);
+    for (long replica = 0; replica < DRAWS; replica++) {
+        double size = 0, radius = draw(&nonnormal, 1, ODD, replica, values);
+        assert_true(radius > 0 && radius < 1);
+        for (long i = 0; i < ODD * ODD; i++)
+            size += values[i] * values[i];
+        sum += size;
+        square += size * size;
+    }
+    double mean = sum / DRAWS, deviation = sqrt((square / DRAWS - mean * mean) / DRAWS);
+    double entries = ODD * (ODD - 1) / 2.0 - SMALL / 2.0;
+    assert_true(fabs(mean - (SMALL / 2.0 + 1 / 3.0 + departure * departure * entries / ODD)) < 5 * deviation);
+}
+
+static void without_departure_nonnormal_is_normal(void **state)
+{
+    (void)state;
+    double values[SMALL * SMALL];
+    struct ensemble nonnormal = ensemble_of("nonnormal", 0);
+    draw(&nonnormal, 1, SMALL, 0, values);
+    for (long i = 0; i < SMALL; i++)
+        for (long j = 0; j < SMALL; j++) {
+            double commutator = 0;
+            for (long k = 0; k < SMALL; k++)
+                commutator += at(values, SMALL, i, k) * at(values, SMALL, j, k) -
+                              at(values, SMALL, k, i) * at(values, SMALL, k, j);
+            assert_true(fabs(commutator) < 1e-14); /* some d u */
+        }
+}
+
+static bool draws_differ(const struct ensemble *a, uint64_t seed_a, long replica_a, const struct ensemble *b,
+                         uint64_t seed_b, long replica_b)
+{
+    double first[SMALL * SMALL], second[SMALL * SMALL];
+    draw(a, seed_a, SMALL, replica_a, first);
+    draw(b, seed_b, SMALL, replica_b, second);
+    return memcmp(first, second, sizeof first) != 0;
+}
+
+static void each_part_of_the_key_counts_and_nothing_else(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < ensemble_kind_count(); k++) {
+        struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN), renamed = ensemble;
+        bool is_random = strcmp(ensemble.kind->name, "cycle") != 0 && strcmp(ensemble.kind->name, "chain") != 0;
+        renamed.label = (char *)"another label";
+        assert_false(draws_differ(&ensemble, 5, 1, &renamed, 5, 1));
+        assert_int_equal(draws_differ(&ensemble, 5, 1, &ensemble, 6, 1), is_random);
+        assert_int_equal(draws_differ(&ensemble, 5, 1, &ensemble, 5, 2), is_random);
+    }
+    struct ensemble little = ensemble_of("sparse", 0.4), more = ensemble_of("sparse", 0.5);
+    assert_true(draws_differ(&little, 5, 1, &more, 5, 1));
+}
+
+static void only_untied_changes_with_the_step(void **state)
+{
+    (void)state;
+    double first[SMALL * SMALL], second[SMALL * SMALL], radius;
+    for (size_t k = 0; k < ensemble_kind_count(); k++) {
+        struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN);
+        assert_int_equal(ensemble.kind->draw(&ensemble, 5, SMALL, 0, 3, first, &radius), STATUS_OK);
+        assert_int_equal(ensemble.kind->draw(&ensemble, 5, SMALL, 0, 4, second, &radius), STATUS_OK);
+        bool differ = memcmp(first, second, sizeof first) != 0;
+        assert_int_equal(differ, ensemble.kind->is_fresh_at_every_step);
+        assert_int_equal(differ, strcmp(ensemble.kind->name, "untied") == 0);
+    }
+}
+
+static void structure_is_known_in_advance(void **state)
+{
+    (void)state;
+    static const char *const normal[] = { "orthogonal", "cycle", "symmetric", "antisymmetric" };
+    int normal_count = 0;
+    for (size_t k = 0; k < ensemble_kind_count(); k++) {
+        struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN);
+        normal_count += ensemble_is_normal(&ensemble);
+        assert_int_equal(ensemble_radius_is_zero(&ensemble, 2), strcmp(ensemble.kind->name, "chain") == 0);
+    }
+    assert_int_equal(normal_count, 4);
+    for (int i = 0; i < 4; i++) {
+        struct ensemble ensemble = ensemble_of(normal[i], NAN);
+        assert_true(ensemble_is_normal(&ensemble));
+        assert_int_equal(ensemble_radius_is_zero(&ensemble, 1), i == 3);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kinds_are_found),
+        cmocka_unit_test(defaults_are_in_range),
+        cmocka_unit_test(draws_are_keyed_by_their_description),
+        cmocka_unit_test(an_entry_is_its_element_of_the_stream),
+        cmocka_unit_test(entries_have_their_moments),
+        cmocka_unit_test(uniform_stays_within_its_bounds_and_reaches_them),
+        cmocka_unit_test(sparse_has_its_density),
+        cmocka_unit_test(symmetric_laws_are_symmetric_to_the_last_bit),
+        cmocka_unit_test(orthogonal_is_orthogonal_and_without_bias),
+        cmocka_unit_test(shifts_take_from_the_successor),
+        cmocka_unit_test(nonnormal_has_the_size_its_schur_form_says),
+        cmocka_unit_test(without_departure_nonnormal_is_normal),
+        cmocka_unit_test(each_part_of_the_key_counts_and_nothing_else),
+        cmocka_unit_test(only_untied_changes_with_the_step),
+        cmocka_unit_test(structure_is_known_in_advance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
