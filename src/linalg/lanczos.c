@@ -16,8 +16,8 @@
  *
  * A given direction g can be v_2 itself (singular values cross from lag to lag): then only the random part mixed in
  * knows v_1, and tan(phi) is larger by sqrt(d) / (size of that part). This must be asked of the residual, and it takes
- * back what a good start saved, for any size of it; parts of equal size lose least where g is bad. Two runs to a coarser
- * residual that agree cost the same as one to the fine residual: the iteration converges geometrically. */
+ * back what a good start saved, for any size of it; parts of equal size lose least where g is bad. Two runs to a
+ * coarser residual that agree cost the same as one to the fine residual: the iteration converges geometrically. */
 #include "linalg/lanczos.h"
 
 #include "base/memory.h"

@@ -1,15 +1,100 @@
 #include "linalg/matrix.h"
 
 #include "base/memory.h"
+#include "linalg/kernel.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
+
+enum {
+    PACKING_DIMENSION =
+        128,           /* from here on columns are packed: eight of them, a power of two apart, evict each other */
+    PACKED_GROUPS = 16 /* groups packed at a time: the panel in the second-level cache is used for all of them */
+};
 
 struct matrix {
     long dimension;
-    double *values;     /* [dimension, dimension], column-major */
-    double *transposed; /* its transpose, or NULL */
+    double *panels;            /* A, by panels (kernel.h) */
+    double *transposed_panels; /* A^T, or NULL */
+    double *packed;            /* scratch: [PACKED_GROUPS][dimension][KERNEL_COLUMNS] */
 };
+
+/* ---- the choice of a kernel ---- */
+
+static const struct {
+    const char *name;
+    kernel_panel *const *function;
+} kernels[] = {
+    [MATRIX_KERNEL_AVX512] = { "avx512", &kernel_avx512 },
+    [MATRIX_KERNEL_AVX2] = { "avx2", &kernel_avx2 },
+    [MATRIX_KERNEL_PLAIN] = { "plain", &kernel_plain },
+};
+
+enum { NO_KERNEL = -1 };
+
+static atomic_int selected_kernel = NO_KERNEL;
+
+static bool is_supported(enum matrix_kernel kernel)
+{
+#ifdef __x86_64__
+    switch (kernel) {
+    case MATRIX_KERNEL_AVX512:
+        return __builtin_cpu_supports("avx512f");
+    case MATRIX_KERNEL_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case MATRIX_KERNEL_PLAIN:
+        return true;
+    }
+#endif
+    return kernel == MATRIX_KERNEL_PLAIN;
+}
+
+bool matrix_kernel_select(enum matrix_kernel kernel)
+{
+    if (!is_supported(kernel))
+        return false;
+    atomic_store(&selected_kernel, (int)kernel);
+    return true;
+}
+
+static enum matrix_kernel current_kernel(void)
+{
+    int kernel = atomic_load_explicit(&selected_kernel, memory_order_relaxed);
+    for (int best = MATRIX_KERNEL_AVX512; kernel == NO_KERNEL; best++)
+        if (matrix_kernel_select((enum matrix_kernel)best))
+            kernel = best;
+    return (enum matrix_kernel)kernel;
+}
+
+const char *matrix_kernel_name(void)
+{
+    return kernels[current_kernel()].name;
+}
+
+/* ---- packing ---- */
+
+/* The height of the panel that begins at `row`. */
+static int panel_height(long dimension, long row)
+{
+    long left = block_stride(dimension) - row;
+    return left < KERNEL_PANEL_ROWS ? (int)left : KERNEL_PANEL_ROWS;
+}
+
+/* Element (i, k) is values[i * row_stride + k * column_stride]; rows beyond the last are zeros. */
+static enum status pack(long dimension, const double *values, long row_stride, long column_stride, double **panels)
+{
+    TRY(memory_allocate(panels, block_stride(dimension) * dimension, "a packed weight matrix"));
+    for (long first = 0; first < dimension; first += KERNEL_PANEL_ROWS) {
+        const int height = panel_height(dimension, first);
+        const long rows = dimension - first < height ? dimension - first : height;
+        double *panel = *panels + first * dimension;
+        for (long k = 0; k < dimension; k++)
+            for (long i = 0; i < rows; i++)
+                panel[k * height + i] = values[(first + i) * row_stride + k * column_stride];
+    }
+    return STATUS_OK;
+}
 
 enum status matrix_create(long dimension, const double *values, bool transposed, struct matrix **matrix)
 {
@@ -18,14 +103,11 @@ enum status matrix_create(long dimension, const double *values, bool transposed,
     *matrix = NULL;
     TRY(memory_allocate(&made, 1, "a matrix"));
     made->dimension = dimension;
-    TRY_OR(failed, memory_allocate(&made->values, dimension * dimension, "a packed matrix"));
-    memcpy(made->values, values, (size_t)(dimension * dimension) * sizeof *values);
-    if (transposed) {
-        TRY_OR(failed, memory_allocate(&made->transposed, dimension * dimension, "a packed matrix"));
-        for (long i = 0; i < dimension; i++)
-            for (long k = 0; k < dimension; k++)
-                made->transposed[i + k * dimension] = values[k + i * dimension];
-    }
+    TRY_OR(failed, pack(dimension, values, 1, dimension, &made->panels));
+    if (transposed)
+        TRY_OR(failed, pack(dimension, values, dimension, 1, &made->transposed_panels));
+    if (dimension >= PACKING_DIMENSION)
+        TRY_OR(failed, memory_allocate(&made->packed, PACKED_GROUPS * KERNEL_COLUMNS * dimension, "packed columns"));
     *matrix = made;
     return STATUS_OK;
 failed:
@@ -37,8 +119,9 @@ void matrix_destroy(struct matrix *matrix)
 {
     if (matrix == NULL)
         return;
-    memory_free(matrix->values);
-    memory_free(matrix->transposed);
+    memory_free(matrix->panels);
+    memory_free(matrix->transposed_panels);
+    memory_free(matrix->packed);
     memory_free(matrix);
 }
 
@@ -47,36 +130,71 @@ long matrix_dimension(const struct matrix *matrix)
     return matrix->dimension;
 }
 
-static enum status multiply(long dimension, const double *values, const struct block *x, struct block *y)
+/* ---- multiplication ---- */
+
+static int group_width(const struct block *x, long first)
 {
-    assert(x->rows == dimension && y->rows == dimension && x->columns == y->columns);
-    memset(y->values, 0, (size_t)(y->stride * y->columns) * sizeof *y->values);
-    for (long j = 0; j < x->columns; j++)
-        for (long k = 0; k < dimension; k++)
-            for (long i = 0; i < dimension; i++) {
-                double *sum = block_column(y, j) + i;
-                *sum = __builtin_fma(values[i + k * dimension], block_column(x, j)[k], *sum);
-            }
+    return x->columns - first < KERNEL_COLUMNS ? (int)(x->columns - first) : KERNEL_COLUMNS;
+}
+
+/* Columns first .. first+width-1 of x as [rows][KERNEL_COLUMNS]. */
+static void pack_columns(const struct block *x, long first, int width, double *packed)
+{
+    for (int j = 0; j < width; j++) {
+        const double *column = block_column(x, first + j);
+        for (long k = 0; k < x->rows; k++)
+            packed[k * KERNEL_COLUMNS + j] = column[k];
+    }
+}
+
+/* Up to PACKED_GROUPS groups of columns, beginning with `first`: each panel stays in cache for all of them. */
+static void multiply_groups(const struct matrix *matrix, const double *panels, const struct block *x, struct block *y,
+                            long first, long end)
+{
+    kernel_panel *const multiply = *kernels[current_kernel()].function;
+    const long dimension = matrix->dimension;
+    struct kernel_columns groups[PACKED_GROUPS];
+    int count = 0;
+    for (long column = first; column < end; column += KERNEL_COLUMNS, count++) {
+        groups[count] = (struct kernel_columns){ block_column(x, column), x->stride, group_width(x, column), false };
+        if (matrix->packed != NULL) {
+            double *packed = matrix->packed + count * KERNEL_COLUMNS * dimension;
+            pack_columns(x, column, groups[count].count, packed);
+            groups[count].values = packed;
+            groups[count].packed = true;
+        }
+    }
+    for (long row = 0; row < dimension; row += KERNEL_PANEL_ROWS)
+        for (int group = 0; group < count; group++)
+            multiply(dimension, panel_height(dimension, row), panels + row * dimension, &groups[group],
+                     block_column(y, first + group * KERNEL_COLUMNS) + row, y->stride);
+}
+
+/* A NaN in x reaches the padding too, where it must not stay. */
+static void clear_padding(struct block *y)
+{
+    if (y->stride > y->rows)
+        for (long j = 0; j < y->columns; j++)
+            memset(block_column(y, j) + y->rows, 0, (size_t)(y->stride - y->rows) * sizeof(double));
+}
+
+static enum status multiply(const struct matrix *matrix, const double *panels, const struct block *x, struct block *y)
+{
+    assert(x->rows == matrix->dimension && y->rows == matrix->dimension && x->columns == y->columns);
+    const long chunk = PACKED_GROUPS * KERNEL_COLUMNS;
+    for (long first = 0; first < x->columns; first += chunk)
+        multiply_groups(matrix, panels, x, y, first, first + chunk < x->columns ? first + chunk : x->columns);
+    clear_padding(y);
     return STATUS_OK;
 }
 
 enum status matrix_apply(const struct matrix *matrix, const struct block *x, struct block *y)
 {
-    return multiply(matrix->dimension, matrix->values, x, y);
+    return multiply(matrix, matrix->panels, x, y);
 }
 
 enum status matrix_apply_transposed(const struct matrix *matrix, const struct block *x, struct block *y)
 {
-    assert(matrix->transposed != NULL);
-    return multiply(matrix->dimension, matrix->transposed, x, y);
-}
-
-bool matrix_kernel_select(enum matrix_kernel kernel)
-{
-    return kernel == MATRIX_KERNEL_PLAIN;
-}
-
-const char *matrix_kernel_name(void)
-{
-    return "plain";
+    assert(matrix->transposed_panels != NULL);
+    return multiply(matrix, matrix->transposed_panels, x, y);
 }

@@ -1,0 +1,25 @@
+#include "linalg/kernel.h"
+
+#include <stddef.h>
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#pragma GCC target("avx2,fma")
+
+/* 12 x 4: twelve sums, three rows and a factor fill the 16 registers. */
+typedef __m256d vector;
+enum { LANES = 4, TILE_VECTORS = 3, TILE_COLUMNS = 4 };
+#define vector_load(p)        _mm256_load_pd(p)
+#define vector_store(p, v)    _mm256_store_pd(p, v)
+#define vector_broadcast(p)   _mm256_broadcast_sd(p)
+#define vector_fma(a, b, c)   _mm256_fmadd_pd(a, b, c)
+#define SLICE_VECTORS(height) ((height) == KERNEL_PANEL_ROWS ? 3 : 2)
+#define ROW_OF_TILES(tile, v) tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4)
+#define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)
+#define KERNEL_FUNCTION       multiply_avx2
+#include "linalg/kernel_tile.h"
+
+kernel_panel *const kernel_avx2 = multiply_avx2;
+#else
+kernel_panel *const kernel_avx2 = NULL;
+#endif

@@ -1,0 +1,24 @@
+#include "linalg/kernel.h"
+
+#include <stddef.h>
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#pragma GCC target("avx512f")
+
+typedef __m512d vector;
+enum { LANES = 8, TILE_VECTORS = 3, TILE_COLUMNS = 8 };
+#define vector_load(p)        _mm512_load_pd(p)
+#define vector_store(p, v)    _mm512_store_pd(p, v)
+#define vector_broadcast(p)   _mm512_set1_pd(*(p))
+#define vector_fma(a, b, c)   _mm512_fmadd_pd(a, b, c)
+#define SLICE_VECTORS(height) ((height) / LANES)
+#define ROW_OF_TILES(tile, v) tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4) tile(v, 5) tile(v, 6) tile(v, 7) tile(v, 8)
+#define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 1) ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)
+#define KERNEL_FUNCTION       multiply_avx512
+#include "linalg/kernel_tile.h"
+
+kernel_panel *const kernel_avx512 = multiply_avx512;
+#else
+kernel_panel *const kernel_avx512 = NULL;
+#endif

@@ -1,0 +1,16 @@
+#include "linalg/kernel.h"
+
+/* For processors without the others. __builtin_fma is one instruction where the compiler may assume it, and the C
+ * library's function, correctly rounded in software if need be, elsewhere: slow there, but the same bits. */
+typedef double vector;
+enum { LANES = 1, TILE_VECTORS = 4, TILE_COLUMNS = 4 };
+#define vector_load(p)        (*(p))
+#define vector_store(p, v)    (*(p) = (v))
+#define vector_broadcast(p)   (*(p))
+#define vector_fma(a, b, c)   __builtin_fma(a, b, c)
+#define SLICE_VECTORS(height) TILE_VECTORS
+#define FOR_EACH_TILE(tile)   tile(4, 1) tile(4, 2) tile(4, 3) tile(4, 4)
+#define KERNEL_FUNCTION       multiply_plain
+#include "linalg/kernel_tile.h"
+
+kernel_panel *const kernel_plain = multiply_plain;

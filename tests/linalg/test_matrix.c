@@ -1,0 +1,135 @@
+#include "linalg/matrix.h"
+
+#include "linalg/matrices.h"
+
+/* Normal numbers with exponents spread over 2^-20 .. 2^20, so that every rounding shows. */
+static void fill(double *values, long count, const char *what)
+{
+    struct random_stream stream = random_stream_open(1, what);
+    random_normal(&stream, 0, 0, (uint64_t)count, values);
+    for (long i = 0; i < count; i++)
+        values[i] = ldexp(values[i], (int)(i * 7919 % 41) - 20);
+}
+
+/* What every kernel must give, bit for bit. */
+static double chain_of_fma(long d, const double *values, bool transposed, long row, const double *x)
+{
+    double sum = 0;
+    for (long k = 0; k < d; k++)
+        sum = fma(transposed ? values[k + row * d] : values[row + k * d], x[k], sum);
+    return sum;
+}
+
+enum { WIDEST = 300 };
+
+/* One application to columns first .. first+width-1 of x against `expected`, computed once a matrix. */
+static void check_width(const struct matrix *matrix, bool transposed, const struct block *x,
+                        const struct block *expected, long first, long width)
+{
+    struct block part = block_view(x, first, width), y;
+    assert_int_equal(block_create(x->rows, width, &y), STATUS_OK);
+    memset(y.values, 0x7f, (size_t)(y.stride * width) * sizeof *y.values);
+    assert_int_equal(transposed ? matrix_apply_transposed(matrix, &part, &y) : matrix_apply(matrix, &part, &y),
+                     STATUS_OK);
+    /* The whole stride: the padding must be zero as well. */
+    assert_memory_equal(y.values, block_column(expected, first), (size_t)(y.stride * width) * sizeof *y.values);
+    block_destroy(&y);
+}
+
+static void check_dimension(long d, bool transposed, long widest)
+{
+    double *values = new_matrix(d);
+    struct matrix *matrix = NULL;
+    struct block x, expected;
+    fill(values, d * d, "weights");
+    assert_int_equal(matrix_create(d, values, transposed, &matrix), STATUS_OK);
+    assert_int_equal(matrix_dimension(matrix), d);
+    assert_int_equal(block_create(d, widest, &x), STATUS_OK);
+    assert_int_equal(block_create(d, widest, &expected), STATUS_OK);
+    for (long j = 0; j < widest; j++) {
+        fill(block_column(&x, j), d, "columns");
+        block_column(&x, j)[j % d] *= (double)j;
+        for (long i = 0; i < d; i++)
+            block_column(&expected, j)[i] = chain_of_fma(d, values, transposed, i, block_column(&x, j));
+    }
+    for (long width = 1; width <= 20; width++)
+        check_width(matrix, transposed, &x, &expected, width % 3, width);
+    check_width(matrix, transposed, &x, &expected, 0, widest);
+    check_width(matrix, transposed, &x, &expected, 5, widest - 5);
+    block_destroy(&x);
+    block_destroy(&expected);
+    matrix_destroy(matrix);
+    memory_free(values);
+}
+
+static void check_kernel(enum matrix_kernel kernel, const char *name)
+{
+    const long dimensions[] = { 1, 2, 3, 7, 8, 15, 16, 17, 23, 24, 25, 63, 64, 65, 100, 127, 128, 257 };
+    if (!matrix_kernel_select(kernel))
+        skip();
+    assert_string_equal(matrix_kernel_name(), name);
+    for (size_t n = 0; n < sizeof dimensions / sizeof *dimensions; n++)
+        for (int transposed = 0; transposed < 2; transposed++)
+            check_dimension(dimensions[n], transposed, dimensions[n] < 100 ? WIDEST : 23);
+    check_dimension(130, false, WIDEST);
+}
+
+static void avx512_is_a_chain_of_fma(void **state)
+{
+    (void)state;
+    check_kernel(MATRIX_KERNEL_AVX512, "avx512");
+}
+
+static void avx2_is_a_chain_of_fma(void **state)
+{
+    (void)state;
+    check_kernel(MATRIX_KERNEL_AVX2, "avx2");
+}
+
+static void plain_is_a_chain_of_fma(void **state)
+{
+    (void)state;
+    check_kernel(MATRIX_KERNEL_PLAIN, "plain");
+}
+
+/* 0 * NaN and 0 * inf are NaN in every row; the columns beside and the padding stay clean. */
+static void what_is_not_finite_stays_in_its_column(void **state)
+{
+    (void)state;
+    for (int kernel = MATRIX_KERNEL_AVX512; kernel <= MATRIX_KERNEL_PLAIN; kernel++)
+        for (long d = 3; d < 200; d += 130) {
+            if (!matrix_kernel_select((enum matrix_kernel)kernel))
+                continue;
+            double *values = new_matrix(d);
+            struct matrix *matrix = NULL;
+            struct block x, y;
+            assert_int_equal(matrix_create(d, values, true, &matrix), STATUS_OK);
+            assert_int_equal(block_create(d, 11, &x), STATUS_OK);
+            assert_int_equal(block_create(d, 11, &y), STATUS_OK);
+            block_column(&x, 3)[1] = NAN;
+            block_column(&x, 9)[2] = INFINITY;
+            for (int transposed = 0; transposed < 2; transposed++) {
+                assert_int_equal(transposed ? matrix_apply_transposed(matrix, &x, &y) : matrix_apply(matrix, &x, &y),
+                                 STATUS_OK);
+                for (long j = 0; j < 11; j++)
+                    for (long i = 0; i < y.stride; i++)
+                        assert_true(i < d && (j == 3 || j == 9) ? isnan(block_column(&y, j)[i])
+                                                                : block_column(&y, j)[i] == 0);
+            }
+            block_destroy(&x);
+            block_destroy(&y);
+            matrix_destroy(matrix);
+            memory_free(values);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(avx512_is_a_chain_of_fma),
+        cmocka_unit_test(avx2_is_a_chain_of_fma),
+        cmocka_unit_test(plain_is_a_chain_of_fma),
+        cmocka_unit_test(what_is_not_finite_stays_in_its_column),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
