@@ -1,7 +1,7 @@
 /* The results file: created whole, published by rename, then only written in place (design, 4 and 8).
  *
- * One run, one file, one lock. Cells are written as contiguous ranges of cell numbers (sweep/grid.h), independently by any
- * rank, results first, then checksum, then status; a kill costs the cells in flight and nothing else. */
+ * One run, one file, one lock. Cells are written as contiguous ranges of cell numbers (sweep/grid.h), independently by
+ * any rank, results first, then checksum, then status; a kill costs the cells in flight and nothing else. */
 #ifndef GRADSWEEP_STORE_STORE_H
 #define GRADSWEEP_STORE_STORE_H
 
@@ -17,13 +17,12 @@ struct store;
 enum store_status { STORE_PENDING = 0, STORE_DONE = 1, STORE_FAILED = 2 };
 
 /* failure_reason; 0 is none */
-#define STORE_FAILURES(row)                                                                    \
-    row(FAILURE_NONE, "none")                                                                  \
-    row(FAILURE_NOT_FINITE, "not_finite")         /* a NaN or infinity came out of the states */ \
-    row(FAILURE_NO_CONVERGENCE, "no_convergence") /* neither method found the norm */          \
-    row(FAILURE_ZERO_RADIUS, "zero_spectral_radius")                                           \
-    row(FAILURE_SPECTRUM, "no_spectrum")          /* radius or norm of W cannot be found */    \
-    row(FAILURE_MEMORY, "out_of_memory")
+#define STORE_FAILURES(row)                                                                                            \
+    row(FAILURE_NONE, "none") row(FAILURE_NOT_FINITE, "not_finite") /* a NaN or infinity came out of the states */     \
+        row(FAILURE_NO_CONVERGENCE, "no_convergence")               /* neither method found the norm */                \
+        row(FAILURE_ZERO_RADIUS, "zero_spectral_radius")                                                               \
+            row(FAILURE_SPECTRUM, "no_spectrum") /* radius or norm of W cannot be found */                             \
+        row(FAILURE_MEMORY, "out_of_memory")
 
 enum failure_reason {
 #define STORE_AS_ENUM(code, text) code,
@@ -34,11 +33,11 @@ enum failure_reason {
 
 enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
 
-/* Creates, or with STORE_RESUME opens, the results file of a sweep for a run: takes the lock (`break_lock` takes it from
- * whoever holds it), creates OUT.tmp serially and whole on rank 0, fills it from all ranks, publishes it by rename, and
- * opens it with MPI-IO. Everything that can be refused (existing or foreign file, missing directory, a different sweep, a
- * lock) is refused before anything is touched. *is_fresh: nothing was computed before. Collective; agreed on all ranks.
- * Errors: STATUS_REFUSED, STATUS_FOREIGN_FILE (not ours: nothing touched), STATUS_IO. */
+/* Creates, or with STORE_RESUME opens, the results file of a sweep for a run: takes the lock (`break_lock` takes it
+ * from whoever holds it), creates OUT.tmp serially and whole on rank 0, fills it from all ranks, publishes it by
+ * rename, and opens it with MPI-IO. Everything that can be refused (existing or foreign file, missing directory, a
+ * different sweep, a lock) is refused before anything is touched. *is_fresh: nothing was computed before. Collective;
+ * agreed on all ranks. Errors: STATUS_REFUSED, STATUS_FOREIGN_FILE (not ours: nothing touched), STATUS_IO. */
 CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const char *path,
                                enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh);
 
@@ -53,8 +52,8 @@ CHECKED enum status store_read_weight(struct store *store, uint64_t weight, doub
 struct cell_results {
     uint64_t first;
     uint64_t count;
-    /* One array a dataset, in the order of measure_dataset_at(sweep->measures), NULL for those of WEIGHT shape: count * (values a cell) doubles or
-     * uint8_t, C order. */
+    /* One array a dataset, in the order of measure_dataset_at(sweep->measures), NULL for those of WEIGHT shape: count *
+     * (values a cell) doubles or uint8_t, C order. */
     void **values;
     uint8_t *status;         /* [count] enum store_status; STORE_PENDING: leave this cell's place in the file alone */
     uint8_t *failure_reason; /* [count] */
@@ -67,7 +66,8 @@ struct cell_results {
 /* Values a cell has in a dataset (1, lags, ...), from its shape. */
 uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
 
-/* Allocates results of `count` cells, filled as an untouched file is (NaN, 255, pending); store_free_results releases. */
+/* Allocates results of `count` cells, filled as an untouched file is (NaN, 255, pending); store_free_results releases.
+ */
 CHECKED enum status store_allocate_results(const struct sweep *sweep, uint64_t first, uint64_t count,
                                            struct cell_results *results);
 void store_free_results(const struct sweep *sweep, struct cell_results *results);

@@ -1,0 +1,168 @@
+/* Blocks of cells: in memory, their checksums, and their way from and to the file. */
+#include "base/crc32c.h"
+#include "base/memory.h"
+#include "store/results_file.h"
+
+#include <math.h>
+#include <string.h>
+
+uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule)
+{
+    const uint64_t lags = (uint64_t)sweep->lag_count;
+    const uint64_t indices = (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
+    switch (rule->shape) {
+    case SHAPE_CELL:
+        return 1;
+    case SHAPE_CELL_LAG:
+        return lags;
+    case SHAPE_CELL_INDEX:
+        return indices;
+    case SHAPE_CELL_LAG_INDEX:
+        return lags * indices;
+    case SHAPE_CELL_STEP: /* no measure of this version has steps of its own */
+    case SHAPE_CELL_STEP_LAG:
+    case SHAPE_WEIGHT:
+    case SHAPE_WEIGHT_INDEX:
+        return 0;
+    }
+    return 0;
+}
+
+static size_t rule_element_size(const struct dataset_rule *rule)
+{
+    return rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+}
+
+static enum status allocate_values(const struct sweep *sweep, const struct dataset_rule *rule, uint64_t cells,
+                                   void **values)
+{
+    const uint64_t count = cells * store_values_per_cell(sweep, rule);
+    if (count == 0)
+        return STATUS_OK;
+    TRY(memory_allocate_bytes(values, count, rule_element_size(rule), rule->name));
+    if (rule->type == TYPE_UINT8)
+        memset(*values, UINT8_MAX, count);
+    else
+        for (uint64_t i = 0; i < count; i++)
+            ((double *)*values)[i] = NAN;
+    return STATUS_OK;
+}
+
+static enum status allocate_all(const struct sweep *sweep, uint64_t count, struct cell_results *results)
+{
+    TRY(memory_allocate(&results->values, measure_dataset_count(sweep->measures), "results"));
+    const struct dataset_rule *rule;
+    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
+        TRY(allocate_values(sweep, rule, count, &results->values[i]));
+    TRY(memory_allocate(&results->status, count, "results"));
+    TRY(memory_allocate(&results->failure_reason, count, "results"));
+    TRY(memory_allocate(&results->method, count, "results"));
+    TRY(memory_allocate(&results->team_size, count, "results"));
+    TRY(memory_allocate(&results->cell_seconds, count, "results"));
+    TRY(memory_allocate(&results->predicted_seconds, count, "results"));
+    memset(results->method, UINT8_MAX, count);
+    for (uint64_t i = 0; i < count; i++)
+        results->cell_seconds[i] = results->predicted_seconds[i] = NAN;
+    return STATUS_OK;
+}
+
+enum status store_allocate_results(const struct sweep *sweep, uint64_t first, uint64_t count,
+                                   struct cell_results *results)
+{
+    *results = (struct cell_results){ .first = first, .count = count };
+    enum status status = allocate_all(sweep, count, results);
+    if (status != STATUS_OK)
+        store_free_results(sweep, results);
+    return status;
+}
+
+void store_free_results(const struct sweep *sweep, struct cell_results *results)
+{
+    if (results->values)
+        for (size_t i = 0; i < measure_dataset_count(sweep->measures); i++)
+            memory_free(results->values[i]);
+    memory_free(results->values);
+    memory_free(results->status);
+    memory_free(results->failure_reason);
+    memory_free(results->method);
+    memory_free(results->team_size);
+    memory_free(results->cell_seconds);
+    memory_free(results->predicted_seconds);
+    *results = (struct cell_results){ 0 };
+}
+
+uint32_t results_file_checksum(const struct results_file *results_file, const struct cell_results *results, uint64_t i)
+{
+    const struct sweep *sweep = results_file->layout.sweep;
+    const uint64_t number = results->first + i;
+    uint32_t checksum = crc32c(results_file->checksum_start, &number, sizeof number);
+    const struct dataset_rule *rule;
+    for (size_t dataset = 0; (rule = measure_dataset_at(sweep->measures, dataset)); dataset++) {
+        const size_t bytes = store_values_per_cell(sweep, rule) * rule_element_size(rule);
+        if (bytes > 0)
+            checksum = crc32c(checksum, (const char *)results->values[dataset] + i * bytes, bytes);
+    }
+    const uint8_t verdict[] = { results->status[i], results->failure_reason[i], results->method[i] };
+    return crc32c(checksum, verdict, sizeof verdict);
+}
+
+/* The datasets of a cell beside the measured ones, with their arrays; status is not among them: it is written last. */
+struct column {
+    size_t number; /* in the layout */
+    size_t size;
+    void *values;
+};
+
+enum { PLAIN_COLUMNS = 5 };
+
+static void plain_columns(const struct layout *layout, const struct cell_results *results,
+                          struct column columns[PLAIN_COLUMNS])
+{
+    columns[0] = (struct column){ HEAD_FAILURE_REASON, sizeof(uint8_t), results->failure_reason };
+    columns[1] = (struct column){ HEAD_METHOD, sizeof(uint8_t), results->method };
+    columns[2] = (struct column){ HEAD_TEAM_SIZE, sizeof(uint16_t), results->team_size };
+    columns[3] = (struct column){ layout_tail_at(layout, TAIL_CELL_SECONDS), sizeof(double), results->cell_seconds };
+    columns[4] =
+        (struct column){ layout_tail_at(layout, TAIL_PREDICTED_SECONDS), sizeof(double), results->predicted_seconds };
+}
+
+enum status results_file_read_cells(const struct results_file *results_file, struct cell_results *results,
+                                    uint32_t *checksums)
+{
+    const struct sweep *sweep = results_file->layout.sweep;
+    const uint64_t first = results->first, count = results->count;
+    const struct dataset_rule *rule;
+    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++) {
+        const uint64_t values = store_values_per_cell(sweep, rule);
+        if (values > 0)
+            TRY(results_file_read(results_file, layout_measured_at(i), first * values, count * values,
+                                  results->values[i]));
+    }
+    struct column columns[PLAIN_COLUMNS];
+    plain_columns(&results_file->layout, results, columns);
+    for (int i = 0; i < PLAIN_COLUMNS; i++)
+        TRY(results_file_read(results_file, columns[i].number, first, count, columns[i].values));
+    TRY(results_file_read(results_file, HEAD_CHECKSUM, first, count, checksums));
+    return results_file_read(results_file, HEAD_STATUS, first, count, results->status);
+}
+
+enum status results_file_write_cells(const struct results_file *results_file, const struct cell_results *results,
+                                     uint64_t from, uint64_t count, const uint32_t *checksums)
+{
+    const struct sweep *sweep = results_file->layout.sweep;
+    const uint64_t first = results->first + from;
+    const struct dataset_rule *rule;
+    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++) {
+        const uint64_t values = store_values_per_cell(sweep, rule);
+        if (values > 0)
+            TRY(results_file_write(results_file, layout_measured_at(i), first * values, count * values,
+                                   (const char *)results->values[i] + from * values * rule_element_size(rule)));
+    }
+    struct column columns[PLAIN_COLUMNS];
+    plain_columns(&results_file->layout, results, columns);
+    for (int i = 0; i < PLAIN_COLUMNS; i++)
+        TRY(results_file_write(results_file, columns[i].number, first, count,
+                               (const char *)columns[i].values + from * columns[i].size));
+    TRY(results_file_write(results_file, HEAD_CHECKSUM, first, count, checksums + from));
+    return results_file_write(results_file, HEAD_STATUS, first, count, results->status + from);
+}

@@ -1,0 +1,86 @@
+#include "store/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static const long nfs_magic = 0x6969;
+
+enum status disk_directory(const char *path, char *directory, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
+    if (length + 2 > size)
+        return status_fail(STATUS_REFUSED, "%s: the path is too long", path);
+    if (!slash)
+        strcpy(directory, ".");
+    else
+        snprintf(directory, size, "%.*s", (int)length, path);
+    return STATUS_OK;
+}
+
+uint64_t disk_available(const char *path)
+{
+    struct statvfs disk;
+    if (statvfs(path, &disk) != 0)
+        return UINT64_MAX;
+    return (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+/* 0, or the reason why the file system would not give the space; one that cannot reserve gives no reason. */
+static int try_to_reserve(const char *path, uint64_t bytes)
+{
+    int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0)
+        return errno;
+    int reason = fallocate(descriptor, 0, 0, (off_t)bytes) == 0 ? 0 : errno;
+    close(descriptor);
+    unlink(path);
+    return reason == EOPNOTSUPP || reason == ENOSYS ? 0 : reason;
+}
+
+enum status disk_require_space(const char *path, uint64_t bytes)
+{
+    char directory[PATH_MAX];
+    TRY(disk_directory(path, directory, sizeof directory));
+    uint64_t available = disk_available(directory);
+    int reason = bytes > available ? ENOSPC : try_to_reserve(path, bytes);
+    if (reason == 0)
+        return STATUS_OK;
+    return status_fail(STATUS_IO,
+                       "%s: %s: the results need %" PRIu64 " bytes, and the file system has %" PRIu64 " left", path,
+                       strerror(reason), bytes, available);
+}
+
+bool disk_is_nfs(const char *path)
+{
+    struct statfs disk;
+    return statfs(path, &disk) == 0 && disk.f_type == nfs_magic;
+}
+
+enum status disk_sync(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return status_fail(STATUS_IO, "%s: cannot open it to flush it to disk: %s", path, strerror(errno));
+    int result = fsync(descriptor);
+    int reason = errno;
+    close(descriptor);
+    if (result != 0)
+        return status_fail(STATUS_IO, "%s: cannot flush it to disk: %s", path, strerror(reason));
+    return STATUS_OK;
+}
+
+enum status disk_explain(enum status code, const char *path)
+{
+    uint64_t available = disk_available(path);
+    if (available == UINT64_MAX)
+        return status_prefix(code, "%s", path);
+    return status_prefix(code, "%s (%.1f MB left on its file system)", path, (double)available / 1e6);
+}

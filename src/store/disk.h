@@ -1,0 +1,32 @@
+/* The file system under the results file. Not collective. */
+#ifndef GRADSWEEP_STORE_DISK_H
+#define GRADSWEEP_STORE_DISK_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The directory part of a path ("." if it has none) into directory[size]. STATUS_REFUSED where it does not fit. */
+CHECKED enum status disk_directory(const char *path, char *directory, size_t size);
+
+/* Bytes that may still be written to the file system of `path`; UINT64_MAX where it does not say. */
+uint64_t disk_available(const char *path);
+
+/* Makes sure that a file of so many bytes can be written as `path`, which must not exist: what statvfs says, and where the
+ * file system can reserve space at once, that it does (quotas and limits on file sizes show there). Leaves no file.
+ * Errors: STATUS_IO with the bytes needed and left. */
+CHECKED enum status disk_require_space(const char *path, uint64_t bytes);
+
+/* True on NFS, where writers of neighbouring bytes can undo each other's pages. */
+bool disk_is_nfs(const char *path);
+
+/* Makes what this host wrote to a file, or a directory's entries, survive a power loss. Errors: STATUS_IO. */
+CHECKED enum status disk_sync(const char *path);
+
+/* Prefixes this thread's message with the path and what its file system has left (MPI-IO gives no reason for a write
+ * that failed), and returns `code`. */
+CHECKED enum status disk_explain(enum status code, const char *path);
+
+#endif

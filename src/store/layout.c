@@ -1,0 +1,206 @@
+#include "store/layout.h"
+
+#include "base/memory.h"
+#include "gradient/cost.h"
+#include "store/store.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define CELL_DIMENSIONS                                                                                                \
+    DIMENSION_ACTIVATION, DIMENSION_ENSEMBLE, DIMENSION_HIDDEN_SIZE, DIMENSION_REPLICA, DIMENSION_SPECTRAL_RADIUS,     \
+        DIMENSION_GAMMA
+#define WEIGHT_DIMENSIONS DIMENSION_ENSEMBLE, DIMENSION_HIDDEN_SIZE, DIMENSION_REPLICA
+
+static const char *const status_meanings[] = { "pending", "done", "failed", NULL };
+static const char *const method_meanings[] = { "explicit", "implicit", "closed_form", NULL };
+static const char *const failure_meanings[] = {
+#define STORE_AS_TEXT(code, text) text,
+    STORE_FAILURES(STORE_AS_TEXT)
+#undef STORE_AS_TEXT
+        NULL
+};
+
+/* How many dimensions each shape has, and which. */
+static const struct {
+    int rank;
+    enum dimension dimensions[H5_MAX_RANK];
+} shapes[] = {
+    [SHAPE_CELL] = { 6, { CELL_DIMENSIONS } },
+    [SHAPE_CELL_LAG] = { 7, { CELL_DIMENSIONS, DIMENSION_LAG } },
+    [SHAPE_CELL_STEP] = { 7, { CELL_DIMENSIONS, DIMENSION_STEP } },
+    [SHAPE_CELL_STEP_LAG] = { 8, { CELL_DIMENSIONS, DIMENSION_STEP, DIMENSION_LAG } },
+    [SHAPE_CELL_INDEX] = { 7, { CELL_DIMENSIONS, DIMENSION_INDEX } },
+    [SHAPE_CELL_LAG_INDEX] = { 8, { CELL_DIMENSIONS, DIMENSION_LAG, DIMENSION_INDEX } },
+    [SHAPE_WEIGHT] = { 3, { WEIGHT_DIMENSIONS } },
+    [SHAPE_WEIGHT_INDEX] = { 4, { WEIGHT_DIMENSIONS, DIMENSION_INDEX } },
+};
+
+static const struct layout_dataset head[HEAD_COUNT] = {
+    [HEAD_STATUS] = { .name = "status",
+                      .long_name = "state of the cell",
+                      .units = "1",
+                      .element = ELEMENT_UINT8,
+                      .fill = STORE_PENDING,
+                      .flag_meanings = status_meanings },
+    [HEAD_FAILURE_REASON] = { .name = "failure_reason",
+                              .long_name = "why the cell failed",
+                              .units = "1",
+                              .element = ELEMENT_UINT8,
+                              .fill = FAILURE_NONE,
+                              .flag_meanings = failure_meanings },
+    [HEAD_METHOD] = { .name = "method",
+                      .long_name = "how the norms of the cell were computed",
+                      .units = "1",
+                      .element = ELEMENT_UINT8,
+                      .fill = UINT8_MAX,
+                      .flag_meanings = method_meanings,
+                      .first_flag = METHOD_EXPLICIT },
+    [HEAD_TEAM_SIZE] = { .name = "team_size",
+                         .long_name = "number of ranks that computed the cell together",
+                         .units = "1",
+                         .element = ELEMENT_UINT16 },
+    [HEAD_CHECKSUM] = { .name = "checksum",
+                        .long_name = "CRC-32C over the sweep hash, the cell number and the results of the cell",
+                        .units = "1",
+                        .element = ELEMENT_UINT32 },
+};
+
+static const struct layout_dataset tail[TAIL_COUNT] = {
+    [TAIL_CELL_SECONDS] = { .name = "cell_seconds",
+                            .long_name = "time spent on the cell: its share of its unit's",
+                            .units = "s",
+                            .element = ELEMENT_FLOAT64,
+                            .fill = NAN },
+    [TAIL_PREDICTED_SECONDS] = { .name = "predicted_seconds",
+                                 .long_name = "time that the cost model predicted for the cell",
+                                 .units = "s",
+                                 .element = ELEMENT_FLOAT64,
+                                 .fill = NAN },
+    [TAIL_PROVENANCE] = { .name = "provenance",
+                          .long_name = "one JSON text a run: when, where and with what it computed",
+                          .units = "1",
+                          .element = ELEMENT_CHARACTER },
+};
+
+const char *layout_dimension_name(enum dimension dimension)
+{
+    static const char *const names[DIMENSION_COUNT] = {
+        "activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma",
+        "lag",        "index",    "step",        "run",     "character",
+    };
+    return names[dimension];
+}
+
+size_t layout_measured_at(size_t number)
+{
+    return HEAD_COUNT + number;
+}
+
+size_t layout_tail_at(const struct layout *layout, size_t tail_number)
+{
+    return HEAD_COUNT + layout->measured + tail_number;
+}
+
+/* The size that each dimension has once a dataset uses it. No measure of this version has steps of its own. */
+static void find_sizes(const struct sweep *sweep, uint64_t sizes[DIMENSION_COUNT])
+{
+    memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
+    sizes[DIMENSION_ACTIVATION] = (uint64_t)sweep->activation_count;
+    sizes[DIMENSION_ENSEMBLE] = (uint64_t)sweep->ensemble_count;
+    sizes[DIMENSION_HIDDEN_SIZE] = (uint64_t)sweep->hidden_size_count;
+    sizes[DIMENSION_REPLICA] = (uint64_t)sweep->replicas;
+    sizes[DIMENSION_SPECTRAL_RADIUS] = (uint64_t)sweep->spectral_radius_count;
+    sizes[DIMENSION_GAMMA] = (uint64_t)sweep->gamma_count;
+    sizes[DIMENSION_LAG] = (uint64_t)sweep->lag_count;
+    sizes[DIMENSION_INDEX] = (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
+    sizes[DIMENSION_RUN] = PROVENANCE_RUNS;
+    sizes[DIMENSION_CHARACTER] = PROVENANCE_CHARACTERS;
+}
+
+static void set_dimensions(struct layout_dataset *dataset, const uint64_t sizes[DIMENSION_COUNT], int rank,
+                           const enum dimension *dimensions)
+{
+    dataset->shape.rank = rank;
+    for (int axis = 0; axis < rank; axis++) {
+        dataset->dimensions[axis] = dimensions[axis];
+        dataset->shape.sizes[axis] = sizes[dimensions[axis]];
+        assert(sizes[dimensions[axis]] > 0);
+    }
+}
+
+static struct layout_dataset measured_dataset(const struct dataset_rule *rule)
+{
+    bool has_flags = rule->type == TYPE_UINT8 && rule->flag_meanings[0];
+    return (struct layout_dataset){
+        .name = rule->name,
+        .long_name = rule->long_name,
+        .units = rule->units,
+        .element = rule->type == TYPE_FLOAT64 ? ELEMENT_FLOAT64 : ELEMENT_UINT8,
+        .fill = rule->type == TYPE_FLOAT64 ? NAN : UINT8_MAX,
+        .flag_meanings = has_flags ? rule->flag_meanings : NULL,
+    };
+}
+
+enum status layout_create(const struct sweep *sweep, struct layout *layout)
+{
+    *layout = (struct layout){ .sweep = sweep, .measured = measure_dataset_count(sweep->measures) };
+    layout->count = HEAD_COUNT + layout->measured + TAIL_COUNT;
+    TRY(memory_allocate(&layout->datasets, layout->count, "the layout of the results file"));
+    uint64_t sizes[DIMENSION_COUNT];
+    find_sizes(sweep, sizes);
+
+    for (size_t i = 0; i < layout->count; i++) {
+        struct layout_dataset *dataset = &layout->datasets[i];
+        enum dataset_shape shape = SHAPE_CELL;
+        if (i < HEAD_COUNT) {
+            *dataset = head[i];
+        } else if (i < HEAD_COUNT + layout->measured) {
+            const struct dataset_rule *rule = measure_dataset_at(sweep->measures, i - HEAD_COUNT);
+            *dataset = measured_dataset(rule);
+            shape = rule->shape;
+        } else {
+            *dataset = tail[i - HEAD_COUNT - layout->measured];
+        }
+        dataset->fill_means_missing = dataset->element == ELEMENT_FLOAT64 || dataset->element == ELEMENT_UINT8;
+        set_dimensions(dataset, sizes, shapes[shape].rank, shapes[shape].dimensions);
+    }
+    set_dimensions(&layout->datasets[layout_tail_at(layout, TAIL_PROVENANCE)], sizes, 2,
+                   (const enum dimension[]){ DIMENSION_RUN, DIMENSION_CHARACTER });
+
+    for (size_t i = 0; i < layout->count; i++)
+        for (int axis = 0; axis < layout->datasets[i].shape.rank; axis++) {
+            enum dimension dimension = layout->datasets[i].dimensions[axis];
+            layout->sizes[dimension] = sizes[dimension];
+        }
+    return STATUS_OK;
+}
+
+void layout_destroy(struct layout *layout)
+{
+    memory_free(layout->datasets);
+    *layout = (struct layout){ 0 };
+}
+
+void layout_fill_element(const struct layout_dataset *dataset, void *element)
+{
+    switch (dataset->element) {
+    case ELEMENT_FLOAT64:
+        memcpy(element, &dataset->fill, sizeof dataset->fill);
+        break;
+    case ELEMENT_UINT8:
+        memcpy(element, &(uint8_t){ (uint8_t)dataset->fill }, sizeof(uint8_t));
+        break;
+    default: /* whole numbers and characters are zero until written */
+        memset(element, 0, h5_element_size(dataset->element));
+    }
+}
+
+uint64_t layout_data_bytes(const struct layout *layout)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < layout->count; i++)
+        bytes += h5_shape_elements(&layout->datasets[i].shape) * h5_element_size(layout->datasets[i].element);
+    return bytes;
+}

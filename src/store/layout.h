@@ -1,0 +1,70 @@
+/* What the results file of a sweep holds: its dimensions and its datasets, as one table that creation, filling,
+ * writing, reading and prediction share. Arithmetic only. Not collective. */
+#ifndef GRADSWEEP_STORE_LAYOUT_H
+#define GRADSWEEP_STORE_LAYOUT_H
+
+#include "gradient/measure.h"
+#include "h5/dataset.h"
+#include "sweep/sweep.h"
+
+enum dimension {
+    DIMENSION_ACTIVATION,
+    DIMENSION_ENSEMBLE,
+    DIMENSION_HIDDEN_SIZE,
+    DIMENSION_REPLICA,
+    DIMENSION_SPECTRAL_RADIUS,
+    DIMENSION_GAMMA,
+    DIMENSION_LAG,
+    DIMENSION_INDEX,
+    DIMENSION_STEP,
+    DIMENSION_RUN,
+    DIMENSION_CHARACTER,
+    DIMENSION_COUNT
+};
+
+enum { PROVENANCE_RUNS = 64, PROVENANCE_CHARACTERS = 4096 };
+
+/* Datasets that every file has, before those of the measures (HEAD) and after them (TAIL). */
+enum { HEAD_STATUS, HEAD_FAILURE_REASON, HEAD_METHOD, HEAD_TEAM_SIZE, HEAD_CHECKSUM, HEAD_COUNT };
+enum { TAIL_CELL_SECONDS, TAIL_PREDICTED_SECONDS, TAIL_PROVENANCE, TAIL_COUNT };
+
+/* One dataset of the file. */
+struct layout_dataset {
+    const char *name;
+    const char *long_name;
+    const char *units;
+    enum h5_element element;
+    double fill;                      /* what an untouched element holds */
+    bool fill_means_missing;          /* it is announced to readers as _FillValue */
+    const char *const *flag_meanings; /* NULL-terminated; NULL where it has none */
+    int first_flag;                   /* the value of the first meaning */
+    enum dimension dimensions[H5_MAX_RANK];
+    struct h5_shape shape;
+};
+
+struct layout {
+    const struct sweep *sweep;
+    uint64_t sizes[DIMENSION_COUNT]; /* 0 for a dimension that no dataset has */
+    size_t measured;                 /* datasets of the measures */
+    size_t count;                    /* HEAD_COUNT + measured + TAIL_COUNT */
+    struct layout_dataset *datasets;
+};
+
+/* Lays out the file of a sweep, which is borrowed. Release with layout_destroy. Errors: STATUS_MEMORY. */
+CHECKED enum status layout_create(const struct sweep *sweep, struct layout *layout);
+void layout_destroy(struct layout *layout);
+
+/* The name of a dimension, which is also that of its coordinate. */
+const char *layout_dimension_name(enum dimension dimension);
+
+/* Places in layout->datasets. */
+size_t layout_measured_at(size_t number);
+size_t layout_tail_at(const struct layout *layout, size_t tail);
+
+/* Writes one untouched element of the dataset into element[8]. */
+void layout_fill_element(const struct layout_dataset *dataset, void *element);
+
+/* Bytes of all datasets, without the file's own structures. */
+uint64_t layout_data_bytes(const struct layout *layout);
+
+#endif

@@ -1,0 +1,112 @@
+#include "store/results_file.h"
+
+#include "base/crc32c.h"
+#include "base/memory.h"
+#include "h5/attribute.h"
+#include "h5/file.h"
+#include "store/create.h"
+#include "store/disk.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { BLOCK_BYTES = 4 << 20 };
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "checksums are over little-endian numbers as they lie in memory");
+
+static enum status open_datasets(struct results_file *results_file)
+{
+    const struct layout *layout = &results_file->layout;
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct layout_dataset *rule = &layout->datasets[i];
+        enum status status =
+            h5_dataset_open(results_file->file, rule->name, rule->element, &rule->shape, &results_file->datasets[i]);
+        if (status != STATUS_OK)
+            return status_prefix(status, "%s", results_file->path);
+    }
+    return STATUS_OK;
+}
+
+enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
+                              struct results_file *results_file)
+{
+    *results_file =
+        (struct results_file){ .file = H5I_INVALID_HID, .checksum_start = crc32c(0, sweep->hash, strlen(sweep->hash)) };
+    enum status status = layout_create(sweep, &results_file->layout);
+    if (status == STATUS_OK)
+        status = memory_allocate(&results_file->path, strlen(path) + 1, "a path");
+    if (status == STATUS_OK)
+        status = memory_allocate(&results_file->datasets, results_file->layout.count, "the handles of the datasets");
+    if (world)
+        status = world_agree(world, status); /* opening is collective */
+    TRY(status);
+    strcpy(results_file->path, path);
+    TRY(world ? h5_file_open_parallel(path, world->communicator, &results_file->file)
+              : h5_file_open(path, &results_file->file));
+    return open_datasets(results_file);
+}
+
+enum status results_file_close(struct results_file *results_file)
+{
+    /* The datasets are closed with their file (H5F_CLOSE_STRONG). */
+    enum status status = h5_file_close(results_file->file, results_file->path);
+    memory_free(results_file->datasets);
+    memory_free(results_file->path);
+    layout_destroy(&results_file->layout);
+    results_file->file = H5I_INVALID_HID;
+    results_file->datasets = NULL;
+    results_file->path = NULL;
+    return status;
+}
+
+static enum status read_sweep_text(hid_t file, char **text)
+{
+    int64_t version = 0;
+    TRY(h5_attribute_read_integer(file, "format_version", &version));
+    if (version != FORMAT_VERSION)
+        return status_fail(STATUS_FOREIGN_FILE, "its format version is %" PRId64 "; this program reads version %d",
+                           version, FORMAT_VERSION);
+    return h5_attribute_read_text(file, "sweep", text);
+}
+
+enum status results_file_read_sweep(const char *path, struct sweep **sweep)
+{
+    hid_t file;
+    char *text = NULL;
+    TRY(h5_file_open(path, &file));
+    enum status status = read_sweep_text(file, &text);
+    if (status == STATUS_OK && sweep_parse(text, sweep) != STATUS_OK)
+        status = status_prefix(STATUS_FOREIGN_FILE, "its sweep cannot be read");
+    memory_free(text);
+    H5Fclose(file);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: not a results file of this program", path);
+}
+
+enum status results_file_read(const struct results_file *results_file, size_t number, uint64_t first, uint64_t count,
+                              void *values)
+{
+    const struct layout_dataset *rule = &results_file->layout.datasets[number];
+    enum status status = h5_dataset_read(results_file->datasets[number], rule->element, first, count, values);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
+}
+
+enum status results_file_write(const struct results_file *results_file, size_t number, uint64_t first, uint64_t count,
+                               const void *values)
+{
+    const struct layout_dataset *rule = &results_file->layout.datasets[number];
+    enum status status = h5_dataset_write(results_file->datasets[number], rule->element, first, count, values);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    status = status_prefix(status, "dataset %s", rule->name);
+    return disk_explain(status, results_file->path);
+}
+
+uint64_t results_file_block(const struct sweep *sweep)
+{
+    uint64_t bytes = 32; /* status, times, ... */
+    const struct dataset_rule *rule;
+    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
+        bytes += store_values_per_cell(sweep, rule) * sizeof(double);
+    return bytes < BLOCK_BYTES ? BLOCK_BYTES / bytes : 1;
+}

@@ -1,0 +1,56 @@
+/* An open results file: its layout and the handles of its datasets, by one process or with MPI-IO by all ranks. */
+#ifndef GRADSWEEP_STORE_RESULTS_FILE_H
+#define GRADSWEEP_STORE_RESULTS_FILE_H
+
+#include "store/layout.h"
+#include "store/store.h"
+
+/* Linked where the sweep-file reader is there. */
+#pragma weak sweep_parse
+#pragma weak sweep_close
+#pragma weak sweep_require_same
+
+struct results_file {
+    char *path;
+    struct layout layout; /* borrows the sweep */
+    hid_t file;
+    hid_t *datasets;         /* [layout.count] */
+    uint32_t checksum_start; /* over the sweep hash */
+};
+
+/* Opens the file of `sweep` (borrowed) and all its datasets: with MPI-IO where a world is given (collective, not
+ * agreed: close it on every rank when one failed), else for reading. Errors: STATUS_FOREIGN_FILE where a dataset is
+ * missing or of another shape, STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
+                                      struct results_file *results_file);
+
+/* Collective where the opening was; also after one that failed. Errors: STATUS_IO. */
+CHECKED enum status results_file_close(struct results_file *results_file);
+
+/* Reads the sweep that a results file belongs to; released with sweep_close. Not collective. Errors:
+ * STATUS_FOREIGN_FILE with the reason why the file is not one of ours, STATUS_IO. */
+CHECKED enum status results_file_read_sweep(const char *path, struct sweep **sweep);
+
+/* Cells first .. first+count-1 of a block of results (which says which), from and to the file. Not collective. */
+CHECKED enum status results_file_read_cells(const struct results_file *results_file, struct cell_results *results,
+                                            uint32_t *checksums);
+
+/* Writes cells first + from .. first + from + count - 1 of it: results, then checksums, then status. */
+CHECKED enum status results_file_write_cells(const struct results_file *results_file,
+                                             const struct cell_results *results, uint64_t from, uint64_t count,
+                                             const uint32_t *checksums);
+
+/* CRC-32C over the sweep hash, the number of cell first + i (64 bits, little-endian), its values of every measured
+ * dataset in table order, its status, failure reason and method. Team size and times are left out: they may differ. */
+uint32_t results_file_checksum(const struct results_file *results_file, const struct cell_results *results, uint64_t i);
+
+/* Elements first .. first+count-1 of dataset number `number` of the layout. Errors name file and dataset. */
+CHECKED enum status results_file_read(const struct results_file *results_file, size_t number, uint64_t first,
+                                      uint64_t count, void *values);
+CHECKED enum status results_file_write(const struct results_file *results_file, size_t number, uint64_t first,
+                                       uint64_t count, const void *values);
+
+/* How many cells to read at once, so that a block of results stays within a few megabytes. At least 1. */
+uint64_t results_file_block(const struct sweep *sweep);
+
+#endif

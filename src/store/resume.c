@@ -1,0 +1,105 @@
+#include "store/resume.h"
+
+#include "base/memory.h"
+#include "sweep/grid.h"
+
+enum { STATUS_BLOCK = 1 << 20 }; /* cells whose status is read at once */
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+bool resume_is_intact(const struct results_file *file, const struct cell_results *results, uint64_t i,
+                      uint32_t checksum)
+{
+    if (results->status[i] != STORE_DONE && results->status[i] != STORE_FAILED)
+        return false;
+    return results_file_checksum(file, results, i) == checksum;
+}
+
+/* Whether any of the cells was ever finished: else their results need not be read. */
+static enum status any_finished(const struct results_file *file, uint64_t first, uint64_t count, uint8_t *statuses,
+                                bool *any)
+{
+    TRY(results_file_read(file, HEAD_STATUS, first, count, statuses));
+    *any = false;
+    for (uint64_t i = 0; i < count; i++)
+        *any = *any || statuses[i] != STORE_PENDING;
+    return STATUS_OK;
+}
+
+/* results: room for `count` cells and more. */
+static enum status judge_block(const struct results_file *file, struct cell_results *results, uint32_t *checksums,
+                               bool retry_failed, uint8_t *needed)
+{
+    bool any = false;
+    TRY(any_finished(file, results->first, results->count, results->status, &any));
+    if (any)
+        TRY(results_file_read_cells(file, results, checksums));
+    for (uint64_t i = 0; i < results->count; i++)
+        needed[i] = !any || !resume_is_intact(file, results, i, checksums[i]) ||
+                    (retry_failed && results->status[i] == STORE_FAILED);
+    return STATUS_OK;
+}
+
+enum status resume_cells_needed(const struct results_file *file, uint64_t first, uint64_t count, bool retry_failed,
+                                uint8_t *needed)
+{
+    const struct sweep *sweep = file->layout.sweep;
+    const uint64_t block = smaller(results_file_block(sweep), count);
+    struct cell_results results;
+    uint32_t *checksums = NULL;
+    TRY(store_allocate_results(sweep, first, block, &results));
+    enum status status = memory_allocate(&checksums, block, "checksums");
+    for (uint64_t done = 0; status == STATUS_OK && done < count; done += results.count) {
+        results.first = first + done;
+        results.count = smaller(block, count - done);
+        status = judge_block(file, &results, checksums, retry_failed, needed + done);
+    }
+    memory_free(checksums);
+    store_free_results(sweep, &results);
+    return status;
+}
+
+enum status resume_count(const struct results_file *file, struct store_tally *tally)
+{
+    const uint64_t cells = grid_cell_count(file->layout.sweep);
+    const uint64_t block = smaller(STATUS_BLOCK, cells);
+    uint8_t *statuses = NULL;
+    *tally = (struct store_tally){ 0 };
+    TRY(memory_allocate(&statuses, block, "statuses"));
+    enum status status = STATUS_OK;
+    for (uint64_t first = 0, count; status == STATUS_OK && first < cells; first += count) {
+        count = smaller(block, cells - first);
+        status = results_file_read(file, HEAD_STATUS, first, count, statuses);
+        for (uint64_t i = 0; status == STATUS_OK && i < count; i++) {
+            tally->done += statuses[i] == STORE_DONE;
+            tally->failed += statuses[i] == STORE_FAILED;
+        }
+    }
+    tally->pending = cells - tally->done - tally->failed;
+    memory_free(statuses);
+    return status;
+}
+
+enum status resume_count_damaged(const struct results_file *file, uint64_t *damaged)
+{
+    const uint64_t cells = grid_cell_count(file->layout.sweep);
+    const uint64_t block = smaller(results_file_block(file->layout.sweep), cells);
+    uint8_t *needed = NULL;
+    struct store_tally tally;
+    uint64_t wanting = 0;
+    TRY(resume_count(file, &tally));
+    TRY(memory_allocate(&needed, block, "cells to verify"));
+    enum status status = STATUS_OK;
+    for (uint64_t first = 0, count; status == STATUS_OK && first < cells; first += count) {
+        count = smaller(block, cells - first);
+        status = resume_cells_needed(file, first, count, false, needed);
+        for (uint64_t i = 0; status == STATUS_OK && i < count; i++)
+            wanting += needed[i];
+    }
+    *damaged = wanting - tally.pending;
+    memory_free(needed);
+    return status;
+}

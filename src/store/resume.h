@@ -1,0 +1,19 @@
+/* What a results file still needs: its statuses and checksums, streamed in blocks. Not collective. */
+#ifndef GRADSWEEP_STORE_RESUME_H
+#define GRADSWEEP_STORE_RESUME_H
+
+#include "store/results_file.h"
+
+/* As store_cells_needed and store_count. */
+CHECKED enum status resume_cells_needed(const struct results_file *file, uint64_t first, uint64_t count,
+                                        bool retry_failed, uint8_t *needed);
+CHECKED enum status resume_count(const struct results_file *file, struct store_tally *tally);
+
+/* How many cells are done or failed with a checksum that does not fit what they hold. */
+CHECKED enum status resume_count_damaged(const struct results_file *file, uint64_t *damaged);
+
+/* True for a cell that is done or failed and as it was written. */
+bool resume_is_intact(const struct results_file *file, const struct cell_results *results, uint64_t i,
+                      uint32_t checksum);
+
+#endif

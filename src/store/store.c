@@ -1,0 +1,284 @@
+#include "store/store.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/create.h"
+#include "store/disk.h"
+#include "store/lock.h"
+#include "store/results_file.h"
+#include "store/resume.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct store {
+    const struct world *world;
+    struct results_file results_file;
+    struct lock lock;   /* rank 0 */
+    int provenance_row; /* of this run, rank 0; -1: not yet known */
+    bool is_on_nfs;
+};
+
+static enum status require_directory(const char *path)
+{
+    char directory[PATH_MAX];
+    struct stat state;
+    TRY(disk_directory(path, directory, sizeof directory));
+    if (stat(directory, &state) != 0)
+        return status_fail(STATUS_REFUSED, "%s: the directory %s cannot be used: %s", path, directory, strerror(errno));
+    if (!S_ISDIR(state.st_mode))
+        return status_fail(STATUS_REFUSED, "%s: %s is not a directory", path, directory);
+    if (access(directory, W_OK | X_OK) != 0)
+        return status_fail(STATUS_REFUSED, "%s: the directory %s cannot be written to: %s", path, directory,
+                           strerror(errno));
+    return STATUS_OK;
+}
+
+/* Only a file of ours may be resumed or overwritten. */
+static enum status require_ours(const struct sweep *asked, const char *path, enum store_mode mode)
+{
+    struct sweep *in_file = NULL;
+    if (results_file_read_sweep(path, &in_file) != STATUS_OK)
+        return status_prefix(STATUS_REFUSED, "left untouched");
+    enum status status = mode == STORE_RESUME ? sweep_require_same(asked, in_file) : STATUS_OK;
+    sweep_close(in_file);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", path);
+}
+
+/* Whether the file is to be made, as far as `mode` allows it. */
+static enum status decide(const struct sweep *sweep, const char *path, enum store_mode mode, bool *creates)
+{
+    struct stat state;
+    TRY(require_directory(path));
+    *creates = true;
+    if (stat(path, &state) != 0) {
+        if (errno == ENOENT)
+            return STATUS_OK;
+        return status_fail(STATUS_REFUSED, "%s: cannot be looked at: %s", path, strerror(errno));
+    }
+    if (mode == STORE_NEW)
+        return status_fail(STATUS_REFUSED,
+                           "%s: the file exists; pass --resume to continue it or --overwrite to start afresh", path);
+    if (!S_ISREG(state.st_mode))
+        return status_fail(STATUS_REFUSED, "%s: not a regular file", path);
+    TRY(require_ours(sweep, path, mode));
+    *creates = mode == STORE_OVERWRITE;
+    if (!*creates && access(path, R_OK | W_OK) != 0)
+        return status_fail(STATUS_REFUSED, "%s: the file cannot be written to: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+/* What rank 0 does before anything is touched. Looked at again under the lock: another run may just have ended. */
+static enum status prepare(const struct sweep *sweep, const char *path, enum store_mode mode, bool break_lock,
+                           struct lock *lock, bool *creates)
+{
+    TRY(decide(sweep, path, mode, creates));
+    TRY(lock_acquire(path, break_lock, lock));
+    enum status status = decide(sweep, path, mode, creates);
+    if (status != STATUS_OK)
+        lock_release(lock);
+    return status;
+}
+
+/* Open MPI locks whole files or nothing by itself; locked ranges keep NFS clients from writing back pages in which a
+ * neighbour's bytes are old. Read when MPI-IO is first used. */
+static void prepare_for_nfs(const struct world *world, const char *path)
+{
+    if (world->rank == 0)
+        log_info("%s is on NFS: writes lock their range, and all checksums are verified at the end", path);
+    setenv("OMPI_MCA_fs_ufs_lock_algorithm", "3", 0);
+}
+
+static enum status open_for_run(struct store *store, const struct sweep *sweep, const char *path, bool creates)
+{
+    const struct world *world = store->world;
+    char directory[PATH_MAX];
+    TRY(disk_directory(path, directory, sizeof directory)); /* the same on all ranks */
+    store->is_on_nfs = disk_is_nfs(directory);
+    if (store->is_on_nfs)
+        prepare_for_nfs(world, path);
+    if (creates) {
+        struct layout layout;
+        enum status status = layout_create(sweep, &layout);
+        status = world_agree(world, status);
+        if (status == STATUS_OK)
+            status = create_results_file(world, &layout, path);
+        layout_destroy(&layout);
+        TRY(status);
+    }
+    enum status status = world_agree(world, results_file_open(path, sweep, world, &store->results_file));
+    if (status != STATUS_OK && results_file_close(&store->results_file) != STATUS_OK)
+        log_warning("%s", status_message());
+    return status;
+}
+
+static void discard(struct store *store)
+{
+    lock_release(&store->lock);
+    memory_free(store);
+}
+
+enum status store_open(const struct world *world, const struct sweep *sweep, const char *path, enum store_mode mode,
+                       bool break_lock, struct store **store, bool *is_fresh)
+{
+    struct store *opened = NULL;
+    int creates = 0;
+    *store = NULL;
+    enum status status = memory_allocate(&opened, 1, "the results file's handle");
+    TRY(world_agree(world, status)); /* out of memory is the end of the run: nothing to release */
+    *opened = (struct store){ .world = world, .lock = { .descriptor = -1 }, .provenance_row = -1 };
+    if (world->rank == 0) {
+        bool is_new = false;
+        status = prepare(sweep, path, mode, break_lock, &opened->lock, &is_new);
+        creates = is_new;
+    }
+    TRY_OR(failed, world_agree(world, status));
+    TRY_OR(failed, world_check(MPI_Bcast(&creates, 1, MPI_INT, 0, world->communicator), "opening the results file"));
+    TRY_OR(failed, open_for_run(opened, sweep, path, creates));
+    *store = opened;
+    *is_fresh = creates;
+    return STATUS_OK;
+failed:
+    discard(opened);
+    return status;
+}
+
+/* All ranks have closed the file: what rank 0 reads now is what is on the server. */
+static enum status verify_on_nfs(const struct sweep *sweep, const char *path)
+{
+    struct results_file file;
+    uint64_t damaged = 0;
+    enum status status = results_file_open(path, sweep, NULL, &file);
+    if (status == STATUS_OK)
+        status = resume_count_damaged(&file, &damaged);
+    enum status closed = results_file_close(&file);
+    TRY(status);
+    TRY(closed);
+    if (damaged > 0)
+        return status_fail(STATUS_IO,
+                           "%s: %llu finished cells were damaged by NFS clients writing neighbouring bytes; run again "
+                           "with --resume to compute them anew",
+                           path, (unsigned long long)damaged);
+    log_info("%s: all checksums are right", path);
+    return STATUS_OK;
+}
+
+enum status store_close(struct store *store)
+{
+    const struct world *world = store->world;
+    const struct sweep *sweep = store->results_file.layout.sweep;
+    char path[PATH_MAX];
+    strncpy(path, store->results_file.path, sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    enum status status = results_file_close(&store->results_file);
+    if (status == STATUS_OK)
+        status = disk_sync(path);
+    status = world_agree(world, status);
+    if (status == STATUS_OK && store->is_on_nfs)
+        status = world_agree(world, world->rank == 0 ? verify_on_nfs(sweep, path) : STATUS_OK);
+    discard(store);
+    return status;
+}
+
+enum status store_flush(struct store *store)
+{
+    return disk_sync(store->results_file.path);
+}
+
+/* The places of the weights' two datasets, which the first measure always has. */
+static size_t find_dataset(const struct layout *layout, const char *name)
+{
+    size_t number = 0;
+    while (number + 1 < layout->count && strcmp(layout->datasets[number].name, name) != 0)
+        number++;
+    return number;
+}
+
+enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm)
+{
+    const struct results_file *file = &store->results_file;
+    TRY(results_file_write(file, find_dataset(&file->layout, "weight_spectral_radius"), weight, 1, &radius));
+    return results_file_write(file, find_dataset(&file->layout, "weight_norm"), weight, 1, &norm);
+}
+
+enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm)
+{
+    const struct results_file *file = &store->results_file;
+    TRY(results_file_read(file, find_dataset(&file->layout, "weight_spectral_radius"), weight, 1, radius));
+    return results_file_read(file, find_dataset(&file->layout, "weight_norm"), weight, 1, norm);
+}
+
+enum status store_write_cells(struct store *store, const struct cell_results *results)
+{
+    uint32_t *checksums = NULL;
+    TRY(memory_allocate(&checksums, results->count, "checksums"));
+    for (uint64_t i = 0; i < results->count; i++)
+        checksums[i] = results_file_checksum(&store->results_file, results, i);
+    enum status status = STATUS_OK;
+    for (uint64_t from = 0, end; status == STATUS_OK && from < results->count; from = end) {
+        bool is_pending = results->status[from] == STORE_PENDING;
+        for (end = from + 1; end < results->count && (results->status[end] == STORE_PENDING) == is_pending;)
+            end++;
+        if (!is_pending)
+            status = results_file_write_cells(&store->results_file, results, from, end - from, checksums);
+    }
+    memory_free(checksums);
+    return status;
+}
+
+enum status store_cells_needed(struct store *store, uint64_t first, uint64_t count, bool retry_failed, uint8_t *needed)
+{
+    return resume_cells_needed(&store->results_file, first, count, retry_failed, needed);
+}
+
+enum status store_count(struct store *store, struct store_tally *tally)
+{
+    return resume_count(&store->results_file, tally);
+}
+
+/* The first row that nobody wrote, or the last. */
+static enum status find_provenance_row(const struct results_file *file, int *row)
+{
+    const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
+    for (*row = 0; *row < PROVENANCE_RUNS - 1; (*row)++) {
+        char first = '\0';
+        TRY(results_file_read(file, number, (uint64_t)*row * PROVENANCE_CHARACTERS, 1, &first));
+        if (first == '\0')
+            break;
+    }
+    return STATUS_OK;
+}
+
+enum status store_write_provenance(struct store *store, const char *json)
+{
+    const struct results_file *file = &store->results_file;
+    char row[PROVENANCE_CHARACTERS] = { 0 };
+    const size_t length = strlen(json);
+    if (length > sizeof row)
+        return status_fail(STATUS_INTERNAL, "%s: a provenance of %zu characters where %zu fit", file->path, length,
+                           sizeof row);
+    memcpy(row, json, length);
+    if (store->provenance_row < 0)
+        TRY(find_provenance_row(file, &store->provenance_row));
+    return results_file_write(file, layout_tail_at(&file->layout, TAIL_PROVENANCE),
+                              (uint64_t)store->provenance_row * PROVENANCE_CHARACTERS, sizeof row, row);
+}
+
+uint64_t store_predicted_bytes(const struct sweep *sweep)
+{
+    /* Measured: what HDF5 needs for a dataset's header, its attributes and its alignment, and for the file. */
+    enum { BYTES_A_DATASET = 4096, BYTES_A_FILE = 32768 };
+    struct layout layout;
+    if (layout_create(sweep, &layout) != STATUS_OK)
+        return 0;
+    uint64_t bytes =
+        layout_data_bytes(&layout) + layout.count * BYTES_A_DATASET + BYTES_A_FILE + 2 * strlen(sweep->text);
+    for (int i = 0; i < DIMENSION_COUNT; i++)
+        bytes += layout.sizes[i] * sizeof(int64_t);
+    layout_destroy(&layout);
+    return bytes;
+}

@@ -1,0 +1,172 @@
+/* The structure of the results file: one flat root group, a dimension scale for every dimension, CF attributes. */
+#include "base/memory.h"
+#include "h5/attribute.h"
+#include "h5/file.h"
+#include "store/create.h"
+
+#include <string.h>
+
+static const char methods_text[] =
+    "x_t = W sigma(x_{t-1}) + w_in i_t + b; S_t = W diag(sigma'(x_{t-1})); J_l = S_T S_{T-1} ... S_{T-l+1}. "
+    "The activations are scaled so that sup|sigma'| = gamma. All norms are natural logarithms; the spectral norm "
+    "||J_l||_2 comes from the product itself (method explicit), from Lanczos iterations on v -> J_l^T J_l v, accepted "
+    "on "
+    "their residual (implicit), or from the known norm of a power of W (closed form). The bound is (gamma ||W||_2)^l; "
+    "its "
+    "verdict allows for the tolerance and for rounding. States are computed by a kernel of fixed order, so that equal "
+    "sweeps give equal bits on any number of ranks.";
+
+static const char *const coordinate_long_names[DIMENSION_COUNT] = {
+    [DIMENSION_ACTIVATION] = "activation function, scaled so that its derivative bound is gamma",
+    [DIMENSION_ENSEMBLE] = "ensemble of weight matrices",
+    [DIMENSION_HIDDEN_SIZE] = "number of hidden units d",
+    [DIMENSION_REPLICA] = "independent draw of the network, from 0",
+    [DIMENSION_SPECTRAL_RADIUS] = "spectral radius that W is rescaled to (NaN: native scale)",
+    [DIMENSION_GAMMA] = "bound of the activation's derivative",
+    [DIMENSION_LAG] = "number of steps l from the final time back",
+    [DIMENSION_INDEX] = "place in descending order, from 0",
+    [DIMENSION_STEP] = "time step t",
+    [DIMENSION_RUN] = "run that wrote to this file, from 0",
+    [DIMENSION_CHARACTER] = "place in the text, from 0",
+};
+
+/* The values along a dimension, in memory of their element type; released with memory_free. */
+static enum status coordinate_values(const struct sweep *sweep, enum dimension dimension, uint64_t size,
+                                     enum h5_element *element, void **values)
+{
+    *element = ELEMENT_INT64;
+    TRY(memory_allocate_bytes(values, size, sizeof(int64_t), "a coordinate"));
+    int64_t *numbers = *values;
+    double *reals = *values;
+    const char **texts = *values;
+    for (uint64_t i = 0; i < size; i++)
+        switch (dimension) {
+        case DIMENSION_ACTIVATION:
+            *element = ELEMENT_TEXT;
+            texts[i] = sweep->activations[i]->name;
+            break;
+        case DIMENSION_ENSEMBLE:
+            *element = ELEMENT_TEXT;
+            texts[i] = sweep->ensembles[i].label;
+            break;
+        case DIMENSION_SPECTRAL_RADIUS:
+            *element = ELEMENT_FLOAT64;
+            reals[i] = sweep->spectral_radii[i];
+            break;
+        case DIMENSION_GAMMA:
+            *element = ELEMENT_FLOAT64;
+            reals[i] = sweep->gammas[i];
+            break;
+        case DIMENSION_HIDDEN_SIZE:
+            numbers[i] = sweep->hidden_sizes[i];
+            break;
+        case DIMENSION_LAG:
+            numbers[i] = sweep->lags[i];
+            break;
+        default:
+            numbers[i] = (int64_t)i;
+        }
+    return STATUS_OK;
+}
+
+static enum status describe(hid_t dataset, const char *long_name, const char *units)
+{
+    TRY(h5_attribute_write_text(dataset, "long_name", long_name));
+    return h5_attribute_write_text(dataset, "units", units);
+}
+
+static enum status create_coordinate(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale)
+{
+    const char *name = layout_dimension_name(dimension);
+    const struct h5_shape shape = { .rank = 1, .sizes = { layout->sizes[dimension] } };
+    enum h5_element element = ELEMENT_INT64;
+    void *values = NULL;
+    TRY(coordinate_values(layout->sweep, dimension, shape.sizes[0], &element, &values));
+    enum status status = STATUS_OK;
+    TRY_OR(done, h5_dataset_create(file, name, element, &shape, NULL, scale));
+    TRY_OR(done, h5_scale_make(*scale, name));
+    TRY_OR(done, describe(*scale, coordinate_long_names[dimension], "1"));
+    TRY_OR(done, h5_dataset_write(*scale, element, 0, shape.sizes[0], values));
+done:
+    memory_free(values);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "coordinate %s", name);
+}
+
+/* flag_values and flag_meanings as in the CF conventions, 3.5. */
+static enum status write_flags(hid_t dataset, const struct layout_dataset *rule)
+{
+    uint8_t values[DATASET_MAX_FLAGS];
+    char meanings[512] = "";
+    size_t count = 0;
+    for (; count < DATASET_MAX_FLAGS && rule->flag_meanings[count]; count++) {
+        values[count] = (uint8_t)(rule->first_flag + (int)count);
+        if (count > 0)
+            strncat(meanings, " ", sizeof meanings - strlen(meanings) - 1);
+        strncat(meanings, rule->flag_meanings[count], sizeof meanings - strlen(meanings) - 1);
+    }
+    TRY(h5_attribute_write(dataset, "flag_values", ELEMENT_UINT8, count, values));
+    return h5_attribute_write_text(dataset, "flag_meanings", meanings);
+}
+
+static enum status write_missing_value(hid_t dataset, const struct layout_dataset *rule)
+{
+    /* CF's missing value, of exactly the variable's type, is 255 also where untouched cells hold a meaningful 0. */
+    if (rule->element == ELEMENT_UINT8)
+        return h5_attribute_write(dataset, "_FillValue", ELEMENT_UINT8, 1, &(uint8_t){ UINT8_MAX });
+    return h5_attribute_write(dataset, "_FillValue", rule->element, 1, &rule->fill);
+}
+
+static enum status create_dataset(hid_t file, const struct layout_dataset *rule, const hid_t scales[DIMENSION_COUNT])
+{
+    hid_t dataset = H5I_INVALID_HID;
+    char fill[sizeof(double)];
+    layout_fill_element(rule, fill);
+    TRY(h5_dataset_create(file, rule->name, rule->element, &rule->shape, fill, &dataset));
+    enum status status = STATUS_OK;
+    for (int axis = 0; axis < rule->shape.rank; axis++)
+        TRY_OR(done, h5_scale_attach(dataset, axis, scales[rule->dimensions[axis]]));
+    TRY_OR(done, describe(dataset, rule->long_name, rule->units));
+    if (rule->fill_means_missing)
+        TRY_OR(done, write_missing_value(dataset, rule));
+    if (rule->flag_meanings)
+        TRY_OR(done, write_flags(dataset, rule));
+done:
+    H5Dclose(dataset);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "dataset %s", rule->name);
+}
+
+static enum status write_root_attributes(hid_t file, const struct sweep *sweep)
+{
+    TRY(h5_attribute_write_text(file, "title", sweep->name ? sweep->name : ""));
+    TRY(h5_attribute_write_text(file, "Conventions", "CF-1.10"));
+    TRY(h5_attribute_write(file, "format_version", ELEMENT_INT64, 1, &(int64_t){ FORMAT_VERSION }));
+    TRY(h5_attribute_write_text(file, "sweep", sweep->text));
+    TRY(h5_attribute_write_text(file, "sweep_hash", sweep->hash));
+    TRY(h5_attribute_write_text(file, "git_revision", GRADSWEEP_GIT_REVISION));
+    return h5_attribute_write_text(file, "methods", methods_text);
+}
+
+static enum status write_contents(hid_t file, const struct layout *layout)
+{
+    hid_t scales[DIMENSION_COUNT];
+    TRY(write_root_attributes(file, layout->sweep));
+    for (int i = 0; i < DIMENSION_COUNT; i++)
+        if (layout->sizes[i] > 0)
+            TRY(create_coordinate(file, layout, (enum dimension)i, &scales[i]));
+    for (size_t i = 0; i < layout->count; i++)
+        TRY(create_dataset(file, &layout->datasets[i], scales));
+    return STATUS_OK;
+}
+
+enum status create_structure(const struct layout *layout, const char *path)
+{
+    hid_t file;
+    TRY(h5_file_create(path, &file));
+    enum status status = write_contents(file, layout);
+    if (status != STATUS_OK) {
+        status = status_prefix(status, "%s", path);
+        H5Fclose(file); /* the first failure is the one to tell */
+        return status;
+    }
+    return h5_file_close(file, path);
+}
