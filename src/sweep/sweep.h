@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { SWEEP_HASH_TEXT = 33 };
 
@@ -58,5 +59,8 @@ void sweep_close(struct sweep *sweep);
 
 /* STATUS_REFUSED, naming the first key whose effective value differs and both values, unless the two have one hash. */
 CHECKED enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file);
+
+/* Every key of a sweep file: its meaning, form, range and default, from the same table that the reader follows. */
+void sweep_print_help(FILE *stream);
 
 #endif

@@ -1,0 +1,105 @@
+/* The sweep with all its effective values, as text: one spelling, one order of keys. What the hash is over. */
+#include "sweep/document.h"
+#include "sweep/schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { SHOWN_VALUE = 200, SHOWN_BEFORE_DIFFERENCE = 40 };
+
+/* The name stands alone on the first line, so that the hash can begin behind it. */
+static void write_all(const struct sweep *sweep, FILE *stream)
+{
+    const char *section = "";
+    const struct key_rule *rule;
+    for (size_t number = 0; (rule = schema_rule(number)) != NULL; number++) {
+        if (strcmp(rule->section, section) != 0 && rule->section[0] != '\0')
+            fprintf(stream, "%s:\n", rule->section);
+        section = rule->section;
+        fprintf(stream, "%s%s: ", section[0] == '\0' ? "" : "  ", rule->name);
+        rule->write(sweep, rule, stream);
+        fputc('\n', stream);
+    }
+}
+
+static enum status close_text(FILE *stream, char **text)
+{
+    bool is_broken = ferror(stream);
+    if (fclose(stream) == 0 && !is_broken)
+        return STATUS_OK;
+    free(*text);
+    *text = NULL;
+    return status_fail(STATUS_MEMORY, "the sweep: no memory for its effective values");
+}
+
+enum status effective_value(const struct sweep *sweep, const struct key_rule *rule, char **text)
+{
+    size_t length = 0;
+    FILE *stream = open_memstream(text, &length);
+    if (stream == NULL)
+        return status_fail(STATUS_MEMORY, "the sweep: no memory for its effective values");
+    rule->write(sweep, rule, stream);
+    return close_text(stream, text);
+}
+
+enum status effective_fill(struct arena *arena, struct sweep *sweep)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    if (stream == NULL)
+        return status_fail(STATUS_MEMORY, "the sweep: no memory for its effective values");
+    write_all(sweep, stream);
+    TRY(close_text(stream, &text));
+    enum status status = arena_copy_text(arena, text, length, &sweep->text);
+    free(text);
+    TRY(status);
+    const char *hashed = strchr(sweep->text, '\n') + 1;
+    XXH128_hash_t hash = XXH3_128bits(hashed, strlen(hashed));
+    snprintf(sweep->hash, sizeof sweep->hash, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    return STATUS_OK;
+}
+
+/* Long lists are shown from shortly before their first difference. */
+static size_t first_shown(const char *left, const char *right)
+{
+    size_t same = 0;
+    while (left[same] != '\0' && left[same] == right[same])
+        same++;
+    size_t longest = strlen(left) > strlen(right) ? strlen(left) : strlen(right);
+    return longest > SHOWN_VALUE && same > SHOWN_BEFORE_DIFFERENCE ? same - SHOWN_BEFORE_DIFFERENCE : 0;
+}
+
+static enum status refuse_difference(const struct key_rule *rule, const char *asked, const char *in_file)
+{
+    char path[SCHEMA_PATH];
+    schema_path(rule, path);
+    size_t from = first_shown(asked, in_file);
+    const char *before = from > 0 ? "..." : "";
+    return status_fail(STATUS_REFUSED, "%s: the file has %s%.*s%s, the sweep asks for %s%.*s%s", path, before,
+                       SHOWN_VALUE, in_file + from, strlen(in_file + from) > SHOWN_VALUE ? "..." : "", before,
+                       SHOWN_VALUE, asked + from, strlen(asked + from) > SHOWN_VALUE ? "..." : "");
+}
+
+enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file)
+{
+    if (strcmp(asked->hash, in_file->hash) == 0)
+        return STATUS_OK;
+    const struct key_rule *rule;
+    /* Rule 0 is the name, which may differ. */
+    for (size_t number = 1; (rule = schema_rule(number)) != NULL; number++) {
+        char *asked_text = NULL, *file_text = NULL;
+        enum status status = effective_value(asked, rule, &asked_text);
+        if (status == STATUS_OK)
+            status = effective_value(in_file, rule, &file_text);
+        if (status == STATUS_OK && strcmp(asked_text, file_text) != 0)
+            status = refuse_difference(rule, asked_text, file_text);
+        free(asked_text);
+        free(file_text);
+        TRY(status);
+    }
+    return status_fail(STATUS_REFUSED, "the file has sweep hash %s, the sweep asked for has %s", in_file->hash,
+                       asked->hash);
+}

@@ -1,0 +1,222 @@
+/* Things of several kinds, each with its parameters: a name, or {kind: name, parameters...}. */
+#include "sweep/schema.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_KINDS = 64, KEYS_OF_A_KIND = SCHEMA_MAX_PARAMETERS + 2 };
+
+_Static_assert((int)ENSEMBLE_MAX_PARAMETERS <= (int)SCHEMA_MAX_PARAMETERS, "an ensemble's parameters must fit");
+
+/* Which of names[count] the node asks for; -1 after a mistake. */
+static enum status read_kind(struct reader *reader, const struct yaml_node *node, const char *path,
+                             const char *expected, size_t count, const char *const *names, long *number)
+{
+    *number = -1;
+    long entry = yaml_find(node, "kind");
+    if (node->kind == YAML_MAPPING && entry < 0)
+        return mistakes_add(reader->mistakes, &node->place, "%s: kind is missing", path);
+    const struct yaml_node *kind = entry >= 0 ? node->items[entry] : node;
+    if (kind->kind != YAML_SCALAR || yaml_is_null(kind))
+        return reader_expected(reader, kind, path, entry >= 0 ? "the name of a kind" : expected);
+    bool is_refused = false;
+    TRY(reader_refuse_unavailable(reader, kind, path, kind->text, &is_refused));
+    for (size_t i = 0; i < count && !is_refused; i++)
+        if (strcmp(names[i], kind->text) == 0)
+            *number = (long)i;
+    if (is_refused || *number >= 0)
+        return STATUS_OK;
+    return reader_unknown(reader, kind, path, "kind", count, names);
+}
+
+static enum status read_parameters(struct reader *reader, const struct yaml_node *node, const char *path, size_t count,
+                                   const struct parameter_rule *rules, bool takes_label, double *values)
+{
+    const char *keys[KEYS_OF_A_KIND] = { "kind" };
+    size_t key_count = 1;
+    for (size_t i = 0; i < count; i++)
+        keys[key_count++] = rules[i].name;
+    if (takes_label)
+        keys[key_count++] = "label";
+    if (node->kind == YAML_MAPPING)
+        TRY(reader_check_keys(reader, node, path, key_count, keys));
+    for (size_t i = 0; i < count; i++) {
+        char parameter_path[2 * SCHEMA_PATH];
+        bool is_good = false;
+        snprintf(parameter_path, sizeof parameter_path, "%s.%s", path, rules[i].name);
+        long entry = yaml_find(node, rules[i].name);
+        values[i] = rules[i].default_value;
+        if (entry >= 0)
+            TRY(reader_number(reader, node->items[entry], parameter_path, &rules[i].range, &values[i], &is_good));
+        else if (isnan(rules[i].default_value))
+            TRY(mistakes_add(reader->mistakes, &node->place, "%s: %s is missing (%s)", path, rules[i].name,
+                             rules[i].help));
+    }
+    return STATUS_OK;
+}
+
+enum status read_choice(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
+                        const char *path)
+{
+    const char *names[MAX_KINDS];
+    for (size_t i = 0; i < rule->choice_count; i++)
+        names[i] = rule->choices[i].name;
+    long number = 0;
+    TRY(read_kind(reader, node, path, rule->expected, rule->choice_count, names, &number));
+    if (number < 0)
+        return STATUS_OK;
+    const struct choice *choice = &rule->choices[number];
+    double values[SCHEMA_MAX_PARAMETERS] = { 0 };
+    TRY(read_parameters(reader, node, path, choice->parameter_count, choice->parameters, false, values));
+    *(unsigned *)((char *)reader->sweep + rule->offset) = choice->value;
+    for (size_t i = 0; i < choice->parameter_count; i++) {
+        char *field = (char *)reader->sweep + choice->parameters[i].offset;
+        if (choice->parameters[i].range.is_integer)
+            *(long *)field = (long)values[i];
+        else
+            *(double *)field = values[i];
+    }
+    return STATUS_OK;
+}
+
+void write_choice(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
+{
+    unsigned value = *(const unsigned *)((const char *)sweep + rule->offset);
+    const struct choice *choice = rule->choices;
+    while (choice->value != value)
+        choice++;
+    fprintf(stream, "{kind: %s", choice->name);
+    for (size_t i = 0; i < choice->parameter_count; i++) {
+        const char *field = (const char *)sweep + choice->parameters[i].offset;
+        fprintf(stream, ", %s: ", choice->parameters[i].name);
+        if (choice->parameters[i].range.is_integer)
+            fprintf(stream, "%ld", *(const long *)field);
+        else
+            number_write(*(const double *)field, stream);
+    }
+    fputc('}', stream);
+}
+
+static void explain_kind(const char *name, const char *help, size_t count, const struct parameter_rule *rules,
+                         FILE *stream)
+{
+    fprintf(stream, "    %s: %s\n", name, help);
+    for (size_t i = 0; i < count; i++) {
+        char range[NUMBER_RANGE_TEXT];
+        number_describe_range(&rules[i].range, range);
+        fprintf(stream, "        %s: %s, %s (", rules[i].name, rules[i].help, range);
+        if (isnan(rules[i].default_value))
+            fputs("required)\n", stream);
+        else
+            fprintf(stream, "default %g)\n", rules[i].default_value);
+    }
+}
+
+void explain_choice(const struct key_rule *rule, FILE *stream)
+{
+    for (size_t i = 0; i < rule->choice_count; i++)
+        explain_kind(rule->choices[i].name, rule->choices[i].help, rule->choices[i].parameter_count,
+                     rule->choices[i].parameters, stream);
+}
+
+static void ensemble_rules(const struct ensemble_kind *kind, struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS])
+{
+    for (size_t i = 0; i < kind->parameter_count; i++) {
+        const struct ensemble_parameter *parameter = &kind->parameters[i];
+        rules[i] = (struct parameter_rule){ .name = parameter->name,
+                                            .help = parameter->help,
+                                            .default_value = parameter->default_value,
+                                            .range = { .lowest = parameter->lowest,
+                                                       .highest = parameter->highest,
+                                                       .lowest_excluded = parameter->lowest_excluded } };
+    }
+}
+
+void explain_ensembles(const struct key_rule *rule, FILE *stream)
+{
+    (void)rule;
+    for (size_t number = 0; number < ensemble_kind_count(); number++) {
+        const struct ensemble_kind *kind = ensemble_kind_at(number);
+        struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
+        ensemble_rules(kind, rules);
+        explain_kind(kind->name, kind->help, kind->parameter_count, rules, stream);
+    }
+}
+
+static enum status read_label(struct reader *reader, const struct yaml_node *node, const char *path,
+                              struct ensemble *ensemble)
+{
+    long entry = yaml_find(node, "label");
+    const char *label = ensemble->kind->name;
+    if (entry >= 0) {
+        const struct yaml_node *given = node->items[entry];
+        if (given->kind != YAML_SCALAR || yaml_is_null(given) || given->text[0] == '\0')
+            return reader_expected(reader, given, path, "a text for the label");
+        label = given->text;
+    }
+    return arena_copy_text(reader->owned, label, strlen(label), &ensemble->label);
+}
+
+static enum status add_ensemble(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
+                                const char *path)
+{
+    struct sweep *sweep = reader->sweep;
+    const char *names[MAX_KINDS];
+    size_t kinds = 0;
+    for (; kinds < ensemble_kind_count() && kinds < MAX_KINDS; kinds++)
+        names[kinds] = ensemble_kind_at(kinds)->name;
+    long number = 0;
+    TRY(read_kind(reader, node, path, rule->expected, kinds, names, &number));
+    if (number < 0)
+        return STATUS_OK;
+    struct ensemble ensemble = { .kind = ensemble_kind_at((size_t)number) };
+    struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
+    ensemble_rules(ensemble.kind, rules);
+    TRY(read_parameters(reader, node, path, ensemble.kind->parameter_count, rules, true, ensemble.parameters));
+    TRY(read_label(reader, node, path, &ensemble));
+    if (ensemble.label == NULL)
+        return STATUS_OK;
+    for (long i = 0; i < sweep->ensemble_count; i++)
+        if (strcmp(sweep->ensembles[i].label, ensemble.label) == 0)
+            return mistakes_add(reader->mistakes, &node->place,
+                                "%s: two entries are called \"%s\"; give them labels: {kind: %s, label: ...}", path,
+                                ensemble.label, ensemble.kind->name);
+    sweep->ensembles[sweep->ensemble_count++] = ensemble;
+    return STATUS_OK;
+}
+
+enum status read_ensembles(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
+                           const char *path)
+{
+    bool is_list = node->kind == YAML_SEQUENCE;
+    long count = is_list ? node->count : 1;
+    size_t mistakes_before = reader->mistakes->count;
+    if (count == 0)
+        return mistakes_add(reader->mistakes, &node->place, "%s: the list is empty", path);
+    if (count > AXIS_MAX_VALUES)
+        return mistakes_add(reader->mistakes, &node->place, "%s: an axis holds at most %d values", path,
+                            AXIS_MAX_VALUES);
+    TRY(arena_allocate(reader->owned, &reader->sweep->ensembles, count));
+    for (long i = 0; i < count; i++)
+        TRY(add_ensemble(reader, rule, is_list ? node->items[i] : node, path));
+    if (reader->mistakes->count > mistakes_before)
+        reader->sweep->ensemble_count = 0; /* nothing is checked against what is not known */
+    return STATUS_OK;
+}
+
+void write_ensembles(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
+{
+    (void)rule;
+    for (long number = 0; number < sweep->ensemble_count; number++) {
+        const struct ensemble *ensemble = &sweep->ensembles[number];
+        fprintf(stream, "%s{kind: %s", number == 0 ? "[" : ", ", ensemble->kind->name);
+        for (size_t i = 0; i < ensemble->kind->parameter_count; i++) {
+            fprintf(stream, ", %s: ", ensemble->kind->parameters[i].name);
+            number_write(ensemble->parameters[i], stream);
+        }
+        fputs(", label: ", stream);
+        yaml_write_quoted(ensemble->label, stream);
+        fputc('}', stream);
+    }
+    fputc(']', stream);
+}

@@ -1,0 +1,139 @@
+#include "sweep/sweep.h"
+
+#include "sweep/document.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FILE_SIZE = 16 << 20 };
+
+/* What sweep_open hands out, and the memory of all it points to. */
+struct owned_sweep {
+    struct sweep sweep;
+    struct arena memory;
+};
+
+void sweep_close(struct sweep *sweep)
+{
+    if (sweep == NULL)
+        return;
+    struct owned_sweep *owned = (struct owned_sweep *)sweep;
+    arena_release(&owned->memory);
+    free(owned);
+}
+
+static enum status refuse_file(const char *path, const char *reason)
+{
+    return status_fail(STATUS_INPUT, "cannot read the sweep file %s: %s", path, reason);
+}
+
+static enum status read_file(struct arena *arena, const char *path, struct source *source)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return refuse_file(path, strerror(errno));
+    char *text = NULL;
+    enum status status = arena_allocate(arena, &text, MAX_FILE_SIZE + 2);
+    if (status == STATUS_OK) {
+        size_t length = fread(text, 1, MAX_FILE_SIZE + 1, file);
+        *source = (struct source){ .name = path, .text = text, .length = length };
+        if (ferror(file))
+            status = refuse_file(path, strerror(errno));
+        else if (length > MAX_FILE_SIZE)
+            status = refuse_file(path, "it has more than 16 MiB, so it is no sweep file");
+    }
+    fclose(file);
+    return status;
+}
+
+static enum status parse_all(struct reader *reader, const struct source *source, size_t override_count,
+                             const char *const *overrides)
+{
+    struct yaml_node *root = NULL;
+    size_t valid = 0;
+    if (!yaml_is_text(source->text, source->length, &valid)) {
+        struct place place = { .source = source, .offset = valid, .width = 1 };
+        return mistakes_add(reader->mistakes, &place, "byte 0x%02x is no UTF-8 text",
+                            (unsigned char)source->text[valid]);
+    }
+    TRY(yaml_parse(reader->scratch, source, reader->mistakes, &root));
+    /* Overrides go into the tree even of a file that is no YAML, so that their own syntax is checked in one go. */
+    bool is_tree = reader->mistakes->count == 0 && (root == NULL || root->kind == YAML_MAPPING);
+    struct yaml_node *spare = NULL;
+    for (size_t i = 0; i < override_count; i++)
+        TRY(override_parse(reader, overrides[i], i, is_tree ? &root : &spare));
+    return reader->mistakes->count == 0 ? document_read(reader, source, root) : STATUS_OK;
+}
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* Tells the mistakes, all on stderr or the first in the status. */
+static enum status report(struct mistakes *mistakes, const char *name, bool diagnostics)
+{
+    if (mistakes->count == 0)
+        return STATUS_OK;
+    mistakes_sort(mistakes);
+    if (diagnostics) {
+        for (size_t i = 0; i < mistakes->count; i++)
+            mistake_print(&mistakes->items[i], stderr);
+        return status_fail(STATUS_INPUT, "%s: %zu mistake%s", name, mistakes->count, plural(mistakes->count));
+    }
+    long line = 0, column = 0;
+    const struct mistake *first = &mistakes->items[0];
+    place_find(&first->place, &line, &column);
+    return status_fail(STATUS_INPUT, "%s:%ld:%ld: error: %s (%zu mistake%s)", first->place.source->name, line, column,
+                       first->text, mistakes->count, plural(mistakes->count));
+}
+
+static enum status read_sweep(struct arena *scratch, const struct source *source, size_t override_count,
+                              const char *const *overrides, bool diagnostics, struct owned_sweep *owned)
+{
+    struct mistakes mistakes = { .arena = scratch };
+    struct reader reader = {
+        .scratch = scratch, .owned = &owned->memory, .mistakes = &mistakes, .sweep = &owned->sweep
+    };
+    TRY(parse_all(&reader, source, override_count, overrides));
+    TRY(report(&mistakes, source->name, diagnostics));
+    return effective_fill(&owned->memory, &owned->sweep);
+}
+
+static enum status make_sweep(struct arena *scratch, const struct source *source, size_t override_count,
+                              const char *const *overrides, bool diagnostics, struct sweep **sweep)
+{
+    struct owned_sweep *owned = calloc(1, sizeof *owned);
+    if (owned == NULL)
+        return status_fail(STATUS_MEMORY, "%s: no memory for the sweep", source->name);
+    enum status status = read_sweep(scratch, source, override_count, overrides, diagnostics, owned);
+    if (status == STATUS_OK)
+        *sweep = &owned->sweep;
+    else
+        sweep_close(&owned->sweep);
+    return status;
+}
+
+enum status sweep_open(const char *path, size_t override_count, const char *const *overrides, bool diagnostics,
+                       struct sweep **sweep)
+{
+    struct arena scratch = { 0 };
+    struct source source = { 0 };
+    *sweep = NULL;
+    enum status status = read_file(&scratch, path, &source);
+    if (status == STATUS_OK)
+        status = make_sweep(&scratch, &source, override_count, overrides, diagnostics, sweep);
+    arena_release(&scratch);
+    return status;
+}
+
+enum status sweep_parse(const char *text, struct sweep **sweep)
+{
+    struct arena scratch = { 0 };
+    const struct source source = { .name = "effective sweep", .text = text, .length = strlen(text) };
+    *sweep = NULL;
+    enum status status = make_sweep(&scratch, &source, 0, NULL, false, sweep);
+    arena_release(&scratch);
+    return status;
+}

@@ -1,0 +1,126 @@
+#include "sweep/reader.h"
+
+#include "sweep/schema.h"
+#include "sweep/suggest.h"
+
+#include <string.h>
+
+enum { SHOWN_TEXT = 60, LIST_TEXT = 1024 };
+
+/* How a message shows what stands in the file, into text[size]. */
+static void describe_node(const struct yaml_node *node, char *text, size_t size)
+{
+    if (node->kind == YAML_SEQUENCE)
+        snprintf(text, size, "a list");
+    else if (node->kind == YAML_MAPPING)
+        snprintf(text, size, "a mapping");
+    else if (yaml_is_null(node))
+        snprintf(text, size, "nothing");
+    else
+        snprintf(text, size, "%s%.*s%s", node->is_plain ? "" : "the text \"", SHOWN_TEXT, node->text,
+                 node->is_plain ? "" : "\"");
+}
+
+enum status reader_expected(struct reader *reader, const struct yaml_node *node, const char *path, const char *expected)
+{
+    char found[SHOWN_TEXT + 16];
+    describe_node(node, found, sizeof found);
+    return mistakes_add(reader->mistakes, &node->place, "%s: expected %s, found %s", path, expected, found);
+}
+
+static void join_names(size_t count, const char *const *names, char *text, size_t size)
+{
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t number = 0; number < count && length < size; number++)
+        length += (size_t)snprintf(text + length, size - length, "%s%s", number == 0 ? "" : ", ", names[number]);
+}
+
+enum status reader_unknown(struct reader *reader, const struct yaml_node *node, const char *path, const char *what,
+                           size_t count, const char *const *names)
+{
+    const char *prefix = path[0] == '\0' ? "" : ": ";
+    const char *nearest = suggest_nearest(node->text, count, names);
+    if (nearest != NULL)
+        return mistakes_add(reader->mistakes, &node->place, "%s%sunknown %s \"%.*s\"; did you mean \"%s\"?", path,
+                            prefix, what, SHOWN_TEXT, node->text, nearest);
+    char list[LIST_TEXT];
+    join_names(count, names, list, sizeof list);
+    return mistakes_add(reader->mistakes, &node->place, "%s%sunknown %s \"%.*s\"; known: %s", path, prefix, what,
+                        SHOWN_TEXT, node->text, list);
+}
+
+static bool is_among(const char *word, size_t count, const char *const *names)
+{
+    for (size_t number = 0; number < count; number++)
+        if (strcmp(word, names[number]) == 0)
+            return true;
+    return false;
+}
+
+/* A right key in the wrong section is told its own; any other gets the nearest that may stand here. */
+static enum status unknown_key(struct reader *reader, const struct yaml_node *key, const char *path, size_t count,
+                               const char *const *names)
+{
+    const struct key_rule *rule = schema_find(NULL, key->text);
+    if (rule == NULL)
+        return reader_unknown(reader, key, path, "key", count, names);
+    char right_path[SCHEMA_PATH];
+    schema_path(rule, right_path);
+    return mistakes_add(reader->mistakes, &key->place, "%s%sunknown key \"%s\"; did you mean \"%s\"?", path,
+                        path[0] == '\0' ? "" : ": ", key->text, right_path);
+}
+
+enum status reader_check_keys(struct reader *reader, const struct yaml_node *mapping, const char *path, size_t count,
+                              const char *const *names)
+{
+    for (long i = 0; i < mapping->count; i++) {
+        const struct yaml_node *key = mapping->keys[i];
+        long line = 0, column = 0;
+        if (!is_among(key->text, count, names)) {
+            TRY(unknown_key(reader, key, path, count, names));
+            continue;
+        }
+        long first = yaml_find(mapping, key->text);
+        place_find(&mapping->keys[first]->place, &line, &column);
+        if (first < i)
+            TRY(mistakes_add(reader->mistakes, &key->place, "%s%srepeated key \"%s\"; it stands on line %ld already",
+                             path, path[0] == '\0' ? "" : ": ", key->text, line));
+    }
+    return STATUS_OK;
+}
+
+enum status reader_number(struct reader *reader, const struct yaml_node *node, const char *path,
+                          const struct number_range *range, double *value, bool *is_good)
+{
+    *is_good = node->kind == YAML_SCALAR && node->is_plain && number_parse(node->text, value) &&
+               number_is_within(range, *value);
+    if (*is_good) {
+        *value += 0.0; /* -0 is 0, and draws and hashes the same */
+        return STATUS_OK;
+    }
+    char expected[NUMBER_RANGE_TEXT];
+    number_describe_range(range, expected);
+    return reader_expected(reader, node, path, expected);
+}
+
+/* What the sweep file's design knows and this version does not; a row goes when its part comes. */
+static const struct {
+    const char *path, *name;
+} unavailable[] = {
+    { "weights.ensemble", "file" },    { "model.input", "file" },  { "measure", "step_bound" },
+    { "measure", "gradient" },         { "measure", "expansion" }, { "measure", "singular_values" },
+    { "measure", "contribution_map" }, { "measure", "lyapunov" },  { "numerics.certify", "true" },
+};
+
+enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,
+                                      const char *name, bool *is_refused)
+{
+    *is_refused = false;
+    for (size_t row = 0; row < sizeof unavailable / sizeof *unavailable; row++)
+        if (strcmp(unavailable[row].path, path) == 0 && strcmp(unavailable[row].name, name) == 0) {
+            *is_refused = true;
+            return mistakes_add(reader->mistakes, &node->place, "%s: %s is not available in this version", path, name);
+        }
+    return STATUS_OK;
+}

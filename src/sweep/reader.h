@@ -1,0 +1,46 @@
+/* What every reader of a part of the sweep file uses; private to sweep/.
+ *
+ * A reader notes mistakes and goes on, so that all are found in one go; the status it returns speaks of memory alone.
+ * What it could not read it leaves as it was (zero). Not collective. */
+#ifndef GRADSWEEP_SWEEP_READER_H
+#define GRADSWEEP_SWEEP_READER_H
+
+#include "sweep/number.h"
+#include "sweep/sweep.h"
+#include "sweep/yaml.h"
+
+enum { AXIS_MAX_VALUES = 100000 };
+
+struct reader {
+    struct arena *scratch; /* what reading needs */
+    struct arena *owned;   /* what the sweep keeps */
+    struct mistakes *mistakes;
+    struct sweep *sweep;
+};
+
+/* "path: expected this, found that" at the node. */
+CHECKED enum status reader_expected(struct reader *reader, const struct yaml_node *node, const char *path,
+                                    const char *expected);
+
+/* "path: unknown <what> "word"" at the node, with the nearest of names[count], or all of them where none is near. */
+CHECKED enum status reader_unknown(struct reader *reader, const struct yaml_node *node, const char *path,
+                                   const char *what, size_t count, const char *const *names);
+
+/* Notes the keys of a mapping that are repeated or not among names[count]. */
+CHECKED enum status reader_check_keys(struct reader *reader, const struct yaml_node *mapping, const char *path,
+                                      size_t count, const char *const *names);
+
+/* A number within the range; *is_good false after a mistake. */
+CHECKED enum status reader_number(struct reader *reader, const struct yaml_node *node, const char *path,
+                                  const struct number_range *range, double *value, bool *is_good);
+
+/* True after noting "not available in this version", where the design has that name at that path but this version not.
+ */
+CHECKED enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,
+                                              const char *name, bool *is_refused);
+
+/* The values of a numeric axis (axis.c): ascending, distinct, *values from `scratch`; *count = 0 after a mistake. */
+CHECKED enum status axis_read(struct reader *reader, const struct yaml_node *node, const char *path,
+                              const struct number_range *range, bool takes_powers, double **values, long *count);
+
+#endif

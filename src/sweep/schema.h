@@ -1,0 +1,84 @@
+/* The schema of the sweep file: one table that drives reading, messages, the help text and the effective values.
+ * Private to sweep/. Not collective. */
+#ifndef GRADSWEEP_SWEEP_SCHEMA_H
+#define GRADSWEEP_SWEEP_SCHEMA_H
+
+#include "sweep/reader.h"
+
+enum { SCHEMA_MAX_PARAMETERS = 3, SCHEMA_PATH = 64, HIDDEN_SIZE_MAX = 46340, DISTRIBUTE_FROM_AUTO = 4096 };
+
+/* A parameter of a kind, {kind: x, parameter: value}. */
+struct parameter_rule {
+    const char *name;
+    const char *help;
+    double default_value; /* NaN: required */
+    struct number_range range;
+    size_t offset; /* in struct sweep: a long where the range says integer, else a double. Unused for ensembles */
+};
+
+struct choice {
+    const char *name;
+    const char *help;
+    unsigned value; /* of the enum that says which */
+    size_t parameter_count;
+    struct parameter_rule parameters[SCHEMA_MAX_PARAMETERS];
+};
+
+struct key_rule {
+    const char *section; /* "" for the top level */
+    const char *name;
+    const char *help;
+    const char *expected;     /* the form of a value, for messages and help */
+    const char *default_text; /* YAML, read like the file's own; NULL: required */
+    enum status (*read)(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
+                        const char *path);
+    void (*write)(const struct sweep *sweep, const struct key_rule *rule, FILE *stream);
+    void (*explain)(const struct key_rule *rule, FILE *stream); /* what may be chosen, for the help; or NULL */
+    size_t offset;                                              /* of the value in struct sweep */
+    size_t count_offset;                                        /* of the length of an axis */
+    struct number_range range;
+    bool takes_powers; /* an axis that may be {log2: N} */
+    const struct choice *choices;
+    size_t choice_count;
+};
+
+/* The rules in the order of the effective text, keys of a section together; NULL beyond the end. */
+const struct key_rule *schema_rule(size_t number);
+
+/* The rule of a name in a section, or in any where section is NULL; NULL for none. */
+const struct key_rule *schema_find(const char *section, const char *name);
+
+/* The sections, "" (the top level) left out; NULL beyond the end. */
+const char *schema_section(size_t number);
+
+/* "grid.gamma", or "seed" at the top level, into path[SCHEMA_PATH]. */
+void schema_path(const struct key_rule *rule, char *path);
+
+/* Readers and writers by type of value: value.c, ... */
+#define SCHEMA_TYPE(type)                                                                                              \
+    enum status read_##type(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,          \
+                            const char *path);                                                                         \
+    void write_##type(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
+SCHEMA_TYPE(text);
+SCHEMA_TYPE(seed);
+SCHEMA_TYPE(integer);
+SCHEMA_TYPE(integer_or_auto); /* auto is 0 until the whole is known */
+SCHEMA_TYPE(real);
+SCHEMA_TYPE(certify);
+SCHEMA_TYPE(integer_axis);
+SCHEMA_TYPE(real_axis);
+SCHEMA_TYPE(spectral_radius);
+/* ... names.c, ... */
+SCHEMA_TYPE(activations);
+SCHEMA_TYPE(measures);
+/* ... and kinds.c. */
+SCHEMA_TYPE(choice);
+SCHEMA_TYPE(ensembles);
+#undef SCHEMA_TYPE
+
+void explain_activations(const struct key_rule *rule, FILE *stream);
+void explain_measures(const struct key_rule *rule, FILE *stream);
+void explain_choice(const struct key_rule *rule, FILE *stream);
+void explain_ensembles(const struct key_rule *rule, FILE *stream);
+
+#endif

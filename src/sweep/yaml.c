@@ -1,0 +1,342 @@
+#include "sweep/yaml.h"
+
+#include <libfyaml.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 32 }; /* a sweep file needs five; libfyaml sets no limit of its own here */
+
+struct anchor {
+    struct anchor *next;
+    char *name;
+    struct yaml_node *node;
+    bool is_complete;
+};
+
+struct builder {
+    struct arena *arena;
+    const struct source *source;
+    struct mistakes *mistakes;
+    struct fy_parser *parser;
+    struct anchor *anchors; /* the latest first: a name may be used again */
+    size_t last_end;        /* where the last token ended: the place of what is not there */
+    int depth;
+    bool is_given_up; /* nested too deep: nothing more is read */
+};
+
+enum status yaml_make_mapping(struct arena *arena, const struct place *place, struct yaml_node **mapping)
+{
+    TRY(arena_allocate(arena, mapping, 1));
+    (*mapping)->kind = YAML_MAPPING;
+    (*mapping)->place = *place;
+    return STATUS_OK;
+}
+
+enum status yaml_append(struct arena *arena, struct yaml_node *parent, struct yaml_node *key, struct yaml_node *item)
+{
+    if (parent->count == parent->capacity) {
+        long capacity = parent->capacity == 0 ? 8 : 2 * parent->capacity;
+        struct yaml_node **keys = NULL, **items = NULL;
+        TRY(arena_allocate(arena, &keys, capacity));
+        TRY(arena_allocate(arena, &items, capacity));
+        for (long i = 0; i < parent->count; i++) {
+            keys[i] = parent->keys[i];
+            items[i] = parent->items[i];
+        }
+        parent->keys = keys;
+        parent->items = items;
+        parent->capacity = capacity;
+    }
+    parent->keys[parent->count] = key;
+    parent->items[parent->count++] = item;
+    return STATUS_OK;
+}
+
+long yaml_find(const struct yaml_node *node, const char *key)
+{
+    if (node == NULL || node->kind != YAML_MAPPING)
+        return -1;
+    for (long i = 0; i < node->count; i++)
+        if (strcmp(node->keys[i]->text, key) == 0)
+            return i;
+    return -1;
+}
+
+bool yaml_is_word(const struct yaml_node *node, const char *word)
+{
+    return node->kind == YAML_SCALAR && node->is_plain && strcmp(node->text, word) == 0;
+}
+
+bool yaml_is_null(const struct yaml_node *node)
+{
+    return yaml_is_word(node, "") || yaml_is_word(node, "~") || yaml_is_word(node, "null") ||
+           yaml_is_word(node, "Null") || yaml_is_word(node, "NULL");
+}
+
+/* Bytes of the UTF-8 sequence at text (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF); 0 for none. */
+static size_t sequence_length(const unsigned char *text, size_t length)
+{
+    static const struct {
+        unsigned char first, last, second_first, second_last;
+        size_t length;
+    } forms[] = {
+        { 0x01, 0x7F, 0, 0, 1 },       { 0xC2, 0xDF, 0x80, 0xBF, 2 }, { 0xE0, 0xE0, 0xA0, 0xBF, 3 },
+        { 0xE1, 0xEC, 0x80, 0xBF, 3 }, { 0xED, 0xED, 0x80, 0x9F, 3 }, { 0xEE, 0xEF, 0x80, 0xBF, 3 },
+        { 0xF0, 0xF0, 0x90, 0xBF, 4 }, { 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
+    };
+    for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
+        if (text[0] < forms[form].first || text[0] > forms[form].last)
+            continue;
+        if (forms[form].length > length)
+            return 0;
+        for (size_t i = 1; i < forms[form].length; i++) {
+            unsigned char first = i == 1 ? forms[form].second_first : 0x80;
+            unsigned char last = i == 1 ? forms[form].second_last : 0xBF;
+            if (text[i] < first || text[i] > last)
+                return 0;
+        }
+        return forms[form].length;
+    }
+    return 0;
+}
+
+bool yaml_is_text(const char *text, size_t length, size_t *valid)
+{
+    *valid = 0;
+    while (*valid < length) {
+        size_t step = sequence_length((const unsigned char *)text + *valid, length - *valid);
+        if (step == 0)
+            return false;
+        *valid += step;
+    }
+    return true;
+}
+
+/* Characters that YAML 1.1 or 1.2 takes for line breaks or for none at all, though they are valid UTF-8. */
+static size_t write_escape(const unsigned char *text, FILE *stream)
+{
+    unsigned code = text[0];
+    if (code < 0x80)
+        return code < 0x20 || code == 0x7F ? (fprintf(stream, "\\x%02x", code), 1) : 0;
+    if (code == 0xC2 && text[1] < 0xA0)
+        return fprintf(stream, "\\x%02x", text[1]), 2;
+    code = (code & 0xF0) == 0xE0 ? (code & 0x0Fu) << 12 | (text[1] & 0x3Fu) << 6 | (text[2] & 0x3Fu) : 0;
+    if (code == 0x2028 || code == 0x2029 || code == 0xFEFF || code >= 0xFFFE)
+        return fprintf(stream, "\\u%04x", code), 3;
+    return 0;
+}
+
+void yaml_write_quoted(const char *text, FILE *stream)
+{
+    fputc('"', stream);
+    while (*text != '\0') {
+        size_t escaped = write_escape((const unsigned char *)text, stream);
+        if (escaped == 0) {
+            if (*text == '"' || *text == '\\')
+                fputc('\\', stream);
+            fputc(*text, stream);
+            escaped = 1;
+        }
+        text += escaped;
+    }
+    fputc('"', stream);
+}
+
+/* The place of an event's first token; what was left out (the value of "key:") stands where the last token ended. */
+static struct place place_of(struct builder *builder, struct fy_event *event)
+{
+    const struct fy_mark *start = fy_event_start_mark(event), *end = fy_event_end_mark(event);
+    struct place place = { .source = builder->source, .offset = builder->last_end, .width = 1 };
+    if (start != NULL && end != NULL) {
+        place.offset = start->input_pos;
+        place.width = end->input_pos > start->input_pos ? end->input_pos - start->input_pos : 1;
+        builder->last_end = end->input_pos;
+    }
+    if (place.offset > builder->source->length)
+        place.offset = builder->source->length;
+    return place;
+}
+
+static enum status copy_token(struct builder *builder, struct fy_token *token, char **copy)
+{
+    size_t length = 0;
+    const char *text = token != NULL ? fy_token_get_text(token, &length) : NULL;
+    return arena_copy_text(builder->arena, text != NULL ? text : "", text != NULL ? length : 0, copy);
+}
+
+static enum status add_anchor(struct builder *builder, struct fy_event *event, struct yaml_node *node,
+                              struct anchor **anchor)
+{
+    struct fy_token *token = fy_event_get_anchor_token(event);
+    *anchor = NULL;
+    if (token == NULL)
+        return STATUS_OK;
+    TRY(arena_allocate(builder->arena, anchor, 1));
+    TRY(copy_token(builder, token, &(*anchor)->name));
+    (*anchor)->node = node;
+    (*anchor)->next = builder->anchors;
+    builder->anchors = *anchor;
+    return STATUS_OK;
+}
+
+static enum status resolve_alias(struct builder *builder, struct fy_event *event, struct yaml_node **node)
+{
+    struct place place = place_of(builder, event);
+    char *name = NULL;
+    TRY(copy_token(builder, event->alias.anchor, &name));
+    for (const struct anchor *anchor = builder->anchors; anchor != NULL; anchor = anchor->next)
+        if (strcmp(anchor->name, name) == 0) {
+            *node = anchor->node;
+            return anchor->is_complete ? STATUS_OK
+                                       : mistakes_add(builder->mistakes, &place, "\"*%s\" stands inside itself", name);
+        }
+    TRY(mistakes_add(builder->mistakes, &place, "no anchor \"&%s\" stands above", name));
+    return arena_allocate(builder->arena, node, 1);
+}
+
+static enum status read_scalar(struct builder *builder, struct fy_event *event, struct yaml_node *node)
+{
+    struct fy_token *token = event->scalar.value;
+    node->kind = YAML_SCALAR;
+    node->is_plain = token == NULL || fy_token_scalar_style(token) == FYSS_PLAIN;
+    TRY(copy_token(builder, token, &node->text));
+    size_t length = 0, valid = 0;
+    const char *text = token != NULL ? fy_token_get_text(token, &length) : NULL;
+    if (text != NULL && !yaml_is_text(text, length, &valid))
+        return mistakes_add(builder->mistakes, &node->place, "the text holds an escape that is no character");
+    return STATUS_OK;
+}
+
+static enum status build(struct builder *builder, struct fy_event *event, struct yaml_node **node);
+
+/* The next event's node; *node is NULL where the collection (or, after a mistake, the text) ends. */
+static enum status build_next(struct builder *builder, struct yaml_node **node)
+{
+    *node = NULL;
+    struct fy_event *event = builder->is_given_up ? NULL : fy_parser_parse(builder->parser);
+    if (event == NULL)
+        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (event->type == FYET_SEQUENCE_END || event->type == FYET_MAPPING_END)
+        builder->last_end = place_of(builder, event).offset + 1;
+    else
+        status = build(builder, event, node);
+    fy_parser_event_free(builder->parser, event);
+    return status;
+}
+
+static enum status read_sequence(struct builder *builder, struct yaml_node *node)
+{
+    node->kind = YAML_SEQUENCE;
+    for (;;) {
+        struct yaml_node *item = NULL;
+        TRY(build_next(builder, &item));
+        if (item == NULL)
+            return STATUS_OK;
+        TRY(yaml_append(builder->arena, node, NULL, item));
+    }
+}
+
+static enum status read_mapping(struct builder *builder, struct yaml_node *node)
+{
+    node->kind = YAML_MAPPING;
+    for (;;) {
+        struct yaml_node *key = NULL, *item = NULL;
+        TRY(build_next(builder, &key));
+        if (key != NULL)
+            TRY(build_next(builder, &item));
+        if (key == NULL || item == NULL)
+            return STATUS_OK;
+        if (key->kind == YAML_SCALAR && key->text != NULL)
+            TRY(yaml_append(builder->arena, node, key, item));
+        else
+            TRY(mistakes_add(builder->mistakes, &key->place, "a key must be a name"));
+    }
+}
+
+static enum status build(struct builder *builder, struct fy_event *event, struct yaml_node **node)
+{
+    if (event->type == FYET_ALIAS)
+        return resolve_alias(builder, event, node);
+    struct anchor *anchor = NULL;
+    TRY(arena_allocate(builder->arena, node, 1));
+    (*node)->place = place_of(builder, event);
+    TRY(add_anchor(builder, event, *node, &anchor));
+    if (fy_event_get_tag_token(event) != NULL)
+        TRY(mistakes_add(builder->mistakes, &(*node)->place, "a sweep file has no tags (\"!...\")"));
+    if (++builder->depth > MAX_DEPTH) {
+        builder->is_given_up = true;
+        return mistakes_add(builder->mistakes, &(*node)->place, "nested more than %d levels deep", MAX_DEPTH);
+    }
+    enum status status = event->type == FYET_SEQUENCE_START  ? read_sequence(builder, *node)
+                         : event->type == FYET_MAPPING_START ? read_mapping(builder, *node)
+                                                             : read_scalar(builder, event, *node);
+    builder->depth--;
+    if (anchor != NULL)
+        anchor->is_complete = true;
+    return status;
+}
+
+static enum status read_stream(struct builder *builder, struct yaml_node **root)
+{
+    for (;;) {
+        struct fy_event *event = fy_parser_parse(builder->parser);
+        if (event == NULL)
+            return STATUS_OK;
+        enum status status = STATUS_OK;
+        bool is_content = event->type == FYET_SCALAR || event->type == FYET_ALIAS ||
+                          event->type == FYET_SEQUENCE_START || event->type == FYET_MAPPING_START;
+        struct place place = place_of(builder, event);
+        if (is_content && *root == NULL)
+            status = build(builder, event, root);
+        else if (is_content)
+            status = mistakes_add(builder->mistakes, &place, "a sweep file is one document, but here a second begins");
+        fy_parser_event_free(builder->parser, event);
+        TRY(status);
+        if (builder->mistakes->count > 0)
+            return STATUS_OK;
+    }
+}
+
+static enum status report_syntax(struct builder *builder, struct fy_diag *diagnostics)
+{
+    void *position = NULL;
+    bool is_told = false;
+    for (struct fy_diag_error *error; (error = fy_diag_errors_iterate(diagnostics, &position)) != NULL;) {
+        struct place place = { .source = builder->source,
+                               .offset = place_offset(builder->source, error->line, error->column),
+                               .width = 1 };
+        TRY(mistakes_add(builder->mistakes, &place, "not YAML: %s", error->msg));
+        is_told = true;
+    }
+    if (is_told || builder->is_given_up || !fy_parser_get_stream_error(builder->parser))
+        return STATUS_OK;
+    struct place place = { .source = builder->source, .offset = builder->last_end, .width = 1 };
+    return mistakes_add(builder->mistakes, &place, "not YAML from here on");
+}
+
+enum status yaml_parse(struct arena *arena, const struct source *source, struct mistakes *mistakes,
+                       struct yaml_node **root)
+{
+    struct builder builder = { .arena = arena, .source = source, .mistakes = mistakes };
+    enum status status = STATUS_OK;
+    *root = NULL;
+    const struct fy_diag_cfg silent = { .level = FYET_ERROR, .module_mask = ~0u };
+    struct fy_diag *diagnostics = fy_diag_create(&silent);
+    if (diagnostics == NULL)
+        return status_fail(STATUS_MEMORY, "%s: libfyaml cannot start", source->name);
+    fy_diag_set_collect_errors(diagnostics, true);
+    const struct fy_parse_cfg configuration = { .flags =
+                                                    FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_COLLECT_DIAG,
+                                                .diag = diagnostics };
+    builder.parser = fy_parser_create(&configuration);
+    if (builder.parser == NULL || fy_parser_set_string(builder.parser, source->text, source->length) != 0)
+        status = status_fail(STATUS_MEMORY, "%s: libfyaml cannot start", source->name);
+    if (status == STATUS_OK)
+        status = read_stream(&builder, root);
+    if (status == STATUS_OK)
+        status = report_syntax(&builder, diagnostics);
+    fy_parser_destroy(builder.parser);
+    fy_diag_destroy(diagnostics);
+    return status;
+}
