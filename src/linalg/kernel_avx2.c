@@ -13,6 +13,7 @@ enum { LANES = 4, TILE_VECTORS = 3, TILE_COLUMNS = 4 };
 #define vector_store(p, v)    _mm256_store_pd(p, v)
 #define vector_broadcast(p)   _mm256_broadcast_sd(p)
 #define vector_fma(a, b, c)   _mm256_fmadd_pd(a, b, c)
+#define HOLD_IN_REGISTER(v)   __asm__("" : "+x"(v))
 #define SLICE_VECTORS(height) ((height) == KERNEL_PANEL_ROWS ? 3 : 2)
 #define ROW_OF_TILES(tile, v) tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4)
 #define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)

@@ -12,6 +12,7 @@ enum { LANES = 8, TILE_VECTORS = 3, TILE_COLUMNS = 8 };
 #define vector_store(p, v)    _mm512_store_pd(p, v)
 #define vector_broadcast(p)   _mm512_set1_pd(*(p))
 #define vector_fma(a, b, c)   _mm512_fmadd_pd(a, b, c)
+#define HOLD_IN_REGISTER(v)   __asm__("" : "+v"(v))
 #define SLICE_VECTORS(height) ((height) / LANES)
 #define ROW_OF_TILES(tile, v) tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4) tile(v, 5) tile(v, 6) tile(v, 7) tile(v, 8)
 #define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 1) ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)

@@ -8,6 +8,7 @@ enum { LANES = 1, TILE_VECTORS = 4, TILE_COLUMNS = 4 };
 #define vector_store(p, v)    (*(p) = (v))
 #define vector_broadcast(p)   (*(p))
 #define vector_fma(a, b, c)   __builtin_fma(a, b, c)
+#define HOLD_IN_REGISTER(v)   ((void)(v))
 #define SLICE_VECTORS(height) TILE_VECTORS
 #define FOR_EACH_TILE(tile)   tile(4, 1) tile(4, 2) tile(4, 3) tile(4, 4)
 #define KERNEL_FUNCTION       multiply_plain

@@ -2,6 +2,7 @@
  *   vector, LANES                      a vector of doubles and their number
  *   vector_load(p), vector_store(p, v), vector_broadcast(p)
  *   vector_fma(a, b, c)                a b + c, rounded once
+ *   HOLD_IN_REGISTER(v)                keeps the compiler from loading v anew for each use
  *   TILE_VECTORS, TILE_COLUMNS         the largest tile its registers hold
  *   SLICE_VECTORS(height)              the vectors of a tile in a panel of that height
  *   FOR_EACH_TILE(tile)                tile(vectors, columns) for all of these, and columns 1 .. TILE_COLUMNS
@@ -20,8 +21,10 @@ static inline __attribute__((always_inline)) void tile(const int vectors, const 
     for (long k = 0; k < depth; k++) {
         vector rows[TILE_VECTORS];
 #pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < vectors; v++) {
             rows[v] = vector_load(a + v * LANES);
+            HOLD_IN_REGISTER(rows[v]);
+        }
 #pragma GCC unroll 8
         for (int j = 0; j < columns; j++) {
             const vector factor = vector_broadcast(packed ? x + j : x + j * x_stride);

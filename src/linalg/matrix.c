@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "linalg/kernel.h"
+#include "linalg/vectorised.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -9,15 +10,16 @@
 
 enum {
     PACKING_DIMENSION =
-        128,           /* from here on columns are packed: eight of them, a power of two apart, evict each other */
-    PACKED_GROUPS = 16 /* groups packed at a time: the panel in the second-level cache is used for all of them */
+        128,              /* from here on columns are packed: eight of them, a power of two apart, evict each other */
+    UNPACKED_COLUMNS = 4, /* so many never do */
+    PACKED_GROUPS = 16    /* groups packed at a time: the panel in the second-level cache is used for all of them */
 };
 
 struct matrix {
     long dimension;
     double *panels;            /* A, by panels (kernel.h) */
     double *transposed_panels; /* A^T, or NULL */
-    double *packed;            /* scratch: [PACKED_GROUPS][dimension][KERNEL_COLUMNS] */
+    double *packed;            /* scratch: [PACKED_GROUPS][stride][KERNEL_COLUMNS] */
 };
 
 /* ---- the choice of a kernel ---- */
@@ -74,10 +76,12 @@ const char *matrix_kernel_name(void)
 
 /* ---- packing ---- */
 
-/* The height of the panel that begins at `row`. */
+/* The height of the panel that begins at `row`. 24 + 8 rows at the end are 16 + 16: a panel of 8 is slow. */
 static int panel_height(long dimension, long row)
 {
-    long left = block_stride(dimension) - row;
+    const long left = block_stride(dimension) - row;
+    if (left == KERNEL_PANEL_ROWS + KERNEL_ROW_UNIT)
+        return 2 * KERNEL_ROW_UNIT;
     return left < KERNEL_PANEL_ROWS ? (int)left : KERNEL_PANEL_ROWS;
 }
 
@@ -85,8 +89,9 @@ static int panel_height(long dimension, long row)
 static enum status pack(long dimension, const double *values, long row_stride, long column_stride, double **panels)
 {
     TRY(memory_allocate(panels, block_stride(dimension) * dimension, "a packed weight matrix"));
-    for (long first = 0; first < dimension; first += KERNEL_PANEL_ROWS) {
-        const int height = panel_height(dimension, first);
+    int height;
+    for (long first = 0; first < dimension; first += height) {
+        height = panel_height(dimension, first);
         const long rows = dimension - first < height ? dimension - first : height;
         double *panel = *panels + first * dimension;
         for (long k = 0; k < dimension; k++)
@@ -107,7 +112,8 @@ enum status matrix_create(long dimension, const double *values, bool transposed,
     if (transposed)
         TRY_OR(failed, pack(dimension, values, dimension, 1, &made->transposed_panels));
     if (dimension >= PACKING_DIMENSION)
-        TRY_OR(failed, memory_allocate(&made->packed, PACKED_GROUPS * KERNEL_COLUMNS * dimension, "packed columns"));
+        TRY_OR(failed, memory_allocate(&made->packed, PACKED_GROUPS * KERNEL_COLUMNS * block_stride(dimension),
+                                       "packed columns"));
     *matrix = made;
     return STATUS_OK;
 failed:
@@ -137,10 +143,33 @@ static int group_width(const struct block *x, long first)
     return x->columns - first < KERNEL_COLUMNS ? (int)(x->columns - first) : KERNEL_COLUMNS;
 }
 
-/* Columns first .. first+width-1 of x as [rows][KERNEL_COLUMNS]. */
-static void pack_columns(const struct block *x, long first, int width, double *packed)
+typedef double quad __attribute__((vector_size(32), aligned(32)));
+
+typedef long long quad_order __attribute__((vector_size(32)));
+
+/* Rows 0 .. 3 of four columns, transposed, to four rows of `packed`. */
+static inline __attribute__((always_inline)) void pack_square(const double *columns, long stride, double *packed)
 {
-    for (int j = 0; j < width; j++) {
+    const quad a = *(const quad *)columns, b = *(const quad *)(columns + stride);
+    const quad c = *(const quad *)(columns + 2 * stride), d = *(const quad *)(columns + 3 * stride);
+    const quad ab_even = __builtin_shuffle(a, b, (quad_order){ 0, 4, 2, 6 });
+    const quad ab_odd = __builtin_shuffle(a, b, (quad_order){ 1, 5, 3, 7 });
+    const quad cd_even = __builtin_shuffle(c, d, (quad_order){ 0, 4, 2, 6 });
+    const quad cd_odd = __builtin_shuffle(c, d, (quad_order){ 1, 5, 3, 7 });
+    *(quad *)packed = __builtin_shuffle(ab_even, cd_even, (quad_order){ 0, 1, 4, 5 });
+    *(quad *)(packed + KERNEL_COLUMNS) = __builtin_shuffle(ab_odd, cd_odd, (quad_order){ 0, 1, 4, 5 });
+    *(quad *)(packed + 2 * KERNEL_COLUMNS) = __builtin_shuffle(ab_even, cd_even, (quad_order){ 2, 3, 6, 7 });
+    *(quad *)(packed + 3 * KERNEL_COLUMNS) = __builtin_shuffle(ab_odd, cd_odd, (quad_order){ 2, 3, 6, 7 });
+}
+
+/* Columns first .. first+width-1 of x as [stride][KERNEL_COLUMNS]. */
+VECTORISED static void pack_columns(const struct block *x, long first, int width, double *packed)
+{
+    int j = 0;
+    for (; j + 4 <= width; j += 4)
+        for (long k = 0; k < x->stride; k += 4)
+            pack_square(block_column(x, first + j) + k, x->stride, packed + k * KERNEL_COLUMNS + j);
+    for (; j < width; j++) {
         const double *column = block_column(x, first + j);
         for (long k = 0; k < x->rows; k++)
             packed[k * KERNEL_COLUMNS + j] = column[k];
@@ -157,17 +186,20 @@ static void multiply_groups(const struct matrix *matrix, const double *panels, c
     int count = 0;
     for (long column = first; column < end; column += KERNEL_COLUMNS, count++) {
         groups[count] = (struct kernel_columns){ block_column(x, column), x->stride, group_width(x, column), false };
-        if (matrix->packed != NULL) {
-            double *packed = matrix->packed + count * KERNEL_COLUMNS * dimension;
+        if (matrix->packed != NULL && groups[count].count > UNPACKED_COLUMNS) {
+            double *packed = matrix->packed + count * KERNEL_COLUMNS * x->stride;
             pack_columns(x, column, groups[count].count, packed);
             groups[count].values = packed;
             groups[count].packed = true;
         }
     }
-    for (long row = 0; row < dimension; row += KERNEL_PANEL_ROWS)
+    int height;
+    for (long row = 0; row < dimension; row += height) {
+        height = panel_height(dimension, row);
         for (int group = 0; group < count; group++)
-            multiply(dimension, panel_height(dimension, row), panels + row * dimension, &groups[group],
+            multiply(dimension, height, panels + row * dimension, &groups[group],
                      block_column(y, first + group * KERNEL_COLUMNS) + row, y->stride);
+    }
 }
 
 /* A NaN in x reaches the padding too, where it must not stay. */
