@@ -29,8 +29,9 @@ static enum status read_kind(struct reader *reader, const struct yaml_node *node
     return reader_unknown(reader, kind, path, "kind", count, names);
 }
 
-static enum status read_parameters(struct reader *reader, const struct yaml_node *node, const char *path, size_t count,
-                                   const struct parameter_rule *rules, bool takes_label, double *values)
+static enum status read_parameters(struct reader *reader, const struct yaml_node *node, const char *path,
+                                   const char *kind, size_t count, const struct parameter_rule *rules, bool takes_label,
+                                   double *values)
 {
     const char *keys[KEYS_OF_A_KIND] = { "kind" };
     size_t key_count = 1;
@@ -38,8 +39,10 @@ static enum status read_parameters(struct reader *reader, const struct yaml_node
         keys[key_count++] = rules[i].name;
     if (takes_label)
         keys[key_count++] = "label";
+    char kind_path[2 * SCHEMA_PATH];
+    snprintf(kind_path, sizeof kind_path, "%s of kind %s", path, kind);
     if (node->kind == YAML_MAPPING)
-        TRY(reader_check_keys(reader, node, path, key_count, keys));
+        TRY(reader_check_keys(reader, node, kind_path, key_count, keys));
     for (size_t i = 0; i < count; i++) {
         char parameter_path[2 * SCHEMA_PATH];
         bool is_good = false;
@@ -67,7 +70,7 @@ enum status read_choice(struct reader *reader, const struct key_rule *rule, cons
         return STATUS_OK;
     const struct choice *choice = &rule->choices[number];
     double values[SCHEMA_MAX_PARAMETERS] = { 0 };
-    TRY(read_parameters(reader, node, path, choice->parameter_count, choice->parameters, false, values));
+    TRY(read_parameters(reader, node, path, choice->name, choice->parameter_count, choice->parameters, false, values));
     *(unsigned *)((char *)reader->sweep + rule->offset) = choice->value;
     for (size_t i = 0; i < choice->parameter_count; i++) {
         char *field = (char *)reader->sweep + choice->parameters[i].offset;
@@ -172,7 +175,8 @@ static enum status add_ensemble(struct reader *reader, const struct key_rule *ru
     struct ensemble ensemble = { .kind = ensemble_kind_at((size_t)number) };
     struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
     ensemble_rules(ensemble.kind, rules);
-    TRY(read_parameters(reader, node, path, ensemble.kind->parameter_count, rules, true, ensemble.parameters));
+    TRY(read_parameters(reader, node, path, ensemble.kind->name, ensemble.kind->parameter_count, rules, true,
+                        ensemble.parameters));
     TRY(read_label(reader, node, path, &ensemble));
     if (ensemble.label == NULL)
         return STATUS_OK;

@@ -73,17 +73,16 @@ bool number_is_within(const struct number_range *range, double value)
 void number_describe_range(const struct number_range *range, char *text)
 {
     const char *noun = range->is_integer ? "an integer" : "a number";
-    const char *relation = range->lowest_excluded ? ">" : ">=";
-    if (isinf(range->lowest) && isinf(range->highest))
-        snprintf(text, NUMBER_RANGE_TEXT, "%s", noun);
-    else if (isinf(range->highest))
-        snprintf(text, NUMBER_RANGE_TEXT, "%s %s %.15g", noun, relation, range->lowest);
-    else if (isinf(range->lowest))
-        snprintf(text, NUMBER_RANGE_TEXT, "%s <= %.15g", noun, range->highest);
+    int length = 0;
+    if (isinf(range->highest))
+        length =
+            snprintf(text, NUMBER_RANGE_TEXT, "%s %s %.15g", noun, range->lowest_excluded ? ">" : ">=", range->lowest);
     else if (range->lowest_excluded)
-        snprintf(text, NUMBER_RANGE_TEXT, "%s > %.15g and <= %.15g", noun, range->lowest, range->highest);
+        length = snprintf(text, NUMBER_RANGE_TEXT, "%s > %.15g and <= %.15g", noun, range->lowest, range->highest);
     else
-        snprintf(text, NUMBER_RANGE_TEXT, "%s from %.15g to %.15g", noun, range->lowest, range->highest);
+        length = snprintf(text, NUMBER_RANGE_TEXT, "%s from %.15g to %.15g", noun, range->lowest, range->highest);
+    if (range->reason != NULL && length < NUMBER_RANGE_TEXT)
+        snprintf(text + length, (size_t)(NUMBER_RANGE_TEXT - length), " (%s)", range->reason);
 }
 
 double number_round(double value)

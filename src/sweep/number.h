@@ -13,9 +13,10 @@ struct number_range {
     double highest;
     bool lowest_excluded;
     bool is_integer;
+    const char *reason; /* of a bound that is not obvious; or NULL */
 };
 
-enum { NUMBER_RANGE_TEXT = 96 };
+enum { NUMBER_RANGE_TEXT = 128 };
 
 /* Reads the whole of `text` as a YAML 1.2 decimal number: 16, -1.5, .5, 1e3. False for anything else, and for nan, inf,
  * hexadecimal and numbers beyond the range of double precision. */

@@ -58,12 +58,13 @@ static enum status parse_all(struct reader *reader, const struct source *source,
                             (unsigned char)source->text[valid]);
     }
     TRY(yaml_parse(reader->scratch, source, reader->mistakes, &root));
-    /* Overrides go into the tree even of a file that is no YAML, so that their own syntax is checked in one go. */
-    bool is_tree = reader->mistakes->count == 0 && (root == NULL || root->kind == YAML_MAPPING);
+    /* Overrides of a file that cannot take any are read all the same, for their own mistakes. */
+    bool is_readable = reader->mistakes->count == 0;
+    bool is_tree = is_readable && (root == NULL || root->kind == YAML_MAPPING);
     struct yaml_node *spare = NULL;
     for (size_t i = 0; i < override_count; i++)
         TRY(override_parse(reader, overrides[i], i, is_tree ? &root : &spare));
-    return reader->mistakes->count == 0 ? document_read(reader, source, root) : STATUS_OK;
+    return is_readable ? document_read(reader, source, root) : STATUS_OK;
 }
 
 static const char *plural(size_t count)

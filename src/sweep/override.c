@@ -64,6 +64,7 @@ static enum status set_value(struct reader *reader, const struct override *overr
         offset += length + 1;
         bool is_last = offset > override->path_length;
         if (entry >= 0 && is_last) {
+            node->keys[entry] = key; /* what its section lacks is then said of the override */
             node->items[entry] = value;
         } else if (entry < 0 || yaml_is_null(node->items[entry])) {
             struct yaml_node *item = value;

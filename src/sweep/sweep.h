@@ -36,18 +36,18 @@ struct sweep {
     long *lags;
     long lag_count;
 
-    unsigned measures;  /* one bit a measure (gradient/measure.h), jacobian_norm always among them */
-    double tolerance;   /* of ln ||J_l||_2, absolute */
+    unsigned measures; /* one bit a measure (gradient/measure.h), jacobian_norm always among them */
+    double tolerance;  /* of ln ||J_l||_2, absolute */
     bool certify;
     long distribute_from; /* the effective number */
 
-    char *text;                /* the sweep with all effective values, as YAML 1.2 that reads back to the same sweep */
+    char *text;                 /* the sweep with all effective values, as YAML 1.2 that reads back to the same sweep */
     char hash[SWEEP_HASH_TEXT]; /* 128 bits in hexadecimal over effective values except `name`, and weight files */
 };
 
 /* Reads and validates a sweep file; `overrides` are the texts of --set ("grid.gamma=[0.5,1]"). Relative paths in it are
- * relative to the file. On success *sweep is owned by the caller, released with sweep_close. On STATUS_INPUT every mistake
- * (file, line, column, caret, what was expected) has been printed to stderr, where `diagnostics` is true, and
+ * relative to the file. On success *sweep is owned by the caller, released with sweep_close. On STATUS_INPUT every
+ * mistake (file, line, column, caret, what was expected) has been printed to stderr, where `diagnostics` is true, and
  * status_message() counts them; STATUS_USAGE for an override without '='. Not collective: rank 0 reads, and the others
  * get the text (sweep_parse). */
 CHECKED enum status sweep_open(const char *path, size_t override_count, const char *const *overrides, bool diagnostics,

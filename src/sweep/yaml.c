@@ -17,6 +17,7 @@ struct builder {
     struct arena *arena;
     const struct source *source;
     struct mistakes *mistakes;
+    size_t mistakes_before; /* in other sources */
     struct fy_parser *parser;
     struct anchor *anchors; /* the latest first: a name may be used again */
     size_t last_end;        /* where the last token ended: the place of what is not there */
@@ -199,6 +200,11 @@ static enum status read_scalar(struct builder *builder, struct fy_event *event, 
     struct fy_token *token = event->scalar.value;
     node->kind = YAML_SCALAR;
     node->is_plain = token == NULL || fy_token_scalar_style(token) == FYSS_PLAIN;
+    if (token != NULL &&
+        (fy_token_scalar_style(token) == FYSS_SINGLE_QUOTED || fy_token_scalar_style(token) == FYSS_DOUBLE_QUOTED)) {
+        node->place.offset--; /* libfyaml's marks leave out the quotes */
+        node->place.width += 2;
+    }
     TRY(copy_token(builder, token, &node->text));
     size_t length = 0, valid = 0;
     const char *text = token != NULL ? fy_token_get_text(token, &length) : NULL;
@@ -293,7 +299,7 @@ static enum status read_stream(struct builder *builder, struct yaml_node **root)
             status = mistakes_add(builder->mistakes, &place, "a sweep file is one document, but here a second begins");
         fy_parser_event_free(builder->parser, event);
         TRY(status);
-        if (builder->mistakes->count > 0)
+        if (builder->mistakes->count > builder->mistakes_before)
             return STATUS_OK;
     }
 }
@@ -318,7 +324,9 @@ static enum status report_syntax(struct builder *builder, struct fy_diag *diagno
 enum status yaml_parse(struct arena *arena, const struct source *source, struct mistakes *mistakes,
                        struct yaml_node **root)
 {
-    struct builder builder = { .arena = arena, .source = source, .mistakes = mistakes };
+    struct builder builder = {
+        .arena = arena, .source = source, .mistakes = mistakes, .mistakes_before = mistakes->count
+    };
     enum status status = STATUS_OK;
     *root = NULL;
     const struct fy_diag_cfg silent = { .level = FYET_ERROR, .module_mask = ~0u };
