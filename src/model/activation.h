@@ -11,13 +11,14 @@ struct activation {
     double derivative_supremum; /* sup_x |phi'(x)| */
     double (*value)(double x);  /* phi */
     /* phi', computed without cancellation (numerics: 1 - tanh^2 is 0 beyond |x| = 19, the truth is 4 exp(-2|x|));
-     * 0 at kinks, and 0.01 there for leaky_relu. */
+     * 0 at kinks, and 0.01 there for leaky_relu. Where it underflows, its zero keeps the sign of the truth. */
     double (*derivative)(double x);
     /* ln |phi'|, right where phi' itself underflows; -inf where phi' = 0. */
     double (*log_derivative)(double x);
-    double slope_at_zero[2];     /* phi'(0-), phi'(0+): phi's linear part for a vanishing state */
-    double slope_at_infinity[2]; /* phi'(-inf), phi'(+inf): its asymptote for a state beyond the range; 0 where bounded */
-    bool vanishes_at_zero;       /* phi(0) = 0 */
+    double slope_at_zero[2]; /* phi'(0-) = phi'(0), and phi'(0+): phi's linear part for a vanishing state */
+    double
+        slope_at_infinity[2]; /* phi'(-inf), phi'(+inf): its asymptote for a state beyond the range; 0 where bounded */
+    bool vanishes_at_zero;    /* phi(0) = 0 */
     bool is_identity;
 };
 

@@ -58,10 +58,11 @@ int64_t scaled_state_activate(const struct activation *activation, double gamma,
     return 0;
 }
 
-/* phi'(x). Below the unscaled range x may underflow to 0, which is a kink of some activations. */
+/* phi'(x). Below the unscaled range x may underflow to 0, which is a kink of some activations; phi'(0) is the slope on
+ * its left in all of them. */
 static double derivative_at(const struct activation *activation, double mantissa, int64_t exponent)
 {
-    if (exponent < 0 && mantissa != 0 && !isnan(mantissa))
+    if (exponent < 0 && !isnan(mantissa))
         return activation->slope_at_zero[mantissa > 0];
     return activation->derivative(clamped(mantissa, exponent));
 }

@@ -6,10 +6,11 @@
 
 #include <math.h>
 
-/* True where powers of W vanish because of its zeros alone: the graph of its entries has no cycle. Eigenvalues of such
- * a matrix are exactly 0, but LAPACK may return the rounding noise of a Jordan block, u^(1/d), which looks like a
- * radius. Conversely, a random matrix with a cycle has a positive radius with certainty, though it may be small. Kahn's
- * algorithm: take away nodes that nothing leads to until none, or only cycles, are left. */
+/* True where powers of W vanish because of its zeros alone: the graph of its entries has no cycle. Then rho(W) is
+ * exactly 0, which only the pattern can tell: repeated squaring underflows, and eigenvalues of a Jordan block come out
+ * as u^(1/d) of rounding noise where LAPACK's permutations do not uncover it. Conversely, a random matrix with a cycle
+ * has a positive radius with certainty, though it may be small. Kahn's algorithm: take away nodes that nothing leads to
+ * until none, or only cycles, are left. */
 static enum status has_no_cycle(long hidden_size, const double *values, bool *acyclic)
 {
     long *incoming = NULL, *ready = NULL, ready_count = 0, taken = 0;

@@ -229,6 +229,7 @@ static void slopes_are_the_limits_of_the_derivative(void **state)
             bool bounded = fabs(activation->value(sign * 1e300)) <= 1;
             assert_int_equal(bounded, activation->slope_at_infinity[side] == 0);
         }
+        assert_true(activation->derivative(0) == activation->slope_at_zero[0]);
         assert_int_equal(activation->value(0) == 0, activation->vanishes_at_zero);
     }
 }

@@ -238,25 +238,75 @@ static void shifts_take_from_the_successor(void **state)
     assert_true(values[0] == 0);
 }
 
+struct sample {
+    double count, sum, square;
+};
+
+static void add(struct sample *sample, double value)
+{
+    sample->count++;
+    sample->sum += value;
+    sample->square += value * value;
+}
+
+/* Within 5 standard errors, estimated from the sample. */
+static void assert_mean(const struct sample *sample, double expected)
+{
+    double mean = sample->sum / sample->count, variance = sample->square / sample->count - mean * mean;
+    assert_true(fabs(mean - expected) < 5 * sqrt(variance / sample->count));
+}
+
 /* tr W W^T = sum |lambda|^2 + sum N_ij^2: d/2 (1/3 for a real eigenvalue) and departure^2 times the entries over d. */
 static void nonnormal_has_the_size_its_schur_form_says(void **state)
 {
     (void)state;
     enum { DRAWS = 200, ODD = SMALL + 1 };
     const double departure = 3;
-    double values[ODD * ODD], sum = 0, square = 0;
+    double values[ODD * ODD];
+    struct sample sizes = { 0 };
     struct ensemble nonnormal = ensemble_of("nonnormal", departure);
     for (long replica = 0; replica < DRAWS; replica++) {
         double size = 0, radius = draw(&nonnormal, 1, ODD, replica, values);
         assert_true(radius > 0 && radius < 1);
         for (long i = 0; i < ODD * ODD; i++)
             size += values[i] * values[i];
-        sum += size;
-        square += size * size;
+        add(&sizes, size);
     }
-    double mean = sum / DRAWS, deviation = sqrt((square / DRAWS - mean * mean) / DRAWS);
     double entries = ODD * (ODD - 1) / 2.0 - SMALL / 2.0;
-    assert_true(fabs(mean - (SMALL / 2.0 + 1 / 3.0 + departure * departure * entries / ODD)) < 5 * deviation);
+    assert_mean(&sizes, SMALL / 2.0 + 1 / 3.0 + departure * departure * entries / ODD);
+}
+
+/* Without departure W is normal, so that sum lambda = tr W, sum lambda^2 = tr W^2 and sum |lambda|^2 = tr W W^T: means
+ * 0, 0 and 1/2 an eigenvalue for the uniform disc; for d = 1 W itself, with means 0 and 1/3 on [-1, 1]. */
+static void eigenvalues_are_uniform_on_the_disc(void **state)
+{
+    (void)state;
+    enum { DRAWS = 2000, FEW = 4 };
+    double values[FEW * FEW];
+    struct sample trace = { 0 }, trace_square = { 0 }, size = { 0 }, single = { 0 }, single_square = { 0 };
+    struct ensemble nonnormal = ensemble_of("nonnormal", 0);
+    for (long replica = 0; replica < DRAWS; replica++) {
+        double sums[3] = { 0 };
+        draw(&nonnormal, 1, FEW, replica, values);
+        for (long i = 0; i < FEW; i++) {
+            sums[0] += at(values, FEW, i, i);
+            for (long j = 0; j < FEW; j++) {
+                sums[1] += at(values, FEW, i, j) * at(values, FEW, j, i);
+                sums[2] += at(values, FEW, i, j) * at(values, FEW, i, j);
+            }
+        }
+        add(&trace, sums[0]);
+        add(&trace_square, sums[1]);
+        add(&size, sums[2]);
+        draw(&nonnormal, 1, 1, replica, values);
+        add(&single, values[0]);
+        add(&single_square, values[0] * values[0]);
+    }
+    assert_mean(&trace, 0);
+    assert_mean(&trace_square, 0);
+    assert_mean(&size, FEW / 2.0);
+    assert_mean(&single, 0);
+    assert_mean(&single_square, 1 / 3.0);
 }
 
 static void without_departure_nonnormal_is_normal(void **state)
@@ -345,6 +395,7 @@ int main(void)
         cmocka_unit_test(orthogonal_is_orthogonal_and_without_bias),
         cmocka_unit_test(shifts_take_from_the_successor),
         cmocka_unit_test(nonnormal_has_the_size_its_schur_form_says),
+        cmocka_unit_test(eigenvalues_are_uniform_on_the_disc),
         cmocka_unit_test(without_departure_nonnormal_is_normal),
         cmocka_unit_test(each_part_of_the_key_counts_and_nothing_else),
         cmocka_unit_test(only_untied_changes_with_the_step),

@@ -148,6 +148,21 @@ static void states_fall_to_a_tiny_drive(void **state)
         }
 }
 
+/* A gain beyond the unscaled range: the state needs an exponent, its activation does not. */
+static void bounded_activations_of_exploded_states_stay_bounded(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "tanh", "sigmoid", "softsign", "erf", "hard_tanh" };
+    struct ensemble ginibre = ensemble_of("ginibre", NAN);
+    struct model model = free_model(50);
+    model.bias = BIAS_GAUSSIAN;
+    model.bias_scale = 1;
+    for (int n = 0; n < 5; n++) {
+        struct chain chain = { .activation = activation_find(names[n]), .gain = 1e150, .gamma = 1 };
+        assert_follows_reference(&ginibre, &model, &chain, 1e-14);
+    }
+}
+
 /* A gain that leaves the unscaled range at once, with phi(0) != 0: the next step starts from phi(0) again. */
 static void a_sigmoid_of_a_vanishing_state_is_one_half(void **state)
 {
@@ -277,6 +292,7 @@ int main(void)
         cmocka_unit_test(bounded_states_never_need_an_exponent),
         cmocka_unit_test(driven_states_that_explode_follow_the_reference),
         cmocka_unit_test(states_fall_to_a_tiny_drive),
+        cmocka_unit_test(bounded_activations_of_exploded_states_stay_bounded),
         cmocka_unit_test(a_sigmoid_of_a_vanishing_state_is_one_half),
         cmocka_unit_test(saturated_derivatives_are_kept_by_their_shift),
         cmocka_unit_test(a_bias_of_a_thousand_gives_a_shift_of_minus_two_thousand),

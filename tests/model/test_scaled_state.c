@@ -1,0 +1,129 @@
+/* Scaled states: when a power of two is taken out, put back, and met by a drive. */
+#include "model/scaled_state.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* Normalises {mantissa, mantissa / 4}; the values must not change, and both must be scaled alike. */
+static int64_t normalise(double mantissa, int64_t exponent, double *scaled)
+{
+    double pair[2] = { mantissa, mantissa / 4 };
+    int64_t result = scaled_state_normalise(2, pair, exponent);
+    assert_true(pair[1] == pair[0] / 4);
+    assert_true(scalbnl(pair[0], (int)result) == scalbnl(mantissa, (int)exponent));
+    *scaled = pair[0];
+    return result;
+}
+
+static void the_exponent_is_zero_inside_the_unscaled_range_only(void **state)
+{
+    (void)state;
+    double scaled;
+    assert_int_equal(normalise(-3, 0, &scaled), 0);
+    assert_int_equal(normalise(0x1.8p331, 0, &scaled), 0);
+    assert_int_equal(normalise(0x1p-332, 0, &scaled), 0);
+    assert_int_equal(normalise(0x1.8p332, 0, &scaled), 332);
+    assert_true(scaled == 1.5);
+    assert_int_equal(normalise(0x1.8p-333, 0, &scaled), -333);
+    assert_true(scaled == 1.5);
+    assert_int_equal(normalise(1.5, 331, &scaled), 0); /* back again, from either side */
+    assert_int_equal(normalise(1.5, -332, &scaled), 0);
+    assert_int_equal(normalise(0x1p-200, 531, &scaled), 0);
+}
+
+static void mantissas_may_drift_but_not_away(void **state)
+{
+    (void)state;
+    double scaled;
+    assert_int_equal(normalise(0x1.8p150, 5000, &scaled), 5000);
+    assert_int_equal(normalise(0x1.8p-150, -5000, &scaled), -5000);
+    assert_int_equal(normalise(0x1.8p250, 5000, &scaled), 5250);
+    assert_int_equal(normalise(0x1.8p-250, -5000, &scaled), -5250);
+    assert_true(scaled == 1.5);
+}
+
+static void zeros_have_exponent_zero_and_lost_columns_stay(void **state)
+{
+    (void)state;
+    double zeros[2] = { 0, -0.0 }, lost[2] = { 0x1p900, NAN }, infinite[2] = { INFINITY, 0x1p900 };
+    assert_int_equal(scaled_state_normalise(2, zeros, -700), 0);
+    assert_int_equal(scaled_state_normalise(2, lost, 400), 400);
+    assert_true(lost[0] == 0x1p900 && isnan(lost[1]));
+    assert_int_equal(scaled_state_normalise(2, infinite, 0), 0);
+    assert_true(isinf(infinite[0]) && infinite[1] == 0x1p900);
+}
+
+/* The sum stands at the exponent of its larger part, so that neither can overflow. */
+static void a_drive_meets_states_of_any_size(void **state)
+{
+    (void)state;
+    const double drive[2] = { 3, -1 };
+    double vanished[2] = { 1, 1 }, exploded[2] = { 1, 1 }, near[2] = { 1, 2 }, alone[2] = { 1, 2 };
+    assert_int_equal(scaled_state_advance(2, drive, 2, vanished, -5000), 0);
+    assert_true(vanished[0] == 3 && vanished[1] == -1);
+    assert_int_equal(scaled_state_advance(2, drive, 2, exploded, 5000), 5000);
+    assert_true(exploded[0] == 2 && exploded[1] == 2);
+    assert_int_equal(scaled_state_advance(2, drive, 2, near, 4), 0);
+    assert_true(near[0] == 32 + 3 && near[1] == 64 - 1);
+    assert_int_equal(scaled_state_advance(2, NULL, 2, alone, -5000), -5000);
+    assert_true(alone[0] == 2 && alone[1] == 4);
+}
+
+/* A column with elements far smaller than its largest: those are what phi says, not its asymptote. */
+static void small_elements_of_an_exploded_column_are_not_asymptotic(void **state)
+{
+    (void)state;
+    const struct activation *gelu = activation_find("gelu");
+    double mantissas[3] = { 1, 0x1p-400, -1 }, values[3], slopes[3];
+    double factor = 1 / gelu->derivative_supremum;
+    assert_int_equal(scaled_state_activate(gelu, 1, 3, mantissas, 400, values), 400);
+    assert_true(values[0] == factor);
+    assert_true(values[1] == factor * (gelu->value(1) * 0x1p-400));
+    assert_true(values[2] == 0);
+    assert_true(scaled_state_derivative(gelu, 3, mantissas, 400, slopes) == 0);
+    assert_true(slopes[0] == 1 / gelu->derivative_supremum);
+    assert_true(slopes[1] == gelu->derivative(1) / gelu->derivative_supremum);
+    assert_true(slopes[2] == 0);
+}
+
+/* Elements beyond double precision itself, of either sign, in every activation. */
+static void elements_beyond_double_precision_have_limits(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        double mantissas[2] = { -1.5, 1.5 }, values[2], slopes[2], factor = 0.5 / activation->derivative_supremum;
+        int64_t exponent = scaled_state_activate(activation, 0.5, 2, mantissas, 5000, values);
+        double shift = scaled_state_derivative(activation, 2, mantissas, 5000, slopes);
+        bool bounded = activation->slope_at_infinity[0] == 0 && activation->slope_at_infinity[1] == 0;
+        assert_int_equal(exponent, bounded ? 0 : 5000);
+        for (int side = 0; side < 2; side++) {
+            double slope = activation->slope_at_infinity[side];
+            if (bounded)
+                assert_true(fabs(values[side]) <= factor);
+            else
+                assert_true(values[side] == factor * (slope * mantissas[side]));
+            if (!bounded)
+                assert_true(slopes[side] == slope / activation->derivative_supremum);
+            assert_false(isnan(values[side]) || isnan(slopes[side]) || isnan(shift));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_exponent_is_zero_inside_the_unscaled_range_only),
+        cmocka_unit_test(mantissas_may_drift_but_not_away),
+        cmocka_unit_test(zeros_have_exponent_zero_and_lost_columns_stay),
+        cmocka_unit_test(a_drive_meets_states_of_any_size),
+        cmocka_unit_test(small_elements_of_an_exploded_column_are_not_asymptotic),
+        cmocka_unit_test(elements_beyond_double_precision_have_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
