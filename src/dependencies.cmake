@@ -1,7 +1,6 @@
 # What gradsweep stands on, found in the usual ways; each with one line that says what is missing and how to get it.
 # All of it is put together in the target gradsweep_dependencies.
 
-find_package(PkgConfig REQUIRED)
 add_library(gradsweep_dependencies INTERFACE)
 
 # gradsweep_require(<found?> <what it is> <Debian package>)
@@ -10,6 +9,9 @@ function(gradsweep_require found what package)
         message(FATAL_ERROR "${what} was not found. On Debian: apt-get install ${package} (jobs/install.sh installs all)")
     endif()
 endfunction()
+
+find_package(PkgConfig QUIET)
+gradsweep_require(PKG_CONFIG_FOUND "pkg-config" pkg-config)
 
 find_package(MPI COMPONENTS C QUIET)
 gradsweep_require(MPI_C_FOUND "MPI (C compiler wrapper mpicc)" libopenmpi-dev)
@@ -30,6 +32,21 @@ else()
     endif()
 endif()
 gradsweep_require(HDF5_FOUND "Parallel HDF5" libhdf5-openmpi-dev)
+include(CheckCSourceCompiles)
+set(CMAKE_REQUIRED_INCLUDES ${HDF5_INCLUDE_DIRS} ${HDF5_C_INCLUDE_DIRS})
+set(CMAKE_REQUIRED_QUIET ON)
+check_c_source_compiles("
+    #include <H5pubconf.h>
+    #ifndef H5_HAVE_PARALLEL
+    #error serial
+    #endif
+    int main(void) { return 0; }" GRADSWEEP_HDF5_IS_PARALLEL)
+unset(CMAKE_REQUIRED_INCLUDES)
+unset(CMAKE_REQUIRED_QUIET)
+if(NOT GRADSWEEP_HDF5_IS_PARALLEL)
+    unset(GRADSWEEP_HDF5_IS_PARALLEL CACHE) # so that the next configuration looks again
+endif()
+gradsweep_require(GRADSWEEP_HDF5_IS_PARALLEL "Parallel HDF5 (the one found is serial)" libhdf5-openmpi-dev)
 gradsweep_require(HDF5_HL_LIBRARY "The high-level library of parallel HDF5" libhdf5-openmpi-dev)
 target_link_libraries(gradsweep_dependencies INTERFACE ${HDF5_HL_LIBRARY})
 
@@ -44,6 +61,7 @@ gradsweep_require(BLAS_FOUND "A BLAS" libopenblas-dev)
 find_package(LAPACK QUIET)
 gradsweep_require(LAPACK_FOUND "LAPACK" libopenblas-dev)
 target_link_libraries(gradsweep_dependencies INTERFACE LAPACK::LAPACK BLAS::BLAS)
+include(src/blas_integers.cmake)
 
 pkg_check_modules(FYAML QUIET IMPORTED_TARGET libfyaml)
 gradsweep_require(FYAML_FOUND "libfyaml" libfyaml-dev)
@@ -52,6 +70,7 @@ target_link_libraries(gradsweep_dependencies INTERFACE PkgConfig::FYAML)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
 gradsweep_require(RANDOM123_INCLUDE_DIR "Random123 (header Random123/philox.h)" librandom123-dev)
 find_path(XXHASH_INCLUDE_DIR xxhash.h)
+gradsweep_require(XXHASH_INCLUDE_DIR "xxHash (header xxhash.h)" libxxhash-dev)
 find_library(XXHASH_LIBRARY NAMES xxhash)
 gradsweep_require(XXHASH_LIBRARY "xxHash" libxxhash-dev)
 target_include_directories(gradsweep_dependencies SYSTEM INTERFACE ${RANDOM123_INCLUDE_DIR} ${XXHASH_INCLUDE_DIR})

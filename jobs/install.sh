@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what gradsweep needs on Debian 12 (or a relative of it) and is missing. Does nothing where all is there.
+# usage: jobs/install.sh [--dry-run]
+set -euo pipefail
+
+packages=(
+    # compiler and tools
+    build-essential cmake ninja-build pkg-config git clang-format clang-tidy
+    # libraries
+    openmpi-bin libopenmpi-dev libhdf5-openmpi-dev libscalapack-openmpi-dev libopenblas-dev
+    libfyaml-dev librandom123-dev libxxhash-dev libcmocka-dev
+    # reading and drawing results
+    python3 python3-numpy python3-scipy python3-h5py python3-xarray python3-h5netcdf python3-netcdf4
+    python3-matplotlib python3-plotly hdf5-tools netcdf-bin
+)
+
+is_installed() {
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "jobs/install.sh: there is no apt-get here. Install these (Debian's names) with your system's tools or as" >&2
+    echo "modules, then go on as usual; CMake names each one that is still missing: ${packages[*]}" >&2
+    exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "jobs/install.sh: missing: ${missing[*]}" >&2
+[ "${1:-}" != --dry-run ] || exit 0
+as_root=(env DEBIAN_FRONTEND=noninteractive)
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "jobs/install.sh: run it as root, or have root install: ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo "${as_root[@]}")
+fi
+"${as_root[@]}" apt-get update -q </dev/null
+"${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null

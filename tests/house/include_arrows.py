@@ -1,0 +1,105 @@
+"""The rules of the house that a text search can check:
+
+- an include points to its own floor or a lower one, as "floor/file.h"; h5/ and linalg/ know nothing of each other;
+- no source file has more than 500 lines.
+
+usage: include_arrows.py ROOT         checks the repository at ROOT
+       include_arrows.py --self-test  shows that it finds what it is there to find"""
+import pathlib
+import re
+import sys
+import tempfile
+
+FLOORS = ["base", "parallel", "h5", "linalg", "model", "gradient", "sweep", "store", "run", "cli"]
+STRANGERS = [{"h5", "linalg"}]
+MOST_LINES = 500
+FOLDERS = ["src", "include", "tests", "analysis", "jobs"]
+SUFFIXES = {".c", ".h", ".py", ".sh", ".cmake", ".txt"}
+QUOTED_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]*)"')
+
+
+def arrow_fault(floor, target):
+    """What is wrong with an include of `target` from a file of `floor`; None if nothing is."""
+    if target.startswith("gradsweep/"):  # the public interface, for cli/ and for its implementation
+        return None
+    target_floor = target.split("/")[0]
+    if "/" not in target or target_floor not in FLOORS:
+        return f'"{target}" is not written as "floor/file.h"'
+    if FLOORS.index(target_floor) > FLOORS.index(floor):
+        return f'"{target}" points up: {floor}/ is below {target_floor}/'
+    if any({floor, target_floor} == pair for pair in STRANGERS):
+        return f'"{target}": {floor}/ and {target_floor}/ know nothing of each other'
+    return None
+
+
+def include_faults(root):
+    for path in sorted((root / "src").rglob("*.[ch]")):
+        floor = path.relative_to(root / "src").parts[0]
+        if floor not in FLOORS:
+            yield f"{path}: is on no floor ({', '.join(FLOORS)})"
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            include = QUOTED_INCLUDE.match(line)
+            fault = arrow_fault(floor, include.group(1)) if include else None
+            if fault:
+                yield f"{path}:{number}: {fault}"
+
+
+def length_faults(root):
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in SUFFIXES and path.is_file():
+                lines = len(path.read_text().splitlines())
+                if lines > MOST_LINES:
+                    yield f"{path}: {lines} lines; a file that passes {MOST_LINES} is two files"
+
+
+def faults(root):
+    return [*include_faults(root), *length_faults(root)]
+
+
+def self_test():
+    """A house with one fault of each kind, and one like each that is none."""
+    files = {
+        "src/linalg/block.c": '#include "linalg/block.h"\n#include "base/log.h"\n#include <model/no.h>\n',
+        "src/cli/main.c": '#include "run/loop.h"\n#include "gradsweep/gradsweep.h"\n',
+        "src/base/log.c": '#include "base/log.h"\n#  include "parallel/world.h"\n',
+        "src/linalg/matrix.c": '#include "h5/slab.h"\n',
+        "src/h5/slab.c": '#include "parallel/world.h"\n#include "linalg/block.h"\n',
+        "src/store/file.c": '#include "file.h"\n#include "../base/log.h"\n',
+        "src/attic/old.c": "",
+        "src/base/long.c": "\n" * 501,
+        "src/base/just.c": "\n" * 500,
+        "tests/base/test_long.c": "\n" * 501,
+    }
+    expected = [
+        "attic/old.c: is on no floor",
+        "base/log.c:2: \"parallel/world.h\" points up",
+        "h5/slab.c:2: \"linalg/block.h\" points up",
+        "linalg/matrix.c:1: \"h5/slab.h\": linalg/ and h5/ know nothing",
+        "store/file.c:1: \"file.h\" is not written",
+        "store/file.c:2: \"../base/log.h\" is not written",
+        "src/base/long.c: 501 lines",
+        "tests/base/test_long.c: 501 lines",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            path = pathlib.Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        found = faults(pathlib.Path(folder))
+    matches = [sum(mark in fault for fault in found) == 1 for mark in expected]
+    if len(found) != len(expected) or not all(matches):
+        sys.exit("the self-test expected " + "\n".join(expected) + "\nand found " + "\n".join(found))
+
+
+def main():
+    if sys.argv[1] == "--self-test":
+        self_test()
+        return
+    found = faults(pathlib.Path(sys.argv[1]))
+    if found:
+        sys.exit("\n".join(found))
+
+
+main()
