@@ -43,6 +43,7 @@ struct chain {
     long capacity;
     double *diagonal;     /* of T */
     double *off_diagonal; /* of T; the last one is the present beta */
+    double theta;         /* the top Ritz value last seen */
     double largest;       /* |element| of T: a lower bound of its norm */
 };
 
@@ -258,11 +259,16 @@ static bool extend(struct lanczos *lanczos, struct chain *chain, double *z, doub
     return true;
 }
 
-/* Iterations after which the Ritz value is looked at: all of the first eight, then every second, ...: the eigenproblem
- * of T costs O(k^2), as much as the iteration itself in small networks. */
-static bool is_time_to_look(long k)
+/* The top Ritz pair after k iterations is found anew only where it may be accepted, by an estimate that costs O(k), and
+ * at every eighth part of k, lest the estimate follow another pair: the eigenproblem costs O(k^2), as much as an
+ * iteration of a small network. */
+static bool is_time_to_look(struct lanczos *lanczos, struct chain *chain, long k, double threshold)
 {
-    return k < 8 || k % (k / 8 + 1) == 0;
+    if (k == lanczos->limit || k % (k / 8 + 4) == 0)
+        return true;
+    tridiagonal_refine(k, chain->diagonal, chain->off_diagonal, &chain->theta, lanczos->ritz_vector, lanczos->scratch);
+    double estimate = chain->off_diagonal[k - 1] * fabs(lanczos->ritz_vector[k - 1]);
+    return !(estimate > 2 * threshold * chain->theta);
 }
 
 /* Sets *done where the chain's value is accepted, or is the last there will be, and stores it then. */
@@ -270,15 +276,14 @@ static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bo
 {
     const long rows = lanczos->operator->rows, stride = lanczos->x.stride, number = chain->number;
     const double beta = chain->off_diagonal[k - 1], floor = 4 * (double)rows * UNIT_ROUNDOFF;
-    const double tolerance = fmax(lanczos->options->tolerance, floor);
-    double theta = 0, *ritz = lanczos->ritz_vector;
+    const double threshold = 2 * fmax(lanczos->options->tolerance, floor) / chain->mixture;
+    double *ritz = lanczos->ritz_vector;
     *done = false;
     bool exhausted = k == rows || beta <= floor * chain->largest; /* the Krylov space is invariant: T says it all */
-    if (!exhausted && k < lanczos->limit && !is_time_to_look(k))
+    if (!exhausted && !is_time_to_look(lanczos, chain, k, threshold))
         return STATUS_OK;
-    TRY(tridiagonal_top(k, chain->diagonal, chain->off_diagonal, &theta, ritz, lanczos->scratch));
-    double residual = beta * fabs(ritz[k - 1]);
-    bool accepted = exhausted || residual * chain->mixture <= 2 * tolerance * theta;
+    TRY(tridiagonal_top(k, chain->diagonal, chain->off_diagonal, &chain->theta, ritz, lanczos->scratch));
+    bool accepted = exhausted || beta * fabs(ritz[k - 1]) <= threshold * chain->theta;
     if (!accepted && k < lanczos->limit)
         return STATUS_OK;
 
@@ -286,7 +291,7 @@ static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bo
     memset(vector, 0, (size_t)stride * sizeof *vector);
     add_combination(chain->basis, stride, k, ritz, vector);
     scale(vector, stride, 1 / norm_of(vector, stride));
-    lanczos->log_norms[number] = 0.5 * (chain->log_reference + log(theta));
+    lanczos->log_norms[number] = 0.5 * (chain->log_reference + log(chain->theta));
     lanczos->outcomes[number] = accepted ? LANCZOS_CONVERGED : LANCZOS_UNRESOLVED;
     *done = true;
     return STATUS_OK;

@@ -12,9 +12,10 @@ static double away_from_zero(double pivot, double tiny)
 
 /* Eigenvector by the twisted factorisation of T - theta (Parlett and Dhillon, Linear Algebra Appl. 267 (1997) 247):
  * eliminate from both ends, meet where the last pivot is smallest, substitute outwards. No component is a difference of
- * large numbers. `down` and `up` hold the pivots of the two eliminations. */
-static void twisted_eigenvector(long n, const double *diagonal, const double *off_diagonal, double theta,
-                                double *vector, double *down, double *up)
+ * large numbers. `down` and `up` hold the pivots of the two eliminations.
+ * Returns the Rayleigh quotient of the vector less theta: the last pivot over the vector's square. */
+static double twisted_eigenvector(long n, const double *diagonal, const double *off_diagonal, double theta,
+                                  double *vector, double *down, double *up)
 {
     const double tiny = 0x1p-110 * (fabs(theta) + 0x1p-900);
     down[0] = away_from_zero(diagonal[0] - theta, tiny);
@@ -27,8 +28,8 @@ static void twisted_eigenvector(long n, const double *diagonal, const double *of
     long twist = 0;
     double smallest = INFINITY;
     for (long i = 0; i < n; i++) {
-        double pivot = fabs(down[i] + (up[i] - (diagonal[i] - theta)));
-        if (pivot < smallest) {
+        double pivot = down[i] + (up[i] - (diagonal[i] - theta));
+        if (fabs(pivot) < fabs(smallest)) {
             smallest = pivot;
             twist = i;
         }
@@ -46,6 +47,7 @@ static void twisted_eigenvector(long n, const double *diagonal, const double *of
     double norm = sqrt(square);
     for (long i = 0; i < n; i++)
         vector[i] /= norm;
+    return smallest / square;
 }
 
 enum status tridiagonal_top(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue,
@@ -63,4 +65,10 @@ enum status tridiagonal_top(long n, const double *diagonal, const double *off_di
     *eigenvalue = d[n - 1];
     twisted_eigenvector(n, diagonal, off_diagonal, *eigenvalue, vector, d, e);
     return STATUS_OK;
+}
+
+void tridiagonal_refine(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue, double *vector,
+                        double *work)
+{
+    *eigenvalue += twisted_eigenvector(n, diagonal, off_diagonal, *eigenvalue, vector, work, work + n);
 }

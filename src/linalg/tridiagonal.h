@@ -11,4 +11,9 @@
 CHECKED enum status tridiagonal_top(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue,
                                     double *vector, double *work);
 
+/* One step of Rayleigh quotient iteration in O(n): from an approximation *eigenvalue it makes a better one and its unit
+ * vector. Converges to some eigenpair near by, which need not be the top one. `work` as above. */
+void tridiagonal_refine(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue, double *vector,
+                        double *work);
+
 #endif
