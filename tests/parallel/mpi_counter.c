@@ -164,7 +164,7 @@ static void hardly_uses_the_processor(const struct world *world)
 }
 
 /* The scenarios below never end by themselves: ends_resumable.py looks at how they are ended. */
-static const double short_grace = 1.0;
+static const double short_grace = 0.5;
 
 /* The last rank requests a stop and then never comes back from its computation. */
 static void ends_a_rank_that_never_returns(const struct world *world)
@@ -199,9 +199,11 @@ static void ends_without_a_suspended_rank(const struct world *world)
 /* The last rank never comes to the end of the world. */
 static void closes_without_a_lost_rank(const struct world *world)
 {
+    struct world closing = *world;
     if (world->rank == world->size - 1)
         for (;;)
             pause();
+    world_close(&closing, 75, 0.5);
 }
 
 static const struct {
@@ -233,6 +235,6 @@ int main(int argc, char **argv)
         }
     }
     REQUIRE(found);
-    world_close(&world, 75, 2.0);
+    world_close(&world, 1, 30.0);
     return 0;
 }
