@@ -14,8 +14,8 @@ CHECKED enum status disk_directory(const char *path, char *directory, size_t siz
 /* Bytes that may still be written to the file system of `path`; UINT64_MAX where it does not say. */
 uint64_t disk_available(const char *path);
 
-/* Makes sure that a file of so many bytes can be written as `path`, which must not exist: what statvfs says, and where the
- * file system can reserve space at once, that it does (quotas and limits on file sizes show there). Leaves no file.
+/* Makes sure that a file of so many bytes can be written as `path`, which must not exist: what statvfs says, and where
+ * the file system can reserve space at once, that it does (quotas and limits on file sizes show there). Leaves no file.
  * Errors: STATUS_IO with the bytes needed and left. */
 CHECKED enum status disk_require_space(const char *path, uint64_t bytes);
 

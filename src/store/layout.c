@@ -93,6 +93,11 @@ const char *layout_dimension_name(enum dimension dimension)
     return names[dimension];
 }
 
+const char *layout_failure_text(enum failure_reason reason)
+{
+    return failure_meanings[reason];
+}
+
 size_t layout_measured_at(size_t number)
 {
     return HEAD_COUNT + number;

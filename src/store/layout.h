@@ -5,6 +5,7 @@
 
 #include "gradient/measure.h"
 #include "h5/dataset.h"
+#include "store/store.h"
 #include "sweep/sweep.h"
 
 enum dimension {
@@ -56,6 +57,9 @@ void layout_destroy(struct layout *layout);
 
 /* The name of a dimension, which is also that of its coordinate. */
 const char *layout_dimension_name(enum dimension dimension);
+
+/* The short text of a failure reason, as in flag_meanings. */
+const char *layout_failure_text(enum failure_reason reason);
 
 /* Places in layout->datasets. */
 size_t layout_measured_at(size_t number);

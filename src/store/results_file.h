@@ -5,11 +5,6 @@
 #include "store/layout.h"
 #include "store/store.h"
 
-/* Linked where the sweep-file reader is there. */
-#pragma weak sweep_parse
-#pragma weak sweep_close
-#pragma weak sweep_require_same
-
 struct results_file {
     char *path;
     struct layout layout; /* borrows the sweep */

@@ -1,0 +1,46 @@
+/* A results file checked: what was counted, and how it is printed. Not collective. */
+#ifndef GRADSWEEP_STORE_CHECK_H
+#define GRADSWEEP_STORE_CHECK_H
+
+#include "store/check_rules.h"
+#include "store/results_file.h"
+
+#include <stdio.h>
+
+enum { CHECK_VERDICTS = 4, CHECK_EXAMPLES = 10 };
+
+/* How often growth_rate > 0 where a condition foretells growth, and not where it does not. */
+struct check_agreement {
+    uint64_t cells;
+    uint64_t agreeing;
+};
+
+struct check_activation {
+    struct check_agreement by_radius; /* gamma rho(W) > 1 */
+    struct check_agreement by_norm;   /* gamma ||W||_2 > 1 */
+};
+
+struct check_example {
+    uint64_t cell;
+    enum check_rule rule;
+};
+
+struct check_summary {
+    struct check_tally rules[CHECK_RULE_COUNT];
+    struct store_tally tally; /* done and failed: only those whose checksum is right */
+    uint64_t failures[FAILURE_COUNT];
+    uint64_t verdicts[CHECK_VERDICTS];
+    struct check_activation *activations; /* [activation_count] */
+    uint64_t wrong_cells;
+    struct check_example examples[CHECK_EXAMPLES];
+};
+
+/* Reads the whole file in blocks. summary->activations is released with memory_free, also on failure. */
+CHECKED enum status check_results_file(const struct results_file *file, struct check_summary *summary);
+
+void check_print(const char *path, const struct sweep *sweep, const struct check_summary *summary, FILE *out);
+
+/* "cell 17 (activation=tanh, ...)" for people, into text[size]. */
+void check_describe_cell(const struct sweep *sweep, uint64_t number, char *text, size_t size);
+
+#endif

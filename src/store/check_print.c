@@ -1,0 +1,90 @@
+#include "store/check.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+void check_describe_cell(const struct sweep *sweep, uint64_t number, char *text, size_t size)
+{
+    const struct cell at = grid_cell_at(sweep, number);
+    snprintf(text, size,
+             "cell %" PRIu64
+             " (activation=%s, ensemble=%s, hidden_size=%ld, replica=%ld, spectral_radius=%g, gamma=%g)",
+             number, sweep->activations[at.activation]->name, sweep->ensembles[at.ensemble].label,
+             sweep->hidden_sizes[at.hidden_size], at.replica, sweep->spectral_radii[at.spectral_radius],
+             sweep->gammas[at.gamma]);
+}
+
+static void print_rules(const struct check_summary *summary, FILE *out)
+{
+    fprintf(out, "\n%-72s %12s %10s %14s\n", "check", "tested", "wrong", "worst margin");
+    for (int rule = 0; rule < CHECK_RULE_COUNT; rule++) {
+        const struct check_tally *tally = &summary->rules[rule];
+        char margin[32] = "-";
+        if (tally->worst_margin < INFINITY)
+            snprintf(margin, sizeof margin, "%.3g", tally->worst_margin);
+        fprintf(out, "%-72s %12" PRIu64 " %10" PRIu64 " %14s\n", check_rule_text((enum check_rule)rule), tally->tested,
+                tally->wrong, margin);
+    }
+}
+
+static void print_cells(const struct check_summary *summary, FILE *out)
+{
+    const struct store_tally *tally = &summary->tally;
+    fprintf(out, "cells: %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " pending, %" PRIu64 " damaged\n", tally->done,
+            tally->failed, tally->pending, summary->rules[CHECK_CHECKSUM].wrong);
+    for (int reason = 0; reason < FAILURE_COUNT; reason++)
+        if (summary->failures[reason] > 0)
+            fprintf(out, "  failed: %s %" PRIu64 "\n", layout_failure_text((enum failure_reason)reason),
+                    summary->failures[reason]);
+}
+
+static void print_verdicts(const struct check_summary *summary, FILE *out)
+{
+    static const char *const names[CHECK_VERDICTS] = { "not_computed", "holds", "within_rounding", "violated" };
+    fprintf(out, "\nbound verdicts (cells x lags):");
+    for (int i = 0; i < CHECK_VERDICTS; i++)
+        fprintf(out, "%s %s %" PRIu64, i ? "," : "", names[i], summary->verdicts[i]);
+    fputc('\n', out);
+}
+
+static void print_share(const struct check_agreement *agreement, FILE *out)
+{
+    char text[64] = "-";
+    if (agreement->cells > 0)
+        snprintf(text, sizeof text, "%.1f%% of %" PRIu64,
+                 100.0 * (double)agreement->agreeing / (double)agreement->cells, agreement->cells);
+    fprintf(out, " %24s", text);
+}
+
+static void print_agreement(const struct sweep *sweep, const struct check_summary *summary, FILE *out)
+{
+    fprintf(out, "\n%-24s %24s %24s\n", "growth observed as by", "gamma rho(W) > 1", "gamma ||W||_2 > 1");
+    for (long i = 0; i < sweep->activation_count; i++) {
+        fprintf(out, "%-24s", sweep->activations[i]->name);
+        print_share(&summary->activations[i].by_radius, out);
+        print_share(&summary->activations[i].by_norm, out);
+        fputc('\n', out);
+    }
+}
+
+static void print_examples(const struct sweep *sweep, const struct check_summary *summary, FILE *out)
+{
+    char text[512];
+    if (summary->wrong_cells > 0)
+        fprintf(out, "\nwrong cells: %" PRIu64 "%s\n", summary->wrong_cells,
+                summary->wrong_cells > CHECK_EXAMPLES ? ", the first of them:" : "");
+    for (uint64_t i = 0; i < summary->wrong_cells && i < CHECK_EXAMPLES; i++) {
+        check_describe_cell(sweep, summary->examples[i].cell, text, sizeof text);
+        fprintf(out, "  %s: %s\n", text, check_rule_text(summary->examples[i].rule));
+    }
+}
+
+void check_print(const char *path, const struct sweep *sweep, const struct check_summary *summary, FILE *out)
+{
+    fprintf(out, "%s: %s\n", path, sweep->name);
+    print_cells(summary, out);
+    print_rules(summary, out);
+    print_verdicts(summary, out);
+    print_agreement(sweep, summary, out);
+    print_examples(sweep, summary, out);
+}

@@ -1,0 +1,187 @@
+#include "base/memory.h"
+#include "h5/attribute.h"
+#include "store/inspect.h"
+#include "store/lock.h"
+#include "store/resume.h"
+#include "sweep/grid.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { RUNS_SHOWN = 5, VALUES_SHOWN = 12, REASON_BLOCK = 1 << 20 };
+
+/* One axis: its length, and its values with the middle of a long one left out. */
+struct axis {
+    const char *name;
+    long count;
+    void (*print)(const struct sweep *sweep, long i, FILE *out);
+};
+
+static void print_activation(const struct sweep *sweep, long i, FILE *out)
+{
+    fputs(sweep->activations[i]->name, out);
+}
+
+static void print_ensemble(const struct sweep *sweep, long i, FILE *out)
+{
+    fputs(sweep->ensembles[i].label, out);
+}
+
+static void print_hidden_size(const struct sweep *sweep, long i, FILE *out)
+{
+    fprintf(out, "%ld", sweep->hidden_sizes[i]);
+}
+
+static void print_replica(const struct sweep *sweep, long i, FILE *out)
+{
+    (void)sweep;
+    fprintf(out, "%ld", i);
+}
+
+static void print_spectral_radius(const struct sweep *sweep, long i, FILE *out)
+{
+    if (sweep->native)
+        fputs("native", out);
+    else
+        fprintf(out, "%.12g", sweep->spectral_radii[i]);
+}
+
+static void print_gamma(const struct sweep *sweep, long i, FILE *out)
+{
+    fprintf(out, "%.12g", sweep->gammas[i]);
+}
+
+static void print_lag(const struct sweep *sweep, long i, FILE *out)
+{
+    fprintf(out, "%ld", sweep->lags[i]);
+}
+
+static void print_axis(const struct sweep *sweep, const struct axis *axis, FILE *out)
+{
+    fprintf(out, "  %-16s %6ld  ", axis->name, axis->count);
+    for (long i = 0; i < axis->count; i++) {
+        if (axis->count > VALUES_SHOWN && i == VALUES_SHOWN - 1) {
+            fputs(", ...", out);
+            i = axis->count - 1;
+        }
+        fputs(i ? ", " : "", out);
+        axis->print(sweep, i, out);
+    }
+    fputc('\n', out);
+}
+
+static void print_axes(const struct sweep *sweep, FILE *out)
+{
+    const struct axis axes[] = {
+        { "activation", sweep->activation_count, print_activation },
+        { "ensemble", sweep->ensemble_count, print_ensemble },
+        { "hidden_size", sweep->hidden_size_count, print_hidden_size },
+        { "replica", sweep->replicas, print_replica },
+        { "spectral_radius", sweep->spectral_radius_count, print_spectral_radius },
+        { "gamma", sweep->gamma_count, print_gamma },
+        { "lag", sweep->lag_count, print_lag },
+    };
+    fprintf(out, "axes\n");
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
+        print_axis(sweep, &axes[i], out);
+    fprintf(out, "measures\n ");
+    for (int id = 0; id < MEASURE_COUNT; id++)
+        if (sweep->measures & 1u << id)
+            fprintf(out, " %s", measure_at((enum measure_id)id)->name);
+    fputc('\n', out);
+}
+
+/* Counts the reasons of failed cells, streaming both datasets. */
+static enum status count_reasons(const struct results_file *file, uint64_t reasons[FAILURE_COUNT])
+{
+    const uint64_t cells = grid_cell_count(file->layout.sweep);
+    uint8_t *statuses = NULL, *codes = NULL;
+    enum status status = STATUS_OK;
+    TRY_OR(done, memory_allocate(&statuses, REASON_BLOCK, "statuses"));
+    TRY_OR(done, memory_allocate(&codes, REASON_BLOCK, "failure reasons"));
+    for (uint64_t first = 0, count; first < cells; first += count) {
+        count = cells - first < REASON_BLOCK ? cells - first : REASON_BLOCK;
+        TRY_OR(done, results_file_read(file, HEAD_STATUS, first, count, statuses));
+        TRY_OR(done, results_file_read(file, HEAD_FAILURE_REASON, first, count, codes));
+        for (uint64_t i = 0; i < count; i++)
+            if (statuses[i] == STORE_FAILED && codes[i] < FAILURE_COUNT)
+                reasons[codes[i]]++;
+    }
+done:
+    memory_free(codes);
+    memory_free(statuses);
+    return status;
+}
+
+static enum status print_progress(const struct results_file *file, FILE *out)
+{
+    struct store_tally tally;
+    uint64_t reasons[FAILURE_COUNT] = { 0 };
+    TRY(resume_count(file, &tally));
+    const double cells = (double)grid_cell_count(file->layout.sweep);
+    fprintf(out, "progress\n  %" PRIu64 " cells done (%.1f%%), %" PRIu64 " failed, %" PRIu64 " pending\n", tally.done,
+            100.0 * (double)tally.done / cells, tally.failed, tally.pending);
+    if (tally.failed > 0)
+        TRY(count_reasons(file, reasons));
+    for (int reason = 0; reason < FAILURE_COUNT; reason++)
+        if (reasons[reason] > 0)
+            fprintf(out, "  failed: %s %" PRIu64 "\n", layout_failure_text((enum failure_reason)reason),
+                    reasons[reason]);
+    return STATUS_OK;
+}
+
+static enum status print_runs(const struct results_file *file, FILE *out)
+{
+    const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
+    uint64_t runs = 0;
+    char row[PROVENANCE_CHARACTERS + 1] = "";
+    for (; runs < PROVENANCE_RUNS; runs++) {
+        TRY(results_file_read(file, number, runs * PROVENANCE_CHARACTERS, 1, row));
+        if (row[0] == '\0')
+            break;
+    }
+    fprintf(out, "runs: %" PRIu64 "%s\n", runs, runs > RUNS_SHOWN ? ", the last of them:" : "");
+    for (uint64_t run = runs > RUNS_SHOWN ? runs - RUNS_SHOWN : 0; run < runs; run++) {
+        TRY(results_file_read(file, number, run * PROVENANCE_CHARACTERS, PROVENANCE_CHARACTERS, row));
+        fprintf(out, "  %s\n", row);
+    }
+    return STATUS_OK;
+}
+
+static enum status print_attribute(const struct results_file *file, const char *name, const char *label, FILE *out)
+{
+    char *text = NULL;
+    enum status status = h5_attribute_read_text(file->file, name, &text);
+    if (status != STATUS_OK)
+        return status_prefix(status, "%s", file->path);
+    fprintf(out, "  %-16s %s\n", label, text);
+    memory_free(text);
+    return STATUS_OK;
+}
+
+static enum status print_all(const struct results_file *file, FILE *out)
+{
+    char owner[256];
+    fprintf(out, "%s: %s\n", file->path, file->layout.sweep->name);
+    TRY(print_attribute(file, "sweep_hash", "sweep hash", out));
+    TRY(print_attribute(file, "git_revision", "made by revision", out));
+    lock_describe(file->path, owner, sizeof owner);
+    if (owner[0])
+        fprintf(out, "  %-16s %s\n", "locked by", owner);
+    print_axes(file->layout.sweep, out);
+    TRY(print_progress(file, out));
+    return print_runs(file, out);
+}
+
+enum status store_info(const char *path, FILE *out)
+{
+    struct sweep *sweep;
+    struct results_file file;
+    TRY(results_file_read_sweep(path, &sweep));
+    enum status status = results_file_open(path, sweep, NULL, &file);
+    if (status == STATUS_OK)
+        status = print_all(&file, out);
+    enum status closed = results_file_close(&file);
+    sweep_close(sweep);
+    return status == STATUS_OK ? closed : status;
+}

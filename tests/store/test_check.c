@@ -1,0 +1,334 @@
+/* The check finds nothing in results that are consistent, and each kind of fault where one value is changed. */
+#include "gradient/bound.h"
+#include "store/inspect.h"
+#include "store/store_fixture.h"
+#include "sweep/grid.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct world world;
+static struct sweep *sweep;
+static char directory[64];
+static char path[128];
+
+/* Columns of the table of measures. */
+enum { NORM, BOUND, VERDICT, VANISHING, SPECTRAL, GROWTH, RADIUS_COLUMN, WEIGHT_COLUMN, FROBENIUS };
+enum { LAGS = 3, RADII = 3, GAMMAS = 2, CELL = 40 };
+
+static const double ginibre_radius = 1.25, ginibre_norm = 2.0;
+
+#define assert_ok(expression)                                                                                          \
+    do {                                                                                                               \
+        enum status got_ = (expression);                                                                               \
+        if (got_ != STATUS_OK)                                                                                         \
+            fail_msg("%s: %s", #expression, status_message());                                                         \
+    } while (0)
+
+/* Norms (gamma rho)^l, below the bound for ginibre and equal to it for orthogonal weights. */
+static void make_cell(uint64_t number, struct cell_results *results, uint64_t i)
+{
+    const struct cell at = grid_cell_at(sweep, number);
+    const bool is_orthogonal = at.ensemble == 1;
+    const double log_rho = log(sweep->spectral_radii[at.spectral_radius]), log_gamma = log(sweep->gammas[at.gamma]);
+    const double log_norm = log_rho + (is_orthogonal ? 0 : log(ginibre_norm / ginibre_radius));
+    double *norms = (double *)results->values[NORM] + i * LAGS;
+    for (int k = 0; k < LAGS; k++) {
+        const double lag = (double)sweep->lags[k];
+        norms[k] = lag * (log_gamma + log_rho);
+        ((double *)results->values[BOUND])[i * LAGS + k] = lag * (log_gamma + log_norm);
+        ((uint8_t *)results->values[VERDICT])[i * LAGS + k] = is_orthogonal ? BOUND_WITHIN_ROUNDING : BOUND_HOLDS;
+        ((double *)results->values[FROBENIUS])[i * LAGS + k] =
+            norms[k] + 0.25 * log((double)sweep->hidden_sizes[at.hidden_size]);
+    }
+    ((uint8_t *)results->values[VANISHING])[i] = log_gamma + log_norm < 0;
+    ((uint8_t *)results->values[SPECTRAL])[i] = log_gamma + log_rho < 0;
+    ((double *)results->values[GROWTH])[i] = bound_growth_rate(sweep->lags, norms, LAGS);
+    results->status[i] = STORE_DONE;
+    results->method[i] = METHOD_EXPLICIT;
+    results->team_size[i] = 1;
+}
+
+static struct store *open_store(enum store_mode mode)
+{
+    struct store *store;
+    bool is_fresh;
+    assert_ok(store_open(&world, sweep, path, mode, false, &store, &is_fresh));
+    return store;
+}
+
+static int make_consistent_file(void **state)
+{
+    (void)state;
+    const uint64_t cells = grid_cell_count(sweep);
+    struct cell_results results;
+    unlink(path);
+    struct store *store = open_store(STORE_NEW);
+    assert_ok(store_allocate_results(sweep, 0, cells, &results));
+    for (uint64_t i = 0; i < cells; i++)
+        make_cell(i, &results, i);
+    assert_ok(store_write_cells(store, &results));
+    store_free_results(sweep, &results);
+    for (uint64_t i = 0; i < grid_weight_count(sweep); i++) {
+        const bool is_orthogonal = i >= grid_weight_count(sweep) / 2;
+        assert_ok(store_write_weight(store, i, is_orthogonal ? 1 : ginibre_radius, is_orthogonal ? 1 : ginibre_norm));
+    }
+    assert_ok(store_write_provenance(store, "{\"host\": \"somewhere\"}"));
+    assert_ok(store_close(store));
+    return 0;
+}
+
+/* What a function prints, NUL-terminated; *status is what it returned. */
+static char *printed_by(enum status (*print)(const char *, FILE *), enum status *status)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    *status = print(path, out);
+    fclose(out);
+    return text;
+}
+
+static void expect_printed(enum status (*print)(const char *, FILE *), enum status expected, const char *words)
+{
+    enum status status;
+    char *text = printed_by(print, &status);
+    if (status != expected || !strstr(text, words))
+        fail_msg("status %d (%s), and \"%s\" in:\n%s", status, status_message(), words, text);
+    free(text);
+}
+
+/* Writes cell `number` anew, with one change. */
+static void change_cell(uint64_t number, void (*change)(struct cell_results *results))
+{
+    struct cell_results results;
+    struct store *store = open_store(STORE_RESUME);
+    assert_ok(store_allocate_results(sweep, number, 1, &results));
+    make_cell(number, &results, 0);
+    change(&results);
+    assert_ok(store_write_cells(store, &results));
+    store_free_results(sweep, &results);
+    assert_ok(store_close(store));
+}
+
+static void a_consistent_file_passes(void **state)
+{
+    (void)state;
+    expect_printed(store_check, STATUS_OK, "cells: 96 done, 0 failed, 0 pending, 0 damaged");
+    expect_printed(store_check, STATUS_OK, "not_computed 0, holds 144, within_rounding 144, violated 0");
+    /* gamma rho is at most 0.75, and every norm falls; gamma ||W||_2 > 1 for gamma = 0.5, rho = 1.5 alone. */
+    expect_printed(store_check, STATUS_OK, "100.0% of 48");
+    expect_printed(store_check, STATUS_OK, "91.7% of 48");
+}
+
+static double *lags_of(struct cell_results *results, int column)
+{
+    return results->values[column];
+}
+
+static void norm_nan(struct cell_results *results)
+{
+    lags_of(results, NORM)[1] = NAN;
+}
+
+static void norm_above_bound(struct cell_results *results)
+{
+    lags_of(results, NORM)[0] = lags_of(results, BOUND)[0] + 1e-3;
+}
+
+static void bound_shifted(struct cell_results *results)
+{
+    lags_of(results, BOUND)[2] += 1e-6;
+}
+
+static void verdict_violated(struct cell_results *results)
+{
+    ((uint8_t *)results->values[VERDICT])[1] = BOUND_VIOLATED;
+}
+
+static void verdict_equality(struct cell_results *results)
+{
+    ((uint8_t *)results->values[VERDICT])[1] = BOUND_WITHIN_ROUNDING;
+}
+
+static void verdict_missing(struct cell_results *results)
+{
+    ((uint8_t *)results->values[VERDICT])[1] = BOUND_NOT_COMPUTED;
+}
+
+static void condition_flipped(struct cell_results *results)
+{
+    ((uint8_t *)results->values[SPECTRAL])[0] ^= 1;
+}
+
+static void growth_shifted(struct cell_results *results)
+{
+    ((double *)results->values[GROWTH])[0] += 1e-6;
+}
+
+static void frobenius_below(struct cell_results *results)
+{
+    lags_of(results, FROBENIUS)[2] = lags_of(results, NORM)[2] - 1e-3;
+}
+
+static void frobenius_above(struct cell_results *results)
+{
+    lags_of(results, FROBENIUS)[2] = lags_of(results, NORM)[2] + 0.5 * log(6) + 1e-3;
+}
+
+/* More than ||W||^2, and still below the bound. */
+static void square_too_large(struct cell_results *results)
+{
+    lags_of(results, NORM)[1] += 1e-3;
+    lags_of(results, NORM)[2] += 2e-3;
+    ((double *)results->values[GROWTH])[0] = bound_growth_rate(sweep->lags, lags_of(results, NORM), LAGS);
+}
+
+static void every_fault_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*change)(struct cell_results *results);
+        const char *rule;
+    } faults[] = {
+        { norm_nan, "values are numbers" },
+        { norm_above_bound, "ln ||J_l||_2 <= bound" },
+        { bound_shifted, "bound = l ln(gamma ||W||_2)" },
+        { verdict_violated, "ln ||J_l||_2 <= bound" },
+        { verdict_equality, "verdict fits" },
+        { verdict_missing, "verdict fits" },
+        { condition_flipped, "conditions fit" },
+        { growth_shifted, "growth_rate is the slope" },
+        { frobenius_below, "ln ||J_l||_2 <= ln ||J_l||_F" },
+        { frobenius_above, "ln ||J_l||_2 <= ln ||J_l||_F" },
+        { square_too_large, "identity: ||W^(l+m)||" },
+    };
+    const uint64_t ginibre_cell = 2 * RADII * GAMMAS; /* identity, ginibre, 6 units */
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        char words[256];
+        make_consistent_file(NULL);
+        change_cell(ginibre_cell, faults[i].change);
+        snprintf(words, sizeof words,
+                 "cell %d (activation=identity, ensemble=ginibre, hidden_size=6, replica=0, "
+                 "spectral_radius=0.5, gamma=0.25): %s",
+                 (int)ginibre_cell, faults[i].rule);
+        expect_printed(store_check, STATUS_CHECK_FOUND, words);
+    }
+}
+
+/* With tanh J_{l+m} is not made of J_l and J_m: their norms say nothing about its. */
+static void powers_are_only_compared_for_identity(void **state)
+{
+    (void)state;
+    change_cell(grid_cell_count(sweep) / 2, square_too_large);
+    expect_printed(store_check, STATUS_OK, "96 done");
+}
+
+static void a_product_that_is_zero_is_right(void **state)
+{
+    (void)state;
+    struct store *store = open_store(STORE_RESUME);
+    struct cell_results results;
+    const uint64_t number = 2 * RADII * GAMMAS;
+    assert_ok(store_allocate_results(sweep, number, 1, &results));
+    make_cell(number, &results, 0);
+    lags_of(&results, NORM)[2] = lags_of(&results, FROBENIUS)[2] = -INFINITY;
+    ((double *)results.values[GROWTH])[0] = -INFINITY;
+    assert_ok(store_write_cells(store, &results));
+    store_free_results(sweep, &results);
+    assert_ok(store_close(store));
+    expect_printed(store_check, STATUS_OK, "96 done");
+}
+
+static void make_failed(struct cell_results *results)
+{
+    results->status[0] = STORE_FAILED;
+    results->failure_reason[0] = FAILURE_ZERO_RADIUS;
+}
+
+static void failed_and_pending_cells_are_found(void **state)
+{
+    (void)state;
+    change_cell(CELL, make_failed);
+    expect_printed(store_check, STATUS_CHECK_FOUND, "zero_spectral_radius 1");
+    expect_printed(store_info, STATUS_OK, "zero_spectral_radius 1");
+    unlink(path);
+    assert_ok(store_close(open_store(STORE_NEW)));
+    expect_printed(store_check, STATUS_CHECK_FOUND, "0 done, 0 failed, 96 pending");
+}
+
+static void a_radius_above_the_norm_is_found(void **state)
+{
+    (void)state;
+    struct store *store = open_store(STORE_RESUME);
+    assert_ok(store_write_weight(store, 1, ginibre_norm * 1.001, ginibre_norm));
+    assert_ok(store_close(store));
+    expect_printed(store_check, STATUS_CHECK_FOUND,
+                   "rho(W) <= ||W||_2                                                  "
+                   "                 8          1         -0.002");
+}
+
+static void info_tells_axes_progress_and_runs(void **state)
+{
+    (void)state;
+    expect_printed(store_info, STATUS_OK, "spectral_radius       3  0.5, 1, 1.5");
+    expect_printed(store_info, STATUS_OK, "96 cells done (100.0%), 0 failed, 0 pending");
+    expect_printed(store_info, STATUS_OK, "jacobian_norm frobenius_norm");
+    expect_printed(store_info, STATUS_OK, "runs: 1\n  {\"host\": \"somewhere\"}");
+    expect_printed(store_info, STATUS_OK, sweep->hash);
+    struct store *store = open_store(STORE_RESUME);
+    expect_printed(store_info, STATUS_OK, "locked by");
+    assert_ok(store_close(store));
+}
+
+static void other_files_are_not_ours(void **state)
+{
+    (void)state;
+    FILE *file = fopen(path, "w");
+    fputs("something else", file);
+    fclose(file);
+    enum status status;
+    free(printed_by(store_check, &status));
+    assert_int_equal(status_exit_code(status), 1);
+    free(printed_by(store_info, &status));
+    assert_int_equal(status_exit_code(status), 1);
+    unlink(path);
+    free(printed_by(store_check, &status));
+    assert_int_equal(status_exit_code(status), 1);
+    assert_non_null(strstr(status_message(), path));
+}
+
+int main(int argc, char **argv)
+{
+    if (world_open(&argc, &argv, &world) != STATUS_OK || fixture_sweep("[0.25, 0.5]", &sweep) != STATUS_OK) {
+        fprintf(stderr, "%s\n", status_message());
+        return 1;
+    }
+    strcpy(directory, "/tmp/gradsweep-check-XXXXXX");
+    if (!mkdtemp(directory))
+        return 1;
+    snprintf(path, sizeof path, "%s/out.h5", directory);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_consistent_file_passes, make_consistent_file),
+        cmocka_unit_test(every_fault_is_found),
+        cmocka_unit_test_setup(powers_are_only_compared_for_identity, make_consistent_file),
+        cmocka_unit_test_setup(a_product_that_is_zero_is_right, make_consistent_file),
+        cmocka_unit_test_setup(failed_and_pending_cells_are_found, make_consistent_file),
+        cmocka_unit_test_setup(a_radius_above_the_norm_is_found, make_consistent_file),
+        cmocka_unit_test_setup(info_tells_axes_progress_and_runs, make_consistent_file),
+        cmocka_unit_test(other_files_are_not_ours),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    rmdir(directory);
+    sweep_close(sweep);
+    world_close(&world, 1, 20);
+    return failures;
+}
