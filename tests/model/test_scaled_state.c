@@ -56,6 +56,9 @@ static void zeros_have_exponent_zero_and_lost_columns_stay(void **state)
     assert_true(lost[0] == 0x1p900 && isnan(lost[1]));
     assert_int_equal(scaled_state_normalise(2, infinite, 0), 0);
     assert_true(isinf(infinite[0]) && infinite[1] == 0x1p900);
+    double derivative, one = NAN;
+    scaled_state_derivative(activation_find("tanh"), 1, &one, -500, &derivative); /* not the slope at 0 */
+    assert_true(isnan(derivative));
 }
 
 /* The sum stands at the exponent of its larger part, so that neither can overflow. */
