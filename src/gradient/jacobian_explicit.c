@@ -102,14 +102,14 @@ struct explicit_operator {
     struct gradient_context *context;
 };
 
-static void multiply_column(const struct explicit_operator *operator, const char * transposed, long chain,
+static void multiply_column(const struct explicit_operator *norm_map, const char *transposed, long chain,
                             const double *x, double *y)
 {
-    struct block product = product_of(operator->products, chain);
+    struct block product = product_of(norm_map->products, chain);
     int order = (int)product.rows, leading = (int)product.stride, increment = 1;
     double one = 1.0, zero = 0.0;
     dgemv_(transposed, &order, &order, &one, product.values, &leading, x, &increment, &zero, y, &increment);
-    operator->context->flops += 2.0 * order *(double) order;
+    norm_map->context->flops += 2.0 * order * (double)order;
 }
 
 static enum status apply_product(void *context, const long *chains, const struct block *x, struct block *y,
@@ -166,11 +166,11 @@ static enum status measure_products(const struct jacobian_problem *problem, stru
                                     enum jacobian_outcome *outcomes)
 {
     struct explicit_operator state = { products, context };
-    struct lanczos_operator operator= { products->hidden_size, &state, apply_product, apply_product_transposed };
+    struct lanczos_operator norm_map = { products->hidden_size, &state, apply_product, apply_product_transposed };
     struct lanczos_options options = jacobian_lanczos_options(problem, context);
     double norms[EXPLICIT_COLUMNS];
     enum lanczos_outcome found[EXPLICIT_COLUMNS];
-    TRY(lanczos_norms(&operator, products->chains, &options, vectors, norms, found));
+    TRY(lanczos_norms(&norm_map, products->chains, &options, vectors, norms, found));
     for (long c = 0; c < products->chains; c++) {
         long chain = first + c, place = chain * problem->lag_count + lag;
         double log_scale = (double)products->exponents[c] * LOG_2 + products->log_shifts[c];

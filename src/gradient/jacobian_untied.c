@@ -30,12 +30,12 @@ static enum status step_norm(const struct jacobian_problem *problem, struct grad
     const struct matrix *matrix;
     enum lanczos_outcome outcome;
     TRY(weights_at(problem->weights, step, &matrix));
-    struct lanczos_operator operator= { vector->rows, (void *)matrix, apply_weights, apply_weights_transposed };
+    struct lanczos_operator map = { vector->rows, (void *)matrix, apply_weights, apply_weights_transposed };
     struct lanczos_options options = jacobian_lanczos_options(problem, context);
     options.tolerance /= (double)problem->lags[problem->lag_count - 1];
     for (long row = 0; row < vector->rows; row++)
         block_column(vector, 0)[row] = 0.0; /* no step knows of another: a random start for each */
-    TRY(lanczos_norms(&operator, 1, &options, vector, log_norm, &outcome));
+    TRY(lanczos_norms(&map, 1, &options, vector, log_norm, &outcome));
     if (outcome != LANCZOS_CONVERGED) {
         const double *values;
         double norm;

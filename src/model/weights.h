@@ -23,6 +23,10 @@ struct weight_spectrum {
 CHECKED enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                                      long distribute_from, struct weight_spectrum *spectrum);
 
+/* The bound on the error of ln ||W||_2 that weights_spectrum gives for this law and size; for spectra read back from a
+ * results file, which does not hold it. */
+double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size);
+
 struct weights;
 
 /* Draws and packs W_unit, W and W^T. `divisor` is the spectral radius of W as drawn, or 1 for native and untied.

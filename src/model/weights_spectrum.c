@@ -56,11 +56,16 @@ static enum status compute_radius(long hidden_size, const double *values, long d
     return status;
 }
 
+double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size)
+{
+    return ensemble->kind->spectrum == SPECTRUM_NILPOTENT ? 0 : spectrum_norm_error(hidden_size);
+}
+
 /* Fills in what the law leaves open. `drawn` is the radius the draw reported, NaN if it did not. */
 static enum status find_spectrum(const struct ensemble *ensemble, long hidden_size, const double *values, double drawn,
                                  long distribute_from, struct weight_spectrum *spectrum)
 {
-    spectrum->log_norm_error = spectrum_norm_error(hidden_size);
+    spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
     switch (ensemble->kind->spectrum) {
     case SPECTRUM_ALL_ONE: /* up to the rounding of Q, which is of the size of spectrum_norm_error */
         spectrum->radius = spectrum->norm = 1;
@@ -76,7 +81,6 @@ static enum status find_spectrum(const struct ensemble *ensemble, long hidden_si
     case SPECTRUM_NILPOTENT:
         spectrum->radius = 0;
         spectrum->norm = hidden_size > 1 ? fabs(ensemble->parameters[0]) : 0;
-        spectrum->log_norm_error = 0;
         return STATUS_OK;
     case SPECTRUM_RADIUS_DRAWN:
         spectrum->radius = drawn;

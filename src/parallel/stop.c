@@ -1,5 +1,7 @@
 #include "parallel/stop.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -9,6 +11,9 @@
 enum { REQUESTED_SILENTLY = -1, REQUESTED_FOR_REASON = -2 };
 static atomic_int request;
 static _Atomic(const char *) given_reason;
+/* Written once, before there is a second thread. */
+static double deadline;
+static const char *deadline_reason;
 
 static const struct {
     int number;
@@ -40,9 +45,20 @@ enum status stop_install_handlers(void)
     return STATUS_OK;
 }
 
+void stop_at(double when, const char *reason)
+{
+    deadline = when;
+    deadline_reason = reason;
+}
+
 bool stop_requested(void)
 {
-    return atomic_load_explicit(&request, memory_order_relaxed) != 0;
+    if (atomic_load_explicit(&request, memory_order_relaxed) != 0)
+        return true;
+    if (deadline_reason == NULL || clock_seconds() < deadline)
+        return false;
+    stop_request_because(deadline_reason);
+    return true;
 }
 
 void stop_request(void)
@@ -54,7 +70,7 @@ void stop_request_because(const char *reason)
 {
     const char *none = NULL;
     /* The reason first: whoever sees the request finds it. */
-    if (!stop_requested() && atomic_compare_exchange_strong(&given_reason, &none, reason))
+    if (atomic_load(&request) == 0 && atomic_compare_exchange_strong(&given_reason, &none, reason))
         record(REQUESTED_FOR_REASON);
 }
 

@@ -18,6 +18,10 @@ void stop_request(void);
 /* The same with a reason for the message, e.g. "--max-time": a string that stays valid. Not in signal handlers. */
 void stop_request_because(const char *reason);
 
+/* Requests a stop, with that reason, once clock_seconds() reaches `deadline` (base/clock.h). Call before the helper thread
+ * starts, which then notices the time even while this rank is inside a long library call. */
+void stop_at(double deadline, const char *reason);
+
 /* Why, for the message: "SIGUSR1", "--max-time", ...; "" where none was requested here. The first request counts. */
 const char *stop_reason(void);
 

@@ -1,0 +1,81 @@
+/* gradsweep: exploding and vanishing gradients of recurrent networks, over whole grids of them.
+ *
+ * The public interface: read a sweep and plan it, run it, read a results file. Every function returns an exit code as the
+ * command does:
+ *    0  complete
+ *    1  failed: input or output, a computation, or some cells
+ *    2  wrong use, or a mistake in the sweep file; whatever is found before any work starts
+ *    3  gradsweep_check found something wrong
+ *   75  stopped before the end, resumable
+ * and leaves a message, which gradsweep_message() returns, wherever that is not 0. */
+#ifndef GRADSWEEP_GRADSWEEP_H
+#define GRADSWEEP_GRADSWEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRADSWEEP_API __attribute__((visibility("default")))
+
+/* A sweep file and the overrides of --set ("grid.gamma=[0.5,1]"). Strings are only read. */
+struct gradsweep_sweep {
+    const char *path;
+    size_t override_count;
+    const char *const *overrides;
+};
+
+enum gradsweep_existing {
+    GRADSWEEP_REFUSE_EXISTING, /* an output that exists is refused */
+    GRADSWEEP_RESUME,          /* go on with it; without a file start afresh */
+    GRADSWEEP_OVERWRITE        /* replace it */
+};
+
+enum gradsweep_progress {
+    GRADSWEEP_PROGRESS_AUTO, /* bar on a terminal, else a line now and then */
+    GRADSWEEP_PROGRESS_BAR,
+    GRADSWEEP_PROGRESS_JSON, /* one object a line */
+    GRADSWEEP_PROGRESS_NONE
+};
+
+struct gradsweep_run_options {
+    const char *output;
+    enum gradsweep_existing existing;
+    bool retry_failed;     /* compute failed cells again */
+    bool break_lock;       /* take the lock from whoever holds it */
+    double max_seconds;    /* stop, resumable, after so long; 0: no limit */
+    uint64_t max_failures; /* stop at so many failed cells; 0: no limit */
+    enum gradsweep_progress progress; /* on stderr */
+};
+
+/* Runs a sweep on all ranks and writes the results file. Starts and ends MPI itself (with argc and argv of main), works
+ * without mpirun as one rank, and handles SIGUSR1, SIGTERM and SIGINT as requests to stop. Collective: every rank calls
+ * it with the same arguments; rank 0 alone reads the sweep file. Once a process. */
+GRADSWEEP_API int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *sweep,
+                                const struct gradsweep_run_options *options);
+
+/* Prints to `out` what the sweep will cost: cells, floating-point operations, memory per rank, file size, and for each
+ * number of ranks (at least one) the predicted time and efficiency. Not collective, needs no MPI. */
+GRADSWEEP_API int gradsweep_plan(const struct gradsweep_sweep *sweep, size_t count, const int *ranks, FILE *out);
+
+/* Prints to `out` the axes, progress, failures and provenance of a results file, of a running one too. Not collective. */
+GRADSWEEP_API int gradsweep_info(const char *path, FILE *out);
+
+/* Prints to `out` a table of what was checked: completeness, checksums, invariants, verdicts. Not collective. */
+GRADSWEEP_API int gradsweep_check(const char *path, FILE *out);
+
+/* The message of the last failure in this thread; "" if there was none. Valid until the next call. */
+GRADSWEEP_API const char *gradsweep_message(void);
+
+/* "0.1.0" */
+GRADSWEEP_API const char *gradsweep_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,143 @@
+/* The public interface over the floors below. */
+#include "gradsweep/gradsweep.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "linalg/spectrum.h"
+#include "parallel/stop.h"
+#include "run/plan.h"
+#include "run/run.h"
+#include "store/inspect.h"
+
+/* How long the last meeting of all ranks may take at the end. */
+static const double CLOSING_SECONDS = 30.0;
+
+const char *gradsweep_message(void)
+{
+    return status_message();
+}
+
+const char *gradsweep_version(void)
+{
+    return GRADSWEEP_VERSION;
+}
+
+int gradsweep_info(const char *path, FILE *out)
+{
+    return status_exit_code(store_info(path, out));
+}
+
+int gradsweep_check(const char *path, FILE *out)
+{
+    return status_exit_code(store_check(path, out));
+}
+
+/* Rank 0 reads the sweep file, once, and tells the others its effective text. Collective. */
+static enum status open_sweep(const struct world *world, const struct gradsweep_sweep *asked, struct sweep **sweep)
+{
+    char *text = NULL;
+    enum status status = STATUS_OK;
+    *sweep = NULL;
+    if (world->rank == 0)
+        status = sweep_open(asked->path, asked->override_count, asked->overrides, true, sweep);
+    TRY(world_agree(world, status));
+    if (world->rank == 0)
+        text = (*sweep)->text;
+    TRY(world_broadcast_text(world, &text));
+    if (world->rank != 0) {
+        status = sweep_parse(text, sweep);
+        memory_free(text);
+    }
+    return world_agree(world, status);
+}
+
+static struct run_options options_of(const struct gradsweep_run_options *asked)
+{
+    static const enum store_mode modes[] = { [GRADSWEEP_REFUSE_EXISTING] = STORE_NEW,
+                                             [GRADSWEEP_RESUME] = STORE_RESUME,
+                                             [GRADSWEEP_OVERWRITE] = STORE_OVERWRITE };
+    static const enum progress_style styles[] = { [GRADSWEEP_PROGRESS_AUTO] = PROGRESS_AUTO,
+                                                  [GRADSWEEP_PROGRESS_BAR] = PROGRESS_BAR,
+                                                  [GRADSWEEP_PROGRESS_JSON] = PROGRESS_JSON,
+                                                  [GRADSWEEP_PROGRESS_NONE] = PROGRESS_NONE };
+    return (struct run_options){ .output = asked->output,
+                                 .mode = modes[asked->existing],
+                                 .break_lock = asked->break_lock,
+                                 .retry_failed = asked->retry_failed,
+                                 .max_seconds = asked->max_seconds,
+                                 .max_failures = asked->max_failures,
+                                 .progress = styles[asked->progress] };
+}
+
+int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
+                  const struct gradsweep_run_options *run_options)
+{
+    struct world world;
+    struct sweep *sweep = NULL;
+    struct run_options options = options_of(run_options);
+    enum status status = world_open(argc, argv, &world);
+    if (status != STATUS_OK)
+        return status_exit_code(status);
+    log_configure(LOG_INFO, world.rank == 0);
+    spectrum_set_blas_threads(1); /* one rank a core; the BLAS would start a thread a core in each */
+    status = world_agree(&world, stop_install_handlers());
+    if (status == STATUS_OK)
+        status = open_sweep(&world, asked, &sweep);
+    if (status == STATUS_OK)
+        status = run_sweep(&world, sweep, &options);
+    if (world.rank == 0 && status != STATUS_OK)
+        log_message(status == STATUS_STOPPED ? LOG_INFO : LOG_ERROR, "%s", status_message());
+    sweep_close(sweep);
+    world_close(&world, status_exit_code(status), CLOSING_SECONDS);
+    return status_exit_code(status);
+}
+
+/* A number of bytes as people say it. */
+static const char *bytes_text(double bytes, char *text, size_t size)
+{
+    static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+    size_t unit = 0;
+    while (bytes >= 1000.0 && unit + 1 < sizeof units / sizeof *units) {
+        bytes /= 1000.0;
+        unit++;
+    }
+    snprintf(text, size, unit == 0 ? "%.0f %s" : "%.3g %s", bytes, units[unit]);
+    return text;
+}
+
+static enum status print_plan(const struct sweep *sweep, size_t count, const int *ranks, FILE *out)
+{
+    struct unit_list *list;
+    char memory[32], file[32];
+    TRY(unit_list_open(sweep, &list));
+    struct cost cost = unit_list_cost(list);
+    fprintf(out, "sweep              %s\n", sweep->name);
+    fprintf(out, "cells              %llu\n", (unsigned long long)grid_cell_count(sweep));
+    fprintf(out, "weight matrices    %llu\n", (unsigned long long)grid_weight_count(sweep));
+    fprintf(out, "units of work      %llu\n", (unsigned long long)unit_list_count(list));
+    fprintf(out, "steps              %ld\n", sweep->model.steps);
+    fprintf(out, "operations         %.4g floating-point operations\n", cost.flops);
+    fprintf(out, "memory per rank    %s\n", bytes_text(plan_rank_bytes(list), memory, sizeof memory));
+    fprintf(out, "results file       %s\n", bytes_text((double)store_predicted_bytes(sweep), file, sizeof file));
+    fprintf(out, "\n%10s %16s %12s\n", "ranks", "seconds", "efficiency");
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct plan plan;
+        status = plan_simulate(list, ranks[i], &plan);
+        if (status == STATUS_OK)
+            fprintf(out, "%10d %16.4g %11.1f%%\n", ranks[i], plan.makespan_seconds, 100.0 * plan.efficiency);
+    }
+    unit_list_close(list);
+    return status;
+}
+
+int gradsweep_plan(const struct gradsweep_sweep *asked, size_t count, const int *ranks, FILE *out)
+{
+    struct sweep *sweep;
+    enum status status = sweep_open(asked->path, asked->override_count, asked->overrides, true, &sweep);
+    if (status != STATUS_OK)
+        return status_exit_code(status);
+    status = print_plan(sweep, count, ranks, out);
+    sweep_close(sweep);
+    return status_exit_code(status);
+}

@@ -1,0 +1,187 @@
+#include "run/executor.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "run/work.h"
+
+#include <math.h>
+#include <string.h>
+
+struct executor {
+    const struct sweep *sweep;
+    struct store *store;
+    bool is_fresh;
+    bool retry_failed;
+    struct gradient_context context;
+    /* The last network, kept because the next unit often belongs to it too. */
+    struct weights *weights;
+    struct weight_spectrum spectrum;
+    uint64_t weight;
+};
+
+enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool retry_failed,
+                          bool (*stop_requested)(void), struct executor **executor)
+{
+    TRY(memory_allocate(executor, 1, "the executor"));
+    **executor = (struct executor){ .sweep = sweep,
+                                    .store = store,
+                                    .is_fresh = is_fresh,
+                                    .retry_failed = retry_failed,
+                                    .context = { .stop_requested = stop_requested } };
+    return STATUS_OK;
+}
+
+static void forget_weights(struct executor *executor)
+{
+    weights_close(executor->weights);
+    executor->weights = NULL;
+}
+
+void executor_close(struct executor *executor)
+{
+    if (executor == NULL)
+        return;
+    forget_weights(executor);
+    memory_free(executor);
+}
+
+static const struct ensemble *ensemble_of(const struct executor *executor, const struct unit *unit)
+{
+    return &executor->sweep->ensembles[unit->at.ensemble];
+}
+
+static long hidden_size_of(const struct executor *executor, const struct unit *unit)
+{
+    return executor->sweep->hidden_sizes[unit->at.hidden_size];
+}
+
+/* The spectrum from the file if it is there, else computed, to the same bits. */
+static enum status find_spectrum(struct executor *executor, const struct unit *unit, bool *was_in_file,
+                                 struct weight_spectrum *spectrum)
+{
+    const struct ensemble *ensemble = ensemble_of(executor, unit);
+    long hidden_size = hidden_size_of(executor, unit);
+    *was_in_file = false;
+    *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
+    if (ensemble->kind->spectrum == SPECTRUM_NONE)
+        return STATUS_OK;
+    TRY(store_read_weight(executor->store, unit->weight, &spectrum->radius, &spectrum->norm));
+    spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
+    *was_in_file = !isnan(spectrum->norm);
+    if (*was_in_file)
+        return STATUS_OK;
+    return weights_spectrum(ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
+                            executor->sweep->distribute_from, spectrum);
+}
+
+static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
+{
+    struct weight_spectrum spectrum;
+    bool was_in_file;
+    enum status status = find_spectrum(executor, unit, &was_in_file, &spectrum);
+    /* What this network cannot give is the failure of its cells, when their turn comes. */
+    if (status == STATUS_NUMERICAL || status == STATUS_MEMORY) {
+        log_warning("weights of ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
+                    hidden_size_of(executor, unit), unit->at.replica, status_message());
+        return STATUS_OK;
+    }
+    TRY(status);
+    if (was_in_file)
+        return STATUS_OK;
+    tally->flops += unit->cost.flops;
+    return store_write_weight(executor->store, unit->weight, spectrum.radius, spectrum.norm);
+}
+
+static enum status require_radius(double radius)
+{
+    if (radius > 0.0)
+        return STATUS_OK;
+    return status_fail(STATUS_NUMERICAL,
+                       "the spectral radius of W is %s, so that W cannot be rescaled; use spectral_radius: native, or "
+                       "another ensemble",
+                       radius == 0.0 ? "zero" : "not to be found");
+}
+
+/* Makes the unit's W_unit and spectrum the current ones. *failure says why its cells cannot be computed. */
+static enum status take_weights(struct executor *executor, const struct unit *unit, enum failure_reason *failure)
+{
+    const struct ensemble *ensemble = ensemble_of(executor, unit);
+    bool was_in_file, is_unscaled = executor->sweep->native || ensemble->kind->spectrum == SPECTRUM_NONE;
+    *failure = FAILURE_NONE;
+    if (executor->weights && executor->weight == unit->weight)
+        return STATUS_OK;
+    forget_weights(executor);
+    executor->weight = unit->weight;
+    enum status status = find_spectrum(executor, unit, &was_in_file, &executor->spectrum);
+    double radius = executor->spectrum.radius;
+    if (status == STATUS_OK && !is_unscaled)
+        status = require_radius(radius);
+    if (status == STATUS_OK)
+        status = weights_open(ensemble, executor->sweep->seed, hidden_size_of(executor, unit), unit->at.replica,
+                              is_unscaled ? 1.0 : radius, &executor->weights);
+    if (status == STATUS_NUMERICAL)
+        *failure = radius == 0.0 ? FAILURE_ZERO_RADIUS : FAILURE_SPECTRUM;
+    if (status == STATUS_MEMORY)
+        *failure = FAILURE_MEMORY;
+    return *failure == FAILURE_NONE ? status : STATUS_OK;
+}
+
+static enum status compute(struct executor *executor, const struct unit *unit, struct work *work,
+                           enum failure_reason *failure)
+{
+    TRY(take_weights(executor, unit, failure));
+    if (*failure != FAILURE_NONE)
+        return STATUS_OK;
+    enum status status = work_compute(work, executor->sweep, executor->weights, executor->spectrum,
+                                      executor->sweep->activations[unit->at.activation], &executor->context);
+    if (status == STATUS_NUMERICAL)
+        *failure = FAILURE_NO_CONVERGENCE;
+    if (status == STATUS_MEMORY)
+        *failure = FAILURE_MEMORY;
+    return *failure == FAILURE_NONE ? status : STATUS_OK;
+}
+
+static enum status do_work(struct executor *executor, const struct unit *unit, struct work *work,
+                           struct executor_tally *tally)
+{
+    double start = clock_seconds();
+    enum failure_reason failure = FAILURE_NONE;
+    executor->context.flops = 0.0;
+    TRY(compute(executor, unit, work, &failure));
+    if (failure != FAILURE_NONE)
+        log_warning("activation %s, ensemble %s, hidden_size %ld, replica %ld: %s",
+                    executor->sweep->activations[unit->at.activation]->name, ensemble_of(executor, unit)->label,
+                    hidden_size_of(executor, unit), unit->at.replica, status_message());
+    uint64_t failed = work_mark(work, failure, (clock_seconds() - start) / (double)work->count,
+                                unit->cost.seconds / (double)unit->cell_count);
+    tally->cells_done += work->count - failed;
+    tally->cells_failed += failed;
+    tally->flops += executor->context.flops;
+    return work_write(work, executor->sweep, executor->store);
+}
+
+static enum status do_chain_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
+{
+    uint8_t *needed;
+    struct work work;
+    enum status status = STATUS_OK;
+    TRY(memory_allocate(&needed, unit->cell_count, "needed cells of a unit"));
+    memset(needed, 1, unit->cell_count);
+    if (!executor->is_fresh)
+        status =
+            store_cells_needed(executor->store, unit->first_cell, unit->cell_count, executor->retry_failed, needed);
+    if (status == STATUS_OK)
+        status = work_create(executor->sweep, unit, needed, &work);
+    memory_free(needed);
+    TRY(status);
+    if (work.count > 0)
+        status = do_work(executor, unit, &work, tally);
+    work_destroy(&work, executor->sweep);
+    return status;
+}
+
+enum status executor_do(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
+{
+    return unit->kind == UNIT_WEIGHT ? do_weight_unit(executor, unit, tally) : do_chain_unit(executor, unit, tally);
+}

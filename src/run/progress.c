@@ -1,0 +1,63 @@
+#include "run/progress.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct progress progress_start(enum progress_style style, uint64_t cells, uint64_t earlier)
+{
+    if (style == PROGRESS_AUTO)
+        style = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_LINES;
+    double now = clock_seconds();
+    return (struct progress){ .style = style, .start = now, .last_shown = now, .cells = cells, .earlier = earlier };
+}
+
+static double interval_of(enum progress_style style)
+{
+    return style == PROGRESS_BAR ? 0.5 : style == PROGRESS_JSON ? 2.0 : 10.0;
+}
+
+/* "1:02:03", "2:03" or "-" */
+static void duration_text(double seconds, char *text, size_t size)
+{
+    if (!(seconds >= 0.0) || seconds > 1e9) {
+        snprintf(text, size, "-");
+        return;
+    }
+    long whole = lround(seconds);
+    if (whole >= 3600)
+        snprintf(text, size, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        snprintf(text, size, "%ld:%02ld", whole / 60, whole % 60);
+}
+
+void progress_show(struct progress *progress, uint64_t done, uint64_t failed, double flops, double work_share,
+                   bool is_last)
+{
+    double now = clock_seconds(), elapsed = now - progress->start;
+    if (progress->style == PROGRESS_NONE || (!is_last && now - progress->last_shown < interval_of(progress->style)))
+        return;
+    progress->last_shown = now;
+    uint64_t finished = progress->earlier + done;
+    double rate = elapsed > 0.0 ? flops / elapsed * 1e-9 : 0.0;
+    double remaining = work_share > 0.0 ? elapsed / work_share * (1.0 - work_share) : NAN;
+    double percent = progress->cells ? 100.0 * (double)(finished + failed) / (double)progress->cells : 100.0;
+    if (progress->style == PROGRESS_JSON) {
+        fprintf(stderr,
+                "{\"cells\": %llu, \"done\": %llu, \"failed\": %llu, \"gflops\": %.3f, \"elapsed_seconds\": %.3f, "
+                "\"remaining_seconds\": %.3f}\n",
+                (unsigned long long)progress->cells, (unsigned long long)finished, (unsigned long long)failed, rate,
+                elapsed, is_last || !(remaining >= 0.0) ? 0.0 : remaining);
+        return;
+    }
+    char remaining_text[32], elapsed_text[32];
+    duration_text(is_last ? 0.0 : remaining, remaining_text, sizeof remaining_text);
+    duration_text(elapsed, elapsed_text, sizeof elapsed_text);
+    bool is_bar = progress->style == PROGRESS_BAR;
+    fprintf(stderr, "%sgradsweep: %llu of %llu cells (%.1f%%), %llu failed, %.1f GF/s, %s elapsed, %s to go%s",
+            is_bar ? "\r\033[K" : "", (unsigned long long)finished, (unsigned long long)progress->cells, percent,
+            (unsigned long long)failed, rate, elapsed_text, remaining_text, is_bar && !is_last ? "" : "\n");
+    fflush(stderr);
+}

@@ -1,0 +1,102 @@
+#include "run/provenance.h"
+
+#include "linalg/matrix.h"
+
+#include <hdf5.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct writer {
+    char *text;
+    size_t size;
+    size_t used;
+};
+
+static void append(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(struct writer *writer, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(writer->text + writer->used, writer->size - writer->used, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        writer->used = writer->used + (size_t)length < writer->size ? writer->used + (size_t)length : writer->size - 1;
+}
+
+/* "key": "value", with what JSON does not allow left out of the value; null for NULL or "". */
+static void append_text(struct writer *writer, const char *key, const char *value)
+{
+    append(writer, "\"%s\": ", key);
+    if (value == NULL || value[0] == '\0') {
+        append(writer, "null, ");
+        return;
+    }
+    append(writer, "\"");
+    for (const char *c = value; *c && *c != '\n'; c++)
+        if ((unsigned char)*c >= ' ' && *c != '"' && *c != '\\')
+            append(writer, "%c", *c);
+    append(writer, "\", ");
+}
+
+static void find_cpu_name(char *name, size_t size)
+{
+    char line[256];
+    name[0] = '\0';
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    if (file == NULL)
+        return;
+    while (fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon) {
+            snprintf(name, size, "%s", colon + 2);
+            break;
+        }
+    }
+    fclose(file);
+}
+
+static void append_libraries(struct writer *writer)
+{
+    unsigned major = 0, minor = 0, release = 0;
+    char version[MPI_MAX_LIBRARY_VERSION_STRING] = "", hdf5[64] = "";
+    int length;
+    if (MPI_Get_library_version(version, &length) == MPI_SUCCESS)
+        append_text(writer, "mpi", version);
+    if (H5get_libversion(&major, &minor, &release) >= 0)
+        snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+    append_text(writer, "hdf5", hdf5);
+}
+
+void provenance_write(const struct provenance *provenance, char *text, size_t size)
+{
+    struct writer writer = { text, size, 0 };
+    char host[256] = "", cpu[256];
+    gethostname(host, sizeof host - 1);
+    find_cpu_name(cpu, sizeof cpu);
+    append(&writer, "{");
+    append_text(&writer, "start", provenance->start);
+    append_text(&writer, "end", provenance->end);
+    append_text(&writer, "host", host);
+    append_text(&writer, "cpu", cpu);
+    append(&writer, "\"ranks\": %d, \"teams\": [1], ", provenance->ranks);
+    append_text(&writer, "slurm_job", getenv("SLURM_JOB_ID"));
+    append_text(&writer, "slurm_restarts", getenv("SLURM_RESTART_COUNT"));
+    append_text(&writer, "version", GRADSWEEP_VERSION);
+    append_text(&writer, "git_revision", GRADSWEEP_GIT_REVISION);
+    append_text(&writer, "compiler", __VERSION__);
+    append_text(&writer, "kernel", matrix_kernel_name());
+    append_libraries(&writer);
+    if (isnan(provenance->busy_fraction))
+        append(&writer, "\"busy_fraction\": null, ");
+    else
+        append(&writer, "\"busy_fraction\": %.4f, ", provenance->busy_fraction);
+    if (provenance->end[0])
+        append(&writer, "\"exit_code\": %d}", provenance->exit_code);
+    else
+        append(&writer, "\"exit_code\": null}");
+}

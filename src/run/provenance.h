@@ -1,0 +1,19 @@
+/* Where numbers come from: one JSON text a run, for the results file. Not collective. */
+#ifndef GRADSWEEP_RUN_PROVENANCE_H
+#define GRADSWEEP_RUN_PROVENANCE_H
+
+#include <stddef.h>
+
+struct provenance {
+    char start[32]; /* UTC, ISO 8601 */
+    char end[32];   /* "" while the run goes on */
+    int ranks;
+    int exit_code;        /* of an ended run */
+    double busy_fraction; /* of ranks x wall time inside units; NaN while the run goes on */
+};
+
+/* Writes the JSON object, NUL-terminated, into text[size]: times, host, CPU, ranks, teams, Slurm job, version,
+ * compiler, library versions, exit code. */
+void provenance_write(const struct provenance *provenance, char *text, size_t size);
+
+#endif

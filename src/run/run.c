@@ -1,0 +1,223 @@
+#include "run/run.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "parallel/counter.h"
+#include "parallel/stop.h"
+#include "run/executor.h"
+#include "run/provenance.h"
+
+#include <math.h>
+
+/* After a stop request a unit has so long to notice it or to finish; then the rank is ended. */
+static const double GRACE_SECONDS = 10.0;
+/* A power loss costs at most so much. */
+static const double FLUSH_INTERVAL = 60.0;
+static const double MEETING_INTERVAL = 0.25;
+
+enum { PROVENANCE_TEXT = 2048 };
+
+struct run {
+    const struct world *world;
+    const struct sweep *sweep;
+    const struct run_options *options;
+    struct store *store;
+    struct unit_list *units;
+    struct executor *executor;
+    struct counter *counter;
+    struct progress progress;
+    struct provenance provenance;
+    uint64_t earlier_failures;
+    uint64_t last_unit; /* the highest number this rank has heard of */
+    double busy_seconds;
+    double wall_seconds;
+    double last_flush;
+};
+
+static bool is_first(const struct run *run)
+{
+    return run->world->rank == 0;
+}
+
+/* Rank 0 shows how far all have come, and stops the run where too many cells have failed. */
+static void oversee(struct run *run, bool is_last)
+{
+    if (!is_first(run))
+        return;
+    struct counter_progress total = counter_progress(run->counter);
+    progress_show(&run->progress, total.cells_done, total.cells_failed, total.flops,
+                  unit_list_share(run->units, run->last_unit), is_last);
+    uint64_t limit = run->options->max_failures;
+    if (limit > 0 && run->earlier_failures + total.cells_failed >= limit)
+        stop_request_because("--max-failures");
+}
+
+static enum status do_unit(struct run *run, uint64_t number)
+{
+    struct executor_tally tally = { 0 };
+    struct unit unit = unit_list_at(run->units, number);
+    double start = clock_seconds();
+    enum status status = executor_do(run->executor, &unit, &tally);
+    double now = clock_seconds();
+    run->busy_seconds += now - start;
+    struct counter_progress increment = { tally.cells_done, tally.cells_failed, tally.flops };
+    counter_report(run->counter, &increment);
+    if (status == STATUS_OK && now - run->last_flush > FLUSH_INTERVAL) {
+        run->last_flush = now;
+        status = store_flush(run->store);
+    }
+    oversee(run, false);
+    return status;
+}
+
+static enum status do_range(struct run *run, int64_t first, int64_t amount)
+{
+    int64_t count = (int64_t)unit_list_count(run->units);
+    for (int64_t number = first; number < first + amount && number < count; number++) {
+        if (stop_requested())
+            return STATUS_OK;
+        run->last_unit = (uint64_t)number;
+        TRY(do_unit(run, (uint64_t)number));
+    }
+    return STATUS_OK;
+}
+
+/* The first unit of each rank is static, so that nobody has to ask for it; then the counter. */
+static enum status work(struct run *run)
+{
+    int64_t first = run->world->rank, amount = 1;
+    int64_t count = (int64_t)unit_list_count(run->units);
+    while (first < count && !stop_requested()) {
+        TRY(do_range(run, first, amount));
+        amount = unit_list_claim(run->units, (uint64_t)first, run->world->size);
+        TRY(counter_claim(run->counter, 0, amount, &first));
+    }
+    return STATUS_OK;
+}
+
+/* Everybody's units, until none is left or a stop is requested. A rank with an error stops the others: nothing may be
+ * computed that cannot be kept. Collective. */
+static enum status work_together(struct run *run)
+{
+    int64_t start = run->world->size;
+    enum status status = counter_create(run->world, 1, &start, GRACE_SECONDS, &run->counter);
+    TRY(status);
+    double began = clock_seconds();
+    run->last_flush = began;
+    status = work(run);
+    if (status != STATUS_OK && status != STATUS_STOPPED)
+        stop_request_because("an error");
+    run->last_unit = unit_list_count(run->units);
+    while (!counter_meet(run->counter, MEETING_INTERVAL) && !stop_requested())
+        oversee(run, false);
+    run->wall_seconds = clock_seconds() - began;
+    oversee(run, true);
+    counter_destroy(run->counter);
+    return status == STATUS_STOPPED ? STATUS_OK : status;
+}
+
+/* How busy the ranks were, from the published file to the last unit. Collective. */
+static enum status measure_busy_fraction(struct run *run)
+{
+    double own[2] = { run->busy_seconds, run->wall_seconds }, sum = 0.0, longest = 0.0;
+    TRY(world_check(MPI_Allreduce(&own[0], &sum, 1, MPI_DOUBLE, MPI_SUM, run->world->communicator),
+                    "adding busy times"));
+    TRY(world_check(MPI_Allreduce(&own[1], &longest, 1, MPI_DOUBLE, MPI_MAX, run->world->communicator),
+                    "comparing wall times"));
+    run->wall_seconds = longest;
+    run->provenance.busy_fraction = longest > 0.0 ? sum / (longest * run->world->size) : 1.0;
+    return STATUS_OK;
+}
+
+/* What is in the file, counted by rank 0 and told to all. Collective. */
+static enum status count_cells(const struct run *run, struct store_tally *tally)
+{
+    enum status status = is_first(run) ? store_count(run->store, tally) : STATUS_OK;
+    TRY(world_agree(run->world, status));
+    uint64_t counts[3] = { tally->done, tally->failed, tally->pending };
+    TRY(world_check(MPI_Bcast(counts, 3, MPI_UINT64_T, 0, run->world->communicator), "telling the cell counts"));
+    *tally = (struct store_tally){ counts[0], counts[1], counts[2] };
+    return STATUS_OK;
+}
+
+static enum status write_provenance(struct run *run)
+{
+    char text[PROVENANCE_TEXT];
+    if (!is_first(run))
+        return STATUS_OK;
+    provenance_write(&run->provenance, text, sizeof text);
+    return store_write_provenance(run->store, text);
+}
+
+static enum status judge(const struct run *run, const struct store_tally *tally)
+{
+    unsigned long long pending = tally->pending, failed = tally->failed;
+    const char *path = run->options->output, *reason = stop_reason();
+    uint64_t limit = run->options->max_failures;
+    if (limit > 0 && tally->failed >= limit && tally->pending > 0)
+        return status_fail(STATUS_FAILED_CELLS,
+                           "%s: %llu cells failed, the limit of --max-failures; see gradsweep info %s", path, failed,
+                           path);
+    if (tally->pending > 0)
+        return status_fail(STATUS_STOPPED, "%s: stopped%s%s with %llu cells pending; go on with --resume", path,
+                           reason[0] ? " by " : "", reason, pending);
+    if (tally->failed > 0)
+        return status_fail(STATUS_FAILED_CELLS, "%s: %llu cells failed; gradsweep info %s lists the reasons", path,
+                           failed, path);
+    return STATUS_OK;
+}
+
+static enum status prepare(struct run *run, bool is_fresh)
+{
+    struct store_tally tally = { .pending = grid_cell_count(run->sweep) };
+    enum status status = unit_list_open(run->sweep, &run->units);
+    if (status == STATUS_OK)
+        status =
+            executor_open(run->sweep, run->store, is_fresh, run->options->retry_failed, stop_requested, &run->executor);
+    TRY(world_agree(run->world, status));
+    if (!is_fresh)
+        TRY(count_cells(run, &tally));
+    run->earlier_failures = run->options->retry_failed ? 0 : tally.failed;
+    run->progress = progress_start(run->options->progress, grid_cell_count(run->sweep), tally.done);
+    if (is_first(run))
+        log_info("%s: %llu cells in %llu units on %d rank%s%s", run->options->output,
+                 (unsigned long long)grid_cell_count(run->sweep), (unsigned long long)unit_list_count(run->units),
+                 run->world->size, run->world->size == 1 ? "" : "s", is_fresh ? "" : ", resumed");
+    return world_agree(run->world, write_provenance(run));
+}
+
+static enum status finish(struct run *run)
+{
+    struct store_tally tally = { 0 };
+    TRY(measure_busy_fraction(run));
+    TRY(count_cells(run, &tally));
+    enum status verdict = judge(run, &tally);
+    clock_utc_text(run->provenance.end, sizeof run->provenance.end);
+    run->provenance.exit_code = status_exit_code(verdict);
+    TRY(world_agree(run->world, write_provenance(run)));
+    if (is_first(run))
+        log_info("%.2f s from the published file to the last unit, ranks %.1f%% busy", run->wall_seconds,
+                 100.0 * run->provenance.busy_fraction);
+    return verdict;
+}
+
+enum status run_sweep(const struct world *world, const struct sweep *sweep, const struct run_options *options)
+{
+    struct run run = { .world = world, .sweep = sweep, .options = options };
+    bool is_fresh;
+    run.provenance = (struct provenance){ .ranks = world->size, .busy_fraction = NAN };
+    clock_utc_text(run.provenance.start, sizeof run.provenance.start);
+    if (options->max_seconds > 0.0)
+        stop_at(clock_seconds() + options->max_seconds, "--max-time");
+    TRY(store_open(world, sweep, options->output, options->mode, options->break_lock, &run.store, &is_fresh));
+    enum status status = prepare(&run, is_fresh);
+    if (status == STATUS_OK)
+        status = world_agree(world, work_together(&run));
+    if (status == STATUS_OK)
+        status = finish(&run);
+    /* The verdict's message must outlive the closing, which may succeed or fail with one of its own. */
+    enum status closed = store_close(run.store);
+    executor_close(run.executor);
+    unit_list_close(run.units);
+    return status != STATUS_OK ? status : closed;
+}

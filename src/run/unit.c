@@ -1,0 +1,225 @@
+#include "run/unit.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A unit aims at so many seconds; its chains come in multiples of the kernel's tile so that no column is padding. */
+static const double UNIT_SECONDS = 1.0;
+static const double CLAIM_SECONDS = 1.0;
+enum { TILE_COLUMNS = 8, CHAINS_IN_MEMORY = 32 };
+/* Results of one unit that wait in memory to be written. */
+static const double RESULT_BYTES = 64e6;
+/* log norm, bound, verdict, and the same again for a further measure. */
+static const double BYTES_PER_LAG = 34.0;
+
+/* Units that differ in replica and plane range only, and so cost the same. */
+struct unit_class {
+    enum unit_kind kind;
+    long activation, ensemble, hidden_size; /* positions on the axes */
+    uint64_t cells_per_unit;                /* UNIT_CHAINS; the last of a plane may have fewer */
+    uint64_t units_per_network;
+    uint64_t first_unit; /* number of the class's first unit in the list */
+    uint64_t unit_count;
+    struct cost unit_cost;
+    double peak_bytes;
+};
+
+struct unit_list {
+    const struct sweep *sweep;
+    struct unit_class *classes;
+    long class_count;
+    uint64_t unit_count;
+};
+
+static uint64_t plane_size(const struct sweep *sweep)
+{
+    return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
+}
+
+static struct cost_question question_of(const struct sweep *sweep, const struct unit_class *class)
+{
+    return (struct cost_question){ .ensemble = &sweep->ensembles[class->ensemble],
+                                   .activation = sweep->activations[class->activation],
+                                   .model = &sweep->model,
+                                   .hidden_size = sweep->hidden_sizes[class->hidden_size],
+                                   .lags = sweep->lags,
+                                   .lag_count = sweep->lag_count,
+                                   .measures = sweep->measures };
+}
+
+/* How a plane is cut: into units of about UNIT_SECONDS. An identity chain serves any number of cells at the cost of
+ * one. */
+static void cut_plane(const struct sweep *sweep, struct unit_class *class)
+{
+    struct cost_question question = question_of(sweep, class);
+    struct cost chain = cost_of_chain(&question), weights = cost_of_weights(question.ensemble, question.hidden_size);
+    double plane = (double)plane_size(sweep), cells = plane, chains = 1.0;
+    double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / (BYTES_PER_LAG * (double)sweep->lag_count)));
+    if (!question.activation->is_identity) {
+        double wished = fmin(UNIT_SECONDS / chain.seconds, plane);
+        cells = fmax(TILE_COLUMNS, floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
+    }
+    cells = fmin(fmin(cells, most), plane);
+    if (!question.activation->is_identity)
+        chains = cells;
+    class->cells_per_unit = (uint64_t)cells;
+    class->units_per_network = (plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
+    class->unit_cost = (struct cost){ chain.flops * chains, chain.seconds * chains + weights.seconds };
+    class->peak_bytes =
+        cost_weights_bytes(question.hidden_size) + fmin(chains, CHAINS_IN_MEMORY) * cost_chain_bytes(&question);
+}
+
+static void fill_weight_class(const struct sweep *sweep, struct unit_class *class)
+{
+    const struct ensemble *ensemble = &sweep->ensembles[class->ensemble];
+    long hidden_size = sweep->hidden_sizes[class->hidden_size];
+    class->units_per_network = 1;
+    class->unit_cost = cost_of_spectrum(ensemble, hidden_size, sweep->distribute_from);
+    class->peak_bytes = cost_weights_bytes(hidden_size);
+}
+
+/* Weight units before chain units, dearest first, ties in the order of the axes: one order everywhere. */
+static int compare_classes(const void *left, const void *right)
+{
+    const struct unit_class *a = left, *b = right;
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->unit_cost.seconds != b->unit_cost.seconds)
+        return a->unit_cost.seconds > b->unit_cost.seconds ? -1 : 1;
+    long order_a[] = { a->activation, a->ensemble, a->hidden_size };
+    long order_b[] = { b->activation, b->ensemble, b->hidden_size };
+    for (int i = 0; i < 3; i++)
+        if (order_a[i] != order_b[i])
+            return order_a[i] < order_b[i] ? -1 : 1;
+    return 0;
+}
+
+static void add_classes(const struct sweep *sweep, struct unit_list *list)
+{
+    for (long ensemble = 0; ensemble < sweep->ensemble_count; ensemble++)
+        for (long size = 0; size < sweep->hidden_size_count; size++) {
+            struct unit_class weight = { .kind = UNIT_WEIGHT, .ensemble = ensemble, .hidden_size = size };
+            fill_weight_class(sweep, &weight);
+            if (sweep->ensembles[ensemble].kind->spectrum != SPECTRUM_NONE)
+                list->classes[list->class_count++] = weight;
+            for (long activation = 0; activation < sweep->activation_count; activation++) {
+                struct unit_class chains = {
+                    .kind = UNIT_CHAINS, .activation = activation, .ensemble = ensemble, .hidden_size = size
+                };
+                cut_plane(sweep, &chains);
+                list->classes[list->class_count++] = chains;
+            }
+        }
+}
+
+enum status unit_list_open(const struct sweep *sweep, struct unit_list **opened)
+{
+    struct unit_list *list;
+    *opened = NULL;
+    TRY(memory_allocate(&list, 1, "the list of units"));
+    long most = sweep->ensemble_count * sweep->hidden_size_count * (sweep->activation_count + 1);
+    enum status status = memory_allocate(&list->classes, most, "classes of units");
+    if (status != STATUS_OK) {
+        memory_free(list);
+        return status;
+    }
+    list->sweep = sweep;
+    add_classes(sweep, list);
+    qsort(list->classes, (size_t)list->class_count, sizeof *list->classes, compare_classes);
+    for (long i = 0; i < list->class_count; i++) {
+        struct unit_class *class = &list->classes[i];
+        class->first_unit = list->unit_count;
+        class->unit_count = class->units_per_network * (uint64_t)sweep->replicas;
+        list->unit_count += class->unit_count;
+    }
+    *opened = list;
+    return STATUS_OK;
+}
+
+void unit_list_close(struct unit_list *list)
+{
+    if (list == NULL)
+        return;
+    memory_free(list->classes);
+    memory_free(list);
+}
+
+uint64_t unit_list_count(const struct unit_list *list)
+{
+    return list->unit_count;
+}
+
+static const struct unit_class *class_of(const struct unit_list *list, uint64_t number)
+{
+    long low = 0, high = list->class_count - 1;
+    while (low < high) {
+        long middle = (low + high + 1) / 2;
+        if (list->classes[middle].first_unit <= number)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return &list->classes[low];
+}
+
+struct unit unit_list_at(const struct unit_list *list, uint64_t number)
+{
+    const struct unit_class *class = class_of(list, number);
+    uint64_t place = number - class->first_unit, range = place % class->units_per_network;
+    struct unit unit = { .kind = class->kind, .cost = class->unit_cost };
+    /* A network's units follow each other, so that a rank that takes several draws W once. */
+    unit.at = (struct cell){ .activation = class->activation,
+                             .ensemble = class->ensemble,
+                             .hidden_size = class->hidden_size,
+                             .replica = (long)(place / class->units_per_network) };
+    unit.weight = grid_weight_number(list->sweep, &unit.at);
+    if (unit.kind == UNIT_CHAINS) {
+        uint64_t first = range * class->cells_per_unit, plane = plane_size(list->sweep);
+        unit.first_cell = grid_cell_number(list->sweep, &unit.at) + first;
+        unit.cell_count = plane - first < class->cells_per_unit ? plane - first : class->cells_per_unit;
+        unit.at = grid_cell_at(list->sweep, unit.first_cell);
+    }
+    return unit;
+}
+
+struct cost unit_list_cost(const struct unit_list *list)
+{
+    struct cost sum = { 0 };
+    for (long i = 0; i < list->class_count; i++) {
+        sum.flops += list->classes[i].unit_cost.flops * (double)list->classes[i].unit_count;
+        sum.seconds += list->classes[i].unit_cost.seconds * (double)list->classes[i].unit_count;
+    }
+    return sum;
+}
+
+double unit_list_peak_bytes(const struct unit_list *list)
+{
+    double peak = 0.0;
+    for (long i = 0; i < list->class_count; i++)
+        peak = fmax(peak, list->classes[i].peak_bytes);
+    return peak;
+}
+
+double unit_list_share(const struct unit_list *list, uint64_t number)
+{
+    double before = 0.0;
+    for (long i = 0; i < list->class_count && list->classes[i].first_unit < number; i++) {
+        uint64_t passed = number - list->classes[i].first_unit;
+        passed = passed < list->classes[i].unit_count ? passed : list->classes[i].unit_count;
+        before += list->classes[i].unit_cost.seconds * (double)passed;
+    }
+    double whole = unit_list_cost(list).seconds;
+    return whole > 0.0 ? before / whole : 1.0;
+}
+
+int64_t unit_list_claim(const struct unit_list *list, uint64_t number, int ranks)
+{
+    if (number >= list->unit_count)
+        return 1;
+    double remaining = (double)(list->unit_count - number);
+    double wished = CLAIM_SECONDS / (class_of(list, number)->unit_cost.seconds + 1e-9);
+    double fair = remaining / (4.0 * ranks);
+    return (int64_t)fmax(1.0, floor(fmin(wished, fair)));
+}

@@ -1,0 +1,135 @@
+#include "run/work.h"
+
+#include "base/memory.h"
+#include "gradient/measure.h"
+
+void work_destroy(struct work *work, const struct sweep *sweep)
+{
+    memory_free(work->cells);
+    memory_free(work->spectral_radii);
+    memory_free(work->gammas);
+    memory_free(work->outcomes);
+    memory_free(work->methods);
+    store_free_results(sweep, &work->results);
+}
+
+enum status work_create(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work)
+{
+    enum status status = STATUS_OK;
+    uint64_t count = 0;
+    *work = (struct work){ 0 };
+    for (uint64_t i = 0; i < unit->cell_count; i++)
+        count += needed[i] != 0;
+    TRY_OR(failed, store_allocate_results(sweep, 0, count, &work->results));
+    TRY_OR(failed, memory_allocate(&work->cells, count, "cells of a unit"));
+    TRY_OR(failed, memory_allocate(&work->spectral_radii, count, "radii of a unit"));
+    TRY_OR(failed, memory_allocate(&work->gammas, count, "gammas of a unit"));
+    TRY_OR(failed, memory_allocate(&work->outcomes, count, "outcomes of a unit"));
+    TRY_OR(failed, memory_allocate(&work->methods, count, "methods of a unit"));
+    for (uint64_t i = 0; i < unit->cell_count; i++) {
+        if (!needed[i])
+            continue;
+        struct cell cell = grid_cell_at(sweep, unit->first_cell + i);
+        work->cells[work->count] = unit->first_cell + i;
+        work->spectral_radii[work->count] = sweep->spectral_radii[cell.spectral_radius];
+        work->gammas[work->count] = sweep->gammas[cell.gamma];
+        work->count++;
+    }
+    return STATUS_OK;
+failed:
+    work_destroy(work, sweep);
+    return status;
+}
+
+enum status work_compute(struct work *work, const struct sweep *sweep, struct weights *weights,
+                         struct weight_spectrum spectrum, const struct activation *activation,
+                         struct gradient_context *context)
+{
+    struct batch batch = { .weights = weights,
+                           .spectrum = spectrum,
+                           .native = sweep->native,
+                           .model = &sweep->model,
+                           .activation = activation,
+                           .count = (long)work->count,
+                           .spectral_radii = work->spectral_radii,
+                           .gammas = work->gammas,
+                           .lags = sweep->lags,
+                           .lag_count = sweep->lag_count,
+                           .tolerance = sweep->tolerance,
+                           .measures = sweep->measures };
+    struct batch_results results = { .values = work->results.values,
+                                     .outcomes = work->outcomes,
+                                     .methods = work->methods };
+    return batch_measure(&batch, context, &results);
+}
+
+static enum failure_reason failure_of(enum jacobian_outcome outcome)
+{
+    switch (outcome) {
+    case JACOBIAN_FOUND:
+        return FAILURE_NONE;
+    case JACOBIAN_NOT_CONVERGED:
+        return FAILURE_NO_CONVERGENCE;
+    case JACOBIAN_NOT_FINITE:
+        break;
+    }
+    return FAILURE_NOT_FINITE;
+}
+
+uint64_t work_mark(struct work *work, enum failure_reason failure, double cell_seconds, double predicted_seconds)
+{
+    uint64_t failed = 0;
+    for (uint64_t i = 0; i < work->count; i++) {
+        enum failure_reason reason = failure != FAILURE_NONE ? failure : failure_of(work->outcomes[i]);
+        work->results.status[i] = reason == FAILURE_NONE ? STORE_DONE : STORE_FAILED;
+        work->results.failure_reason[i] = (uint8_t)reason;
+        if (failure == FAILURE_NONE)
+            work->results.method[i] = (uint8_t)work->methods[i];
+        work->results.team_size[i] = 1;
+        work->results.cell_seconds[i] = cell_seconds;
+        work->results.predicted_seconds[i] = predicted_seconds;
+        failed += reason != FAILURE_NONE;
+    }
+    return failed;
+}
+
+/* The results of work cells start .. start+count-1, which are neighbours in the grid; `values` is the place for its
+ * pointers. */
+static struct cell_results run_of(const struct work *work, const struct sweep *sweep, uint64_t start, uint64_t count,
+                                  void **values)
+{
+    struct cell_results run = work->results;
+    size_t datasets = measure_dataset_count(sweep->measures);
+    run.first = work->cells[start];
+    run.count = count;
+    run.values = values;
+    for (size_t number = 0; number < datasets; number++) {
+        const struct dataset_rule *rule = measure_dataset_at(sweep->measures, number);
+        size_t size = rule->type == TYPE_UINT8 ? sizeof(uint8_t) : sizeof(double);
+        char *all = work->results.values[number];
+        values[number] = all ? all + (size_t)(start * store_values_per_cell(sweep, rule)) * size : NULL;
+    }
+    run.status += start;
+    run.failure_reason += start;
+    run.method += start;
+    run.team_size += start;
+    run.cell_seconds += start;
+    run.predicted_seconds += start;
+    return run;
+}
+
+enum status work_write(const struct work *work, const struct sweep *sweep, struct store *store)
+{
+    void **values;
+    enum status status = STATUS_OK;
+    TRY(memory_allocate(&values, measure_dataset_count(sweep->measures), "datasets of a unit"));
+    for (uint64_t start = 0, end; start < work->count && status == STATUS_OK; start = end) {
+        end = start + 1;
+        while (end < work->count && work->cells[end] == work->cells[end - 1] + 1)
+            end++;
+        struct cell_results run = run_of(work, sweep, start, end - start, values);
+        status = store_write_cells(store, &run);
+    }
+    memory_free(values);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* The cells of a chain unit that are to be computed, closed up, with their results. Private to run/. Not collective. */
+#ifndef GRADSWEEP_RUN_WORK_H
+#define GRADSWEEP_RUN_WORK_H
+
+#include "gradient/batch.h"
+#include "run/unit.h"
+#include "store/store.h"
+
+struct work {
+    uint64_t count;
+    uint64_t *cells; /* [count] cell numbers, ascending */
+    double *spectral_radii, *gammas;
+    enum jacobian_outcome *outcomes;
+    enum jacobian_method *methods;
+    struct cell_results results; /* of `count` cells; their numbers are in `cells` */
+};
+
+/* Collects the cells of a unit with needed[i] != 0. Release with work_destroy. Errors: STATUS_MEMORY. */
+CHECKED enum status work_create(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed,
+                                struct work *work);
+void work_destroy(struct work *work, const struct sweep *sweep);
+
+/* Fills results, outcomes and methods. Errors as batch_measure. */
+CHECKED enum status work_compute(struct work *work, const struct sweep *sweep, struct weights *weights,
+                                 struct weight_spectrum spectrum, const struct activation *activation,
+                                 struct gradient_context *context);
+
+/* Sets status, reason, method and times of each cell; `failure` is that of the whole unit, or FAILURE_NONE. Returns how
+ * many cells failed. Seconds are per cell. */
+uint64_t work_mark(struct work *work, enum failure_reason failure, double cell_seconds, double predicted_seconds);
+
+/* Writes runs of neighbouring cells, each at once. Errors: STATUS_IO. */
+CHECKED enum status work_write(const struct work *work, const struct sweep *sweep, struct store *store);
+
+#endif
