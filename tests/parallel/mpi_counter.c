@@ -21,7 +21,7 @@ static void spin(double seconds)
         continue;
 }
 
-enum { NUMBERS = 600 };
+enum { NUMBERS = 400 };
 
 /* Claims from one counter until NUMBERS are given away; owners[i] counts who got number i. */
 static void claim_all(struct counter *counter, int number, const struct world *world, int *owners)
@@ -31,7 +31,8 @@ static void claim_all(struct counter *counter, int number, const struct world *w
         REQUIRE(counter_claim(counter, number, amount, &first) == STATUS_OK);
         if (first >= NUMBERS)
             return;
-        spin(2e-4 * (double)(world->rank % 3));
+        if (world->rank == 0)
+            spin(1e-3); /* its claims cost nothing: it would take all before the others get one */
         for (int64_t i = first; i < first + amount && i < NUMBERS; i++) {
             owners[i]++;
             counter_report(counter, &(struct counter_progress){ .cells_done = 1, .cells_failed = 2, .flops = 0.5 });
@@ -50,21 +51,26 @@ static void hands_out_each_number_once(const struct world *world)
     claim_all(counter, world->rank % 2, world, owners[world->rank % 2]);
     claim_all(counter, 1 - world->rank % 2, world, owners[1 - world->rank % 2]);
 
+    /* The last report of all, a moment before the meeting, counts as well. */
+    counter_report(counter, &(struct counter_progress){ .cells_failed = 1000 });
     REQUIRE(counter_meet(counter, 60.0));
     struct counter_progress progress = counter_progress(counter);
     if (world->rank == 0) {
         REQUIRE(progress.cells_done == 2 * NUMBERS - 7);
-        REQUIRE(progress.cells_failed == 2 * progress.cells_done);
+        REQUIRE(progress.cells_failed == 2 * progress.cells_done + 1000 * (uint64_t)world->size);
         REQUIRE(progress.flops == 0.5 * (double)progress.cells_done);
     }
     counter_destroy(counter);
 
     static int total[2][NUMBERS];
     REQUIRE(MPI_Allreduce(owners, total, 2 * NUMBERS, MPI_INT, MPI_SUM, world->communicator) == MPI_SUCCESS);
+    int by_root = 0;
     for (int i = 0; i < NUMBERS; i++) {
         REQUIRE(total[0][i] == 1);
         REQUIRE(total[1][i] == (i >= 7));
+        by_root += owners[0][i] + owners[1][i];
     }
+    REQUIRE(world->rank != 0 || world->size == 1 || by_root < 2 * NUMBERS - 7);
 }
 
 /* Rank 0 computes for 1.5 s; meanwhile every other rank gets 100 claims. 100 polls of a millisecond need some 0.2 s on
@@ -142,8 +148,8 @@ static void can_be_made_again(const struct world *world)
 }
 
 /* The helper thread leaves the cores to those who compute: a rank that sleeps for half a second and claims now and then
- * uses less than half of that (measured: 2 to 5 % in shared memory, up to 14 % over TCP; a helper or a claim that does
- * not sleep between its polls: all of it). */
+ * uses less than a third of that (measured: 2 to 5 % in shared memory, up to 14 % over TCP; a helper or a claim that
+ * does not sleep between its polls: all of it). */
 static void hardly_uses_the_processor(const struct world *world)
 {
     struct counter *counter;
@@ -159,7 +165,7 @@ static void hardly_uses_the_processor(const struct world *world)
     REQUIRE(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after) == 0);
     double used = (double)(after.tv_sec - before.tv_sec) + 1e-9 * (double)(after.tv_nsec - before.tv_nsec);
     printf("rank %d used %.4f s\n", world->rank, used);
-    REQUIRE(used < 0.25);
+    REQUIRE(used < 0.15);
     counter_destroy(counter);
 }
 
