@@ -22,8 +22,8 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "linalg/basis.h"
 #include "linalg/tridiagonal.h"
-#include "linalg/vectorised.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -44,7 +44,6 @@ struct chain {
     double *diagonal;     /* of T */
     double *off_diagonal; /* of T; the last one is the present beta */
     double theta;         /* the top Ritz value last seen */
-    double largest;       /* |element| of T: a lower bound of its norm */
 };
 
 struct lanczos {
@@ -63,63 +62,6 @@ struct lanczos {
     double *log_norms;
     enum lanczos_outcome *outcomes;
 };
-
-/* ---- vectors of one chain; fixed order of summation, by rows modulo eight ---- */
-
-VECTORISED static void overlaps(const double *basis, long stride, long count, const double *vector, double *result)
-{
-    for (long j = 0; j < count; j++) {
-        const double *column = basis + j * stride;
-        double sums[8] = { 0 };
-        for (long i = 0; i < stride; i += 8)
-            for (int lane = 0; lane < 8; lane++)
-                sums[lane] += column[i + lane] * vector[i + lane];
-        result[j] = ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-    }
-}
-
-/* vector += basis coefficients, four columns a pass to spare the traffic on `vector`. */
-VECTORISED static void add_combination(const double *basis, long stride, long count, const double *coefficients,
-                                       double *restrict vector)
-{
-    long j = 0;
-    for (; j + 4 <= count; j += 4) {
-        const double *restrict b = basis + j * stride;
-        const double c0 = coefficients[j], c1 = coefficients[j + 1], c2 = coefficients[j + 2], c3 = coefficients[j + 3];
-        for (long i = 0; i < stride; i++)
-            vector[i] += (c0 * b[i] + c1 * b[i + stride]) + (c2 * b[i + 2 * stride] + c3 * b[i + 3 * stride]);
-    }
-    for (; j < count; j++) {
-        const double *restrict b = basis + j * stride;
-        const double c = coefficients[j];
-        for (long i = 0; i < stride; i++)
-            vector[i] += c * b[i];
-    }
-}
-
-VECTORISED static void scale(double *vector, long stride, double factor)
-{
-    for (long i = 0; i < stride; i++)
-        vector[i] *= factor;
-}
-
-static double norm_of(const double *vector, long stride)
-{
-    double square = 0;
-    overlaps(vector, stride, 1, vector, &square);
-    return sqrt(square);
-}
-
-/* Classical Gram-Schmidt; returns the coefficient of the last column. */
-static double orthogonalise(const double *basis, long stride, long count, double *vector, double *coefficients)
-{
-    overlaps(basis, stride, count, vector, coefficients);
-    double last = coefficients[count - 1];
-    for (long j = 0; j < count; j++)
-        coefficients[j] = -coefficients[j];
-    add_combination(basis, stride, count, coefficients, vector);
-    return last;
-}
 
 /* ---- opening and closing ---- */
 
@@ -191,20 +133,20 @@ static enum status set_starts(struct lanczos *lanczos)
     double *random = NULL;
     TRY(memory_allocate(&random, stride, "a start vector"));
     random_normal(&stream, 0, 0, (uint64_t)rows, random);
-    scale(random, stride, 1 / norm_of(random, stride));
+    basis_scale(random, stride, 1 / basis_norm(random, stride));
 
     enum status status = STATUS_OK;
     for (long c = 0; c < lanczos->remaining; c++) {
         struct chain *chain = &lanczos->chains[c];
         TRY_OR(done, grow_basis(lanczos, chain, 1));
         const double *given = block_column(lanczos->vectors, c);
-        double norm = norm_of(given, stride), factor = 1 / norm;
+        double norm = basis_norm(given, stride), factor = 1 / norm;
         memcpy(chain->basis, random, (size_t)stride * sizeof *random);
         chain->mixture = MIXTURE;
         if (norm > 0 && isfinite(norm) && isfinite(factor)) {
             chain->mixture = MIXTURE * sqrt((double)rows);
-            add_combination(given, stride, 1, &factor, chain->basis);
-            scale(chain->basis, stride, 1 / norm_of(chain->basis, stride));
+            basis_add(given, stride, 1, &factor, chain->basis);
+            basis_scale(chain->basis, stride, 1 / basis_norm(chain->basis, stride));
         }
     }
 done:
@@ -235,7 +177,7 @@ static bool extend(struct lanczos *lanczos, struct chain *chain, double *z, doub
 {
     const long stride = lanczos->x.stride, number = chain->number;
     if (iteration == 0) {
-        double norm = norm_of(z, stride);
+        double norm = basis_norm(z, stride);
         chain->log_reference = log_scale + log(norm);
         if (norm == 0 || log_scale == -INFINITY) {
             lanczos->outcomes[number] = isnan(norm + log_scale) ? LANCZOS_NOT_FINITE : LANCZOS_CONVERGED;
@@ -244,13 +186,12 @@ static bool extend(struct lanczos *lanczos, struct chain *chain, double *z, doub
             return false;
         }
     }
-    scale(z, stride, exp(log_scale - chain->log_reference));
-    double alpha = orthogonalise(chain->basis, stride, iteration + 1, z, lanczos->coefficients);
-    alpha += orthogonalise(chain->basis, stride, iteration + 1, z, lanczos->coefficients);
-    double beta = norm_of(z, stride);
+    basis_scale(z, stride, exp(log_scale - chain->log_reference));
+    double alpha = basis_orthogonalise(chain->basis, stride, iteration + 1, z, lanczos->coefficients);
+    alpha += basis_orthogonalise(chain->basis, stride, iteration + 1, z, lanczos->coefficients);
+    double beta = basis_norm(z, stride);
     chain->diagonal[iteration] = alpha;
     chain->off_diagonal[iteration] = beta;
-    chain->largest = fmax(chain->largest, fmax(fabs(alpha), iteration > 0 ? chain->off_diagonal[iteration - 1] : 0));
     if (!isfinite(alpha + beta)) {
         lanczos->outcomes[number] = LANCZOS_NOT_FINITE;
         lanczos->log_norms[number] = NAN;
@@ -279,18 +220,18 @@ static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bo
     const double threshold = 2 * fmax(lanczos->options->tolerance, floor) / chain->mixture;
     double *ritz = lanczos->ritz_vector;
     *done = false;
-    bool exhausted = k == rows || beta <= floor * chain->largest; /* the Krylov space is invariant: T says it all */
-    if (!exhausted && !is_time_to_look(lanczos, chain, k, threshold))
+    if (!is_time_to_look(lanczos, chain, k, threshold))
         return STATUS_OK;
     TRY(tridiagonal_top(k, chain->diagonal, chain->off_diagonal, &chain->theta, ritz, lanczos->scratch));
-    bool accepted = exhausted || beta * fabs(ritz[k - 1]) <= threshold * chain->theta;
+    /* A Krylov space of all dimensions is invariant: T says it all. */
+    bool accepted = k == rows || beta * fabs(ritz[k - 1]) <= threshold * chain->theta;
     if (!accepted && k < lanczos->limit)
         return STATUS_OK;
 
     double *vector = block_column(lanczos->vectors, number);
     memset(vector, 0, (size_t)stride * sizeof *vector);
-    add_combination(chain->basis, stride, k, ritz, vector);
-    scale(vector, stride, 1 / norm_of(vector, stride));
+    basis_add(chain->basis, stride, k, ritz, vector);
+    basis_scale(vector, stride, 1 / basis_norm(vector, stride));
     lanczos->log_norms[number] = 0.5 * (chain->log_reference + log(chain->theta));
     lanczos->outcomes[number] = accepted ? LANCZOS_CONVERGED : LANCZOS_UNRESOLVED;
     *done = true;
@@ -313,7 +254,7 @@ static enum status advance(struct lanczos *lanczos, long place, long k, bool *do
     }
     TRY(grow_basis(lanczos, chain, k + 1));
     memcpy(chain->basis + k * stride, z, (size_t)stride * sizeof *z);
-    scale(chain->basis + k * stride, stride, 1 / chain->off_diagonal[k - 1]);
+    basis_scale(chain->basis + k * stride, stride, 1 / chain->off_diagonal[k - 1]);
     return STATUS_OK;
 }
 

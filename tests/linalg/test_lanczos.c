@@ -326,6 +326,33 @@ static void too_few_iterations_are_told(void **state)
     memory_free(values);
 }
 
+/* A tolerance of zero means rounding level, and is reached: by the whole Krylov space if need be. The bound is
+ * Lanczos's own floor, 4 d u, and the error of the SVD. */
+static void a_tolerance_of_zero_gives_rounding_level(void **state)
+{
+    (void)state;
+    for (long d = 4; d <= 64; d *= 2) {
+        double *values = new_ginibre(d, 21), log_norm, norm;
+        struct matrix *matrix = NULL;
+        struct block vectors;
+        enum lanczos_outcome outcome;
+        assert_int_equal(matrix_create(d, values, true, &matrix), STATUS_OK);
+        assert_int_equal(block_create(d, 1, &vectors), STATUS_OK);
+        assert_int_equal(spectrum_norm(d, values, &norm), STATUS_OK);
+        struct product product = { 1, &matrix, 0 };
+        struct lanczos_operator operator= { d, &product, apply, apply_transposed };
+        struct lanczos_options exact = usual;
+        exact.tolerance = 0;
+        vectors.values[d / 2] = 1;
+        assert_int_equal(lanczos_norms(&operator, 1, &exact, &vectors, &log_norm, &outcome), STATUS_OK);
+        assert_int_equal(outcome, LANCZOS_CONVERGED);
+        assert_within(log_norm, log(norm), 4 * (double)d * 0x1p-53 + spectrum_norm_error(d));
+        block_destroy(&vectors);
+        matrix_destroy(matrix);
+        memory_free(values);
+    }
+}
+
 static bool always(void)
 {
     return true;
@@ -361,6 +388,7 @@ int main(void)
         cmocka_unit_test(long_products_with_extreme_scales),
         cmocka_unit_test(a_bad_neighbour_does_no_harm),
         cmocka_unit_test(too_few_iterations_are_told),
+        cmocka_unit_test(a_tolerance_of_zero_gives_rounding_level),
         cmocka_unit_test(a_stop_request_ends_it),
     };
     spectrum_set_blas_threads(1);

@@ -98,6 +98,21 @@ static void a_nilpotent_matrix_is_flagged(void **state)
     assert_true(radius == 0);
 }
 
+/* Q N Q^T with N strictly upper: its powers fade into the rounding of its elements, whose radius must not be returned.
+ */
+static void a_hidden_nilpotent_matrix_is_flagged(void **state)
+{
+    (void)state;
+    enum { D = 6 };
+    double *q = new_orthogonal(D, 3), values[D * D] = { 0 }, radius;
+    for (int i = 0; i < D; i++)
+        for (int j = 0; j < D; j++)
+            for (int k = 0; k + 1 < D; k++)
+                values[i + j * D] += q[i + k * D] * q[j + (k + 1) * D];
+    assert_int_equal(spectrum_radius_by_squaring(D, values, &radius), STATUS_NUMERICAL);
+    memory_free(q);
+}
+
 static void what_is_not_finite_is_refused(void **state)
 {
     (void)state;
@@ -196,6 +211,7 @@ int main(void)
         cmocka_unit_test(squaring_agrees_with_eigenvalues),
         cmocka_unit_test(squaring_does_not_overflow),
         cmocka_unit_test(a_nilpotent_matrix_is_flagged),
+        cmocka_unit_test(a_hidden_nilpotent_matrix_is_flagged),
         cmocka_unit_test(what_is_not_finite_is_refused),
         cmocka_unit_test(the_norm_keeps_its_error_bound),
         cmocka_unit_test(orthogonalise_gives_q_with_positive_r),
