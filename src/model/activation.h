@@ -10,7 +10,7 @@ struct activation {
     const char *name;
     double derivative_supremum; /* sup_x |phi'(x)| */
     double (*value)(double x);  /* phi */
-    /* phi', computed without cancellation (numerics: 1 - tanh^2 is 0 beyond |x| = 19, the truth is 4 exp(-2|x|));
+    /* phi', computed without cancellation (1 - tanh^2 as written is 0 beyond |x| = 19, the truth is 4 exp(-2|x|));
      * 0 at kinks, and 0.01 there for leaky_relu. Where it underflows, its zero keeps the sign of the truth. */
     double (*derivative)(double x);
     /* ln |phi'|, right where phi' itself underflows; -inf where phi' = 0. */

@@ -1,4 +1,4 @@
-/* Ensembles of weight matrices: the laws of the design, one table row and one file each.
+/* Ensembles of weight matrices: the laws W is drawn from, one table row each and one file a family.
  *
  * A draw is keyed by (seed, kind and parameters, d, replica, role), never by an axis index, a rank or an order, so that
  * growing an axis keeps every number. Not collective. */
@@ -26,13 +26,13 @@ struct ensemble; /* below */
 
 /* How rho(W) and ||W||_2 are known. */
 enum ensemble_spectrum {
-    SPECTRUM_COMPUTED,       /* eigenvalues and singular values by LAPACK */
-    SPECTRUM_ALL_ONE,        /* orthogonal, cycle: rho = ||W|| = 1 by construction */
-    SPECTRUM_SYMMETRIC,      /* normal: ||W|| = rho, real eigenvalues */
-    SPECTRUM_ANTISYMMETRIC,  /* normal: ||W|| = rho, the largest singular value; d = 1: certainly 0 */
-    SPECTRUM_RADIUS_DRAWN,   /* nonnormal: rho is that of the eigenvalues drawn */
-    SPECTRUM_NILPOTENT,      /* chain: rho = 0 for certain; refused where a radius is asked for */
-    SPECTRUM_NONE            /* untied: no single W; NaN */
+    SPECTRUM_COMPUTED,      /* eigenvalues and singular values by LAPACK */
+    SPECTRUM_ALL_ONE,       /* orthogonal, cycle: rho = ||W|| = 1 by construction */
+    SPECTRUM_SYMMETRIC,     /* normal: ||W|| = rho, real eigenvalues */
+    SPECTRUM_ANTISYMMETRIC, /* normal: ||W|| = rho, the largest singular value; d = 1: certainly 0 */
+    SPECTRUM_RADIUS_DRAWN,  /* nonnormal: rho is that of the eigenvalues drawn */
+    SPECTRUM_NILPOTENT,     /* chain: rho = 0 for certain; refused where a radius is asked for */
+    SPECTRUM_NONE           /* untied: no single W; NaN */
 };
 
 struct ensemble_kind {
@@ -41,7 +41,7 @@ struct ensemble_kind {
     size_t parameter_count;
     struct ensemble_parameter parameters[ENSEMBLE_MAX_PARAMETERS];
     enum ensemble_spectrum spectrum;
-    bool is_file;               /* {file: path}: read, not drawn */
+    bool is_file;                /* {file: path}: read, not drawn */
     bool is_fresh_at_every_step; /* untied */
     /* Fills values[d * d], column-major, with W as drawn (before rescaling). `radius` receives rho where the law draws
      * it (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
@@ -69,7 +69,7 @@ bool ensemble_radius_is_zero(const struct ensemble *ensemble, long hidden_size);
 
 /* The canonical text "kind{parameters} d=.. replica=.. role=.." that keys every draw of a network (role "weights",
  * "input_weights", "inputs", "bias", "initial_state", ...), into text[size]. */
-void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, long replica, const char *role, char *text,
-                            size_t size);
+void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, long replica, const char *role,
+                            char *text, size_t size);
 
 #endif

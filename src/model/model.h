@@ -9,7 +9,7 @@ enum loss_kind { LOSS_SQUARED, LOSS_LINEAR, LOSS_CROSS_ENTROPY };
 
 struct model {
     enum input_kind input;
-    long input_size;     /* m */
+    long input_size; /* m */
     double input_scale;
     double input_period; /* sine: i_t[j] = scale sin(2 pi (t/period + j/m)) */
     char *input_path;

@@ -1,9 +1,9 @@
 /* Trajectories x_t = W sigma(x_{t-1}) + w_in i_t + b of many chains of one W_unit, side by side.
  *
- * A state is a mantissa times 2^e, with e = 0 while its largest element is within 1e-100 .. 1e100; beyond that phi is its
- * linear part at 0 or its asymptote and bias and inputs are multiplied by 2^-e (numerics, rule 2): states that vanish or
- * explode exponentially stay right. Computed by the fixed-order kernel, so that chaotic networks give the same bits
- * everywhere. Not collective. */
+ * A state is a mantissa times 2^e, with e = 0 while its largest element is within 1e-100 .. 1e100; beyond that phi is
+ * its linear part at 0 or its asymptote and bias and inputs are multiplied by 2^-e: states that vanish or explode
+ * exponentially stay right. Computed by the fixed-order kernel, so that chaotic networks give the same bits everywhere.
+ * Not collective. */
 #ifndef GRADSWEEP_MODEL_TRAJECTORY_H
 #define GRADSWEEP_MODEL_TRAJECTORY_H
 
@@ -11,6 +11,9 @@
 #include "model/activation.h"
 #include "model/model.h"
 #include "model/weights.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 /* One network of the (activation, rho, gamma) plane over one W_unit. */
 struct chain {
@@ -27,15 +30,16 @@ struct trajectory {
     /* [window][chains][stride]: phi'(x_{T-1-i}) / sup|phi'|, divided by exp(log_shift); the diagonal of the step
      * Jacobian S_{T-i} = gain gamma exp(log_shift) W_unit diag(derivative). */
     double *derivatives;
-    double *log_shifts; /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
-    struct block final_state;      /* mantissas of x_T, one column a chain */
-    int64_t *final_exponents;      /* [chains]: x_T = 2^exponent * mantissa */
+    double *log_shifts;       /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
+    struct block final_state; /* mantissas of x_T, one column a chain */
+    int64_t *final_exponents; /* [chains]: x_T = 2^exponent * mantissa */
 };
 
-/* Runs chains[count] for model->steps steps and keeps the derivatives of the last `window`. What is random (w_in, inputs,
- * b, x_0) is keyed by the weights' ensemble, d and replica. `stop_requested` (may be NULL) is looked at once a step.
- * Release with trajectory_destroy. Errors: STATUS_MEMORY, STATUS_STOPPED. A state that turns NaN leaves NaN derivatives:
- * the cell's failure, not the trajectory's. */
+/* Runs chains[count] for model->steps steps and keeps the derivatives of the last `window`. What is random (w_in,
+ * inputs, b, x_0) is keyed by the weights' ensemble, d and replica. `stop_requested` (may be NULL) is looked at once a
+ * step. Release with trajectory_destroy. Errors: STATUS_MEMORY, STATUS_STOPPED; STATUS_INPUT for inputs from a file,
+ * which are not available; STATUS_INTERNAL for a window longer than the trajectory. A state that turns NaN leaves NaN
+ * derivatives: the cell's failure, not the trajectory's. */
 CHECKED enum status trajectory_run(const struct model *model, struct weights *weights, long count,
                                    const struct chain *chains, long window, bool (*stop_requested)(void),
                                    struct trajectory *trajectory);

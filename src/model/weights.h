@@ -1,8 +1,8 @@
 /* The weights of one network (ensemble, d, replica), drawn and packed for linalg/.
  *
- * Swept weights are W = gain * W_unit. With a spectral radius asked for, W_unit = W_drawn / rho(W_drawn) and the gain is
- * the swept radius; at `native` scale W_unit = W_drawn and the gain is 1; untied weights are never divided, and the gain
- * is the swept radius (or 1). Not collective. */
+ * Swept weights are W = gain * W_unit. With a spectral radius asked for, W_unit = W_drawn / rho(W_drawn) and the gain
+ * is the swept radius; at `native` scale W_unit = W_drawn and the gain is 1; untied weights are never divided, and the
+ * gain is the swept radius (or 1). Not collective. */
 #ifndef GRADSWEEP_MODEL_WEIGHTS_H
 #define GRADSWEEP_MODEL_WEIGHTS_H
 
@@ -17,9 +17,10 @@ struct weight_spectrum {
     double log_norm_error;
 };
 
-/* Draws W and computes its spectrum by the one fixed algorithm (numerics: LAPACK below distribute_from, Gelfand's ratio
- * from there on; by construction where known). A radius that cannot be found is NaN, with the reason in
- * status_message(); that is no error here. Errors: STATUS_MEMORY; STATUS_NUMERICAL for a norm that cannot be found. */
+/* Draws W and computes its spectrum by the one fixed algorithm: LAPACK below distribute_from, Gelfand's ratio from
+ * there on; by construction where known; exactly 0 where the zeros of W alone make it nilpotent. A radius that cannot
+ * be found is NaN, with the reason in status_message(); that is no error here. Errors: STATUS_MEMORY; STATUS_NUMERICAL
+ * for a norm that cannot be found. */
 CHECKED enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                                      long distribute_from, struct weight_spectrum *spectrum);
 

@@ -109,5 +109,8 @@ enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, lon
 
 clean_up:
     memory_free(values);
+    if (status != STATUS_OK)
+        return status_prefix(status, "spectrum of %s weights, hidden size %ld, replica %ld", ensemble->label,
+                             hidden_size, replica);
     return status;
 }
