@@ -72,6 +72,22 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
+/* In one piece: stderr is unbuffered, and other ranks may write to it. */
+static enum status print_all(const struct mistakes *mistakes)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    if (stream == NULL)
+        return status_fail(STATUS_MEMORY, "no memory for the messages about the sweep file");
+    for (size_t i = 0; i < mistakes->count; i++)
+        mistake_print(&mistakes->items[i], stream);
+    if (fclose(stream) == 0)
+        fwrite(text, 1, length, stderr);
+    free(text);
+    return STATUS_OK;
+}
+
 /* Tells the mistakes, all on stderr or the first in the status. */
 static enum status report(struct mistakes *mistakes, const char *name, bool diagnostics)
 {
@@ -79,8 +95,7 @@ static enum status report(struct mistakes *mistakes, const char *name, bool diag
         return STATUS_OK;
     mistakes_sort(mistakes);
     if (diagnostics) {
-        for (size_t i = 0; i < mistakes->count; i++)
-            mistake_print(&mistakes->items[i], stderr);
+        TRY(print_all(mistakes));
         return status_fail(STATUS_INPUT, "%s: %zu mistake%s", name, mistakes->count, plural(mistakes->count));
     }
     long line = 0, column = 0;

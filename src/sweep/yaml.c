@@ -192,7 +192,9 @@ static enum status resolve_alias(struct builder *builder, struct fy_event *event
                                        : mistakes_add(builder->mistakes, &place, "\"*%s\" stands inside itself", name);
         }
     TRY(mistakes_add(builder->mistakes, &place, "no anchor \"&%s\" stands above", name));
-    return arena_allocate(builder->arena, node, 1);
+    TRY(arena_allocate(builder->arena, node, 1));
+    (*node)->place = place;
+    return arena_copy_text(builder->arena, "", 0, &(*node)->text);
 }
 
 static enum status read_scalar(struct builder *builder, struct fy_event *event, struct yaml_node *node)
@@ -253,7 +255,7 @@ static enum status read_mapping(struct builder *builder, struct yaml_node *node)
             TRY(build_next(builder, &item));
         if (key == NULL || item == NULL)
             return STATUS_OK;
-        if (key->kind == YAML_SCALAR && key->text != NULL)
+        if (key->kind == YAML_SCALAR)
             TRY(yaml_append(builder->arena, node, key, item));
         else
             TRY(mistakes_add(builder->mistakes, &key->place, "a key must be a name"));

@@ -1,0 +1,282 @@
+/* Mistakes in sweep files: each with its place and its words, all in one go. */
+#include "sweep_testing.h"
+
+struct mistaken {
+    const char *text;
+    const char *message; /* "line:column: error: ...", the beginning of what follows "sweep.yaml:" */
+};
+
+#define GRID_WITH(entries)                                                                                             \
+    "grid: {hidden_size: 4, spectral_radius: 1, lag: 1, " entries "}\n" /* 51 characters before */
+#define RADIUS_MISSING "grid: {hidden_size: 4, gamma: 1, lag: 1, "      /* 41 */
+
+/* One mistake each, on a line of its own below a grid that is right, or in the grid. */
+static const struct mistaken table[] = {
+    /* keys */
+    { SMALLEST_GRID "nmae: x\n", "2:1: error: unknown key \"nmae\"; did you mean \"name\"?" },
+    { SMALLEST_GRID "modle: {}\n", "2:1: error: unknown key \"modle\"; did you mean \"model\"?" },
+    { SMALLEST_GRID "model:\n  activaton: tanh\n",
+      "3:3: error: model: unknown key \"activaton\"; did you mean \"activation\"?" },
+    { SMALLEST_GRID "gamma: 1\n", "2:1: error: unknown key \"gamma\"; did you mean \"grid.gamma\"?" },
+    { SMALLEST_GRID "zzzzzz: 1\n",
+      "2:1: error: unknown key \"zzzzzz\"; known: name, seed, measure, weights, model, grid, numerics" },
+    { SMALLEST_GRID "seed: 1\nseed: 2\n", "3:1: error: repeated key \"seed\"; it stands on line 2 already" },
+    { GRID_WITH("gamma: 1, gamma: 2"), "1:62: error: grid: repeated key \"gamma\"" },
+    { SMALLEST_GRID "? [a]\n: b\n", "2:3: error: a key must be a name" },
+    { GRID_WITH("gama: 1"), "1:1: error: grid.gamma is missing" },
+    { "name: x\n", "1:1: error: grid.hidden_size is missing" },
+    { "grid:\n", "1:1: error: grid.hidden_size is missing" },
+    { "grid: 3\n", "1:7: error: grid: expected a mapping of keys, found 3" },
+    { SMALLEST_GRID "weights: [1]\n", "2:10: error: weights: expected a mapping of keys, found a list" },
+    /* the file as a whole */
+    { "", "1:1: error: the file is empty" },
+    { "# nothing but words\n", "1:1: error: the file is empty" },
+    { "- a\n- b\n", "1:1: error: expected keys with values" },
+    { "just words\n", "1:1: error: expected keys with values" },
+    { SMALLEST_GRID "---\nname: x\n", "3:1: error: a sweep file is one document" },
+    { "grid: {a: 1\n", "2:1: error: not YAML: " },
+    { SMALLEST_GRID "weights:\n\treplicas: 1\n", "3:1: error: not YAML: tab character" },
+    { SMALLEST_GRID "name: \"never ends\n", "2:8: error: not YAML: double-quoted scalar" },
+    { SMALLEST_GRID "name: @x\n", "2:7: error: not YAML: plain scalar cannot start with '@'" },
+    { SMALLEST_GRID "model:\n  warmup: 1\n steps: 2\n", "4:2: error: not YAML: invalid indentation" },
+    { SMALLEST_GRID "name: \xff\n", "2:7: error: byte 0xff is no UTF-8 text" },
+    { SMALLEST_GRID "name: !!str x\n", "2:13: error: a sweep file has no tags" },
+    { SMALLEST_GRID "name: *x\n", "2:8: error: no anchor \"&x\" stands above" },
+    { SMALLEST_GRID "*x : 1\n", "2:2: error: no anchor \"&x\" stands above" },
+    { "grid: &x [*x]\n", "1:12: error: \"*x\" stands inside itself" },
+    { "grid: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n", "1:38: error: nested more than 32 levels deep" },
+    /* types and ranges */
+    { SMALLEST_GRID "seed: -1\n", "2:7: error: seed: expected an integer from 0 to 18446744073709551615, found -1" },
+    { SMALLEST_GRID "seed: 18446744073709551616\n", "2:7: error: seed: expected an integer" },
+    { SMALLEST_GRID "seed: 1.5\n", "2:7: error: seed: expected an integer" },
+    { SMALLEST_GRID "name: [x]\n", "2:7: error: name: expected a text, found a list" },
+    { SMALLEST_GRID "name:\n", "2:5: error: name: expected a text, found nothing" },
+    { SMALLEST_GRID "weights: {replicas: 0}\n",
+      "2:21: error: weights.replicas: expected an integer from 1 to 100000, found 0" },
+    { SMALLEST_GRID "weights: {replicas: 1.5}\n", "2:21: error: weights.replicas: expected an integer" },
+    { SMALLEST_GRID "weights: {replicas: \"2\"}\n",
+      "2:21: error: weights.replicas: expected an integer from 1 to 100000, found the text \"2\"" },
+    { SMALLEST_GRID "weights: {replicas: {a: 1}}\n",
+      "2:21: error: weights.replicas: expected an integer from 1 to 100000, found a mapping" },
+    { SMALLEST_GRID "model: {warmup: -1}\n", "2:17: error: model.warmup: expected an integer from 0" },
+    { SMALLEST_GRID "model: {steps: soon}\n",
+      "2:16: error: model.steps: expected an integer from 1 to 2199023255552, or auto, found soon" },
+    { SMALLEST_GRID "model: {steps: 0}\n", "2:16: error: model.steps: expected an integer from 1" },
+    { SMALLEST_GRID "numerics: {tolerance: 0}\n",
+      "2:23: error: numerics.tolerance: expected a number > 0 and <= 1, found 0" },
+    { SMALLEST_GRID "numerics: {tolerance: 1e-10x}\n", "2:23: error: numerics.tolerance: expected a number" },
+    { SMALLEST_GRID "numerics: {certify: yes}\n", "2:21: error: numerics.certify: expected true or false, found yes" },
+    { SMALLEST_GRID "numerics: {distribute_from: 0}\n",
+      "2:29: error: numerics.distribute_from: expected an integer from 1" },
+    /* numeric axes */
+    { GRID_WITH("gamma: 0"), "1:59: error: grid.gamma: expected a number > 0, found 0" },
+    { GRID_WITH("gamma: -1"), "1:59: error: grid.gamma: expected a number > 0, found -1" },
+    { GRID_WITH("gamma: nan"), "1:59: error: grid.gamma: expected a number > 0, found nan" },
+    { GRID_WITH("gamma: .inf"), "1:59: error: grid.gamma: expected a number > 0, found .inf" },
+    { GRID_WITH("gamma: 0x10"), "1:59: error: grid.gamma: expected a number > 0, found 0x10" },
+    { GRID_WITH("gamma: 0x1p4"), "1:59: error: grid.gamma: expected a number > 0, found 0x1p4" },
+    { GRID_WITH("gamma: 1.5x"), "1:59: error: grid.gamma: expected a number > 0, found 1.5x" },
+    { GRID_WITH("gamma: 1e"), "1:59: error: grid.gamma: expected a number > 0, found 1e" },
+    { GRID_WITH("gamma: ."), "1:59: error: grid.gamma: expected a number > 0, found ." },
+    { GRID_WITH("gamma: 1e400"), "1:59: error: grid.gamma: expected a number > 0, found 1e400" },
+    { GRID_WITH("gamma: 1e-400"), "1:59: error: grid.gamma: expected a number > 0, found 1e-400" },
+    { GRID_WITH("gamma: []"), "1:59: error: grid.gamma: the list is empty" },
+    { GRID_WITH("gamma: [1, 2, 1.0]"), "1:66: error: grid.gamma: 1 is repeated" },
+    { GRID_WITH("gamma: [1, [2]]"), "1:63: error: grid.gamma: expected a number > 0, found a list" },
+    { GRID_WITH("gamma: [1, ~]"), "1:63: error: grid.gamma: expected a number > 0, found nothing" },
+    { GRID_WITH("gamma: {start: 1, stop: 2}"), "1:59: error: grid.gamma: num is missing" },
+    { GRID_WITH("gamma: {start: 1, stop: 2, num: 1}"), "1:59: error: grid.gamma: both ends are included" },
+    { GRID_WITH("gamma: {start: 1, stop: 1, num: 2}"), "1:59: error: grid.gamma: value 2 of the axis, 1, is repeated" },
+    { GRID_WITH("gamma: {start: 0, stop: 1, num: 2}"),
+      "1:67: error: grid.gamma.start: expected a number > 0, found 0" },
+    { GRID_WITH("gamma: {start: 1, stop: 2, num: 0}"),
+      "1:84: error: grid.gamma.num: expected an integer from 1 to 100000" },
+    { GRID_WITH("gamma: {start: 1, stop: 2, num: 3, scale: lg}"),
+      "1:94: error: grid.gamma.scale: expected linear or log, found lg" },
+    { GRID_WITH("gamma: {start: 1, stop: 2, step: 1}"), "1:59: error: grid.gamma: step is for integer axes" },
+    { GRID_WITH("gamma: {log2: 4}"), "1:60: error: grid.gamma: unknown key \"log2\"" },
+    { GRID_WITH("gamma: native"), "1:59: error: grid.gamma: expected a number > 0, found native" },
+    { RADIUS_MISSING "spectral_radius: natve}\n",
+      "1:59: error: grid.spectral_radius: expected a number > 0, a list of them" },
+    { RADIUS_MISSING "spectral_radius: [native]}\n",
+      "1:60: error: grid.spectral_radius: expected a number > 0, found native" },
+    { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: 46341}\n",
+      "1:59: error: grid.hidden_size: expected an integer from 1 to 46340 (d^2 must fit the 32-bit indices of "
+      "LAPACK)" },
+    { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: 2.5}\n",
+      "1:59: error: grid.hidden_size: expected an integer" },
+    { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: {start: 1, stop: 2, num: 3}}\n",
+      "1:59: error: grid.hidden_size: expected an integer from 1 to 46340 (d^2 must fit the 32-bit indices of LAPACK), "
+      "but value 2 of the axis is 1.5" },
+    { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: {start: 3, stop: 2, step: 1}}\n",
+      "1:59: error: grid.hidden_size: empty, since start 3 exceeds stop 2" },
+    { "grid: {spectral_radius: 1, gamma: 1, hidden_size: 1, lag: 0}\n",
+      "1:59: error: grid.lag: expected an integer from 1" },
+    { "grid: {spectral_radius: 1, gamma: 1, hidden_size: 1, lag: {log2: 100}}\n",
+      "1:66: error: grid.lag.log2: 100 is not a power of two; the nearest are 64 and 128" },
+    { "grid: {spectral_radius: 1, gamma: 1, hidden_size: 1, lag: {start: 1, stop: 200000, step: 1}}\n",
+      "1:59: error: grid.lag: an axis holds at most 100000 values" },
+    /* names and kinds */
+    { SMALLEST_GRID "model: {activation: tahn}\n",
+      "2:21: error: model.activation: unknown activation \"tahn\"; did you mean \"tanh\"?" },
+    { SMALLEST_GRID "model: {activation: [tanh, relu, tanh]}\n", "2:34: error: model.activation: tanh is repeated" },
+    { SMALLEST_GRID "model: {activation: []}\n", "2:21: error: model.activation: the list is empty" },
+    { SMALLEST_GRID "model: {activation: {kind: tanh}}\n",
+      "2:21: error: model.activation: expected a name or a list of names, found a mapping" },
+    { SMALLEST_GRID "model: {input: gausian}\n",
+      "2:16: error: model.input: unknown kind \"gausian\"; did you mean \"gaussian\"?" },
+    { SMALLEST_GRID "model: {input: {size: 3}}\n", "2:16: error: model.input: kind is missing" },
+    { SMALLEST_GRID "model: {input: {kind: sine, perod: 3}}\n",
+      "2:29: error: model.input of kind sine: unknown key \"perod\"; did you mean \"period\"?" },
+    { SMALLEST_GRID "model: {input: {kind: sine, period: 0}}\n",
+      "2:37: error: model.input.period: expected a number > 0, found 0" },
+    { SMALLEST_GRID "model: {input: {kind: none, scale: 1}}\n",
+      "2:29: error: model.input of kind none: unknown key \"scale\"; known: kind" },
+    { SMALLEST_GRID "model: {bias: {kind: gaussian, scale: -1}}\n",
+      "2:39: error: model.bias.scale: expected a number >= 0, found -1" },
+    { SMALLEST_GRID "model: {loss: {kind: cross_entropy, classes: 1}}\n",
+      "2:46: error: model.loss.classes: expected an integer from 2" },
+    { SMALLEST_GRID "weights: {ensemble: ginbre}\n",
+      "2:21: error: weights.ensemble: unknown kind \"ginbre\"; did you mean \"ginibre\"?" },
+    { SMALLEST_GRID "weights: {ensemble: []}\n", "2:21: error: weights.ensemble: the list is empty" },
+    { SMALLEST_GRID "weights: {ensemble: [ginibre, ginibre]}\n",
+      "2:31: error: weights.ensemble: two entries are called \"ginibre\"" },
+    { SMALLEST_GRID "weights: {ensemble: [{kind: sparse, label: ginibre}, ginibre]}\n",
+      "2:54: error: weights.ensemble: two entries are called \"ginibre\"" },
+    { SMALLEST_GRID "weights: {ensemble: {kind: sparse, density: 0}}\n",
+      "2:45: error: weights.ensemble.density: expected a number > 0 and <= 1, found 0" },
+    { SMALLEST_GRID "weights: {ensemble: {kind: sparse, label: \"\"}}\n",
+      "2:43: error: weights.ensemble: expected a text for the label" },
+    { SMALLEST_GRID "measure: jacobian_nrm\n",
+      "2:10: error: measure: unknown measure \"jacobian_nrm\"; did you mean \"jacobian_norm\"?" },
+    { SMALLEST_GRID "measure: [frobenius_norm, frobenius_norm]\n", "2:27: error: measure: frobenius_norm is repeated" },
+    { SMALLEST_GRID "measure: [{frobenius_norm: {a: 1}}]\n", "2:12: error: measure: frobenius_norm has no parameters" },
+    /* what a later version brings */
+    { SMALLEST_GRID "measure: [{lyapunov: {count: 3}}]\n",
+      "2:12: error: measure: lyapunov is not available in this version" },
+    { SMALLEST_GRID "numerics: {certify: true}\n",
+      "2:21: error: numerics.certify: true is not available in this version" },
+    { SMALLEST_GRID "model: {input: {kind: file, path: x}}\n",
+      "2:23: error: model.input: file is not available in this version" },
+    { SMALLEST_GRID "weights: {ensemble: [{kind: file, path: x}]}\n",
+      "2:29: error: weights.ensemble: file is not available in this version" },
+    /* values that do not go together */
+    { "grid: {hidden_size: 4, spectral_radius: 1, gamma: 1, lag: [3, 200]}\nmodel: {steps: 199}\n",
+      "2:16: error: model.steps: 199 is below the largest lag, 200" },
+    { SMALLEST_GRID "weights:\n  ensemble: [ginibre, {kind: chain, label: line}]\n",
+      "3:23: error: weights.ensemble: the spectral radius of \"line\" is 0 for hidden_size 4 and cannot be rescaled; "
+      "use spectral_radius: native" },
+    { "grid: {hidden_size: [1, 2], spectral_radius: 1, gamma: 1, lag: 1}\nweights: {ensemble: antisymmetric}\n",
+      "2:21: error: weights.ensemble: the spectral radius of \"antisymmetric\" is 0 for hidden_size 1" },
+    { "grid:\n"
+      "  hidden_size: {start: 1, stop: 46000, step: 1}\n"
+      "  spectral_radius: {start: 1, stop: 2, num: 100000}\n"
+      "  gamma: {start: 1, stop: 2, num: 100000}\n"
+      "  lag: {start: 1, stop: 100000, step: 1}\n",
+      "1:1: error: the grid has 4.6e+19 results" },
+};
+
+/* The message is at its place, stands in the status too where nothing is printed, and is followed by the line itself.
+ */
+static void each_mistake_is_placed_and_named(void **state)
+{
+    (void)state;
+    static char printed[PRINTED_SIZE], expected[PRINTED_SIZE];
+    for (size_t row = 0; row < sizeof table / sizeof *table; row++) {
+        struct sweep *sweep = NULL;
+        size_t length = strlen(table[row].text);
+        snprintf(expected, sizeof expected, "sweep.yaml:%s", table[row].message);
+        enum status status = open_text(table[row].text, length, 0, NULL, true, printed, &sweep);
+        if (status != STATUS_INPUT || strstr(printed, expected) == NULL)
+            print_error("for\n%sexpected %s\nprinted %s", table[row].text, expected, printed);
+        assert_int_equal(status, STATUS_INPUT);
+        assert_non_null(strstr(printed, expected));
+        assert_null(sweep);
+
+        assert_int_equal(open_text(table[row].text, length, 0, NULL, false, printed, &sweep), STATUS_INPUT);
+        assert_string_equal(printed, "");
+        assert_int_equal(strncmp(status_message(), "sweep.yaml:", 11), 0);
+        assert_non_null(strstr(status_message(), " mistake"));
+    }
+}
+
+static void the_line_and_a_caret_follow(void **state)
+{
+    (void)state;
+    static char printed[PRINTED_SIZE];
+    struct sweep *sweep = NULL;
+    const char *text = SMALLEST_GRID "model:\n  activation: [é,\ttahn]\n";
+    assert_int_equal(open_text(text, strlen(text), 0, NULL, true, printed, &sweep), STATUS_INPUT);
+    assert_non_null(strstr(printed,
+                           "sweep.yaml:3:19: error: model.activation: unknown activation \"tahn\"; did you mean "
+                           "\"tanh\"?\n"
+                           "  activation: [é,\ttahn]\n"
+                           "                 \t^~~~\n"));
+    assert_string_equal(status_message(), "sweep.yaml: 2 mistakes");
+}
+
+/* A line of 4,000 characters is shown around its mistake, not whole. */
+static void long_lines_are_cut(void **state)
+{
+    (void)state;
+    static char printed[PRINTED_SIZE], text[8192] = "grid: {hidden_size: 4, spectral_radius: 1, lag: 1, gamma: [";
+    for (int i = 1; i < 600; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), i == 400 ? "4oo, " : "%d, ", i);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "600]}\n");
+    struct sweep *sweep = NULL;
+    assert_int_equal(open_text(text, strlen(text), 0, NULL, true, printed, &sweep), STATUS_INPUT);
+    char *shown = strchr(printed, '\n') + 1, *caret = strchr(shown, '\n') + 1;
+    assert_true(caret - shown < 130);
+    assert_memory_equal(shown + strcspn(caret, "^"), "4oo,", 4);
+    assert_memory_equal(caret + strcspn(caret, "^"), "^~~\n", 4);
+}
+
+static void all_mistakes_come_in_one_go_and_in_order(void **state)
+{
+    (void)state;
+    static char printed[PRINTED_SIZE];
+    struct sweep *sweep = NULL;
+    const char *text = "seed: x\n"
+                       "weights: {replicas: 0, ensemble: [ginibre, foo, {kind: sparse, density: 7}]}\n"
+                       "grid:\n"
+                       "  gamma: [1, y, z]\n"
+                       "  hidden_size: 0\n"
+                       "  spectral_radius: 1\n"
+                       "unknown: 1\n";
+    static const char *const places[] = { "sweep.yaml:1:7:",  "sweep.yaml:2:21:", "sweep.yaml:2:44:",
+                                          "sweep.yaml:2:73:", "sweep.yaml:3:1:",  "sweep.yaml:4:14:",
+                                          "sweep.yaml:4:17:", "sweep.yaml:5:16:", "sweep.yaml:7:1:" };
+    assert_int_equal(open_text(text, strlen(text), 0, NULL, true, printed, &sweep), STATUS_INPUT);
+    const char *at = printed;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        at = strstr(at, places[i]);
+        assert_non_null(at);
+    }
+    assert_string_equal(status_message(), "sweep.yaml: 9 mistakes");
+    assert_int_equal(open_text(text, strlen(text), 0, NULL, false, printed, &sweep), STATUS_INPUT);
+    assert_string_equal(status_message(), "sweep.yaml:1:7: error: seed: expected an integer from 0 to "
+                                          "18446744073709551615, found x (9 mistakes)");
+}
+
+static void unreadable_files_are_named_with_the_cause(void **state)
+{
+    (void)state;
+    struct sweep *sweep = NULL;
+    assert_int_equal(sweep_open("/nonexistent/s.yaml", 0, NULL, false, &sweep), STATUS_INPUT);
+    assert_string_equal(status_message(), "cannot read the sweep file /nonexistent/s.yaml: No such file or directory");
+    assert_int_equal(sweep_open("/tmp", 0, NULL, false, &sweep), STATUS_INPUT);
+    assert_string_equal(status_message(), "cannot read the sweep file /tmp: Is a directory");
+    assert_null(sweep);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_mistake_is_placed_and_named),
+        cmocka_unit_test(the_line_and_a_caret_follow),
+        cmocka_unit_test(long_lines_are_cut),
+        cmocka_unit_test(all_mistakes_come_in_one_go_and_in_order),
+        cmocka_unit_test(unreadable_files_are_named_with_the_cause),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
