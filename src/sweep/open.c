@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE_SIZE = 16 << 20 };
+enum { FIRST_READ = 1 << 14, MAX_FILE_SIZE = 16 << 20 };
 
 /* What sweep_open hands out, and the memory of all it points to. */
 struct owned_sweep {
@@ -28,22 +28,38 @@ static enum status refuse_file(const char *path, const char *reason)
     return status_fail(STATUS_INPUT, "cannot read the sweep file %s: %s", path, reason);
 }
 
+/* All of it, or one byte more than a sweep file may have; works for pipes too, whose size is unknown. */
+static enum status read_stream(struct arena *arena, FILE *file, char **text, size_t *length)
+{
+    *length = 0;
+    *text = NULL;
+    for (size_t capacity = FIRST_READ;; capacity *= 2) {
+        char *larger = NULL;
+        TRY(arena_allocate(arena, &larger, capacity + 1)); /* and a NUL */
+        if (*length > 0)
+            memcpy(larger, *text, *length);
+        *text = larger;
+        *length += fread(larger + *length, 1, capacity - *length, file);
+        if (*length < capacity || *length > MAX_FILE_SIZE)
+            return STATUS_OK;
+    }
+}
+
 static enum status read_file(struct arena *arena, const char *path, struct source *source)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return refuse_file(path, strerror(errno));
     char *text = NULL;
-    enum status status = arena_allocate(arena, &text, MAX_FILE_SIZE + 2);
-    if (status == STATUS_OK) {
-        size_t length = fread(text, 1, MAX_FILE_SIZE + 1, file);
-        *source = (struct source){ .name = path, .text = text, .length = length };
-        if (ferror(file))
-            status = refuse_file(path, strerror(errno));
-        else if (length > MAX_FILE_SIZE)
-            status = refuse_file(path, "it has more than 16 MiB, so it is no sweep file");
-    }
+    size_t length = 0;
+    errno = 0;
+    enum status status = read_stream(arena, file, &text, &length);
+    if (status == STATUS_OK && ferror(file))
+        status = refuse_file(path, strerror(errno));
+    else if (status == STATUS_OK && length > MAX_FILE_SIZE)
+        status = refuse_file(path, "it has more than 16 MiB, so it is no sweep file");
     fclose(file);
+    *source = (struct source){ .name = path, .text = text, .length = length };
     return status;
 }
 

@@ -258,6 +258,27 @@ static void all_mistakes_come_in_one_go_and_in_order(void **state)
                                           "18446744073709551615, found x (9 mistakes)");
 }
 
+/* Longer than the first read; beyond 16 MiB nobody wrote it by hand. */
+static void long_files_are_read_whole_and_huge_ones_refused(void **state)
+{
+    (void)state;
+    enum { LENGTH = (16 << 20) + 1 };
+    static char printed[PRINTED_SIZE];
+    struct sweep *sweep = NULL;
+    char *text = malloc(LENGTH);
+    assert_non_null(text);
+    memset(text, '#', LENGTH);
+    const char *end = "\n" SMALLEST_GRID;
+    memcpy(text + (1 << 20), end, strlen(end));
+    assert_int_equal(open_text(text, (1 << 20) + strlen(end), 0, NULL, true, printed, &sweep), STATUS_OK);
+    sweep_close(sweep);
+    assert_int_equal(open_text(text, LENGTH, 0, NULL, true, printed, &sweep), STATUS_INPUT);
+    assert_string_equal(status_message(),
+                        "cannot read the sweep file sweep.yaml: it has more than 16 MiB, so it is no sweep "
+                        "file");
+    free(text);
+}
+
 static void unreadable_files_are_named_with_the_cause(void **state)
 {
     (void)state;
@@ -276,6 +297,7 @@ int main(void)
         cmocka_unit_test(the_line_and_a_caret_follow),
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(all_mistakes_come_in_one_go_and_in_order),
+        cmocka_unit_test(long_files_are_read_whole_and_huge_ones_refused),
         cmocka_unit_test(unreadable_files_are_named_with_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

