@@ -32,7 +32,7 @@
 static const double UNIT_ROUNDOFF = 0x1p-53;
 static const double MIXTURE = 20;
 
-enum { FIRST_CAPACITY = 16 };
+enum { FIRST_CAPACITY = 16, RITZ_INTERVAL = 8 };
 
 /* One chain: B Q = Q T + beta q e^T, with B = A^T A / exp(log_reference). */
 struct chain {
@@ -200,31 +200,35 @@ static bool extend(struct lanczos *lanczos, struct chain *chain, double *z, doub
     return true;
 }
 
-/* The top Ritz pair after k iterations is found anew only where it may be accepted, by an estimate that costs O(k), and
- * at every eighth part of k, lest the estimate follow another pair: the eigenproblem costs O(k^2), as much as an
- * iteration of a small network. */
-static bool is_time_to_look(struct lanczos *lanczos, struct chain *chain, long k, double threshold)
+/* The top Ritz pair after k iterations into chain->theta and lanczos->ritz_vector. It follows from the last one in
+ * O(k); the whole eigenproblem, O(k^2), as much as an iteration of a small network, is solved only where the pair is to
+ * be relied on and turns out not to be the top one, and now and then, lest another pair be followed for long. */
+static enum status find_ritz_pair(struct lanczos *lanczos, struct chain *chain, long k, double threshold)
 {
-    if (k == lanczos->limit || k % (k / 8 + 4) == 0)
-        return true;
-    tridiagonal_refine(k, chain->diagonal, chain->off_diagonal, &chain->theta, lanczos->ritz_vector, lanczos->scratch);
-    double estimate = chain->off_diagonal[k - 1] * fabs(lanczos->ritz_vector[k - 1]);
-    return !(estimate > 2 * threshold * chain->theta);
+    const double *diagonal = chain->diagonal, *off_diagonal = chain->off_diagonal,
+                 margin = 8 * (double)k * UNIT_ROUNDOFF;
+    double *vector = lanczos->ritz_vector;
+    tridiagonal_refine(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
+    bool may_be_accepted = !(off_diagonal[k - 1] * fabs(vector[k - 1]) > 2 * threshold * chain->theta);
+    if (!may_be_accepted && k < lanczos->limit && k > RITZ_INTERVAL && k % RITZ_INTERVAL != 0)
+        return STATUS_OK;
+    if (!tridiagonal_is_above_all(k, diagonal, off_diagonal, chain->theta * (1 + margin)))
+        return tridiagonal_top(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
+    tridiagonal_refine(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
+    return STATUS_OK;
 }
 
 /* Sets *done where the chain's value is accepted, or is the last there will be, and stores it then. */
 static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bool *done)
 {
     const long rows = lanczos->operator->rows, stride = lanczos->x.stride, number = chain->number;
-    const double beta = chain->off_diagonal[k - 1], floor = 4 * (double)rows * UNIT_ROUNDOFF;
+    const double floor = 4 * (double)rows * UNIT_ROUNDOFF;
     const double threshold = 2 * fmax(lanczos->options->tolerance, floor) / chain->mixture;
     double *ritz = lanczos->ritz_vector;
     *done = false;
-    if (!is_time_to_look(lanczos, chain, k, threshold))
-        return STATUS_OK;
-    TRY(tridiagonal_top(k, chain->diagonal, chain->off_diagonal, &chain->theta, ritz, lanczos->scratch));
+    TRY(find_ritz_pair(lanczos, chain, k, threshold));
     /* A Krylov space of all dimensions is invariant: T says it all. */
-    bool accepted = k == rows || beta * fabs(ritz[k - 1]) <= threshold * chain->theta;
+    bool accepted = k == rows || chain->off_diagonal[k - 1] * fabs(ritz[k - 1]) <= threshold * chain->theta;
     if (!accepted && k < lanczos->limit)
         return STATUS_OK;
 

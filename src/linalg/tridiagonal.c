@@ -72,3 +72,11 @@ void tridiagonal_refine(long n, const double *diagonal, const double *off_diagon
 {
     *eigenvalue += twisted_eigenvector(n, diagonal, off_diagonal, *eigenvalue, vector, work, work + n);
 }
+
+bool tridiagonal_is_above_all(long n, const double *diagonal, const double *off_diagonal, double value)
+{
+    double pivot = diagonal[0] - value;
+    for (long i = 1; i < n && pivot < 0; i++)
+        pivot = (diagonal[i] - value) - off_diagonal[i - 1] / pivot * off_diagonal[i - 1];
+    return pivot < 0;
+}

@@ -5,6 +5,8 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+
 /* The largest eigenvalue of T (diagonal[n], off_diagonal[n-1], not changed) and its unit eigenvector into vector[n],
  * each of whose components is right to high relative accuracy where the eigenvalue is isolated: the last ones, which
  * are tiny, too. `work` holds 2 n doubles. Errors: STATUS_NUMERICAL. */
@@ -15,5 +17,8 @@ CHECKED enum status tridiagonal_top(long n, const double *diagonal, const double
  * vector. Converges to some eigenpair near by, which need not be the top one. `work` as above. */
 void tridiagonal_refine(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue, double *vector,
                         double *work);
+
+/* True if no eigenvalue of T exceeds `value`: Sturm's count, O(n). */
+bool tridiagonal_is_above_all(long n, const double *diagonal, const double *off_diagonal, double value);
 
 #endif
