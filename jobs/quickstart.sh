@@ -13,7 +13,7 @@ jobs/install.sh
 source jobs/environment.sh
 python=$(python_with_h5py)
 cmake --preset release -G Ninja >/dev/null
-cmake --build build/release -j "$(nproc)"
+cmake --build build/release -j "$(nproc)" --target gradsweep
 
 # As many ranks as this shell may use cores. Open MPI counts for itself, and differently in containers and with hardware
 # threads: it is told not to refuse, and to leave the placing to the kernel.
