@@ -264,6 +264,18 @@ static void effective_texts_read_back_to_themselves(void **state)
     assert_reads_back(SMALLEST_GRID "name: \"\"\n");
 }
 
+/* Other programs read the text too, and YAML 1.1 takes some of these for line breaks. */
+static void odd_characters_are_escaped(void **state)
+{
+    (void)state;
+    struct sweep *sweep = open_good(
+        SMALLEST_GRID "name: \"\\\\ \\\" \\n \\x7f \\x85 \\u2028 \\u2029 \\ufeff \\ufffe é\\xa0€\\U0001F600\"\n", 0,
+        NULL);
+    const char *expected = "name: \"\\\\ \\\" \\x0a \\x7f \\x85 \\u2028 \\u2029 \\ufeff \\ufffe é\u00a0€😀\"\n";
+    assert_int_equal(strncmp(sweep->text, expected, strlen(expected)), 0);
+    sweep_close(sweep);
+}
+
 static void assert_hash(const char *text, size_t override_count, const char *const *overrides, const char *hash,
                         bool is_same)
 {
@@ -375,6 +387,7 @@ int main(void)
         cmocka_unit_test(integer_axes_step_and_double),
         cmocka_unit_test(numbers_are_sorted_and_names_keep_their_order),
         cmocka_unit_test(effective_texts_read_back_to_themselves),
+        cmocka_unit_test(odd_characters_are_escaped),
         cmocka_unit_test(the_hash_depends_on_meaning_alone),
         cmocka_unit_test(a_different_sweep_is_refused_by_its_first_difference),
         cmocka_unit_test(long_differences_are_shown_where_they_begin),
