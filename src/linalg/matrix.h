@@ -13,8 +13,8 @@
 struct matrix;
 
 /* Packs a square matrix, values[dimension * dimension] column-major, for matrix_apply and, where `transposed` is asked
- * for, matrix_apply_transposed. Copies; the caller keeps `values`. Release with matrix_destroy. Not collective.
- * Errors: STATUS_MEMORY. */
+ * for, matrix_apply_transposed. It holds room to pack columns: one thread at a time may apply it. Copies; the caller
+ * keeps `values`. Release with matrix_destroy. Not collective. Errors: STATUS_MEMORY. */
 CHECKED enum status matrix_create(long dimension, const double *values, bool transposed, struct matrix **matrix);
 void matrix_destroy(struct matrix *matrix);
 
