@@ -271,7 +271,7 @@ enum status store_write_provenance(struct store *store, const char *json)
 uint64_t store_predicted_bytes(const struct sweep *sweep)
 {
     /* Measured: what HDF5 needs for a dataset's header, its attributes and its alignment, and for the file. */
-    enum { BYTES_A_DATASET = 4096, BYTES_A_FILE = 32768 };
+    enum { BYTES_A_DATASET = 2560, BYTES_A_FILE = 16384 };
     struct layout layout;
     if (layout_create(sweep, &layout) != STATUS_OK)
         return 0;

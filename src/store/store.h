@@ -35,13 +35,16 @@ enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
 
 /* Creates, or with STORE_RESUME opens, the results file of a sweep for a run: takes the lock (`break_lock` takes it
  * from whoever holds it), creates OUT.tmp serially and whole on rank 0, fills it from all ranks, publishes it by
- * rename, and opens it with MPI-IO. Everything that can be refused (existing or foreign file, missing directory, a
- * different sweep, a lock) is refused before anything is touched. *is_fresh: nothing was computed before. Collective;
- * agreed on all ranks. Errors: STATUS_REFUSED, STATUS_FOREIGN_FILE (not ours: nothing touched), STATUS_IO. */
+ * rename, and opens it with MPI-IO. STORE_NEW wants no file, STORE_OVERWRITE one of ours or none, STORE_RESUME one of
+ * the same sweep or none. Everything that can be refused (an existing file, one that is not ours, missing directory, a
+ * different sweep, a lock) is refused before anything is touched. *is_fresh: nothing was computed before. `sweep` and
+ * `world` are borrowed until store_close. Collective; agreed on all ranks. Errors: STATUS_REFUSED; STATUS_IO, also for
+ * a disk too small, with the bytes needed and left: an existing file is then as it was. */
 CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const char *path,
                                enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh);
 
-/* Flushes, appends nothing, closes and releases the lock. Collective. */
+/* Closes, flushes to disk and releases the lock; on NFS all checksums are verified once more. The store is gone
+ * whatever is returned. Collective; agreed on all ranks. Errors: STATUS_IO. */
 CHECKED enum status store_close(struct store *store);
 
 /* One WEIGHT's spectral radius and norm. Read gives NaN, NaN where not yet written. Not collective. */
@@ -63,7 +66,7 @@ struct cell_results {
     double *predicted_seconds;
 };
 
-/* Values a cell has in a dataset (1, lags, ...), from its shape. */
+/* Values a cell has in a dataset (1, lags, ...), from its shape; 0 for those of WEIGHT shape. */
 uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
 
 /* Allocates results of `count` cells, filled as an untouched file is (NaN, 255, pending); store_free_results releases.
@@ -89,7 +92,8 @@ struct store_tally {
 };
 CHECKED enum status store_count(struct store *store, struct store_tally *tally);
 
-/* Appends a row to `provenance`, or rewrites this run's row: one JSON text. Rank 0 alone; not collective. */
+/* Appends a row to `provenance`, or rewrites this run's row (the last one where all 64 are taken): one JSON text of at
+ * most 4096 characters. Rank 0 alone; not collective. Errors: STATUS_IO, STATUS_INTERNAL for a longer text. */
 CHECKED enum status store_write_provenance(struct store *store, const char *json);
 
 /* Bytes that the results file of a sweep will take, to a percent; for `plan`. Not collective. */

@@ -229,7 +229,7 @@ static void equal_sweeps_give_equal_files(void **state)
         assert_memory_equal(bytes[0], bytes[1], sizes[0]);
         double predicted = (double)store_predicted_bytes(sweep), actual = (double)sizes[0];
         /* To a percent, or what alignment can make of a file as small as this. */
-        assert_true(fabs(predicted - actual) < 0.01 * actual + 65536);
+        assert_true(fabs(predicted - actual) < 0.01 * actual + 8192);
         free(bytes[0]);
         free(bytes[1]);
         unlink(first);
