@@ -7,13 +7,13 @@
 #include <mpi.h>
 #include <stdio.h>
 
-#define REQUIRE(condition)                                                                                             \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s (last status message: \"%s\")\n", __FILE__, __LINE__, #condition,       \
-                    status_message());                                                                                 \
-            MPI_Abort(MPI_COMM_WORLD, 1);                                                                              \
-        }                                                                                                              \
+#define REQUIRE(condition)                                                                                       \
+    do {                                                                                                         \
+        if (!(condition)) {                                                                                      \
+            fprintf(stderr, "%s:%d: failed: %s (last status message: \"%s\")\n", __FILE__, __LINE__, #condition, \
+                    status_message());                                                                           \
+            MPI_Abort(MPI_COMM_WORLD, 1);                                                                        \
+        }                                                                                                        \
     } while (0)
 
 #endif

@@ -1,13 +1,9 @@
 /* gradsweep: exploding and vanishing gradients of recurrent networks, over whole grids of them.
  *
- * The public interface: read a sweep and plan it, run it, read a results file. Every function returns an exit code as the
- * command does:
- *    0  complete
- *    1  failed: input or output, a computation, or some cells
- *    2  wrong use, or a mistake in the sweep file; whatever is found before any work starts
- *    3  gradsweep_check found something wrong
- *   75  stopped before the end, resumable
- * and leaves a message, which gradsweep_message() returns, wherever that is not 0. */
+ * The public interface: read a sweep and plan it, run it, read a results file. Every function returns an exit code as
+ * the command does: 0  complete 1  failed: input or output, a computation, or some cells 2  wrong use, or a mistake in
+ * the sweep file; whatever is found before any work starts 3  gradsweep_check found something wrong 75  stopped before
+ * the end, resumable and leaves a message, which gradsweep_message() returns, wherever that is not 0. */
 #ifndef GRADSWEEP_GRADSWEEP_H
 #define GRADSWEEP_GRADSWEEP_H
 
@@ -45,10 +41,10 @@ enum gradsweep_progress {
 struct gradsweep_run_options {
     const char *output;
     enum gradsweep_existing existing;
-    bool retry_failed;     /* compute failed cells again */
-    bool break_lock;       /* take the lock from whoever holds it */
-    double max_seconds;    /* stop, resumable, after so long; 0: no limit */
-    uint64_t max_failures; /* stop at so many failed cells; 0: no limit */
+    bool retry_failed;                /* compute failed cells again */
+    bool break_lock;                  /* take the lock from whoever holds it */
+    double max_seconds;               /* stop, resumable, after so long; 0: no limit */
+    uint64_t max_failures;            /* stop at so many failed cells; 0: no limit */
     enum gradsweep_progress progress; /* on stderr */
 };
 
@@ -62,7 +58,8 @@ GRADSWEEP_API int gradsweep_run(int *argc, char ***argv, const struct gradsweep_
  * number of ranks (at least one) the predicted time and efficiency. Not collective, needs no MPI. */
 GRADSWEEP_API int gradsweep_plan(const struct gradsweep_sweep *sweep, size_t count, const int *ranks, FILE *out);
 
-/* Prints to `out` the axes, progress, failures and provenance of a results file, of a running one too. Not collective. */
+/* Prints to `out` the axes, progress, failures and provenance of a results file, of a running one too. Not collective.
+ */
 GRADSWEEP_API int gradsweep_info(const char *path, FILE *out);
 
 /* Prints to `out` a table of what was checked: completeness, checksums, invariants, verdicts. Not collective. */

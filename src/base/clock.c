@@ -19,6 +19,7 @@ void clock_utc_text(char *text, size_t size)
 
 void clock_sleep(double seconds)
 {
-    struct timespec duration = { .tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
+    struct timespec duration = { .tv_sec = (time_t)seconds,
+                                 .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
     nanosleep(&duration, NULL);
 }

@@ -9,7 +9,8 @@
 enum { MEMORY_ALIGNMENT = 64 };
 
 /* Allocates count * size bytes, zeroed and 64-byte aligned, into *pointer (any object pointer's address). count 0 gives
- * a valid pointer. Owned by the caller, released with memory_free. STATUS_MEMORY names `what` and the bytes asked for. */
+ * a valid pointer. Owned by the caller, released with memory_free. STATUS_MEMORY names `what` and the bytes asked for.
+ */
 CHECKED enum status memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what);
 
 #define memory_allocate(pointer, count, what) \

@@ -1,9 +1,9 @@
 #include "base/random.h"
 
-#include <Random123/philox.h>
 #include <math.h>
-#include <xxhash.h>
+#include <Random123/philox.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { GROUP = 4 }; /* elements that one Philox call gives */
 

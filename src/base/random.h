@@ -13,8 +13,8 @@ struct random_stream {
 /* The stream of one thing drawn: `description` is its canonical text, e.g. "ginibre d=64 replica=3 role=weights". */
 struct random_stream random_stream_open(uint64_t seed, const char *description);
 
-/* Elements first .. first+count-1 of the stream at `step` (0 unless a fresh array is drawn at every step), uniform on the
- * open interval (0,1) with 52 random bits. Element i has the same bits whatever `first` and `count` are. */
+/* Elements first .. first+count-1 of the stream at `step` (0 unless a fresh array is drawn at every step), uniform on
+ * the open interval (0,1) with 52 random bits. Element i has the same bits whatever `first` and `count` are. */
 void random_uniform(const struct random_stream *stream, uint64_t step, uint64_t first, uint64_t count, double *values);
 
 /* The same, standard normal (Box-Muller on the uniforms of the same four-element group). */

@@ -1,8 +1,8 @@
 /* What went wrong, said once, where it is known.
  *
- * Every fallible function returns an enum status. The message is made where the error is found, with status_fail, and is
- * kept for the calling thread until the next failure; callers only pass the status up with TRY, or add what they know
- * with status_prefix. An assert is for our own bugs; whatever a file, a user or a library can cause is a status.
+ * Every fallible function returns an enum status. The message is made where the error is found, with status_fail, and
+ * is kept for the calling thread until the next failure; callers only pass the status up with TRY, or add what they
+ * know with status_prefix. An assert is for our own bugs; whatever a file, a user or a library can cause is a status.
  *
  * Not collective. Making ranks agree on a status is world_agree (parallel/world.h). */
 #ifndef GRADSWEEP_BASE_STATUS_H
@@ -11,20 +11,16 @@
 #include <stddef.h>
 
 /* code, exit code of the command, short text */
-#define STATUS_TABLE(row)                                            \
-    row(STATUS_OK, 0, "no error")                                    \
-    row(STATUS_FAILED_CELLS, 1, "some cells failed")                 \
-    row(STATUS_IO, 1, "input or output failed")                      \
-    row(STATUS_MEMORY, 1, "out of memory")                           \
-    row(STATUS_NUMERICAL, 1, "a computation failed")                 \
-    row(STATUS_PARALLEL, 1, "a parallel operation failed")           \
-    row(STATUS_FOREIGN_FILE, 1, "not a readable results file")       \
-    row(STATUS_INTERNAL, 1, "a defect in gradsweep")                 \
-    row(STATUS_USAGE, 2, "wrong use of the command")                 \
-    row(STATUS_INPUT, 2, "a mistake in the sweep file or its files") \
-    row(STATUS_REFUSED, 2, "refused before any work started")        \
-    row(STATUS_CHECK_FOUND, 3, "the check found something wrong")    \
-    row(STATUS_STOPPED, 75, "stopped before the end, resumable")
+#define STATUS_TABLE(row)                                                                                             \
+    row(STATUS_OK, 0, "no error") row(STATUS_FAILED_CELLS, 1, "some cells failed")                                    \
+        row(STATUS_IO, 1, "input or output failed") row(STATUS_MEMORY, 1, "out of memory")                            \
+            row(STATUS_NUMERICAL, 1, "a computation failed") row(STATUS_PARALLEL, 1, "a parallel operation failed")   \
+                row(STATUS_FOREIGN_FILE, 1, "not a readable results file")                                            \
+                    row(STATUS_INTERNAL, 1, "a defect in gradsweep") row(STATUS_USAGE, 2, "wrong use of the command") \
+                        row(STATUS_INPUT, 2, "a mistake in the sweep file or its files")                              \
+                            row(STATUS_REFUSED, 2, "refused before any work started")                                 \
+                                row(STATUS_CHECK_FOUND, 3, "the check found something wrong")                         \
+                                    row(STATUS_STOPPED, 75, "stopped before the end, resumable")
 
 enum status {
 #define STATUS_AS_ENUM(code, exit_code, text) code,
@@ -37,13 +33,15 @@ enum status {
 
 enum { STATUS_MESSAGE_SIZE = 8192 };
 
-/* Records a printf-formatted message for this thread and returns `code`, so that `return status_fail(...)` reads well. */
+/* Records a printf-formatted message for this thread and returns `code`, so that `return status_fail(...)` reads well.
+ */
 CHECKED enum status status_fail(enum status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "prefix: " before this thread's message and returns `code` unchanged. */
 CHECKED enum status status_prefix(enum status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The message of this thread's last failure; "" if there was none. Owned by the module, valid until the next failure. */
+/* The message of this thread's last failure; "" if there was none. Owned by the module, valid until the next failure.
+ */
 const char *status_message(void);
 
 /* The short text and the exit code of a status (table above). */
@@ -51,19 +49,19 @@ const char *status_text(enum status code);
 int status_exit_code(enum status code);
 
 /* Passes a failure up to the caller. */
-#define TRY(expression)                           \
-    do {                                          \
-        enum status try_status_ = (expression);   \
-        if (try_status_ != STATUS_OK)             \
-            return try_status_;                   \
+#define TRY(expression)                         \
+    do {                                        \
+        enum status try_status_ = (expression); \
+        if (try_status_ != STATUS_OK)           \
+            return try_status_;                 \
     } while (0)
 
 /* Passes a failure to the clean-up at `label`; needs `enum status status = STATUS_OK;` in scope. */
-#define TRY_OR(label, expression)    \
-    do {                             \
-        status = (expression);       \
-        if (status != STATUS_OK)     \
-            goto label;              \
+#define TRY_OR(label, expression) \
+    do {                          \
+        status = (expression);    \
+        if (status != STATUS_OK)  \
+            goto label;           \
     } while (0)
 
 #endif

@@ -42,12 +42,12 @@ static inline __attribute__((always_inline)) void tile(const int vectors, const 
             vector_store(y + j * y_stride + v * LANES, sums[v][j]);
 }
 
-#define TILE_CASE(vectors, columns)                                                                                    \
-    case 2 * (16 * (vectors) + (columns)):                                                                             \
-        tile(vectors, columns, false, depth, height, a, x, x_stride, y, y_stride);                                     \
-        break;                                                                                                         \
-    case 2 * (16 * (vectors) + (columns)) + 1:                                                                         \
-        tile(vectors, columns, true, depth, height, a, x, x_stride, y, y_stride);                                      \
+#define TILE_CASE(vectors, columns)                                                \
+    case 2 * (16 * (vectors) + (columns)):                                         \
+        tile(vectors, columns, false, depth, height, a, x, x_stride, y, y_stride); \
+        break;                                                                     \
+    case 2 * (16 * (vectors) + (columns)) + 1:                                     \
+        tile(vectors, columns, true, depth, height, a, x, x_stride, y, y_stride);  \
         break;
 
 static void run_tile(int vectors, int columns, bool packed, long depth, int height, const double *a, const double *x,

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#define FUNCTIONS(name)                                                                                                \
-    .value = activation_##name##_value, .derivative = activation_##name##_derivative,                                  \
+#define FUNCTIONS(name)                                                               \
+    .value = activation_##name##_value, .derivative = activation_##name##_derivative, \
     .log_derivative = activation_##name##_log_derivative
 
 /* Suprema that are not evident:

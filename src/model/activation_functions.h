@@ -7,9 +7,9 @@
 #define ACTIVATION_LEAK 0.01 /* slope of leaky_relu for x <= 0 */
 
 /* phi, phi' and ln |phi'| as activation.h describes them. */
-#define ACTIVATION_DECLARE(name)                                                                                       \
-    double activation_##name##_value(double x);                                                                        \
-    double activation_##name##_derivative(double x);                                                                   \
+#define ACTIVATION_DECLARE(name)                     \
+    double activation_##name##_value(double x);      \
+    double activation_##name##_derivative(double x); \
     double activation_##name##_log_derivative(double x)
 
 ACTIVATION_DECLARE(identity);

@@ -9,7 +9,8 @@
 /* Installs the handlers; a handler sets a flag and nothing else. Repeated signals are harmless. */
 CHECKED enum status stop_install_handlers(void);
 
-/* True once a stop was requested anywhere (as far as this rank has heard). Cheap: one atomic load. */
+/* True once a stop was requested anywhere (as far as this rank has heard). Cheap: an atomic load, and the
+ * clock where stop_at was called. */
 bool stop_requested(void);
 
 /* Requests a stop from this rank; the counter's helper thread tells the others. Safe in a signal handler. */
@@ -18,9 +19,9 @@ void stop_request(void);
 /* The same with a reason for the message, e.g. "--max-time": a string that stays valid. Not in signal handlers. */
 void stop_request_because(const char *reason);
 
-/* Requests a stop, with that reason, once clock_seconds() reaches `deadline` (base/clock.h). Call before the helper thread
+/* Requests a stop, with that reason, once clock_seconds() reaches `when` (base/clock.h). Call before the helper thread
  * starts, which then notices the time even while this rank is inside a long library call. */
-void stop_at(double deadline, const char *reason);
+void stop_at(double when, const char *reason);
 
 /* Why, for the message: "SIGUSR1", "--max-time", ...; "" where none was requested here. The first request counts. */
 const char *stop_reason(void);

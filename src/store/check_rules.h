@@ -7,14 +7,14 @@
 #include <stdint.h>
 
 /* code, what is checked */
-#define CHECK_RULES(row)                                                                                               \
-    row(CHECK_CHECKSUM, "checksum") row(CHECK_VALUES, "values are numbers, flags are known")                           \
-        row(CHECK_BOUND_VALUE, "bound = l ln(gamma ||W||_2)") row(CHECK_BOUND_KEPT, "ln ||J_l||_2 <= bound")           \
-            row(CHECK_VERDICT, "verdict fits norm and bound")                                                          \
-                row(CHECK_CONDITIONS, "conditions fit gamma ||W||_2 and gamma rho(W)")                                 \
-                    row(CHECK_GROWTH, "growth_rate is the slope of the norms")                                         \
-                        row(CHECK_FROBENIUS, "ln ||J_l||_2 <= ln ||J_l||_F <= ln ||J_l||_2 + 0.5 ln d")                \
-                            row(CHECK_POWERS, "identity: ||W^(l+m)|| <= ||W^l|| ||W^m||")                              \
+#define CHECK_RULES(row)                                                                                     \
+    row(CHECK_CHECKSUM, "checksum") row(CHECK_VALUES, "values are numbers, flags are known")                 \
+        row(CHECK_BOUND_VALUE, "bound = l ln(gamma ||W||_2)") row(CHECK_BOUND_KEPT, "ln ||J_l||_2 <= bound") \
+            row(CHECK_VERDICT, "verdict fits norm and bound")                                                \
+                row(CHECK_CONDITIONS, "conditions fit gamma ||W||_2 and gamma rho(W)")                       \
+                    row(CHECK_GROWTH, "growth_rate is the slope of the norms")                               \
+                        row(CHECK_FROBENIUS, "ln ||J_l||_2 <= ln ||J_l||_F <= ln ||J_l||_2 + 0.5 ln d")      \
+                            row(CHECK_POWERS, "identity: ||W^(l+m)|| <= ||W^l|| ||W^m||")                    \
                                 row(CHECK_RADIUS, "rho(W) <= ||W||_2")
 
 enum check_rule {

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#define CELL_DIMENSIONS                                                                                                \
-    DIMENSION_ACTIVATION, DIMENSION_ENSEMBLE, DIMENSION_HIDDEN_SIZE, DIMENSION_REPLICA, DIMENSION_SPECTRAL_RADIUS,     \
+#define CELL_DIMENSIONS                                                                                            \
+    DIMENSION_ACTIVATION, DIMENSION_ENSEMBLE, DIMENSION_HIDDEN_SIZE, DIMENSION_REPLICA, DIMENSION_SPECTRAL_RADIUS, \
         DIMENSION_GAMMA
 #define WEIGHT_DIMENSIONS DIMENSION_ENSEMBLE, DIMENSION_HIDDEN_SIZE, DIMENSION_REPLICA
 

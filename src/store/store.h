@@ -17,11 +17,11 @@ struct store;
 enum store_status { STORE_PENDING = 0, STORE_DONE = 1, STORE_FAILED = 2 };
 
 /* failure_reason; 0 is none */
-#define STORE_FAILURES(row)                                                                                            \
-    row(FAILURE_NONE, "none") row(FAILURE_NOT_FINITE, "not_finite") /* a NaN or infinity came out of the states */     \
-        row(FAILURE_NO_CONVERGENCE, "no_convergence")               /* neither method found the norm */                \
-        row(FAILURE_ZERO_RADIUS, "zero_spectral_radius")                                                               \
-            row(FAILURE_SPECTRUM, "no_spectrum") /* radius or norm of W cannot be found */                             \
+#define STORE_FAILURES(row)                                                                                        \
+    row(FAILURE_NONE, "none") row(FAILURE_NOT_FINITE, "not_finite") /* a NaN or infinity came out of the states */ \
+        row(FAILURE_NO_CONVERGENCE, "no_convergence")               /* neither method found the norm */            \
+        row(FAILURE_ZERO_RADIUS, "zero_spectral_radius")                                                           \
+            row(FAILURE_SPECTRUM, "no_spectrum") /* radius or norm of W cannot be found */                         \
         row(FAILURE_MEMORY, "out_of_memory")
 
 enum failure_reason {

@@ -15,7 +15,7 @@ struct arena {
  */
 CHECKED enum status arena_allocate_bytes(struct arena *arena, size_t count, size_t size, void **pointer);
 
-#define arena_allocate(arena, pointer, count)                                                                          \
+#define arena_allocate(arena, pointer, count) \
     arena_allocate_bytes((arena), (size_t)(count), sizeof **(pointer), (void **)(pointer))
 
 /* A NUL-terminated copy of text[length]. Errors: STATUS_MEMORY. */

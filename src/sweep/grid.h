@@ -1,6 +1,6 @@
 /* The grid of a sweep: numbers of cells and weights, and their coordinates. Numbers run in C order over
- * CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma) and WEIGHT = (ensemble, hidden_size, replica),
- * as in the results file. Arithmetic only: nothing here grows with the grid. Not collective. */
+ * CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma) and WEIGHT = (ensemble, hidden_size,
+ * replica), as in the results file. Arithmetic only: nothing here grows with the grid. Not collective. */
 #ifndef GRADSWEEP_SWEEP_GRID_H
 #define GRADSWEEP_SWEEP_GRID_H
 

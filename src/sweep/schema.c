@@ -10,26 +10,26 @@
 #define FIELD(field)   offsetof(struct sweep, field)
 #define CHOICES(table) .choices = (table), .choice_count = sizeof(table) / sizeof *(table)
 #define TYPE(type)     .read = read_##type, .write = write_##type
-#define INTEGERS(low, high)                                                                                            \
-    {                                                                                                                  \
-        .lowest = (low), .highest = (high), .is_integer = true                                                         \
+#define INTEGERS(low, high)                                    \
+    {                                                          \
+        .lowest = (low), .highest = (high), .is_integer = true \
     }
-#define POSITIVE                                                                                                       \
-    {                                                                                                                  \
-        .lowest = 0, .highest = INFINITY, .lowest_excluded = true                                                      \
+#define POSITIVE                                                  \
+    {                                                             \
+        .lowest = 0, .highest = INFINITY, .lowest_excluded = true \
     }
-#define NOT_NEGATIVE                                                                                                   \
-    {                                                                                                                  \
-        .lowest = 0, .highest = INFINITY                                                                               \
+#define NOT_NEGATIVE                     \
+    {                                    \
+        .lowest = 0, .highest = INFINITY \
     }
-#define SCALE(field, text)                                                                                             \
-    {                                                                                                                  \
-        .name = "scale", .help = text, .default_value = 1, .range = NOT_NEGATIVE, .offset = MODEL(field)               \
+#define SCALE(field, text)                                                                               \
+    {                                                                                                    \
+        .name = "scale", .help = text, .default_value = 1, .range = NOT_NEGATIVE, .offset = MODEL(field) \
     }
-#define INPUT_SIZE                                                                                                     \
-    {                                                                                                                  \
-        .name = "size", .help = "inputs m a step", .default_value = 1, .range = INTEGERS(1, HIDDEN_SIZE_MAX),          \
-        .offset = MODEL(input_size)                                                                                    \
+#define INPUT_SIZE                                                                                            \
+    {                                                                                                         \
+        .name = "size", .help = "inputs m a step", .default_value = 1, .range = INTEGERS(1, HIDDEN_SIZE_MAX), \
+        .offset = MODEL(input_size)                                                                           \
     }
 
 static const struct choice inputs[] = {

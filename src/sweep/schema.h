@@ -55,9 +55,9 @@ const char *schema_section(size_t number);
 void schema_path(const struct key_rule *rule, char *path);
 
 /* Readers and writers by type of value: value.c, ... */
-#define SCHEMA_TYPE(type)                                                                                              \
-    enum status read_##type(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,          \
-                            const char *path);                                                                         \
+#define SCHEMA_TYPE(type)                                                                                     \
+    enum status read_##type(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node, \
+                            const char *path);                                                                \
     void write_##type(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
 SCHEMA_TYPE(text);
 SCHEMA_TYPE(seed);

@@ -1,12 +1,13 @@
 /* Random numbers: known answers of Philox, and independence of how they are asked for. */
 #include "base/random.h"
 
-#include <Random123/philox.h>
 #include <math.h>
+#include <Random123/philox.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 /* Random123's published known answer for philox4x64-10, key and counter from the digits of pi. */
@@ -50,8 +51,8 @@ static void an_element_does_not_depend_on_the_slice(void **state)
         }
 }
 
-/* 200,000 draws: mean, variance and fourth moment within 5 standard errors (chance of a false alarm below 1e-6; the seed
- * is fixed, so it never changes). */
+/* 200,000 draws: mean, variance and fourth moment within 5 standard errors (chance of a false alarm below 1e-6; the
+ * seed is fixed, so it never changes). */
 static void normals_have_their_moments(void **state)
 {
     (void)state;
@@ -92,10 +93,8 @@ static void streams_differ_by_each_part_of_their_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_gives_the_published_answer),
-        cmocka_unit_test(a_stream_is_pinned),
-        cmocka_unit_test(an_element_does_not_depend_on_the_slice),
-        cmocka_unit_test(normals_have_their_moments),
+        cmocka_unit_test(philox_gives_the_published_answer),        cmocka_unit_test(a_stream_is_pinned),
+        cmocka_unit_test(an_element_does_not_depend_on_the_slice),  cmocka_unit_test(normals_have_their_moments),
         cmocka_unit_test(streams_differ_by_each_part_of_their_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

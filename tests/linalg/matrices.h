@@ -54,12 +54,12 @@ static inline double *new_symmetric(long d, uint64_t seed)
 }
 
 /* |x - y| <= bound, said with the numbers where it fails. */
-#define assert_within(x, y, bound)                                                                                     \
-    do {                                                                                                               \
-        double within_x_ = (x), within_y_ = (y), within_bound_ = (bound);                                              \
-        if (!(fabs(within_x_ - within_y_) <= within_bound_))                                                           \
-            fail_msg("%s = %.17g is not %s = %.17g within %.3g (off by %.3g)", #x, within_x_, #y, within_y_,           \
-                     within_bound_, within_x_ - within_y_);                                                            \
+#define assert_within(x, y, bound)                                                                           \
+    do {                                                                                                     \
+        double within_x_ = (x), within_y_ = (y), within_bound_ = (bound);                                    \
+        if (!(fabs(within_x_ - within_y_) <= within_bound_))                                                 \
+            fail_msg("%s = %.17g is not %s = %.17g within %.3g (off by %.3g)", #x, within_x_, #y, within_y_, \
+                     within_bound_, within_x_ - within_y_);                                                  \
     } while (0)
 
 #endif

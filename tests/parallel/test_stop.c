@@ -1,4 +1,5 @@
 /* Stop requests. A process remembers its first request for good, so each case runs in a child of its own. */
+#include "base/clock.h"
 #include "parallel/stop.h"
 
 #include <setjmp.h>
@@ -94,6 +95,15 @@ static bool reads_are_not_interrupted(void)
     return count == 1 && letter == 'x' && is_requested_because("SIGUSR1");
 }
 
+static bool a_deadline_requests_when_it_comes(void)
+{
+    stop_at(clock_seconds() + 0.2, "--max-time");
+    if (!nothing_is_requested())
+        return false;
+    clock_sleep(0.25);
+    return is_requested_because("--max-time");
+}
+
 static void test_requests(void **state)
 {
     (void)state;
@@ -104,6 +114,7 @@ static void test_requests(void **state)
     assert_true(holds_in_child(a_reason_is_kept));
     assert_true(holds_in_child(a_silent_request_has_no_reason));
     assert_true(holds_in_child(the_first_request_counts));
+    assert_true(holds_in_child(a_deadline_requests_when_it_comes));
     assert_true(holds_in_child(reads_are_not_interrupted));
 }
 

@@ -21,11 +21,11 @@ static struct sweep *sweep;
 static char directory[64];
 static char path[128];
 
-#define assert_ok(expression)                                                                                          \
-    do {                                                                                                               \
-        enum status got_ = (expression);                                                                               \
-        if (got_ != STATUS_OK)                                                                                         \
-            fail_msg("%s: %s", #expression, status_message());                                                         \
+#define assert_ok(expression)                                  \
+    do {                                                       \
+        enum status got_ = (expression);                       \
+        if (got_ != STATUS_OK)                                 \
+            fail_msg("%s: %s", #expression, status_message()); \
     } while (0)
 
 /* Other ranks look at the file system only after rank 0 changed it, and the other way round. */

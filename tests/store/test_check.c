@@ -25,11 +25,11 @@ enum { LAGS = 3, RADII = 3, GAMMAS = 2, CELL = 40 };
 
 static const double ginibre_radius = 1.25, ginibre_norm = 2.0;
 
-#define assert_ok(expression)                                                                                          \
-    do {                                                                                                               \
-        enum status got_ = (expression);                                                                               \
-        if (got_ != STATUS_OK)                                                                                         \
-            fail_msg("%s: %s", #expression, status_message());                                                         \
+#define assert_ok(expression)                                  \
+    do {                                                       \
+        enum status got_ = (expression);                       \
+        if (got_ != STATUS_OK)                                 \
+            fail_msg("%s: %s", #expression, status_message()); \
     } while (0)
 
 /* Norms (gamma rho)^l, below the bound for ginibre and equal to it for orthogonal weights. */

@@ -6,7 +6,7 @@ struct mistaken {
     const char *message; /* "line:column: error: ...", the beginning of what follows "sweep.yaml:" */
 };
 
-#define GRID_WITH(entries)                                                                                             \
+#define GRID_WITH(entries) \
     "grid: {hidden_size: 4, spectral_radius: 1, lag: 1, " entries "}\n" /* 51 characters before */
 #define RADIUS_MISSING "grid: {hidden_size: 4, gamma: 1, lag: 1, "      /* 41 */
 
