@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "gradient/bound.h"
 #include "gradient/measure.h"
+#include "gradient/task.h"
 
 #include <float.h>
 #include <math.h>
@@ -50,21 +51,11 @@ static double log_spectral_radius(const struct batch *batch, long cell)
     return batch->native ? log(batch->spectrum.radius) : log(batch->spectral_radii[cell]);
 }
 
-/* The array of one dataset; NULL where it was not asked for. */
-static void *values_of(const struct batch *batch, const struct batch_results *results, const char *name)
-{
-    size_t count = measure_dataset_count(batch->measures);
-    for (size_t number = 0; number < count; number++)
-        if (strcmp(measure_dataset_at(batch->measures, number)->name, name) == 0)
-            return results->values[number];
-    return NULL;
-}
-
 /* ||W^l||_2 = ||W||^l for a normal W; for a single superdiagonal as well while l < d, then exactly 0. The very
  * expression of the bound, so that the equality is one. */
 static void measure_closed_form(const struct batch *batch, const struct batch_results *results)
 {
-    double *log_norms = values_of(batch, results, "log_jacobian_norm");
+    double *log_norms = batch_values(batch, results, 0, "log_jacobian_norm");
     bool is_nilpotent = weights_ensemble(batch->weights)->kind->spectrum == SPECTRUM_NILPOTENT;
     long hidden_size = weights_hidden_size(batch->weights);
     for (long cell = 0; cell < batch->count; cell++) {
@@ -129,8 +120,8 @@ static enum status measure_chains(const struct batch *batch, struct gradient_con
 static void store_cell(const struct batch *batch, const struct batch_results *results, long cell,
                        const struct chain_norms *norms, long chain, enum jacobian_method method)
 {
-    double *log_norms = values_of(batch, results, "log_jacobian_norm");
-    double *log_frobenius = values_of(batch, results, "log_frobenius_norm");
+    double *log_norms = batch_values(batch, results, 0, "log_jacobian_norm");
+    double *log_frobenius = batch_values(batch, results, 0, "log_frobenius_norm");
     double log_step = log(gain_of(batch, cell)) + log(batch->gammas[cell]);
     for (long i = 0; i < batch->lag_count; i++) {
         long from = chain * batch->lag_count + i, to = cell * batch->lag_count + i;
@@ -157,25 +148,44 @@ static enum status measure_identity(const struct batch *batch, struct gradient_c
     return status;
 }
 
-/* Cells first .. first+chains-1 side by side. */
+/* The measures of a task that have functions of their own. */
+static enum status call_measures(const struct measure_task *task)
+{
+    for (int id = 0; id < MEASURE_COUNT; id++) {
+        const struct measure *measure = measure_at((enum measure_id)id);
+        if (task->batch->measures & 1u << id && measure->function)
+            TRY(measure->function(task));
+    }
+    return STATUS_OK;
+}
+
+/* Chains first .. first+count-1 side by side: their trajectory, their norms (identity's are known already), and all
+ * other measures. */
 static enum status measure_side_by_side(const struct batch *batch, struct gradient_context *context,
-                                        enum jacobian_method method, long first, long chains,
+                                        enum jacobian_method method, long first, long count,
                                         const struct batch_results *results)
 {
-    struct chain asked[CHAINS_SIDE_BY_SIDE];
+    struct chain chains[CHAINS_SIDE_BY_SIDE];
     struct trajectory trajectory = { 0 };
     struct chain_norms norms;
     enum status status = STATUS_OK;
-    long window = batch->lags[batch->lag_count - 1], d = weights_hidden_size(batch->weights);
-    for (long chain = 0; chain < chains; chain++)
-        asked[chain] = (struct chain){ batch->activation, gain_of(batch, first + chain), batch->gammas[first + chain] };
-    TRY(norms_create(batch, chains, &norms));
-    TRY_OR(done,
-           trajectory_run(batch->model, batch->weights, chains, asked, window, context->stop_requested, &trajectory));
-    context->flops += 2.0 * (double)d * (double)d * (double)chains * (double)batch->model->steps;
-    TRY_OR(done, measure_chains(batch, context, method, &trajectory, chains, &norms));
-    for (long chain = 0; chain < chains; chain++)
-        store_cell(batch, results, first + chain, &norms, chain, method);
+    bool needs_states = measure_needs(batch->measures) & MEASURE_NEEDS_STATES;
+    long window = needs_states ? batch->model->steps : batch->lags[batch->lag_count - 1];
+    long d = weights_hidden_size(batch->weights);
+    for (long chain = 0; chain < count; chain++)
+        chains[chain] =
+            (struct chain){ batch->activation, gain_of(batch, first + chain), batch->gammas[first + chain] };
+    TRY(norms_create(batch, count, &norms));
+    TRY_OR(done, trajectory_run(batch->model, batch->weights, count, chains, window,
+                                needs_states ? KEEP_STATES : KEEP_DERIVATIVES, context->stop_requested, &trajectory));
+    context->flops += 2.0 * (double)d * (double)d * (double)count * (double)batch->model->steps;
+    if (!batch->activation->is_identity) {
+        TRY_OR(done, measure_chains(batch, context, method, &trajectory, count, &norms));
+        for (long chain = 0; chain < count; chain++)
+            store_cell(batch, results, first + chain, &norms, chain, method);
+    }
+    struct measure_task task = { batch, context, results, first, count, chains, &trajectory };
+    TRY_OR(done, call_measures(&task));
 done:
     trajectory_destroy(&trajectory);
     norms_destroy(&norms);
@@ -213,9 +223,9 @@ static enum status sum_step_norms(const struct batch *batch, struct gradient_con
 static void judge_cell(const struct batch *batch, const struct batch_results *results, long cell,
                        const double *step_norm_sums)
 {
-    const double *log_norms = (double *)values_of(batch, results, "log_jacobian_norm") + cell * batch->lag_count;
-    double *log_bounds = (double *)values_of(batch, results, "log_norm_bound") + cell * batch->lag_count;
-    uint8_t *verdicts = (uint8_t *)values_of(batch, results, "bound_check") + cell * batch->lag_count;
+    const double *log_norms = batch_values(batch, results, cell, "log_jacobian_norm");
+    double *log_bounds = batch_values(batch, results, cell, "log_norm_bound");
+    uint8_t *verdicts = batch_values(batch, results, cell, "bound_check");
     double log_gamma = log(batch->gammas[cell]);
     double log_norm_error = is_untied(batch) ? 0.0 : batch->spectrum.log_norm_error;
     for (long i = 0; i < batch->lag_count; i++) {
@@ -230,29 +240,12 @@ static void judge_cell(const struct batch *batch, const struct batch_results *re
     }
     double margin = log_norm_error + LOGARITHM_ERROR;
     double unknown = is_untied(batch) ? NAN : 0.0;
-    ((uint8_t *)values_of(batch, results, "vanishing_guaranteed"))[cell] =
+    *(uint8_t *)batch_values(batch, results, cell, "vanishing_guaranteed") =
         bound_condition_below_one(log_gamma + log_weight_norm(batch, cell) + unknown, margin);
-    ((uint8_t *)values_of(batch, results, "spectral_condition"))[cell] =
+    *(uint8_t *)batch_values(batch, results, cell, "spectral_condition") =
         bound_condition_below_one(log_gamma + log_spectral_radius(batch, cell) + unknown, margin);
-    ((double *)values_of(batch, results, "growth_rate"))[cell] =
+    *(double *)batch_values(batch, results, cell, "growth_rate") =
         bound_growth_rate(batch->lags, log_norms, batch->lag_count);
-}
-
-/* A failed cell has no results, rather than some that look like results. */
-static void erase_cell(const struct batch *batch, const struct batch_results *results, long cell)
-{
-    size_t count = measure_dataset_count(batch->measures);
-    for (size_t number = 0; number < count; number++) {
-        const struct dataset_rule *rule = measure_dataset_at(batch->measures, number);
-        long width = rule->shape == SHAPE_CELL_LAG ? batch->lag_count : 1;
-        if (results->values[number] == NULL)
-            continue;
-        for (long i = cell * width; i < (cell + 1) * width; i++)
-            if (rule->type == TYPE_UINT8)
-                ((uint8_t *)results->values[number])[i] = 255;
-            else
-                ((double *)results->values[number])[i] = NAN;
-    }
 }
 
 enum status batch_measure(const struct batch *batch, struct gradient_context *context,
@@ -266,17 +259,17 @@ enum status batch_measure(const struct batch *batch, struct gradient_context *co
         measure_closed_form(batch, results);
     else if (batch->activation->is_identity)
         TRY(measure_identity(batch, context, method, results));
-    else
+    if (!batch->activation->is_identity || measure_has_functions(batch->measures))
         for (long first = 0; first < batch->count; first += width) {
-            long chains = batch->count - first < width ? batch->count - first : width;
-            TRY(measure_side_by_side(batch, context, method, first, chains, results));
+            long count = batch->count - first < width ? batch->count - first : width;
+            TRY(measure_side_by_side(batch, context, method, first, count, results));
         }
     TRY(sum_step_norms(batch, context, &step_norm_sums));
     for (long cell = 0; cell < batch->count; cell++)
         if (results->outcomes[cell] == JACOBIAN_FOUND)
             judge_cell(batch, results, cell, step_norm_sums);
         else
-            erase_cell(batch, results, cell);
+            batch_erase_cell(batch, results, cell);
     memory_free(step_norm_sums);
     return STATUS_OK;
 }

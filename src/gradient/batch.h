@@ -5,6 +5,7 @@
 
 #include "gradient/cost.h"
 #include "gradient/jacobian.h"
+#include "gradient/measure.h"
 
 /* The cells: points of the (rho, gamma) plane, in any order and number. */
 struct batch {
@@ -20,15 +21,22 @@ struct batch {
     long lag_count;
     double tolerance;
     unsigned measures; /* gradient/measure.h */
+    struct measure_options options;
 };
 
 /* Owned by the caller. `values` has one array a dataset in the order of measure_dataset_at(measures), count * (values a
- * cell) long, C order; NULL for WEIGHT shapes. */
+ * cell) long, C order, and filled with NaN and 255 beforehand; NULL for WEIGHT shapes. */
 struct batch_results {
     void *const *values;
     enum jacobian_outcome *outcomes; /* [count]; a cell that is not JACOBIAN_FOUND gets NaN and 255 everywhere */
     enum jacobian_method *methods;   /* [count] */
 };
+
+/* The values of one cell in a dataset; NULL where it was not asked for. */
+void *batch_values(const struct batch *batch, const struct batch_results *results, long cell, const char *dataset);
+
+/* A failed cell has no results, rather than some that look like results: NaN and 255 everywhere. */
+void batch_erase_cell(const struct batch *batch, const struct batch_results *results, long cell);
 
 /* Measures all cells. Bits of a cell do not depend on the others in the batch. Errors: STATUS_MEMORY, STATUS_STOPPED,
  * STATUS_NUMERICAL. */

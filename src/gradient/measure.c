@@ -62,6 +62,118 @@ static const struct dataset_rule frobenius_norm_datasets[] = {
       { NULL } },
 };
 
+static const struct dataset_rule step_bound_datasets[] = {
+    { "log_step_bound",
+      "sum over the steps of the lag of ln ||S_i||_2, S_i the step Jacobians",
+      "1",
+      SHAPE_CELL_LAG,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "log_step_norm_max",
+      "ln eta, the largest ln ||S_i||_2 over the steps of the lag",
+      "1",
+      SHAPE_CELL_LAG,
+      TYPE_FLOAT64,
+      { NULL } },
+};
+
+static const struct dataset_rule gradient_datasets[] = {
+    { "log_initial_error_norm",
+      "natural logarithm of the norm of e_0 = d eps_T/dx_T",
+      "1",
+      SHAPE_CELL,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "log_error_norm",
+      "natural logarithm of the norm of the error e_l carried back over the lag",
+      "1",
+      SHAPE_CELL_LAG,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "log_contribution",
+      "natural logarithm of the Frobenius norm of the temporal contribution C_(T-l)",
+      "1",
+      SHAPE_CELL_LAG,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "log_gradient_norm",
+      "natural logarithm of the Frobenius norm of d eps_T/dW",
+      "1",
+      SHAPE_CELL,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "log_total_gradient_norm",
+      "natural logarithm of the Frobenius norm of sum_t d eps_t/dW",
+      "1",
+      SHAPE_CELL,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "cancellation", "||sum_k C_k||_F / sum_k ||C_k||_F", "1", SHAPE_CELL, TYPE_FLOAT64, { NULL } },
+};
+
+static const struct dataset_rule contribution_map_datasets[] = {
+    { "log_step_gradient_norm",
+      "natural logarithm of the Frobenius norm of d eps_t/dW",
+      "1",
+      SHAPE_CELL_STEP,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "log_contribution_map",
+      "natural logarithm of the Frobenius norm of the contribution of step t - lag to d eps_t/dW",
+      "1",
+      SHAPE_CELL_STEP_LAG,
+      TYPE_FLOAT64,
+      { NULL } },
+};
+
+static const struct dataset_rule expansion_datasets[] = {
+    { "log_expansion_norm",
+      "natural logarithm of the norm of sum_i c_i (gamma lambda_i)^lag q_i^T, q_i left eigenvectors",
+      "1",
+      SHAPE_CELL_LAG,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "expansion_residual",
+      "distance of the expansion to e_l, relative to ||e_l||",
+      "1",
+      SHAPE_CELL_LAG,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "log_expansion_coefficient",
+      "natural logarithm of |c_i|, by descending |lambda_i|",
+      "1",
+      SHAPE_CELL_INDEX,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "eigenbasis_condition",
+      "condition number of the basis of unit left eigenvectors",
+      "1",
+      SHAPE_CELL,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "eigenvalue_re",
+      "real part of the eigenvalues of W before rescaling, by descending modulus",
+      "1",
+      SHAPE_WEIGHT_INDEX,
+      TYPE_FLOAT64,
+      { NULL } },
+    { "eigenvalue_im",
+      "imaginary part of the eigenvalues of W before rescaling, by descending modulus",
+      "1",
+      SHAPE_WEIGHT_INDEX,
+      TYPE_FLOAT64,
+      { NULL } },
+};
+
+static const struct dataset_rule singular_values_datasets[] = {
+    { "log_singular_value",
+      "natural logarithms of all singular values of J_l, descending",
+      "1",
+      SHAPE_CELL_LAG_INDEX,
+      TYPE_FLOAT64,
+      { NULL } },
+};
+
 #define DATASETS(rules) .datasets = (rules), .dataset_count = sizeof(rules) / sizeof *(rules)
 
 static const struct measure measures[MEASURE_COUNT] = {
@@ -71,6 +183,28 @@ static const struct measure measures[MEASURE_COUNT] = {
     [MEASURE_FROBENIUS_NORM] = { .name = "frobenius_norm",
                                  .help = "Frobenius norms of the Jacobian products",
                                  DATASETS(frobenius_norm_datasets) },
+    [MEASURE_STEP_BOUND] = { .name = "step_bound",
+                             .help = "spectral norms of the step Jacobians: their product bounds that of J_l",
+                             DATASETS(step_bound_datasets) },
+    [MEASURE_GRADIENT] = { .name = "gradient",
+                           .help =
+                               "errors carried back, temporal contributions, gradients of the last and the total loss",
+                           .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED,
+                           DATASETS(gradient_datasets) },
+    [MEASURE_CONTRIBUTION_MAP] = { .name = "contribution_map",
+                                   .help =
+                                       "gradients of the losses of the last steps, and the contribution of each lag",
+                                   .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED,
+                                   DATASETS(contribution_map_datasets) },
+    [MEASURE_EXPANSION] = { .name = "expansion",
+                            .help = "the error in left eigenvectors of W, for identity",
+                            .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED | MEASURE_NEEDS_ONE_RANK |
+                                     MEASURE_NEEDS_IDENTITY,
+                            DATASETS(expansion_datasets) },
+    [MEASURE_SINGULAR_VALUES] = { .name = "singular_values",
+                                  .help = "all singular values of the Jacobian products, to high relative accuracy",
+                                  .needs = MEASURE_NEEDS_ONE_RANK,
+                                  DATASETS(singular_values_datasets) },
 };
 
 const struct measure *measure_at(enum measure_id id)
@@ -86,6 +220,23 @@ const struct measure *measure_find(const char *name, enum measure_id *id)
             return &measures[number];
         }
     return NULL;
+}
+
+unsigned measure_needs(unsigned requested)
+{
+    unsigned needs = 0;
+    for (int id = 0; id < MEASURE_COUNT; id++)
+        if (requested & 1u << id)
+            needs |= measures[id].needs;
+    return needs;
+}
+
+bool measure_has_functions(unsigned requested)
+{
+    for (int id = 0; id < MEASURE_COUNT; id++)
+        if (requested & 1u << id && measures[id].function)
+            return true;
+    return false;
 }
 
 size_t measure_dataset_count(unsigned requested)

@@ -1,8 +1,10 @@
-/* The table of measures: for each its datasets, their shapes, units and meaning, its cost and its function.
+/* The table of measures: for each its datasets, their shapes, units and meaning, what it needs and its function.
  * store/ reads the table to lay out the results file, run/ calls the functions; adding a measure touches its row and
  * one file. Not collective. */
 #ifndef GRADSWEEP_GRADIENT_MEASURE_H
 #define GRADSWEEP_GRADIENT_MEASURE_H
+
+#include "base/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,19 +40,55 @@ struct dataset_rule {
 enum measure_id {
     MEASURE_JACOBIAN_NORM, /* always measured */
     MEASURE_FROBENIUS_NORM,
+    MEASURE_STEP_BOUND,
+    MEASURE_GRADIENT,
+    MEASURE_CONTRIBUTION_MAP,
+    MEASURE_EXPANSION,
+    MEASURE_SINGULAR_VALUES,
     MEASURE_COUNT
 };
+
+/* What a measure needs; ORed. */
+enum measure_need {
+    MEASURE_NEEDS_STATES = 1,   /* the trajectory's states and activations over all T steps */
+    MEASURE_NEEDS_TIED = 2,     /* refused with untied weights */
+    MEASURE_NEEDS_ONE_RANK = 4, /* refused where a hidden size reaches distribute_from */
+    MEASURE_NEEDS_IDENTITY = 8  /* NaN for other activations, refused where identity is not on the axis */
+};
+
+/* What measures may be told; from the sweep. */
+struct measure_options {
+    long contribution_map_steps; /* the last so many times t */
+    long index_size;             /* length of the index dimension: the largest hidden size */
+    bool certify;
+};
+
+struct measure_task; /* gradient/task.h */
 
 struct measure {
     const char *name;
     const char *help;
     const struct dataset_rule *datasets;
     size_t dataset_count;
+    unsigned needs;
+    /* Fills this measure's datasets for the cells of a task. NULL for those that come with the Jacobian norms. A cell
+     * that cannot be measured is task_fail's matter; errors end the unit: STATUS_MEMORY, STATUS_STOPPED,
+     * STATUS_NUMERICAL. */
+    enum status (*function)(const struct measure_task *task);
+    /* Floating-point operations for one chain of hidden size d over `steps` steps with these lags; NULL: nothing beside
+     * the norms. */
+    double (*flops)(double d, double steps, const long *lags, long lag_count);
 };
 
 /* The row of one measure; NULL for a name that is none. */
 const struct measure *measure_at(enum measure_id id);
 const struct measure *measure_find(const char *name, enum measure_id *id);
+
+/* All needs of the requested measures together, ORed. */
+unsigned measure_needs(unsigned requested);
+
+/* Whether any requested measure has a function of its own, beside the Jacobian norms. */
+bool measure_has_functions(unsigned requested);
 
 /* The datasets of all requested measures, in table order: `requested` has one bit a measure (1u << id). The number of
  * them, and the rule of each; NULL beyond the end. Results of a unit are kept in this order. */

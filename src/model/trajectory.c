@@ -4,6 +4,8 @@
 #include "model/network.h"
 #include "model/scaled_state.h"
 
+#include <string.h>
+
 /* What a running trajectory needs besides its results. */
 struct motion {
     struct network network;
@@ -37,7 +39,8 @@ failed:
     return status;
 }
 
-static enum status trajectory_create(long hidden_size, long chains, long window, struct trajectory *trajectory)
+static enum status trajectory_create(long hidden_size, long chains, long window, enum trajectory_keep keep,
+                                     struct trajectory *trajectory)
 {
     enum status status = STATUS_OK;
     *trajectory = (struct trajectory){ .hidden_size = hidden_size, .chains = chains, .window = window };
@@ -46,6 +49,12 @@ static enum status trajectory_create(long hidden_size, long chains, long window,
     TRY_OR(failed, memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
     TRY_OR(failed, block_create(hidden_size, chains, &trajectory->final_state));
     TRY_OR(failed, memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
+    if (keep == KEEP_STATES) {
+        TRY_OR(failed, memory_allocate(&trajectory->states, columns * stride, "the states of a trajectory"));
+        TRY_OR(failed, memory_allocate(&trajectory->state_exponents, columns, "the states of a trajectory"));
+        TRY_OR(failed, memory_allocate(&trajectory->activated, columns * stride, "the activations of a trajectory"));
+        TRY_OR(failed, memory_allocate(&trajectory->activated_exponents, columns, "the activations of a trajectory"));
+    }
     return STATUS_OK;
 
 failed:
@@ -58,6 +67,10 @@ void trajectory_destroy(struct trajectory *trajectory)
     memory_free(trajectory->derivatives);
     memory_free(trajectory->log_shifts);
     memory_free(trajectory->final_exponents);
+    memory_free(trajectory->states);
+    memory_free(trajectory->state_exponents);
+    memory_free(trajectory->activated);
+    memory_free(trajectory->activated_exponents);
     block_destroy(&trajectory->final_state);
     *trajectory = (struct trajectory){ 0 };
 }
@@ -67,15 +80,37 @@ static size_t column_number(const struct trajectory *trajectory, long lag_index,
     return (size_t)lag_index * (size_t)trajectory->chains + (size_t)chain;
 }
 
-static double *derivative_column(const struct trajectory *trajectory, long lag_index, long chain)
+/* A column of derivatives, states or activated. */
+static double *kept_column(const struct trajectory *trajectory, double *kept, long lag_index, long chain)
 {
-    size_t stride = (size_t)block_stride(trajectory->hidden_size);
-    return trajectory->derivatives + column_number(trajectory, lag_index, chain) * stride;
+    return kept + column_number(trajectory, lag_index, chain) * (size_t)block_stride(trajectory->hidden_size);
 }
 
 const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain)
 {
-    return derivative_column(trajectory, lag_index, chain);
+    return kept_column(trajectory, trajectory->derivatives, lag_index, chain);
+}
+
+const double *trajectory_state(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
+{
+    *exponent = trajectory->state_exponents[column_number(trajectory, lag_index, chain)];
+    return kept_column(trajectory, trajectory->states, lag_index, chain);
+}
+
+const double *trajectory_activated(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
+{
+    *exponent = trajectory->activated_exponents[column_number(trajectory, lag_index, chain)];
+    return kept_column(trajectory, trajectory->activated, lag_index, chain);
+}
+
+/* Copies all columns of a block to where a step keeps them. */
+static void keep_columns(const struct trajectory *trajectory, const struct block *block, const int64_t *exponents,
+                         long lag_index, double *kept, int64_t *kept_exponents)
+{
+    for (long c = 0; c < trajectory->chains; c++) {
+        memcpy(kept_column(trajectory, kept, lag_index, c), block_column(block, c), (size_t)block->rows * sizeof *kept);
+        kept_exponents[column_number(trajectory, lag_index, c)] = exponents[c];
+    }
 }
 
 static void start(const struct model *model, const struct weights *weights, struct trajectory *trajectory)
@@ -92,14 +127,15 @@ static void keep_derivatives(const struct chain *chains, long lag_index, struct 
 {
     const struct block *state = &trajectory->final_state;
     for (long c = 0; c < trajectory->chains; c++)
-        trajectory->log_shifts[column_number(trajectory, lag_index, c)] =
-            scaled_state_derivative(chains[c].activation, state->rows, block_column(state, c),
-                                    trajectory->final_exponents[c], derivative_column(trajectory, lag_index, c));
+        trajectory->log_shifts[column_number(trajectory, lag_index, c)] = scaled_state_derivative(
+            chains[c].activation, state->rows, block_column(state, c), trajectory->final_exponents[c],
+            kept_column(trajectory, trajectory->derivatives, lag_index, c));
 }
 
-/* The present state, in trajectory->final_state, becomes x_step. */
-static enum status advance(struct weights *weights, const struct chain *chains, long step, struct motion *motion,
-                           struct trajectory *trajectory)
+/* The present state, in trajectory->final_state, becomes x_step. lag_index is the step's place in the window, if it is
+ * to be kept there, else negative. */
+static enum status advance(struct weights *weights, const struct chain *chains, long step, long lag_index,
+                           struct motion *motion, struct trajectory *trajectory)
 {
     struct block *state = &trajectory->final_state;
     int64_t *exponents = trajectory->final_exponents;
@@ -108,6 +144,9 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     for (long c = 0; c < trajectory->chains; c++)
         exponents[c] = scaled_state_activate(chains[c].activation, chains[c].gamma, state->rows, block_column(state, c),
                                              exponents[c], block_column(&motion->activated, c));
+    if (lag_index >= 0)
+        keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
+                     trajectory->activated_exponents);
     TRY(matrix_apply(unit, &motion->activated, &motion->product));
     bool is_driven = network_drive(&motion->network, step, motion->drive);
     for (long c = 0; c < trajectory->chains; c++)
@@ -116,11 +155,14 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     struct block previous = *state;
     *state = motion->product;
     motion->product = previous;
+    if (lag_index >= 0)
+        keep_columns(trajectory, state, exponents, lag_index, trajectory->states, trajectory->state_exponents);
     return STATUS_OK;
 }
 
 enum status trajectory_run(const struct model *model, struct weights *weights, long count, const struct chain *chains,
-                           long window, bool (*stop_requested)(void), struct trajectory *trajectory)
+                           long window, enum trajectory_keep keep, bool (*stop_requested)(void),
+                           struct trajectory *trajectory)
 {
     *trajectory = (struct trajectory){ 0 };
     if (window > model->steps)
@@ -129,16 +171,18 @@ enum status trajectory_run(const struct model *model, struct weights *weights, l
     enum status status = STATUS_OK;
     struct motion motion;
     TRY(motion_open(model, weights, count, &motion));
-    TRY_OR(clean_up, trajectory_create(weights_hidden_size(weights), count, window, trajectory));
+    TRY_OR(clean_up, trajectory_create(weights_hidden_size(weights), count, window, keep, trajectory));
     start(model, weights, trajectory);
     for (long step = 1; step <= model->steps; step++) {
         if (stop_requested != NULL && stop_requested()) {
             status = status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, model->steps);
             break;
         }
-        if (step > model->steps - window)
+        bool is_in_window = step > model->steps - window;
+        if (is_in_window)
             keep_derivatives(chains, model->steps - step, trajectory);
-        TRY_OR(clean_up, advance(weights, chains, step, &motion, trajectory));
+        long lag_index = is_in_window && keep == KEEP_STATES ? model->steps - step : -1;
+        TRY_OR(clean_up, advance(weights, chains, step, lag_index, &motion, trajectory));
     }
 
 clean_up:

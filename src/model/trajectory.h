@@ -22,30 +22,47 @@ struct chain {
     double gamma; /* derivative bound */
 };
 
+/* What a trajectory remembers of its window beside the derivatives. */
+enum trajectory_keep {
+    KEEP_DERIVATIVES, /* enough for Jacobian products */
+    KEEP_STATES       /* also the states and what they activate: gradients need both */
+};
+
 /* The window of the last `window` steps, and the final state. */
 struct trajectory {
     long hidden_size;
     long chains;
     long window;
     /* [window][chains][stride]: phi'(x_{T-1-i}) / sup|phi'|, divided by exp(log_shift); the diagonal of the step
-     * Jacobian S_{T-i} = gain gamma exp(log_shift) W_unit diag(derivative). */
+     * Jacobian S_{T-i} = gain gamma exp(log_shift) W_unit diag(derivative). One that underflows, as where a saturated
+     * unit stands beside others, keeps its sign as +-0. */
     double *derivatives;
     double *log_shifts;       /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
     struct block final_state; /* mantissas of x_T, one column a chain */
     int64_t *final_exponents; /* [chains]: x_T = 2^exponent * mantissa */
+    /* With KEEP_STATES, else NULL; columns as in `derivatives`, each times 2^exponent: */
+    double *states;           /* [window][chains][stride]: x_{T-i} */
+    int64_t *state_exponents; /* [window][chains] */
+    double *activated;        /* [window][chains][stride]: sigma(x_{T-1-i}), what W was applied to in step T-i */
+    int64_t *activated_exponents;
 };
 
-/* Runs chains[count] for model->steps steps and keeps the derivatives of the last `window`. What is random (w_in,
- * inputs, b, x_0) is keyed by the weights' ensemble, d and replica. `stop_requested` (may be NULL) is looked at once a
- * step. Release with trajectory_destroy. Errors: STATUS_MEMORY, STATUS_STOPPED; STATUS_INPUT for inputs from a file,
- * which are not available; STATUS_INTERNAL for a window longer than the trajectory. A state that turns NaN leaves NaN
- * derivatives: the cell's failure, not the trajectory's. */
+/* Runs chains[count] for model->steps steps and keeps the last `window` (at most T). What is random (w_in, inputs, b,
+ * x_0) is keyed by the weights' ensemble, d and replica. `stop_requested` (may be NULL) is looked at once a step.
+ * Release with trajectory_destroy. Errors: STATUS_MEMORY, STATUS_STOPPED, STATUS_INPUT (an input that cannot be read),
+ * STATUS_INTERNAL (a window longer than T). A state that turns NaN leaves NaN derivatives: the cell's failure, not the
+ * trajectory's. */
 CHECKED enum status trajectory_run(const struct model *model, struct weights *weights, long count,
-                                   const struct chain *chains, long window, bool (*stop_requested)(void),
-                                   struct trajectory *trajectory);
+                                   const struct chain *chains, long window, enum trajectory_keep keep,
+                                   bool (*stop_requested)(void), struct trajectory *trajectory);
 void trajectory_destroy(struct trajectory *trajectory);
 
 /* The diagonal of S_{T-lag_index} of one chain: hidden_size doubles, aligned. lag_index = 0 .. window-1. */
 const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain);
+
+/* x_{T-lag_index} and sigma(x_{T-1-lag_index}) = 2^*exponent * the mantissas returned: hidden_size doubles, aligned.
+ * Need KEEP_STATES. */
+const double *trajectory_state(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent);
+const double *trajectory_activated(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent);
 
 #endif

@@ -77,7 +77,7 @@ static void compare_methods(const char *ensemble_name, const char *activation_na
     if (spectrum.radius == 0)
         return; /* sparse and small: no radius to rescale to */
     require(weights_open(&ensemble, TEST_SEED, d, 0, spectrum.radius, &weights));
-    require(trajectory_run(&model, weights, CHAINS, chains, lags[lag_count - 1], NULL, &trajectory));
+    require(trajectory_run(&model, weights, CHAINS, chains, lags[lag_count - 1], KEEP_DERIVATIVES, NULL, &trajectory));
     struct jacobian_problem problem = { .weights = weights,
                                         .trajectory = is_identity ? NULL : &trajectory,
                                         .steps = model.steps,

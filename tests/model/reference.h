@@ -100,7 +100,8 @@ static inline struct trajectory trajectory_of(const struct ensemble *ensemble, c
     struct weights *weights = NULL;
     struct trajectory trajectory;
     assert_int_equal(weights_open(ensemble, REFERENCE_SEED, d, replica, divisor, &weights), STATUS_OK);
-    assert_int_equal(trajectory_run(model, weights, count, chains, window, NULL, &trajectory), STATUS_OK);
+    assert_int_equal(trajectory_run(model, weights, count, chains, window, KEEP_DERIVATIVES, NULL, &trajectory),
+                     STATUS_OK);
     weights_close(weights);
     return trajectory;
 }

@@ -1,0 +1,30 @@
+/* What a measure is given: cells of one network and activation, side by side, with their trajectory.
+ * Private to gradient/. Not collective. */
+#ifndef GRADSWEEP_GRADIENT_TASK_H
+#define GRADSWEEP_GRADIENT_TASK_H
+
+#include "gradient/batch.h"
+
+struct measure_task {
+    const struct batch *batch;
+    struct gradient_context *context;
+    const struct batch_results *results;
+    long first_cell; /* the batch's cells first_cell .. first_cell + count - 1 are the chains 0 .. count - 1 */
+    long count;
+    const struct chain *chains;          /* [count] */
+    const struct trajectory *trajectory; /* of these chains, identity too; with states over all T steps where a
+                                          * requested measure's row says so, else over the largest lag */
+};
+
+/* The values of this task's first cell in a dataset: `values a cell` further for each next one. NULL where the dataset
+ * was not asked for. Doubles; a uint8_t dataset has a function of its own. */
+double *task_values(const struct measure_task *task, const char *dataset);
+uint8_t *task_flags(const struct measure_task *task, const char *dataset);
+
+/* Marks a cell of the task as failed; its results are erased when the batch is done. */
+void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome);
+
+/* l (ln gain + ln gamma) of a chain at one lag: what normalised products leave out. */
+double task_log_scale(const struct measure_task *task, long chain, double lag);
+
+#endif

@@ -1,0 +1,24 @@
+/* Losses eps_t(x_t) and their gradients d eps_t/dx_t, for scaled states. What a loss draws (c, V, the target class) is
+ * keyed by the network. Not collective. */
+#ifndef GRADSWEEP_MODEL_LOSS_H
+#define GRADSWEEP_MODEL_LOSS_H
+
+#include "model/model.h"
+#include "model/weights.h"
+
+struct loss;
+
+/* Draws what the loss needs: c uniform on the unit sphere (linear); V ~ N(0, 1/d) [classes, d] and a target class
+ * (cross_entropy). `model` must outlive it. Release with loss_close. Errors: STATUS_MEMORY. */
+CHECKED enum status loss_open(const struct model *model, const struct weights *weights, struct loss **loss);
+void loss_close(struct loss *loss);
+
+/* d eps/dx at x = 2^exponent * state: gradient[d] mantissas, times 2^(returned exponent), their largest within
+ * 2^-332 .. 2^332 unless all are 0. squared: x. linear: c. cross_entropy: V^T (softmax(V x) - target), where a state
+ * beyond double precision makes the softmax an indicator of its largest entry. */
+int64_t loss_gradient(const struct loss *loss, const double *state, int64_t exponent, double *gradient);
+
+/* eps itself, in double precision; for finite differences. Infinite where it overflows. */
+double loss_value(const struct loss *loss, const double *state, int64_t exponent);
+
+#endif
