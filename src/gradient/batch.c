@@ -38,12 +38,16 @@ static double gain_of(const struct batch *batch, long cell)
     return batch->native ? 1.0 : batch->spectral_radii[cell];
 }
 
+/* ln ||W_unit||_2, which a full decomposition found right to rounding; NaN for untied weights. */
+static double log_unit_norm(const struct batch *batch)
+{
+    return log(batch->native ? batch->spectrum.norm : batch->spectrum.norm / batch->spectrum.radius);
+}
+
 /* ln ||W||_2 of the swept W. Where norm and radius are one number by construction the quotient is exactly 1. */
 static double log_weight_norm(const struct batch *batch, long cell)
 {
-    if (batch->native)
-        return log(batch->spectrum.norm);
-    return log(batch->spectral_radii[cell]) + log(batch->spectrum.norm / batch->spectrum.radius);
+    return log(gain_of(batch, cell)) + log_unit_norm(batch);
 }
 
 static double log_spectral_radius(const struct batch *batch, long cell)
@@ -134,13 +138,16 @@ static void store_cell(const struct batch *batch, const struct batch_results *re
     results->methods[cell] = norms->fell_back[chain] ? METHOD_EXPLICIT : method;
 }
 
-/* For identity J_l = (gain gamma)^l W_unit^l: one chain serves the whole plane. */
+/* For identity J_l = (gain gamma)^l W_unit^l: one chain serves the whole plane. J_1 is W itself, and its bound an
+ * equality: the norm that is known better stands on both sides. */
 static enum status measure_identity(const struct batch *batch, struct gradient_context *context,
                                     enum jacobian_method method, const struct batch_results *results)
 {
     struct chain_norms norms;
     TRY(norms_create(batch, 1, &norms));
     enum status status = measure_chains(batch, context, method, NULL, 1, &norms);
+    if (status == STATUS_OK && batch->lags[0] == 1 && !is_untied(batch) && norms.outcomes[0] == JACOBIAN_FOUND)
+        norms.log_norms[0] = log_unit_norm(batch);
     if (status == STATUS_OK)
         for (long cell = 0; cell < batch->count; cell++)
             store_cell(batch, results, cell, &norms, 0, method);
