@@ -285,12 +285,16 @@ static void a_stop_request_ends_it(void **state)
     struct trajectory trajectory;
     assert_int_equal(weights_open(&ginibre, 1, 4, 0, 1, &weights), STATUS_OK);
     calls_until_stop = 9;
-    assert_int_equal(trajectory_run(&model, weights, 1, &chain, 1, KEEP_DERIVATIVES, stop_after_some_calls, &trajectory), STATUS_STOPPED);
+    assert_int_equal(
+        trajectory_run(&model, weights, 1, &chain, 1, KEEP_DERIVATIVES, stop_after_some_calls, &trajectory),
+        STATUS_STOPPED);
     assert_null(trajectory.derivatives);
     calls_until_stop = 10;
-    assert_int_equal(trajectory_run(&model, weights, 1, &chain, 1, KEEP_DERIVATIVES, stop_after_some_calls, &trajectory), STATUS_OK);
+    assert_int_equal(
+        trajectory_run(&model, weights, 1, &chain, 1, KEEP_DERIVATIVES, stop_after_some_calls, &trajectory), STATUS_OK);
     trajectory_destroy(&trajectory);
-    assert_int_equal(trajectory_run(&model, weights, 1, &chain, 11, KEEP_DERIVATIVES, NULL, &trajectory), STATUS_INTERNAL);
+    assert_int_equal(trajectory_run(&model, weights, 1, &chain, 11, KEEP_DERIVATIVES, NULL, &trajectory),
+                     STATUS_INTERNAL);
     model.input = INPUT_FILE;
     assert_int_equal(trajectory_run(&model, weights, 1, &chain, 1, KEEP_DERIVATIVES, NULL, &trajectory), STATUS_INPUT);
     weights_close(weights);
