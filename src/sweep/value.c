@@ -60,7 +60,7 @@ void write_integer(const struct sweep *sweep, const struct key_rule *rule, FILE 
 enum status read_integer_or_auto(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
                                  const char *path)
 {
-    if (yaml_is_word(node, "auto"))
+    if (yaml_is_string(node, "auto"))
         return STATUS_OK;
     double value = 0;
     if (node->kind == YAML_SCALAR && node->is_plain && number_parse(node->text, &value))
@@ -164,7 +164,7 @@ enum status read_spectral_radius(struct reader *reader, const struct key_rule *r
     double number = 0;
     if (node->kind != YAML_SCALAR || (node->is_plain && number_parse(node->text, &number)))
         return read_real_axis(reader, rule, node, path);
-    if (!yaml_is_word(node, "native"))
+    if (!yaml_is_string(node, "native"))
         return reader_expected(reader, node, path, "a number > 0, a list of them, {start, stop, num}, or native");
     sweep->native = true;
     TRY(arena_allocate(reader->owned, &sweep->spectral_radii, 1));

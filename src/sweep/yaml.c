@@ -63,9 +63,14 @@ long yaml_find(const struct yaml_node *node, const char *key)
     return -1;
 }
 
+bool yaml_is_string(const struct yaml_node *node, const char *text)
+{
+    return node->kind == YAML_SCALAR && strcmp(node->text, text) == 0;
+}
+
 bool yaml_is_word(const struct yaml_node *node, const char *word)
 {
-    return node->kind == YAML_SCALAR && node->is_plain && strcmp(node->text, word) == 0;
+    return node->is_plain && yaml_is_string(node, word);
 }
 
 bool yaml_is_null(const struct yaml_node *node)

@@ -36,7 +36,10 @@ CHECKED enum status yaml_append(struct arena *arena, struct yaml_node *parent, s
 /* The number of the first entry with that key; -1 without one, or where `node` is no mapping. */
 long yaml_find(const struct yaml_node *node, const char *key);
 
-/* True for a plain scalar that says exactly this. */
+/* True for a scalar that says exactly this, quoted or not: for words that are strings. */
+bool yaml_is_string(const struct yaml_node *node, const char *text);
+
+/* True for a plain scalar that says exactly this: for words that are no strings, as null and true. */
 bool yaml_is_word(const struct yaml_node *node, const char *word);
 
 /* True for null: nothing, ~ or null. */

@@ -139,6 +139,19 @@ static void everything_can_be_said(void **state)
 }
 
 /* A certain radius of zero is no mistake where none is asked for. */
+/* Words are strings, which YAML may quote; JSON, which YAML contains, always does. */
+static void words_may_be_quoted(void **state)
+{
+    (void)state;
+    struct sweep *sweep =
+        open_good("\"grid\": {\"hidden_size\": 4, \"spectral_radius\": \"native\", \"gamma\": 1, \"lag\": 3}\n"
+                  "model: {steps: 'auto', warmup: 7}\n",
+                  0, NULL);
+    assert_true(sweep->native);
+    assert_int_equal(sweep->model.steps, 10);
+    sweep_close(sweep);
+}
+
 static void native_weights_may_be_nilpotent(void **state)
 {
     (void)state;
@@ -380,6 +393,7 @@ int main(void)
         cmocka_unit_test(the_effective_text_is_pinned),
         cmocka_unit_test(everything_but_the_grid_has_a_default),
         cmocka_unit_test(everything_can_be_said),
+        cmocka_unit_test(words_may_be_quoted),
         cmocka_unit_test(native_weights_may_be_nilpotent),
         cmocka_unit_test(linear_axes_are_rounded_to_what_one_would_write),
         cmocka_unit_test(logarithmic_axes_hit_powers_exactly),
