@@ -161,16 +161,15 @@ static enum status norm_by_svd(struct block product, double *log_norm)
 
 /* The norms of the products as they stand, all chains of the group; results are written at lag position `lag`. */
 static enum status measure_products(const struct jacobian_problem *problem, struct gradient_context *context,
-                                    long first, long lag, const struct explicit_products *products,
-                                    struct block *vectors, double *log_norms, double *log_frobenius,
-                                    enum jacobian_outcome *outcomes)
+                                    long first, long lag, const struct explicit_products *products, double *log_norms,
+                                    double *log_frobenius, enum jacobian_outcome *outcomes)
 {
     struct explicit_operator state = { products, context };
     struct lanczos_operator norm_map = { products->hidden_size, &state, apply_product, apply_product_transposed };
     struct lanczos_options options = jacobian_lanczos_options(problem, context);
     double norms[EXPLICIT_COLUMNS];
     enum lanczos_outcome found[EXPLICIT_COLUMNS];
-    TRY(lanczos_norms(&norm_map, products->chains, &options, vectors, norms, found));
+    TRY(lanczos_norms(&norm_map, products->chains, &options, NULL, norms, found));
     for (long c = 0; c < products->chains; c++) {
         long chain = first + c, place = chain * problem->lag_count + lag;
         double log_scale = (double)products->exponents[c] * LOG_2 + products->log_shifts[c];
@@ -190,21 +189,17 @@ static enum status measure_group(const struct jacobian_problem *problem, struct 
 {
     long d = weights_hidden_size(problem->weights), largest = problem->lags[problem->lag_count - 1];
     struct explicit_products products;
-    struct block vectors = { 0 };
     enum status status = STATUS_OK;
     TRY(products_create(d, chains, &products));
-    TRY_OR(done, block_create(d, chains, &vectors));
     for (long step_index = 0, lag = 0; step_index < largest; step_index++) {
         TRY_OR(done, jacobian_check_stop(context));
         TRY_OR(done, take_step(problem, context, first, step_index, &products));
         if (problem->lags[lag] == step_index + 1) {
-            TRY_OR(done, measure_products(problem, context, first, lag, &products, &vectors, log_norms, log_frobenius,
-                                          outcomes));
+            TRY_OR(done, measure_products(problem, context, first, lag, &products, log_norms, log_frobenius, outcomes));
             lag++;
         }
     }
 done:
-    block_destroy(&vectors);
     products_destroy(&products);
     return status;
 }

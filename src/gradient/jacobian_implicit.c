@@ -48,7 +48,6 @@ struct implicit_operator {
     long lag;
     long active;          /* chains that Lanczos still serves */
     long *members;        /* [active]: their numbers in the problem */
-    struct block vectors; /* [d, chains]: their singular vectors at the last lag, in the order of members */
     struct block scratch; /* [d, chains] */
     int64_t *exponents;   /* [chains] */
     const double **diagonals;
@@ -119,7 +118,6 @@ static enum status apply_forward(void *context, const long *chains, const struct
 
 static void operator_destroy(struct implicit_operator *map)
 {
-    block_destroy(&map->vectors);
     block_destroy(&map->scratch);
     memory_free(map->members);
     memory_free(map->exponents);
@@ -133,7 +131,6 @@ static enum status operator_create(const struct jacobian_problem *problem, struc
     long d = weights_hidden_size(problem->weights);
     *map = (struct implicit_operator){ .problem = problem, .context = context, .active = problem->chains };
     TRY_OR(failed, weights_at(problem->weights, problem->steps, &map->matrix));
-    TRY_OR(failed, block_create(d, problem->chains, &map->vectors));
     TRY_OR(failed, block_create(d, problem->chains, &map->scratch));
     TRY_OR(failed, memory_allocate(&map->members, problem->chains, "chains of a block"));
     TRY_OR(failed, memory_allocate(&map->exponents, problem->chains, "exponents of vectors"));
@@ -158,18 +155,13 @@ static enum status fall_back(const struct jacobian_problem *problem, struct grad
     return jacobian_norms_explicit(&narrowed, context, log_norms + chain * problem->lag_count + from, NULL, outcome);
 }
 
-/* Takes out of the block the chains that Lanczos gave up on, and their vectors with them. */
+/* Takes out of the block the chains that Lanczos gave up on. */
 static void keep_converged(struct implicit_operator *map, const enum lanczos_outcome *found)
 {
     long kept = 0;
-    for (long j = 0; j < map->active; j++) {
-        if (found[j] == LANCZOS_UNRESOLVED)
-            continue;
-        struct block from = block_view(&map->vectors, j, 1), to = block_view(&map->vectors, kept, 1);
-        if (kept != j)
-            block_copy(&from, &to);
-        map->members[kept++] = map->members[j];
-    }
+    for (long j = 0; j < map->active; j++)
+        if (found[j] != LANCZOS_UNRESOLVED)
+            map->members[kept++] = map->members[j];
     map->active = kept;
 }
 
@@ -182,9 +174,8 @@ static enum status measure_lag(struct implicit_operator *map, long lag_position,
     const struct jacobian_problem *problem = map->problem;
     struct lanczos_operator lanczos = { weights_hidden_size(problem->weights), map, apply_backward, apply_forward };
     struct lanczos_options options = jacobian_lanczos_options(problem, map->context);
-    struct block vectors = block_view(&map->vectors, 0, map->active);
     map->lag = problem->lags[lag_position];
-    TRY(lanczos_norms(&lanczos, map->active, &options, &vectors, found_norms, found));
+    TRY(lanczos_norms(&lanczos, map->active, &options, NULL, found_norms, found));
     for (long j = 0; j < map->active; j++) {
         long chain = map->members[j];
         double log_shift = 0.0;

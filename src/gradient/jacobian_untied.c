@@ -1,5 +1,4 @@
 /* The norms of weights that are drawn afresh at every step: the bound of untied networks. */
-#include "base/memory.h"
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/spectrum.h"
@@ -25,43 +24,36 @@ static enum status apply_weights_transposed(void *context, const long *chains, c
 }
 
 static enum status step_norm(const struct jacobian_problem *problem, struct gradient_context *context, long step,
-                             struct block *vector, double *log_norm)
+                             double *log_norm)
 {
     const struct matrix *matrix;
+    const double *values;
     enum lanczos_outcome outcome;
+    double norm;
     TRY(weights_at(problem->weights, step, &matrix));
-    struct lanczos_operator map = { vector->rows, (void *)matrix, apply_weights, apply_weights_transposed };
+    struct lanczos_operator map = { matrix_dimension(matrix), (void *)matrix, apply_weights, apply_weights_transposed };
     struct lanczos_options options = jacobian_lanczos_options(problem, context);
     options.tolerance /= (double)problem->lags[problem->lag_count - 1];
-    for (long row = 0; row < vector->rows; row++)
-        block_column(vector, 0)[row] = 0.0; /* no step knows of another: a random start for each */
-    TRY(lanczos_norms(&map, 1, &options, vector, log_norm, &outcome));
-    if (outcome != LANCZOS_CONVERGED) {
-        const double *values;
-        double norm;
-        TRY(weights_values(problem->weights, step, &values));
-        TRY(spectrum_norm(vector->rows, values, &norm));
-        *log_norm = log(norm);
-    }
+    TRY(lanczos_norms(&map, 1, &options, NULL, log_norm, &outcome));
+    if (outcome == LANCZOS_CONVERGED)
+        return STATUS_OK;
+    TRY(weights_values(problem->weights, step, &values));
+    TRY(spectrum_norm(matrix_dimension(matrix), values, &norm));
+    *log_norm = log(norm);
     return STATUS_OK;
 }
 
 enum status jacobian_step_weight_norms(const struct jacobian_problem *problem, struct gradient_context *context,
                                        double *log_norms)
 {
-    enum status status = STATUS_OK;
-    struct block vector;
     double sum = 0.0;
-    TRY(block_create(weights_hidden_size(problem->weights), 1, &vector));
     for (long step_index = 0, lag = 0; lag < problem->lag_count; step_index++) {
         double log_norm = NAN;
-        TRY_OR(done, jacobian_check_stop(context));
-        TRY_OR(done, step_norm(problem, context, problem->steps - step_index, &vector, &log_norm));
+        TRY(jacobian_check_stop(context));
+        TRY(step_norm(problem, context, problem->steps - step_index, &log_norm));
         sum += log_norm;
         if (problem->lags[lag] == step_index + 1)
             log_norms[lag++] = sum;
     }
-done:
-    block_destroy(&vector);
-    return status;
+    return STATUS_OK;
 }

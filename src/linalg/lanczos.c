@@ -139,10 +139,12 @@ static enum status set_starts(struct lanczos *lanczos)
     for (long c = 0; c < lanczos->remaining; c++) {
         struct chain *chain = &lanczos->chains[c];
         TRY_OR(done, grow_basis(lanczos, chain, 1));
-        const double *given = block_column(lanczos->vectors, c);
-        double norm = basis_norm(given, stride), factor = 1 / norm;
         memcpy(chain->basis, random, (size_t)stride * sizeof *random);
         chain->mixture = MIXTURE;
+        if (lanczos->vectors == NULL)
+            continue;
+        const double *given = block_column(lanczos->vectors, c);
+        double norm = basis_norm(given, stride), factor = 1 / norm;
         if (norm > 0 && isfinite(norm) && isfinite(factor)) {
             chain->mixture = MIXTURE * sqrt((double)rows);
             basis_add(given, stride, 1, &factor, chain->basis);
@@ -182,7 +184,8 @@ static bool extend(struct lanczos *lanczos, struct chain *chain, double *z, doub
         if (norm == 0 || log_scale == -INFINITY) {
             lanczos->outcomes[number] = isnan(norm + log_scale) ? LANCZOS_NOT_FINITE : LANCZOS_CONVERGED;
             lanczos->log_norms[number] = isnan(norm + log_scale) ? NAN : -INFINITY;
-            memcpy(block_column(lanczos->vectors, number), chain->basis, (size_t)stride * sizeof(double));
+            if (lanczos->vectors != NULL)
+                memcpy(block_column(lanczos->vectors, number), chain->basis, (size_t)stride * sizeof(double));
             return false;
         }
     }
@@ -232,10 +235,12 @@ static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bo
     if (!accepted && k < lanczos->limit)
         return STATUS_OK;
 
-    double *vector = block_column(lanczos->vectors, number);
-    memset(vector, 0, (size_t)stride * sizeof *vector);
-    basis_add(chain->basis, stride, k, ritz, vector);
-    basis_scale(vector, stride, 1 / basis_norm(vector, stride));
+    if (lanczos->vectors != NULL) {
+        double *vector = block_column(lanczos->vectors, number);
+        memset(vector, 0, (size_t)stride * sizeof *vector);
+        basis_add(chain->basis, stride, k, ritz, vector);
+        basis_scale(vector, stride, 1 / basis_norm(vector, stride));
+    }
     lanczos->log_norms[number] = 0.5 * (chain->log_reference + log(chain->theta));
     lanczos->outcomes[number] = accepted ? LANCZOS_CONVERGED : LANCZOS_UNRESOLVED;
     *done = true;

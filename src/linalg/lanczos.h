@@ -38,10 +38,10 @@ enum lanczos_outcome {
     LANCZOS_NOT_FINITE  /* a NaN or an infinity came out of the operator */
 };
 
-/* For chains 0 .. count-1: log_norms[c] := ln ||A_c||_2 (-inf for a zero operator, which is a result, not a failure),
- * vectors column c := the unit right singular vector found, outcomes[c]. On entry the columns of `vectors` are starting
- * directions (column of zeros: a random one); a random part is always mixed in, so that a start orthogonal to the
- * wanted vector does no harm. A good direction saves hardly an iteration, because more is then asked of the residual.
+/* For chains 0 .. count-1: log_norms[c] := ln ||A_c||_2 (-inf for a zero operator, which is a result, not a failure)
+ * and outcomes[c]. `vectors` may be NULL; else column c holds a starting direction (zeros: a random one) and receives
+ * the unit right singular vector found. A random part is always mixed in, so that a start orthogonal to the wanted
+ * vector does no harm; a good direction saves hardly an iteration, because more is then asked of the residual.
  * Converged chains leave the block, so that the rest go on in a narrower one; a chain's bits do not depend on the
  * others. Errors: STATUS_MEMORY, STATUS_STOPPED, and what the operator returns. */
 CHECKED enum status lanczos_norms(const struct lanczos_operator *operator, long count,
