@@ -35,8 +35,17 @@ int cli_usage_error(const char *format, ...)
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
     argp_err_exit_status = CLI_EXIT_USAGE;
-    unsigned flags = is_first_process() ? 0 : ARGP_NO_ERRS | ARGP_NO_EXIT;
-    if (argp_parse(argp, argc, argv, flags, NULL, input) != 0)
+    /* The other processes must end as the first does, --help included, but say nothing: argp's own flags for silence
+     * make it go on behind --help. */
+    FILE *out = stdout, *err = stderr, *nowhere = is_first_process() ? NULL : fopen("/dev/null", "w");
+    if (nowhere)
+        stdout = stderr = nowhere;
+    error_t failed = argp_parse(argp, argc, argv, 0, NULL, input);
+    stdout = out;
+    stderr = err;
+    if (nowhere)
+        fclose(nowhere);
+    if (failed)
         exit(CLI_EXIT_USAGE);
 }
 

@@ -60,7 +60,7 @@ static bool read_progress(const char *text, enum gradsweep_progress *progress)
 
 static error_t check_complete(const struct run_arguments *arguments, struct argp_state *state)
 {
-    if (arguments->options.output == NULL)
+    if (arguments->options.output == NULL || arguments->options.output[0] == '\0')
         argp_error(state, "no results file given; say -o OUT.h5");
     else if (arguments->wants_resume && arguments->wants_overwrite)
         argp_error(state, "--resume and --overwrite exclude each other");

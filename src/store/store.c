@@ -60,11 +60,12 @@ static enum status decide(const struct sweep *sweep, const char *path, enum stor
             return STATUS_OK;
         return status_fail(STATUS_REFUSED, "%s: cannot be looked at: %s", path, strerror(errno));
     }
+    if (!S_ISREG(state.st_mode))
+        return status_fail(STATUS_REFUSED, "%s: %s; name a file to be made", path,
+                           S_ISDIR(state.st_mode) ? "a directory" : "exists and is not a regular file");
     if (mode == STORE_NEW)
         return status_fail(STATUS_REFUSED,
                            "%s: the file exists; pass --resume to continue it or --overwrite to start afresh", path);
-    if (!S_ISREG(state.st_mode))
-        return status_fail(STATUS_REFUSED, "%s: not a regular file", path);
     TRY(require_ours(sweep, path, mode));
     *creates = mode == STORE_OVERWRITE;
     if (!*creates && access(path, R_OK | W_OK) != 0)

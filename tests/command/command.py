@@ -1,0 +1,192 @@
+"""What the end-to-end tests share: the command under test, sweeps, results, and a folder for each test.
+
+Every test program is called as `python3 test_what.py PATH_OF_gradsweep MPIEXEC [unittest options]`."""
+
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"  # results are read while a run writes them
+import h5py
+import numpy as np
+
+# A rank started alone needs half a second, a launcher with five on two cores some two; sanitizers slow all that down
+# tenfold. What takes longer than this hangs.
+TIMEOUT = 120
+TCP = ["--mca", "pml", "ob1", "--mca", "btl", "self,tcp", "--mca", "osc", "^sm"]
+# Times, and what depends on the number of ranks, may differ between equal runs; nothing else.
+MAY_DIFFER = {"cell_seconds", "predicted_seconds", "team_size", "provenance"}
+CELL = ["activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma"]
+PENDING, DONE, FAILED = 0, 1, 2
+NOT_COMPUTED, HOLDS, WITHIN_ROUNDING, VIOLATED = 0, 1, 2, 3
+EXPLICIT, IMPLICIT, CLOSED_FORM = 1, 2, 3
+
+GRADSWEEP = None
+MPIEXEC = None
+
+
+def main():
+    """Takes the command under test from the arguments, and runs the calling program's tests."""
+    global GRADSWEEP, MPIEXEC
+    GRADSWEEP, MPIEXEC = sys.argv[1:3]
+    module = sys.modules["__main__"]
+    unittest.main(module=module, argv=[sys.argv[0]] + sys.argv[3:], verbosity=2)
+
+
+def is_sanitized():
+    """Whether the command was built with the address sanitizer, which is slow and keeps freed memory."""
+    return b"__asan_init" in Path(GRADSWEEP).read_bytes()
+
+
+def command_line(*arguments, ranks=None, tcp=False):
+    """Under the launcher where a number of ranks is given; else alone, as one rank."""
+    launcher = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] + (TCP if tcp else []) if ranks else []
+    return launcher + [GRADSWEEP] + [str(argument) for argument in arguments]
+
+
+def gradsweep(*arguments, ranks=None, tcp=False, timeout=TIMEOUT):
+    """Runs the command to its end; returncode, stdout and stderr."""
+    return subprocess.run(command_line(*arguments, ranks=ranks, tcp=tcp), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=timeout)
+
+
+def pids_below(pid):
+    """The processes that `pid` has started, and those that they have."""
+    found = []
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        try:
+            children = [int(child) for child in Path(path).read_text().split()]
+        except OSError:
+            continue
+        for child in children:
+            found += [child] + pids_below(child)
+    return found
+
+
+def executable_of(pid):
+    """None for a process that has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
+class Run:
+    """A run in the background; with `with`, nothing of it outlives the test."""
+
+    def __init__(self, *arguments, ranks=None, tcp=False):
+        self.process = subprocess.Popen(command_line("run", *arguments, ranks=ranks, tcp=tcp),
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.kill()
+        self.process.stdout.close()
+
+    def ranks(self):
+        """The processes of the command itself, without launchers."""
+        pids = [self.process.pid] + pids_below(self.process.pid)
+        return [pid for pid in pids if executable_of(pid) == os.path.realpath(GRADSWEEP)]
+
+    def signal_ranks(self, number):
+        for pid in self.ranks():
+            os.kill(pid, number)
+
+    def kill(self):
+        """All ranks at once, without a chance to say anything; then the launcher sees it."""
+        self.signal_ranks(signal.SIGKILL)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        return self.end()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGUSR1)
+        return self.end()
+
+    def end(self):
+        """The exit code, and all that was printed."""
+        text, _ = self.process.communicate(timeout=TIMEOUT)
+        return self.process.returncode, text
+
+    def wait_for_cells(self, path, share):
+        """Until this share of the cells is finished. The statuses are read from where they lie in the file: HDF5 may
+        keep what it has read."""
+        until = time.monotonic() + TIMEOUT
+        place, count = None, None
+        while time.monotonic() < until and self.process.poll() is None:
+            if place is None and os.path.exists(path):
+                with h5py.File(path) as file:
+                    place, count = file["status"].id.get_offset(), file["status"].size
+            if place is not None:
+                with open(path, "rb") as file:
+                    file.seek(place)
+                    if np.count_nonzero(np.frombuffer(file.read(count), np.uint8)) >= share * count:
+                        return
+            time.sleep(0.01)
+        raise AssertionError(f"the run ended or hung before {share:.0%} of its cells were done: {self.process.poll()}")
+
+
+def read(path):
+    """All datasets of a results file by name."""
+    with h5py.File(path) as file:
+        return {name: dataset[...] for name, dataset in file.items()}
+
+
+def same_bits(path):
+    """What equal runs agree in, to the bit: name -> bytes."""
+    with h5py.File(path) as file:
+        bits = {name: (str(file[name].dtype), file[name].shape, file[name][...].tobytes())
+                for name in file if name not in MAY_DIFFER and file[name].dtype.kind != "O"}
+        bits.update({name: [text for text in file[name]] for name in file if file[name].dtype.kind == "O"})
+        bits.update({"attribute " + name: str(value) for name, value in file.attrs.items()})
+    return bits
+
+
+class CommandTest(unittest.TestCase):
+    """Each test has an empty folder of its own, in which `self.path(name)` lies."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="gradsweep-test-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def path(self, name):
+        return str(self.folder / name)
+
+    def sweep(self, text, name="sweep.yaml"):
+        Path(self.path(name)).write_text(text)
+        return self.path(name)
+
+    def run_sweep(self, sweep, name, *options, exit_code=0, ranks=None, tcp=False):
+        """Runs a sweep to the results file `name`, whose path is returned."""
+        ended = gradsweep("run", sweep, "-o", self.path(name), "--progress", "none", *options, ranks=ranks, tcp=tcp)
+        self.assertEqual(ended.returncode, exit_code, ended.stderr)
+        return self.path(name)
+
+    def assert_same_results(self, path, reference, message=None):
+        """To the last bit, and nothing left beside the file."""
+        ours, theirs = same_bits(path), same_bits(reference)
+        self.assertEqual(sorted(ours), sorted(theirs), message)
+        differing = [name for name in ours if ours[name] != theirs[name]]
+        self.assertEqual(differing, [], message)
+        self.assertEqual(glob.glob(path + ".*"), [], "lock or temporary file left behind")
+
+    def assert_error(self, ended, exit_code, *patterns):
+        """This exit code, and an error on stderr that says so once; nothing on stdout."""
+        self.assertEqual(ended.returncode, exit_code, ended.stdout + ended.stderr)
+        self.assertEqual(ended.stdout, "")
+        for pattern in patterns:
+            self.assertEqual(len(re.findall(pattern, ended.stderr)), 1, f"{pattern!r} in:\n{ended.stderr}")
