@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Before MPI has started, the launchers' variables say which process this is. */
 static bool is_first_process(void)
@@ -19,10 +20,18 @@ static bool is_first_process(void)
     return true;
 }
 
+/* A launcher ends all processes as soon as one ends with an error: the first must have said what is wrong by then. */
+static void let_first_process_speak(void)
+{
+    sleep(1);
+}
+
 int cli_usage_error(const char *format, ...)
 {
-    if (!is_first_process())
+    if (!is_first_process()) {
+        let_first_process_speak();
         return CLI_EXIT_USAGE;
+    }
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -32,19 +41,37 @@ int cli_usage_error(const char *format, ...)
     return CLI_EXIT_USAGE;
 }
 
-void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
+static bool is_parsing_silently;
+
+static void at_exit_of_argp(int exit_code, void *unused)
 {
-    argp_err_exit_status = CLI_EXIT_USAGE;
-    /* The other processes must end as the first does, --help included, but say nothing: argp's own flags for silence
-     * make it go on behind --help. */
-    FILE *out = stdout, *err = stderr, *nowhere = is_first_process() ? NULL : fopen("/dev/null", "w");
+    (void)unused;
+    if (is_parsing_silently && exit_code != 0)
+        let_first_process_speak();
+}
+
+/* As the first process does, --help included, but saying nothing; argp's own flags for silence make it go on behind
+ * --help. */
+static error_t parse_silently(const struct argp *argp, int argc, char **argv, void *input)
+{
+    FILE *out = stdout, *err = stderr, *nowhere = fopen("/dev/null", "w");
     if (nowhere)
         stdout = stderr = nowhere;
+    is_parsing_silently = on_exit(at_exit_of_argp, NULL) == 0;
     error_t failed = argp_parse(argp, argc, argv, 0, NULL, input);
+    is_parsing_silently = false;
     stdout = out;
     stderr = err;
     if (nowhere)
         fclose(nowhere);
+    return failed;
+}
+
+void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+    argp_err_exit_status = CLI_EXIT_USAGE;
+    error_t failed =
+        is_first_process() ? argp_parse(argp, argc, argv, 0, NULL, input) : parse_silently(argp, argc, argv, input);
     if (failed)
         exit(CLI_EXIT_USAGE);
 }
