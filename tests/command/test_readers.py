@@ -120,7 +120,7 @@ class Files(CommandTest):
 
     def test_failed_cells_are_told(self):
         failed = np.count_nonzero(self.data["status"] == command.FAILED)
-        self.assertRegex(self.run_of_two.stderr, rf"out\.h5: {failed} cells failed; gradsweep info .* lists the reasons")
+        self.assertRegex(self.run_of_two.stderr, rf"out\.h5: {failed} cells failed; gradsweep info .* lists the reason")
         told = gradsweep("info", self.out)
         self.assertEqual(told.returncode, 0, told.stderr)
         self.assertRegex(told.stdout, rf"failed: zero_spectral_radius {failed}\b")
@@ -131,7 +131,8 @@ class Files(CommandTest):
         self.assertRegex(checked.stderr, rf"out\.h5: 0 cells pending, {failed} failed, 0 wrong")
         # They are those of sparse W without a cycle among its entries: rho = 0.
         zero = (self.data["weight_spectral_radius"] == 0)[None, ..., None, None]
-        np.testing.assert_array_equal(self.data["status"] == command.FAILED, np.broadcast_to(zero, self.data["status"].shape))
+        has_failed = self.data["status"] == command.FAILED
+        np.testing.assert_array_equal(has_failed, np.broadcast_to(zero, has_failed.shape))
 
 
 class Tables(CommandTest):

@@ -113,8 +113,9 @@ class Refusals(CommandTest):
     def test_output_that_cannot_be(self):
         os.mkdir(self.path("directory"))
         run = ["run", self.smallest, "-o"]
-        self.refuse(*run, self.path("none/out.h5"), patterns=["directory .*/none cannot be used: No such file"])
-        self.refuse(*run, self.path("none/out.h5"), ranks=3, patterns=["directory .*/none cannot be used: No such file"])
+        for ranks in (None, 3):
+            self.refuse(*run, self.path("none/out.h5"), ranks=ranks,
+                        patterns=["directory .*/none cannot be used: No such file"])
         self.refuse(*run, self.path("sweep.yaml/out.h5"), patterns=["sweep.yaml is not a directory"])
         for option in ("--progress=none", "--resume", "--overwrite"):
             self.refuse(*run, self.path("directory"), option, patterns=["/directory: a directory; name a file"])
@@ -151,7 +152,8 @@ class Refusals(CommandTest):
         for name in ("text.h5", "other.h5", "newer.h5", "truncated.h5"):
             with self.subTest(name):
                 for option in ("--resume", "--overwrite"):
-                    self.refuse("run", self.smallest, "-o", self.path(name), option, patterns=[f"left untouched: .*{name}"])
+                    self.refuse("run", self.smallest, "-o", self.path(name), option,
+                                patterns=[f"left untouched: .*{name}"])
                 for reader in ("check", "info"):
                     self.refuse(reader, self.path(name), exit_code=1, patterns=[f"error: .*{name}: "])
         for reader in ("check", "info"):
