@@ -138,7 +138,6 @@ static void everything_can_be_said(void **state)
     sweep_close(sweep);
 }
 
-/* A certain radius of zero is no mistake where none is asked for. */
 /* Words are strings, which YAML may quote; JSON, which YAML contains, always does. */
 static void words_may_be_quoted(void **state)
 {
@@ -152,6 +151,7 @@ static void words_may_be_quoted(void **state)
     sweep_close(sweep);
 }
 
+/* A certain radius of zero is no mistake where none is asked for. */
 static void native_weights_may_be_nilpotent(void **state)
 {
     (void)state;
