@@ -25,7 +25,8 @@ static struct cost_question question_of(const struct batch *batch)
                                    .hidden_size = weights_hidden_size(batch->weights),
                                    .lags = batch->lags,
                                    .lag_count = batch->lag_count,
-                                   .measures = batch->measures };
+                                   .measures = batch->measures,
+                                   .options = batch->options };
 }
 
 static bool is_untied(const struct batch *batch)

@@ -1,6 +1,6 @@
 #include "gradient/cost.h"
 
-#include "gradient/measure.h"
+#include "gradient/backward.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -77,8 +77,6 @@ static struct cost implicit_cost(const struct cost_question *question)
 static struct cost trajectory_cost(const struct cost_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->model->steps;
-    if (question->activation->is_identity)
-        return (struct cost){ 0 };
     struct cost cost = { .flops = steps * 2.0 * d * d };
     cost.seconds = cost.flops / RATE_AT(question->hidden_size, narrow) + steps * d * ACTIVATION_SECONDS;
     if (question->ensemble->kind->is_fresh_at_every_step)
@@ -99,15 +97,31 @@ enum jacobian_method cost_method(const struct cost_question *question)
 
 struct cost cost_of_chain(const struct cost_question *question)
 {
+    /* The norms of identity need no states. */
+    struct cost trajectory = question->activation->is_identity ? (struct cost){ 0 } : trajectory_cost(question);
     switch (cost_method(question)) {
     case METHOD_EXPLICIT:
-        return cost_add(trajectory_cost(question), explicit_cost(question));
+        return cost_add(trajectory, explicit_cost(question));
     case METHOD_IMPLICIT:
-        return cost_add(trajectory_cost(question), implicit_cost(question));
+        return cost_add(trajectory, implicit_cost(question));
     case METHOD_CLOSED_FORM:
         break;
     }
     return (struct cost){ .flops = 0.0, .seconds = 1e-6 };
+}
+
+struct cost cost_of_measures(const struct cost_question *question)
+{
+    struct cost cost = { 0 };
+    for (int id = 0; id < MEASURE_COUNT; id++) {
+        const struct measure *measure = measure_at((enum measure_id)id);
+        if (question->measures & 1u << id && measure->flops)
+            cost.flops += measure->flops(question);
+    }
+    cost.seconds = cost.flops / RATE_AT(question->hidden_size, narrow);
+    if (question->activation->is_identity && measure_has_functions(question->measures))
+        cost = cost_add(cost, trajectory_cost(question));
+    return cost;
 }
 
 struct cost cost_of_weights(const struct ensemble *ensemble, long hidden_size)
@@ -143,19 +157,37 @@ struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, 
     return cost_add(cost, cost_of_weights(ensemble, hidden_size));
 }
 
+/* Doubles that a chain's trajectory keeps. */
+static double window_elements(const struct cost_question *question)
+{
+    double d = (double)question->hidden_size;
+    if (measure_needs(question->measures) & MEASURE_NEEDS_STATES)
+        return 3.0 * d * (double)question->model->steps; /* derivatives, states and what they activate */
+    if (question->activation->is_identity && !measure_has_functions(question->measures))
+        return 0.0;
+    return d * (double)question->lags[question->lag_count - 1];
+}
+
 double cost_chain_bytes(const struct cost_question *question)
 {
-    double d = (double)question->hidden_size, largest_lag = (double)question->lags[question->lag_count - 1];
-    double window = question->activation->is_identity ? 0.0 : d * largest_lag;
+    double d = (double)question->hidden_size, elements = window_elements(question);
     switch (cost_method(question)) {
     case METHOD_EXPLICIT:
-        return 8.0 * (window + 2.0 * d * d);
+        elements += 2.0 * d * d;
+        break;
     case METHOD_IMPLICIT:
-        return 8.0 * (window + d * 2.0 * LANCZOS_ITERATIONS);
+        elements += d * 2.0 * LANCZOS_ITERATIONS;
+        break;
     case METHOD_CLOSED_FORM:
         break;
     }
-    return 0.0;
+    return 8.0 * elements;
+}
+
+double cost_measure_bytes(const struct cost_question *question)
+{
+    bool sweeps_back = question->measures & (1u << MEASURE_GRADIENT | 1u << MEASURE_CONTRIBUTION_MAP);
+    return sweeps_back ? backward_bytes(question->hidden_size) : 0.0;
 }
 
 double cost_weights_bytes(long hidden_size)

@@ -4,6 +4,7 @@
 #ifndef GRADSWEEP_GRADIENT_COST_H
 #define GRADSWEEP_GRADIENT_COST_H
 
+#include "gradient/measure.h"
 #include "model/activation.h"
 #include "model/ensemble.h"
 #include "model/model.h"
@@ -21,7 +22,8 @@ struct cost_question {
     long hidden_size;
     const long *lags;
     long lag_count;
-    unsigned measures; /* gradient/measure.h */
+    unsigned measures;
+    struct measure_options options;
 };
 
 struct cost {
@@ -33,8 +35,11 @@ struct cost {
  * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
 enum jacobian_method cost_method(const struct cost_question *question);
 
-/* One chain: its trajectory and the norms at all lags. */
+/* One chain: its trajectory and the norms at all lags. For identity one chain serves all cells of a network. */
 struct cost cost_of_chain(const struct cost_question *question);
+
+/* One cell: the measures that have functions of their own, and for identity the trajectory they need. */
+struct cost cost_of_measures(const struct cost_question *question);
 
 /* Drawing and packing W once. */
 struct cost cost_of_weights(const struct ensemble *ensemble, long hidden_size);
@@ -44,6 +49,9 @@ struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, 
 
 /* Bytes that one chain needs beside its results: the trajectory's window and its share of the blocks. */
 double cost_chain_bytes(const struct cost_question *question);
+
+/* Bytes that the measures need for themselves, however many chains stand side by side. */
+double cost_measure_bytes(const struct cost_question *question);
 
 /* Bytes of the packed weights, which all chains of a unit share. */
 double cost_weights_bytes(long hidden_size);

@@ -1,4 +1,4 @@
-#include "gradient/measure.h"
+#include "gradient/measure_functions.h"
 
 #include <string.h>
 
@@ -174,6 +174,7 @@ static const struct dataset_rule singular_values_datasets[] = {
       { NULL } },
 };
 
+#define FUNCTION(name)  .function = measure_##name, .flops = measure_##name##_flops
 #define DATASETS(rules) .datasets = (rules), .dataset_count = sizeof(rules) / sizeof *(rules)
 
 static const struct measure measures[MEASURE_COUNT] = {
@@ -190,11 +191,13 @@ static const struct measure measures[MEASURE_COUNT] = {
                            .help =
                                "errors carried back, temporal contributions, gradients of the last and the total loss",
                            .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED,
+                           FUNCTION(gradient),
                            DATASETS(gradient_datasets) },
     [MEASURE_CONTRIBUTION_MAP] = { .name = "contribution_map",
                                    .help =
                                        "gradients of the losses of the last steps, and the contribution of each lag",
                                    .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED,
+                                   FUNCTION(contribution_map),
                                    DATASETS(contribution_map_datasets) },
     [MEASURE_EXPANSION] = { .name = "expansion",
                             .help = "the error in left eigenvectors of W, for identity",

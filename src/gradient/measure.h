@@ -63,7 +63,8 @@ struct measure_options {
     bool certify;
 };
 
-struct measure_task; /* gradient/task.h */
+struct measure_task;  /* gradient/task.h */
+struct cost_question; /* gradient/cost.h */
 
 struct measure {
     const char *name;
@@ -75,9 +76,8 @@ struct measure {
      * that cannot be measured is task_fail's matter; errors end the unit: STATUS_MEMORY, STATUS_STOPPED,
      * STATUS_NUMERICAL. */
     enum status (*function)(const struct measure_task *task);
-    /* Floating-point operations for one chain of hidden size d over `steps` steps with these lags; NULL: nothing beside
-     * the norms. */
-    double (*flops)(double d, double steps, const long *lags, long lag_count);
+    /* Floating-point operations for one cell, beside the norms and the trajectory; NULL: none. */
+    double (*flops)(const struct cost_question *question);
 };
 
 /* The row of one measure; NULL for a name that is none. */

@@ -1,10 +1,10 @@
 #include "model/loss.h"
 
 #include "base/memory.h"
+#include "base/power_of_two.h"
 #include "model/ensemble_draw.h"
 #include "model/scaled_state.h"
 
-#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -82,43 +82,67 @@ void loss_close(struct loss *loss)
     memory_free(loss);
 }
 
-static double scaled(double mantissa, int64_t exponent)
+bool loss_is_given(const struct loss *loss)
 {
-    int64_t limited = exponent > INT_MAX / 2 ? INT_MAX / 2 : exponent < INT_MIN / 2 ? INT_MIN / 2 : exponent;
-    return scalbn(mantissa, (int)limited);
+    (void)loss; /* no error can be given yet */
+    return false;
 }
 
 /* loss->logits := V x - its largest entry; differences are formed before the scale, so that they cannot be inf - inf.
- * Returns ln sum exp(logits). */
-static double shift_logits(const struct loss *loss, const double *state, int64_t exponent)
+ * Returns the class of the largest. */
+static long shift_logits(const struct loss *loss, const double *state, int64_t exponent)
 {
-    double largest = -INFINITY, sum = 0;
+    long largest = 0;
     for (long c = 0; c < loss->classes; c++) {
         const double *row = loss->readout + c * loss->hidden_size;
         double logit = 0;
         for (long i = 0; i < loss->hidden_size; i++)
             logit += row[i] * state[i];
         loss->logits[c] = logit;
-        largest = fmax(largest, logit);
+        if (logit > loss->logits[largest])
+            largest = c;
     }
-    for (long c = 0; c < loss->classes; c++) {
-        loss->logits[c] = scaled(loss->logits[c] - largest, exponent);
-        sum += exp(loss->logits[c]);
-    }
-    return log(sum);
+    double subtracted = loss->logits[largest];
+    for (long c = 0; c < loss->classes; c++)
+        loss->logits[c] = power_of_two_scale(loss->logits[c] - subtracted, exponent);
+    return largest;
 }
 
-static void cross_entropy_gradient(const struct loss *loss, const double *state, int64_t exponent, double *gradient)
+/* ln sum exp(logits) of shifted logits, to full relative accuracy where it is nearly 0. */
+static double log_sum_exp(const struct loss *loss, long largest)
 {
-    double log_sum = shift_logits(loss, state, exponent);
+    double others = 0;
+    for (long c = 0; c < loss->classes; c++)
+        others += c == largest ? 0 : exp(loss->logits[c]);
+    return log1p(others);
+}
+
+/* The errors by the logits are the probabilities p, less 1 at the target: minus the sum of the others', which does not
+ * cancel where the target is nearly certain. Then all are divided by 2^(returned exponent), lest they underflow. */
+static int64_t logit_errors(const struct loss *loss, const double *state, int64_t exponent)
+{
+    double log_sum = log_sum_exp(loss, shift_logits(loss, state, exponent)), others = 0, greatest = -INFINITY;
+    for (long c = 0; c < loss->classes; c++)
+        greatest = c == loss->target ? greatest : fmax(greatest, loss->logits[c]);
+    double power = isfinite(greatest) ? nearbyint(greatest / M_LN2) : 0;
+    for (long c = 0; c < loss->classes; c++) {
+        loss->logits[c] = exp(loss->logits[c] - log_sum - power * M_LN2);
+        others += c == loss->target ? 0 : loss->logits[c];
+    }
+    loss->logits[loss->target] = -others;
+    return (int64_t)power;
+}
+
+static int64_t cross_entropy_gradient(const struct loss *loss, const double *state, int64_t exponent, double *gradient)
+{
+    int64_t error_exponent = logit_errors(loss, state, exponent);
     memset(gradient, 0, (size_t)loss->hidden_size * sizeof *gradient);
     for (long c = 0; c < loss->classes; c++) {
-        /* p - 1 at the target, without cancellation where p is nearly 1. */
-        double log_p = loss->logits[c] - log_sum, error = c == loss->target ? expm1(log_p) : exp(log_p);
         const double *row = loss->readout + c * loss->hidden_size;
         for (long i = 0; i < loss->hidden_size; i++)
-            gradient[i] += error * row[i];
+            gradient[i] += loss->logits[c] * row[i];
     }
+    return scaled_state_normalise(loss->hidden_size, gradient, error_exponent);
 }
 
 int64_t loss_gradient(const struct loss *loss, const double *state, int64_t exponent, double *gradient)
@@ -134,8 +158,7 @@ int64_t loss_gradient(const struct loss *loss, const double *state, int64_t expo
     case LOSS_CROSS_ENTROPY:
         break;
     }
-    cross_entropy_gradient(loss, state, exponent, gradient);
-    return scaled_state_normalise(loss->hidden_size, gradient, 0);
+    return cross_entropy_gradient(loss, state, exponent, gradient);
 }
 
 double loss_value(const struct loss *loss, const double *state, int64_t exponent)
@@ -144,15 +167,15 @@ double loss_value(const struct loss *loss, const double *state, int64_t exponent
     switch (loss->kind) {
     case LOSS_SQUARED:
         for (long i = 0; i < loss->hidden_size; i++)
-            sum += 0.5 * scaled(state[i], exponent) * scaled(state[i], exponent);
+            sum += 0.5 * power_of_two_scale(state[i], exponent) * power_of_two_scale(state[i], exponent);
         return sum;
     case LOSS_LINEAR:
         for (long i = 0; i < loss->hidden_size; i++)
-            sum += loss->direction[i] * scaled(state[i], exponent);
+            sum += loss->direction[i] * power_of_two_scale(state[i], exponent);
         return sum;
     case LOSS_CROSS_ENTROPY:
         break;
     }
-    double log_sum = shift_logits(loss, state, exponent);
+    double log_sum = log_sum_exp(loss, shift_logits(loss, state, exponent));
     return log_sum - loss->logits[loss->target];
 }

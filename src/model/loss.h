@@ -6,12 +6,17 @@
 #include "model/model.h"
 #include "model/weights.h"
 
+#include <stdbool.h>
+
 struct loss;
 
 /* Draws what the loss needs: c uniform on the unit sphere (linear); V ~ N(0, 1/d) [classes, d] and a target class
  * (cross_entropy). `model` must outlive it. Release with loss_close. Errors: STATUS_MEMORY. */
 CHECKED enum status loss_open(const struct model *model, const struct weights *weights, struct loss **loss);
 void loss_close(struct loss *loss);
+
+/* True where d eps_T/dx_T was given as such, so that there is no loss at other times. */
+bool loss_is_given(const struct loss *loss);
 
 /* d eps/dx at x = 2^exponent * state: gradient[d] mantissas, times 2^(returned exponent), their largest within
  * 2^-332 .. 2^332 unless all are 0. squared: x. linear: c. cross_entropy: V^T (softmax(V x) - target), where a state

@@ -1,6 +1,7 @@
 #include "run/unit.h"
 
 #include "base/memory.h"
+#include "store/store.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,8 +12,6 @@ static const double CLAIM_SECONDS = 1.0;
 enum { TILE_COLUMNS = 8, CHAINS_IN_MEMORY = 32 };
 /* Results of one unit that wait in memory to be written. */
 static const double RESULT_BYTES = 64e6;
-/* log norm, bound, verdict, and the same again for a further measure. */
-static const double BYTES_PER_LAG = 34.0;
 
 /* Units that differ in replica and plane range only, and so cost the same. */
 struct unit_class {
@@ -33,6 +32,13 @@ struct unit_list {
     uint64_t unit_count;
 };
 
+struct measure_options unit_measure_options(const struct sweep *sweep)
+{
+    return (struct measure_options){ .contribution_map_steps = sweep->contribution_map_steps,
+                                     .index_size = sweep->hidden_sizes[sweep->hidden_size_count - 1],
+                                     .certify = sweep->certify };
+}
+
 static uint64_t plane_size(const struct sweep *sweep)
 {
     return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
@@ -46,29 +52,42 @@ static struct cost_question question_of(const struct sweep *sweep, const struct 
                                    .hidden_size = sweep->hidden_sizes[class->hidden_size],
                                    .lags = sweep->lags,
                                    .lag_count = sweep->lag_count,
-                                   .measures = sweep->measures };
+                                   .measures = sweep->measures,
+                                   .options = unit_measure_options(sweep) };
 }
 
-/* How a plane is cut: into units of about UNIT_SECONDS. An identity chain serves any number of cells at the cost of
- * one. */
+/* Bytes of one cell's results. */
+static double cell_bytes(const struct sweep *sweep)
+{
+    double bytes = 0.0;
+    for (size_t i = 0; i < measure_dataset_count(sweep->measures); i++) {
+        const struct dataset_rule *rule = measure_dataset_at(sweep->measures, i);
+        bytes += (double)store_values_per_cell(sweep, rule) * (rule->type == TYPE_UINT8 ? 1.0 : 8.0);
+    }
+    return bytes;
+}
+
+/* How a plane is cut: into units of about UNIT_SECONDS. The norms of identity cost one chain for any number of cells.
+ */
 static void cut_plane(const struct sweep *sweep, struct unit_class *class)
 {
     struct cost_question question = question_of(sweep, class);
-    struct cost chain = cost_of_chain(&question), weights = cost_of_weights(question.ensemble, question.hidden_size);
-    double plane = (double)plane_size(sweep), cells = plane, chains = 1.0;
-    double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / (BYTES_PER_LAG * (double)sweep->lag_count)));
-    if (!question.activation->is_identity) {
-        double wished = fmin(UNIT_SECONDS / chain.seconds, plane);
-        cells = fmax(TILE_COLUMNS, floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
-    }
+    struct cost chain = cost_of_chain(&question), measures = cost_of_measures(&question);
+    struct cost weights = cost_of_weights(question.ensemble, question.hidden_size);
+    bool shares_chain = question.activation->is_identity;
+    double plane = (double)plane_size(sweep);
+    double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / cell_bytes(sweep)));
+    double cell_seconds = measures.seconds + (shares_chain ? 0.0 : chain.seconds);
+    double wished = UNIT_SECONDS / cell_seconds; /* infinite where all cells come from the one chain */
+    double cells = fmax(TILE_COLUMNS, floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     cells = fmin(fmin(cells, most), plane);
-    if (!question.activation->is_identity)
-        chains = cells;
+    double chains = shares_chain ? 1.0 : cells;
     class->cells_per_unit = (uint64_t)cells;
     class->units_per_network = (plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
-    class->unit_cost = (struct cost){ chain.flops * chains, chain.seconds * chains + weights.seconds };
-    class->peak_bytes =
-        cost_weights_bytes(question.hidden_size) + fmin(chains, CHAINS_IN_MEMORY) * cost_chain_bytes(&question);
+    class->unit_cost = (struct cost){ chain.flops * chains + measures.flops * cells,
+                                      chain.seconds * chains + measures.seconds * cells + weights.seconds };
+    class->peak_bytes = cost_weights_bytes(question.hidden_size) + cost_measure_bytes(&question) +
+                        fmin(cells, CHAINS_IN_MEMORY) * cost_chain_bytes(&question);
 }
 
 static void fill_weight_class(const struct sweep *sweep, struct unit_class *class)

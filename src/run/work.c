@@ -57,8 +57,7 @@ enum status work_compute(struct work *work, const struct sweep *sweep, struct we
                            .lag_count = sweep->lag_count,
                            .tolerance = sweep->tolerance,
                            .measures = sweep->measures,
-                           .options = { .index_size = sweep->hidden_sizes[sweep->hidden_size_count - 1],
-                                        .certify = sweep->certify } };
+                           .options = unit_measure_options(sweep) };
     struct batch_results results = { .values = work->results.values,
                                      .outcomes = work->outcomes,
                                      .methods = work->methods };

@@ -9,6 +9,7 @@
 uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule)
 {
     const uint64_t lags = (uint64_t)sweep->lag_count;
+    const uint64_t steps = (uint64_t)sweep->contribution_map_steps;
     const uint64_t indices = (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
     switch (rule->shape) {
     case SHAPE_CELL:
@@ -19,8 +20,10 @@ uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_r
         return indices;
     case SHAPE_CELL_LAG_INDEX:
         return lags * indices;
-    case SHAPE_CELL_STEP: /* no measure of this version has steps of its own */
+    case SHAPE_CELL_STEP:
+        return steps;
     case SHAPE_CELL_STEP_LAG:
+        return steps * lags;
     case SHAPE_WEIGHT:
     case SHAPE_WEIGHT_INDEX:
         return 0;

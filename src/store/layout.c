@@ -108,7 +108,7 @@ size_t layout_tail_at(const struct layout *layout, size_t tail_number)
     return HEAD_COUNT + layout->measured + tail_number;
 }
 
-/* The size that each dimension has once a dataset uses it. No measure of this version has steps of its own. */
+/* The size that each dimension has once a dataset uses it. */
 static void find_sizes(const struct sweep *sweep, uint64_t sizes[DIMENSION_COUNT])
 {
     memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
@@ -120,6 +120,7 @@ static void find_sizes(const struct sweep *sweep, uint64_t sizes[DIMENSION_COUNT
     sizes[DIMENSION_GAMMA] = (uint64_t)sweep->gamma_count;
     sizes[DIMENSION_LAG] = (uint64_t)sweep->lag_count;
     sizes[DIMENSION_INDEX] = (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
+    sizes[DIMENSION_STEP] = (uint64_t)sweep->contribution_map_steps;
     sizes[DIMENSION_RUN] = PROVENANCE_RUNS;
     sizes[DIMENSION_CHARACTER] = PROVENANCE_CHARACTERS;
 }

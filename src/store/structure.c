@@ -63,6 +63,9 @@ static enum status coordinate_values(const struct sweep *sweep, enum dimension d
         case DIMENSION_LAG:
             numbers[i] = sweep->lags[i];
             break;
+        case DIMENSION_STEP: /* the last times t = T - size + 1 .. T */
+            numbers[i] = sweep->model.steps - (int64_t)(size - 1 - i);
+            break;
         default:
             numbers[i] = (int64_t)i;
         }

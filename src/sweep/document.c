@@ -2,6 +2,7 @@
 
 #include "sweep/schema.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MAX_NAMES = 16 };
@@ -123,7 +124,8 @@ static enum status refuse_huge_grid(struct reader *reader, const struct yaml_nod
     /* Doubles: no product of these overflows, and it is exact as far as it is allowed. */
     double results = (double)sweep->activation_count * (double)sweep->ensemble_count *
                      (double)sweep->hidden_size_count * (double)sweep->replicas * (double)sweep->spectral_radius_count *
-                     (double)sweep->gamma_count * (double)sweep->lag_count;
+                     (double)sweep->gamma_count * (double)sweep->lag_count *
+                     fmax(1, (double)sweep->contribution_map_steps);
     if (results < MAX_RESULTS)
         return STATUS_OK;
     return mistakes_add(reader->mistakes, &root->keys[yaml_find(root, "grid")]->place,
@@ -146,5 +148,6 @@ enum status document_read(struct reader *reader, const struct source *source, co
         reader->sweep->distribute_from = DISTRIBUTE_FROM_AUTO;
     TRY(settle_steps(reader, root));
     TRY(refuse_zero_radii(reader, root));
+    TRY(measures_settle(reader, find_node(root, schema_find("", "measure"))));
     return refuse_huge_grid(reader, root);
 }

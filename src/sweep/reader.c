@@ -104,13 +104,23 @@ enum status reader_number(struct reader *reader, const struct yaml_node *node, c
     return reader_expected(reader, node, path, expected);
 }
 
+long reader_item_count(const struct yaml_node *node)
+{
+    return node->kind == YAML_SEQUENCE ? node->count : 1;
+}
+
+const struct yaml_node *reader_item_at(const struct yaml_node *node, long number)
+{
+    return node->kind == YAML_SEQUENCE ? node->items[number] : node;
+}
+
 /* What the sweep file's design knows and this version does not; a row goes when its part comes. */
 static const struct {
     const char *path, *name;
 } unavailable[] = {
-    { "weights.ensemble", "file" },    { "model.input", "file" },  { "measure", "step_bound" },
-    { "measure", "gradient" },         { "measure", "expansion" }, { "measure", "singular_values" },
-    { "measure", "contribution_map" }, { "measure", "lyapunov" },  { "numerics.certify", "true" },
+    { "weights.ensemble", "file" }, { "model.input", "file" },        { "measure", "step_bound" },
+    { "measure", "expansion" },     { "measure", "singular_values" }, { "measure", "lyapunov" },
+    { "numerics.certify", "true" },
 };
 
 enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,

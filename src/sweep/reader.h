@@ -34,6 +34,10 @@ CHECKED enum status reader_check_keys(struct reader *reader, const struct yaml_n
 CHECKED enum status reader_number(struct reader *reader, const struct yaml_node *node, const char *path,
                                   const struct number_range *range, double *value, bool *is_good);
 
+/* The items of a list; a scalar or a mapping stands for a list of itself. */
+long reader_item_count(const struct yaml_node *node);
+const struct yaml_node *reader_item_at(const struct yaml_node *node, long number);
+
 /* True after noting "not available in this version", where the design has that name at that path but this version not.
  */
 CHECKED enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,

@@ -68,13 +68,17 @@ SCHEMA_TYPE(certify);
 SCHEMA_TYPE(integer_axis);
 SCHEMA_TYPE(real_axis);
 SCHEMA_TYPE(spectral_radius);
-/* ... names.c, ... */
+/* ... names.c and measures.c, ... */
 SCHEMA_TYPE(activations);
 SCHEMA_TYPE(measures);
 /* ... and kinds.c. */
 SCHEMA_TYPE(choice);
 SCHEMA_TYPE(ensembles);
 #undef SCHEMA_TYPE
+
+/* Checks the measures of the node (NULL: none but the default) against the whole sweep, once that is known, and fills
+ * in what their parameters' defaults depend on. */
+CHECKED enum status measures_settle(struct reader *reader, const struct yaml_node *node);
 
 void explain_activations(const struct key_rule *rule, FILE *stream);
 void explain_measures(const struct key_rule *rule, FILE *stream);

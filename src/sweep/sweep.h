@@ -36,8 +36,9 @@ struct sweep {
     long *lags;
     long lag_count;
 
-    unsigned measures; /* one bit a measure (gradient/measure.h), jacobian_norm always among them */
-    double tolerance;  /* of ln ||J_l||_2, absolute */
+    unsigned measures;           /* one bit a measure (gradient/measure.h), jacobian_norm always among them */
+    long contribution_map_steps; /* the last so many times t; 0 where it is not measured */
+    double tolerance;            /* of ln ||J_l||_2, absolute */
     bool certify;
     long distribute_from; /* the effective number */
 

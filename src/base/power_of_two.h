@@ -1,0 +1,22 @@
+/* Powers of two whose exponents are 64 bits wide. Not collective. */
+#ifndef GRADSWEEP_BASE_POWER_OF_TWO_H
+#define GRADSWEEP_BASE_POWER_OF_TWO_H
+
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+
+/* mantissa * 2^exponent: 0 or infinity where that is beyond the range. Exact but for underflow. */
+static inline double power_of_two_scale(double mantissa, int64_t exponent)
+{
+    int64_t limited = exponent > INT_MAX ? INT_MAX : exponent < INT_MIN ? INT_MIN : exponent;
+    return scalbn(mantissa, (int)limited);
+}
+
+/* 2^exponent */
+static inline double power_of_two(int64_t exponent)
+{
+    return power_of_two_scale(1.0, exponent);
+}
+
+#endif

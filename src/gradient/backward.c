@@ -1,0 +1,306 @@
+#include "gradient/backward.h"
+
+#include "base/memory.h"
+#include "base/power_of_two.h"
+#include "gradient/jacobian_internal.h"
+#include "linalg/basis.h"
+
+#include <math.h>
+
+/* The kernel reaches its full rate at some 16 columns; beyond WIDEST nothing is gained. */
+enum { NARROWEST = 2, WIDEST = 128 };
+static const double SUM_BYTES = 64e6;
+
+struct backward_state {
+    const struct backward_problem *problem;
+    struct gradient_context *context;
+    long hidden_size;
+    long count;
+    struct backward_column *columns;
+    long active;        /* columns 0 .. active-1 have begun */
+    struct block error; /* [d, count]: e of each column */
+    struct block next;  /* scratch of the same shape */
+    int64_t *exponents; /* [count] */
+    double *injected;   /* [stride]: a loss's gradient at a step */
+    const double **diagonals;
+    double *factors;                        /* [count] */
+    struct contribution_sum *sums;          /* [count] */
+    struct contribution_factors *errors;    /* [count] */
+    struct contribution_factors *activated; /* [chains of the trajectory]; made for those that have columns */
+};
+
+static double column_bytes(double d)
+{
+    return 8.0 * (d * d + (2.0 * CONTRIBUTION_PANEL + 2.0) * d);
+}
+
+long backward_width(long hidden_size)
+{
+    double fitting = SUM_BYTES / column_bytes((double)hidden_size);
+    return fitting < NARROWEST ? NARROWEST : fitting > WIDEST ? WIDEST : (long)fitting;
+}
+
+double backward_bytes(long hidden_size)
+{
+    return (double)backward_width(hidden_size) * column_bytes((double)hidden_size);
+}
+
+double backward_flops(double hidden_size, double last_step)
+{
+    return 4.0 * hidden_size * hidden_size * last_step; /* W^T e, and e (x) s */
+}
+
+struct backward_problem backward_problem_of(const struct measure_task *task, const struct loss *loss)
+{
+    return (struct backward_problem){ .weights = task->batch->weights,
+                                      .trajectory = task->trajectory,
+                                      .chains = task->chains,
+                                      .loss = loss,
+                                      .steps = task->batch->model->steps,
+                                      .lags = task->batch->lags,
+                                      .lag_count = task->batch->lag_count };
+}
+
+/* ---- a sweep's memory ---- */
+
+static void state_destroy(struct backward_state *state)
+{
+    for (long c = 0; state->sums && c < state->count; c++)
+        contribution_sum_destroy(&state->sums[c]);
+    for (long c = 0; state->errors && c < state->count; c++)
+        contribution_factors_destroy(&state->errors[c]);
+    for (long c = 0; state->activated && c < state->problem->trajectory->chains; c++)
+        contribution_factors_destroy(&state->activated[c]);
+    block_destroy(&state->error);
+    block_destroy(&state->next);
+    memory_free(state->exponents);
+    memory_free(state->injected);
+    memory_free(state->diagonals);
+    memory_free(state->factors);
+    memory_free(state->sums);
+    memory_free(state->errors);
+    memory_free(state->activated);
+}
+
+static enum status create_sums(struct backward_state *state)
+{
+    for (long c = 0; c < state->count; c++) {
+        struct contribution_factors *activated = &state->activated[state->columns[c].chain];
+        TRY(contribution_sum_create(state->hidden_size, &state->sums[c]));
+        TRY(contribution_factors_create(state->hidden_size, &state->errors[c]));
+        if (activated->columns.values == NULL)
+            TRY(contribution_factors_create(state->hidden_size, activated));
+    }
+    return STATUS_OK;
+}
+
+static enum status state_create(const struct backward_problem *problem, struct gradient_context *context, long count,
+                                struct backward_column *columns, struct backward_state *state)
+{
+    enum status status = STATUS_OK;
+    long d = weights_hidden_size(problem->weights);
+    *state = (struct backward_state){
+        .problem = problem, .context = context, .hidden_size = d, .count = count, .columns = columns
+    };
+    TRY_OR(failed, block_create(d, count, &state->error));
+    TRY_OR(failed, block_create(d, count, &state->next));
+    TRY_OR(failed, memory_allocate(&state->exponents, count, "errors carried back"));
+    TRY_OR(failed, memory_allocate(&state->injected, block_stride(d), "errors carried back"));
+    TRY_OR(failed, memory_allocate(&state->diagonals, count, "errors carried back"));
+    TRY_OR(failed, memory_allocate(&state->factors, count, "errors carried back"));
+    TRY_OR(failed, memory_allocate(&state->sums, count, "sums of contributions"));
+    TRY_OR(failed, memory_allocate(&state->errors, count, "sums of contributions"));
+    TRY_OR(failed, memory_allocate(&state->activated, problem->trajectory->chains, "sums of contributions"));
+    TRY_OR(failed, create_sums(state));
+    return STATUS_OK;
+failed:
+    state_destroy(state);
+    return status;
+}
+
+/* ---- one step ---- */
+
+static int64_t true_power(double norm, int64_t exponent)
+{
+    return norm == 0.0 ? INT64_MIN : exponent + ilogb(norm);
+}
+
+/* column 2^*exponent += injected 2^injected_exponent, both brought to the larger one's power of two: exact but for what
+ * underflows beside it. */
+static void add_aligned(long stride, const double *injected, int64_t injected_exponent, double *column,
+                        int64_t *exponent)
+{
+    double norm = basis_norm(column, stride), injected_norm = basis_norm(injected, stride);
+    int64_t power = true_power(norm, *exponent), injected_power = true_power(injected_norm, injected_exponent);
+    int64_t common = power > injected_power ? power : injected_power;
+    if (injected_power == INT64_MIN)
+        return;
+    if (power == INT64_MIN)
+        *exponent = common;
+    double factor = power_of_two(*exponent - common), injected_factor = power_of_two(injected_exponent - common);
+    for (long i = 0; i < stride; i++)
+        column[i] = column[i] * factor + injected[i] * injected_factor;
+    *exponent = common;
+}
+
+/* Takes up d eps_k/dx_k: columns that begin at step k, and total losses that have begun. */
+static void inject_losses(struct backward_state *state, long k)
+{
+    const struct backward_problem *problem = state->problem;
+    while (state->active < state->count && state->columns[state->active].last_step == k)
+        state->active++;
+    for (long c = 0; c < state->active; c++) {
+        const struct backward_column *column = &state->columns[c];
+        if (column->last_step != k && !column->is_total)
+            continue;
+        int64_t exponent;
+        const double *x = trajectory_state(problem->trajectory, problem->steps - k, column->chain, &exponent);
+        int64_t injected_exponent = loss_gradient(problem->loss, x, exponent, state->injected);
+        add_aligned(state->error.stride, state->injected, injected_exponent, block_column(&state->error, c),
+                    &state->exponents[c]);
+    }
+}
+
+/* e := S_k^T e */
+static enum status step_back(struct backward_state *state, long k)
+{
+    const struct backward_problem *problem = state->problem;
+    const struct trajectory *trajectory = problem->trajectory;
+    const struct matrix *matrix;
+    struct block error = block_view(&state->error, 0, state->active);
+    struct block next = block_view(&state->next, 0, state->active);
+    long lag_index = problem->steps - k;
+    TRY(weights_at(problem->weights, k, &matrix));
+    TRY(matrix_apply_transposed(matrix, &error, &next));
+    for (long c = 0; c < state->active; c++) {
+        long chain = state->columns[c].chain;
+        double shift = trajectory->log_shifts[lag_index * trajectory->chains + chain];
+        double power = shift == 0.0 ? 0.0 : nearbyint(shift / LOG_2);
+        state->diagonals[c] = trajectory_derivative(trajectory, lag_index, chain);
+        state->factors[c] = problem->chains[chain].gain * problem->chains[chain].gamma * exp(shift - power * LOG_2);
+        state->exponents[c] += (int64_t)power;
+    }
+    block_scale_rows(&next, state->diagonals);
+    block_scale_columns(&next, state->factors);
+    block_balance_columns(&next, state->exponents);
+    struct block swap = state->error;
+    state->error = state->next;
+    state->next = swap;
+    state->context->flops += 2.0 * (double)state->hidden_size * (double)state->hidden_size * (double)state->active;
+    return STATUS_OK;
+}
+
+/* The place of a lag on the axis; -1 where it is not there. */
+static long find_lag(const struct backward_problem *problem, long lag)
+{
+    long low = 0, high = problem->lag_count - 1;
+    while (low < high) {
+        long middle = (low + high) / 2;
+        if (problem->lags[middle] < lag)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return problem->lags[low] == lag ? low : -1;
+}
+
+static double log_of(double norm, int64_t exponent)
+{
+    return log(norm) + (double)exponent * LOG_2;
+}
+
+static void record_error(const struct backward_state *state, long c, long k, double norm)
+{
+    struct backward_column *column = &state->columns[c];
+    long lag = column->last_step - k, place = column->log_errors ? find_lag(state->problem, lag) : -1;
+    if (lag == 0)
+        column->log_initial_error = log_of(norm, state->exponents[c]);
+    if (place >= 0)
+        column->log_errors[place] = log_of(norm, state->exponents[c]);
+    column->is_finite = column->is_finite && isfinite(norm);
+}
+
+static void record_contribution(const struct backward_state *state, long c, long k, long panel_place)
+{
+    const struct backward_column *column = &state->columns[c];
+    const struct contribution_factors *errors = &state->errors[c], *activated = &state->activated[column->chain];
+    long place = column->log_contributions ? find_lag(state->problem, column->last_step - k) : -1;
+    if (place >= 0)
+        column->log_contributions[place] = log_of(errors->norms[panel_place], errors->exponents[panel_place]) +
+                                           log_of(activated->norms[panel_place], activated->exponents[panel_place]);
+}
+
+/* Puts C_k of all columns into their panels. */
+static void contribute(struct backward_state *state, long k, long panel_place)
+{
+    const struct trajectory *trajectory = state->problem->trajectory;
+    for (long chain = 0; chain < trajectory->chains; chain++) {
+        if (state->activated[chain].columns.values == NULL) /* no column of this sweep is of that chain */
+            continue;
+        int64_t exponent;
+        const double *activated = trajectory_activated(trajectory, state->problem->steps - k, chain, &exponent);
+        contribution_factors_put(&state->activated[chain], panel_place, activated, exponent);
+    }
+    for (long c = 0; c < state->active; c++) {
+        struct backward_column *column = &state->columns[c];
+        contribution_factors_put(&state->errors[c], panel_place, block_column(&state->error, c), state->exponents[c]);
+        record_error(state, c, k, state->errors[c].norms[panel_place]);
+        record_contribution(state, c, k, panel_place);
+        column->is_finite = column->is_finite && isfinite(state->activated[column->chain].norms[panel_place]);
+    }
+}
+
+static void add_panels(struct backward_state *state, long count)
+{
+    double d = (double)state->hidden_size;
+    for (long c = 0; c < state->active; c++)
+        if (state->columns[c].is_finite) {
+            contribution_sum_add(&state->sums[c], &state->errors[c], &state->activated[state->columns[c].chain], count);
+            state->context->flops += 2.0 * d * d * (double)count;
+        }
+}
+
+static enum status sweep(struct backward_state *state)
+{
+    long place = 0;
+    for (long k = state->columns[0].last_step; k >= 1; k--) {
+        TRY(jacobian_check_stop(state->context));
+        inject_losses(state, k);
+        contribute(state, k, place);
+        if (++place == CONTRIBUTION_PANEL || k == 1) {
+            add_panels(state, place);
+            place = 0;
+        }
+        TRY(step_back(state, k));
+    }
+    for (long c = 0; c < state->active; c++) /* e at x_0, over the lag t */
+        record_error(state, c, 0, basis_norm(block_column(&state->error, c), state->error.stride));
+    return STATUS_OK;
+}
+
+static void finish(struct backward_state *state)
+{
+    for (long c = 0; c < state->count; c++) {
+        struct backward_column *column = &state->columns[c];
+        column->log_gradient = contribution_sum_log_norm(&state->sums[c]);
+        column->cancellation = contribution_sum_cancellation(&state->sums[c]);
+        if (column->gradient) {
+            *column->gradient = state->sums[c];
+            state->sums[c].matrix.values = NULL;
+        }
+    }
+}
+
+enum status backward_sweep(const struct backward_problem *problem, struct gradient_context *context, long count,
+                           struct backward_column *columns)
+{
+    struct backward_state state;
+    for (long c = 0; c < count; c++)
+        columns[c].is_finite = true;
+    TRY(state_create(problem, context, count, columns, &state));
+    enum status status = sweep(&state);
+    if (status == STATUS_OK)
+        finish(&state);
+    state_destroy(&state);
+    return status;
+}

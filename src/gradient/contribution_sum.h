@@ -1,0 +1,46 @@
+/* Sums of temporal contributions e (x) s, d x d matrices of rank one, whose sizes may lie any number of powers of two
+ * apart: a matrix with a running scale, to which contributions are added a panel at a time. Private to gradient/.
+ * Not collective. */
+#ifndef GRADSWEEP_GRADIENT_CONTRIBUTION_SUM_H
+#define GRADSWEEP_GRADIENT_CONTRIBUTION_SUM_H
+
+#include "linalg/block.h"
+
+/* Contributions of a panel: as many dgemm adds at once. */
+enum { CONTRIBUTION_PANEL = 64 };
+
+/* A panel of factors, column i times 2^exponents[i]; norms[i] is that of the mantissas, 0 for an empty place. */
+struct contribution_factors {
+    struct block columns; /* [d, CONTRIBUTION_PANEL] */
+    int64_t exponents[CONTRIBUTION_PANEL];
+    double norms[CONTRIBUTION_PANEL];
+};
+
+/* Makes an empty panel; release with contribution_factors_destroy. Errors: STATUS_MEMORY. */
+CHECKED enum status contribution_factors_create(long hidden_size, struct contribution_factors *factors);
+void contribution_factors_destroy(struct contribution_factors *factors);
+
+/* Copies column[d] * 2^exponent to a place of the panel. The mantissas' norm must be within 2^-500 .. 2^500. */
+void contribution_factors_put(struct contribution_factors *factors, long place, const double *column, int64_t exponent);
+
+/* sum_k C_k = 2^exponent * matrix, and sum_k ||C_k||_F = 2^norm_exponent * norm. */
+struct contribution_sum {
+    struct block matrix; /* [d, d], element (i, j) in row i of column j */
+    int64_t exponent;
+    double norm;
+    int64_t norm_exponent;
+};
+
+CHECKED enum status contribution_sum_create(long hidden_size, struct contribution_sum *sum);
+void contribution_sum_destroy(struct contribution_sum *sum);
+
+/* Adds errors_i (x) activated_i for i = 0 .. count-1; the errors' panel is scaled in place, and spent. 2 d^2 count
+ * flops in one dgemm of that shape. */
+void contribution_sum_add(struct contribution_sum *sum, struct contribution_factors *errors,
+                          const struct contribution_factors *activated, long count);
+
+/* ln ||sum_k C_k||_F, and that norm relative to sum_k ||C_k||_F: NaN where both are 0. */
+double contribution_sum_log_norm(const struct contribution_sum *sum);
+double contribution_sum_cancellation(const struct contribution_sum *sum);
+
+#endif
