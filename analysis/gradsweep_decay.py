@@ -85,6 +85,7 @@ def decay_pictures(results: Results, show_all: bool) -> list[Picture]:
                 _finish(results, axes, ensemble, choice)
                 axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
                 axes.set_xlim(0, None)
+                _widen(axes, 1.0)
         _label(grid, r"$\ln\|J_\ell\|_2$")
         handles = [Line2D([], [], color=shade, label=f"$d$ = {results.hidden_sizes[size]}") for size, shade in zip(sizes, colours)]
         legend_above(figure, [*handles, _bound_handle(r"bound $\ell\,\ln(\gamma\|W\|_2)$")])
@@ -114,8 +115,10 @@ def rate_picture(results: Results, show_all: bool) -> Picture | None:
                     _draw_rate(axes, results.lags, curve, activation)
             _draw_conditions(results, axes, ensemble, size, choice)
             _finish(results, axes, ensemble, choice)
+            _widen(axes, 0.05)
             if is_geometric(results.lags):
                 axes.set_xscale("log", base=2)
+                axes.set_xticks(results.lags[spread(len(results.lags), 10)])
                 axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _label(grid, r"$\ln\|J_\ell\|_2\,/\,\ell$")
     handles = [Line2D([], [], **_activation_line(activation), label=results.activations[activation]) for activation in activations]
@@ -171,6 +174,14 @@ def _finish(results: Results, axes: Axes, ensemble: int, choice: Choice) -> None
     axes.set_title(rf"{results.ensembles[ensemble]}, $\rho$ {rho}, $\gamma$ = {number(results.gammas[choice.gamma])}")
     if not axes.lines:
         axes.text(0.5, 0.5, "nothing finished yet", transform=axes.transAxes, ha="center", color="#666666")
+
+
+def _widen(axes: Axes, least: float) -> None:
+    """Keeps differences by rounding from filling a panel: its vertical span is at least so much."""
+    low, high = axes.get_ylim()
+    if high - low < least:
+        middle = 0.5 * (low + high)
+        axes.set_ylim(middle - 0.5 * least, middle + 0.5 * least)
 
 
 def _label(grid: np.ndarray, quantity: str) -> None:

@@ -27,7 +27,7 @@ nav a:hover { text-decoration: underline; }
 .card { border: 1px solid var(--line); border-radius: 6px; padding: .65rem .9rem; }
 .card b { display: block; font-size: 1.55rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .card span { color: var(--soft); font-size: .85rem; }
-.card.bad b, .bad { color: #b2182b; font-weight: 600; } .card.warn b, .warn { color: #a35c00; } .zero { color: #aaa; }
+.card.bad b, span.bad, p.bad { color: #b2182b; font-weight: 600; } .card.warn b, span.warn { color: #a35c00; } .zero { color: #aaa; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
 th, td { padding: .26rem .8rem; text-align: right; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums;
          vertical-align: top; }
@@ -39,7 +39,8 @@ th:empty { border: 0; padding: 0; }
 .bar { display: inline-flex; width: 120px; height: .7em; background: #e6e6e6; } .done { background: #0072B2; } .fail { background: #b2182b; }
 figure { margin: 1.2rem 0 2rem; break-inside: avoid; }
 figure img { max-width: 100%; height: auto; display: block; margin: 0 auto; }
-figcaption { font-size: .9rem; color: #444; max-width: 92ch; margin: .6rem auto 0; }
+figcaption { font-size: .9rem; color: #444; max-width: 100ch; margin: .6rem 0 0; }
+sub, sup { line-height: 0; }
 details summary { cursor: pointer; color: var(--accent); }
 pre { font-size: .82rem; background: #f6f6f6; padding: .8rem 1rem; overflow-x: auto; border-radius: 4px; }
 code { font-size: .92em; }
@@ -128,7 +129,7 @@ def _coverage(results: Results, summary: Summary) -> str:
 
 def _bounds(results: Results, summary: Summary) -> str:
     violated = int(summary.verdicts[..., 3].sum())
-    text = ("<p>Every norm is compared with its bound, ‖<i>J</i><sub>ℓ</sub>‖₂ ≤ (<i>γ</i> ‖<i>W</i>‖₂)<sup>ℓ</sup>. Counted are lags of finished "
+    text = ("<p>Every norm is compared with its bound, ‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub> ≤ (<i>γ</i> ‖<i>W</i>‖<sub>2</sub>)<sup>ℓ</sup>. Counted are lags of finished "
             "cells. <i>Within rounding</i> means nearer to the bound than the rounding error of the comparison, as for the identity with "
             "normal <i>W</i>, where the bound is an equality. A <i>violated</i> bound is a defect of the computation, never of the theorem.</p>")
     if violated:
@@ -146,10 +147,10 @@ def _growth(results: Results, summary: Summary, figures: str) -> str:
 
 
 def _conditions(results: Results, summary: Summary, figures: str) -> str:
-    text = ("<p><i>γ</i> ‖<i>W</i>‖₂ &lt; 1 guarantees that gradients vanish from the first step on. <i>γ ρ</i>(<i>W</i>) &lt; 1 is weaker: it bounds only "
+    text = ("<p><i>γ</i> ‖<i>W</i>‖<sub>2</sub> &lt; 1 guarantees that gradients vanish from the first step on. <i>γ ρ</i>(<i>W</i>) &lt; 1 is weaker: it bounds only "
             "the limit ℓ → ∞ of linear networks, and between the two a non-normal <i>W</i> may let the gradient grow first. Counted are "
-            "finished cells by what the conditions say and by what was observed over the measured lags: ln‖<i>J</i><sub>ℓ</sub>‖₂ never above "
-            "0 and a growth rate of at most 0; above 0 at some lag although the rate is at most 0; a positive rate.</p>")
+            "finished cells by what the conditions say and by what was observed over the measured lags: ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub> never above "
+            "0 (but for rounding, 10<sup>−9</sup>) and a growth rate of at most 0; above 0 at some lag although the rate is at most 0; a positive rate.</p>")
     if not summary.conditions.any():
         return text + '<p class="note">No finished cell has a single W whose norm and spectral radius are known.</p>'
     none = "" if figures else '<p class="note">In no finished cell do the two conditions disagree, so there is no figure.</p>'

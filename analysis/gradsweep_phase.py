@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import FuncNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -42,22 +42,35 @@ class Panel:
         self.norm = _mean(norm[:, 0])
         self.tied = bool(np.isfinite(self.norm))
 
-    def finite(self) -> np.ndarray:
-        return self.mean[np.isfinite(self.mean)]
 
-
-def phase_pictures(results: Results, show_all: bool) -> list[Picture]:
-    """One figure an activation: rows are ensembles, columns hidden sizes."""
+def phase_pictures(results: Results, largest_rate: float, show_all: bool) -> list[Picture]:
+    """One figure an activation: rows are ensembles, columns hidden sizes. All share one scale, up to largest_rate."""
     ensembles = spread(len(results.ensembles), None if show_all else 6)
     sizes = spread(len(results.hidden_sizes), None if show_all else 4)
+    norm = rate_scale(largest_rate)
     pictures = []
     for activation in spread(len(results.activations), None if show_all else 6):
         panels = [[Panel(results, activation, ensemble, size) for size in sizes] for ensemble in ensembles]
-        pictures.append(_picture(results, results.activations[activation], panels))
+        pictures.append(_picture(results, results.activations[activation], panels, norm))
     return pictures
 
 
-def _picture(results: Results, activation: str, panels: list[list[Panel]]) -> Picture:
+def rate_scale(largest: float) -> FuncNorm:
+    """Colours symmetric about 0 in the signed square root of the rate, so that slow growth is seen beside fast decay."""
+    limit = largest if largest > 0 else 1.0
+    return FuncNorm((lambda rate: np.sign(rate) * np.sqrt(np.abs(rate)), lambda root: np.sign(root) * root**2), -limit, limit)
+
+
+def _rate_ticks(limit: float) -> list[float]:
+    """About nine round rates, denser near 0 as the scale is."""
+    decade = 10.0 ** np.floor(np.log10(limit))
+    steps = [step for step in (0.02 * decade, 0.1 * decade, 0.5 * decade, decade, 2 * decade, 4 * decade, 6 * decade)
+             if step <= 1.001 * limit]
+    kept = [step for step in steps if np.sqrt(step / limit) > 0.12]
+    return [-step for step in reversed(kept)] + [0.0, *kept]
+
+
+def _picture(results: Results, activation: str, panels: list[list[Panel]], norm: Normalize) -> Picture:
     is_plane = len(results.radii) > 1 and len(results.gammas) > 1
     rows, columns = len(panels), len(panels[0])
     figure, grid = plt.subplots(rows, columns, figsize=(1.2 + 2.75 * max(columns, 2), 0.9 + 2.25 * rows), squeeze=False,
@@ -68,22 +81,21 @@ def _picture(results: Results, activation: str, panels: list[list[Panel]]) -> Pi
     lag = results.lags[-1]
     rate = rf"$\ln\|J_{{{lag}}}\|_2\,/\,{lag}$"
     if is_plane:
-        _draw_planes(results, figure, grid, panels, rate)
+        _draw_planes(results, figure, grid, panels, rate, norm)
     else:
         _draw_lines(results, figure, grid, panels, rate)
     return Picture(f"phase-{file_name(activation)}", f"Phase diagram: {activation}", _caption(results, is_plane), figure,
                    _note(panels, is_plane))
 
 
-def _draw_planes(results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str) -> None:
-    limit, clipped = _colour_limit(np.concatenate([panel.finite() for row in panels for panel in row]))
-    norm = Normalize(-limit, limit)
+def _draw_planes(results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str,
+                 norm: Normalize) -> None:
     for row, axes_row in zip(panels, grid):
         for panel, axes in zip(row, axes_row):
             _draw_plane(results, axes, panel, norm)
     colours = plt.cm.ScalarMappable(norm, DIVERGING)
     bar = figure.colorbar(colours, ax=grid, shrink=min(1.0, 1.9 / len(panels) ** 0.5), aspect=24, pad=0.015,
-                          extend="both" if clipped else "neither")
+                          ticks=_rate_ticks(norm.vmax), format="%g")
     bar.set_label(rate + "   (vanishing < 0 < exploding)")
     for axes in grid[-1]:
         axes.set_xlabel(r"spectral radius $\rho(W)$")
@@ -108,7 +120,7 @@ def _draw_plane(results: Results, axes: Axes, panel: Panel, norm: Normalize) -> 
     x, y = cell_edges(radii, scales[0]), cell_edges(gammas, scales[1])
     values = panel.mean.T  # rows are gamma
     axes.set_facecolor(UNFINISHED)
-    shown = np.ma.masked_invalid(np.where(np.isneginf(values), 2 * norm.vmin, values))
+    shown = np.ma.masked_invalid(np.where(np.isneginf(values), norm.vmin, values))
     axes.pcolormesh(x, y, shown, cmap=DIVERGING, norm=norm, rasterized=True)
     for mask, hatch, edge in ((np.isneginf(values), "..", "white"), (panel.failed.T, "xxx", "#555555")):
         if mask.any():
@@ -165,16 +177,6 @@ def _draw_lines(results: Results, figure: plt.Figure, grid: np.ndarray, panels: 
     legend_above(figure, handles)
 
 
-def _colour_limit(values: np.ndarray) -> tuple[float, bool]:
-    """A symmetric limit under which the weaker sign is still seen: three times its extreme, where the other goes beyond."""
-    if not values.size or not np.any(values):
-        return 1.0, False
-    low, high = max(0.0, -values.min()), max(0.0, values.max())
-    largest, weaker = max(low, high), min(low, high)
-    limit = min(largest, 3.0 * weaker) if weaker > 0.02 * largest else largest
-    return float(limit), bool(limit < largest)
-
-
 def _caption(results: Results, is_plane: bool) -> str:
     lag = results.lags[-1]
     rate = f"ln‖<i>J</i><sub>{lag}</sub>‖<sub>2</sub> / {lag}"
@@ -182,7 +184,8 @@ def _caption(results: Results, is_plane: bool) -> str:
                   "‖<i>W</i>‖<sub>2</sub> of the replicas), below which vanishing is guaranteed at every step.")
     if is_plane:
         return (f"Growth rate {rate} of the Jacobian product at the longest lag, mean of {len(results.replicas)} replica(s). Blue "
-                f"vanishes, red explodes, the solid green contour is 0; an arrow on the colour bar: values beyond saturate. {conditions}")
+                f"vanishes, red explodes, the solid green contour is 0; the colour scale goes with the square root and is the same in all phase "
+                f"diagrams. {conditions}")
     where = "W as drawn (native)" if results.native else f"<i>ρ</i>(<i>W</i>) = {number(results.radii[0])}"
     if len(results.radii) > 1:
         where = f"<i>γ</i> = {number(results.gammas[0])}"

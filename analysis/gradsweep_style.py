@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import logging
 import os
 import string
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 import matplotlib
 
 matplotlib.use("Agg")
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a missing first-choice font is no news
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,27 +28,25 @@ PNG_DPI = 160
 
 plt.rcParams.update({
     "font.family": "sans-serif",
-    "font.sans-serif": ["Liberation Sans", "Arial", "Helvetica", "DejaVu Sans"],
-    "mathtext.fontset": "stix",
-    "font.size": 9,
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 9.5,
+    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib: the same look, text and formulas, everywhere
+    "mathtext.fontset": "dejavusans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
     "axes.edgecolor": "#555555",
     "axes.linewidth": 0.7,
     "axes.labelcolor": INK,
     "text.color": INK,
     "xtick.color": "#444444",
     "ytick.color": "#444444",
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
     "lines.linewidth": 1.5,
     "hatch.linewidth": 0.5,
     "figure.dpi": 100,
     "savefig.dpi": PNG_DPI,
-    "savefig.bbox": "tight",
-    "savefig.pad_inches": 0.08,
     "svg.hashsalt": "gradsweep",  # the same figure gives the same bytes
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
@@ -72,11 +68,15 @@ def write_picture(picture: Picture, directory: str) -> str:
     """Writes NAME.png and NAME.pdf into the directory, closes the figure and returns it as a data: URI (SVG; PNG where
     that is smaller)."""
     base = os.path.join(directory, picture.name)
-    picture.figure.savefig(base + ".pdf", metadata={"CreationDate": None})
+    figure = picture.figure
+    figure.draw_without_rendering()  # lays the panels out, once for all formats
+    figure.set_layout_engine("none")
+    frame = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.08)
     svg, png = io.BytesIO(), io.BytesIO()
-    picture.figure.savefig(svg, format="svg", metadata={"Date": None})
-    picture.figure.savefig(png, format="png")
-    plt.close(picture.figure)
+    figure.savefig(base + ".pdf", bbox_inches=frame, metadata={"CreationDate": None})
+    figure.savefig(svg, format="svg", bbox_inches=frame, metadata={"Date": None})
+    figure.savefig(png, format="png", bbox_inches=frame)
+    plt.close(figure)
     with open(base + ".png", "wb") as file:
         file.write(png.getvalue())
     if len(svg.getvalue()) <= max(len(png.getvalue()), 256 * 1024):
@@ -96,7 +96,7 @@ def colour(position: int) -> str:
 
 def size_colours(count: int) -> list:
     """Sequential colours for hidden sizes, small to large, leaving out the palest end."""
-    return [plt.get_cmap(SEQUENTIAL)(value) for value in np.linspace(0.85, 0.1, count)] if count > 1 else [CATEGORICAL[0]]
+    return [plt.get_cmap(SEQUENTIAL)(value) for value in np.linspace(0.78, 0.1, count)] if count > 1 else [CATEGORICAL[0]]
 
 
 def legend_above(figure: Figure, handles: list, columns: int = 6) -> None:

@@ -13,6 +13,8 @@ CONDITIONS = ("both", "only_spectral", "neither")
 OBSERVATIONS = ("shrinks", "transient", "grows")
 
 EXAMPLE_LIMIT = 20
+# Growth below this is rounding: the norms themselves are right to about 1e-10.
+ROUNDING = 1e-9
 
 
 class PointSample:
@@ -72,6 +74,7 @@ class Summary:
     disagreement: list[list[PointSample]]  # (gamma rho, largest ln ||J_l||) where only gamma rho < 1 holds
     violations: list[tuple[int, ...]] = field(default_factory=list)  # first few: cell and lag positions
     has_growth: bool = True
+    largest_rate: float = 0.0  # of |ln ||J_l||| / l at the longest lag, where finite
 
     @property
     def status_totals(self) -> np.ndarray:
@@ -96,7 +99,10 @@ def summarize(results: Results) -> Summary:
         done = status == DONE
         if done.any():
             _count_verdicts(results, summary, block, done)
-            _compare_growth(results, summary, block, done)
+            norms = results.read("log_jacobian_norm", block)
+            rates = np.abs(norms[..., -1][done]) / results.lags[-1]
+            summary.largest_rate = max(summary.largest_rate, float(rates[np.isfinite(rates)].max(initial=0.0)))
+            _compare_growth(results, summary, block, done, norms)
     return summary
 
 
@@ -122,7 +128,7 @@ def _count_verdicts(results: Results, summary: Summary, block: Block, done: np.n
                 return
 
 
-def _compare_growth(results: Results, summary: Summary, block: Block, done: np.ndarray) -> None:
+def _compare_growth(results: Results, summary: Summary, block: Block, done: np.ndarray, norms: np.ndarray) -> None:
     rate = results.read("growth_rate", block)
     if rate is None:
         return
@@ -138,27 +144,27 @@ def _compare_growth(results: Results, summary: Summary, block: Block, done: np.n
     growth.count += len(x)
     growth.square_sum += float(np.sum((y - x) ** 2))
     # Exactly critical cells (gamma rho = 1 but for rounding) predict no sign: any agrees.
-    growth.same_sign += int(np.count_nonzero((np.sign(x) == np.sign(y)) | (np.abs(x) < 1e-9)))
+    growth.same_sign += int(np.count_nonzero((np.sign(x) == np.sign(y)) | (np.abs(x) < ROUNDING)))
     growth.vanished += int(np.count_nonzero(done & np.isneginf(rate)))
     growth.without_prediction += int(np.count_nonzero(done & ~np.isfinite(predicted)))
-    _compare_conditions(results, summary, block, done, rate, gain)
+    _compare_conditions(results, summary, block, done, rate, gain, norms.max(axis=-1))
 
 
 def _compare_conditions(results: Results, summary: Summary, block: Block, done: np.ndarray, rate: np.ndarray,
-                        gain: np.ndarray) -> None:
+                        gain: np.ndarray, peak: np.ndarray) -> None:
     guaranteed, spectral = results.read("vanishing_guaranteed", block), results.read("spectral_condition", block)
     if guaranteed is None or spectral is None:
         return
     known = done & (guaranteed != UNSET_FLAG) & (spectral != UNSET_FLAG) & ~np.isnan(rate)
     if not known.any():
         return
-    peak = results.read("log_jacobian_norm", block).max(axis=-1)
     said = {
         "both": guaranteed == 1,
         "only_spectral": (guaranteed == 0) & (spectral == 1),
         "neither": (guaranteed == 0) & (spectral == 0),
     }
-    seen = {"shrinks": (rate <= 0) & (peak <= 0), "transient": (rate <= 0) & (peak > 0), "grows": rate > 0}
+    grows, above = rate > ROUNDING, peak > ROUNDING
+    seen = {"shrinks": ~grows & ~above, "transient": ~grows & above, "grows": grows}
     for row, condition in enumerate(CONDITIONS):
         for column, observation in enumerate(OBSERVATIONS):
             count = np.count_nonzero(known & said[condition] & seen[observation])

@@ -14,11 +14,11 @@ from gradsweep_summary import CONDITIONS, OBSERVATIONS, Summary
 
 LONG_TABLE = 24  # rows from which a table is folded
 CONDITION_LABELS = {
-    "both": "<i>γ</i>‖<i>W</i>‖₂ &lt; 1: vanishing guaranteed",
+    "both": "<i>γ</i>‖<i>W</i>‖<sub>2</sub> &lt; 1: vanishing guaranteed",
     "only_spectral": "only <i>γ ρ</i>(<i>W</i>) &lt; 1: the two disagree",
     "neither": "neither",
 }
-OBSERVATION_HEADS = ("never above 1", "grows first, shrinks in the end", "still growing")
+OBSERVATION_HEADS = ("norm never above 1", "grows first, shrinks in the end", "still growing")
 
 
 def escape(value: object) -> str:
@@ -100,7 +100,7 @@ def violations_table(results: Results, summary: Summary) -> str:
         rows.append((escape(results.activations[a]), escape(results.ensembles[e]), str(results.hidden_sizes[d]),
                      str(results.replicas[r]), rho, number(results.gammas[gamma]), str(results.lags[lag]), f"{norm:.12g}",
                      f"{bound - norm:.3g}"))
-    head = ("activation", "ensemble", "<i>d</i>", "replica", "<i>ρ</i>", "<i>γ</i>", "<i>ℓ</i>", "ln‖<i>J</i><sub>ℓ</sub>‖₂", "slack")
+    head = ("activation", "ensemble", "<i>d</i>", "replica", "<i>ρ</i>", "<i>γ</i>", "<i>ℓ</i>", "ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub>", "slack")
     return table("violations", head, rows, 2) if rows else ""
 
 

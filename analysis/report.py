@@ -59,7 +59,7 @@ def make_report(results: Results, output: str, figures: str, show_all: bool) -> 
 
     os.makedirs(figures, exist_ok=True)
     if summary.status_totals[1] > 0:
-        add("phase", phase_pictures(results, show_all))
+        add("phase", phase_pictures(results, summary.largest_rate, show_all))
         add("decay", decay_pictures(results, show_all))
         add("decay", [rate_picture(results, show_all)])
         add("growth", [growth_picture(results, summary, show_all)])
