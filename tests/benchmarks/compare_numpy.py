@@ -2,10 +2,10 @@
 
 usage: flock /tmp/measure.lock compare_numpy.py GRADSWEEP [REPEATS]
 
-The script does what one would write first and well: chains of one W side by side, batched products, the norms by SVD, and
-for identity the powers of W once for the whole (rho, gamma) plane. Both draw the same networks, and their norms are
-compared. Program and script run alternately on one core; medians of the repeats are printed as a table. The program's time
-is that of the whole command, with the start of MPI and the results file; the last column leaves out what a sweep of one
+The script does what one would write first and well: chains of one W side by side, batched products, the norms by SVD,
+and for identity the powers of W once for the whole (rho, gamma) plane. Both draw the same networks, and their norms are
+compared. Program and script run alternately on one core; medians of the repeats are printed as a table. The program's
+time is that of the whole command, with the start of MPI and the results file; the last column leaves out what a sweep of one
 cell takes. The script's time leaves out the start of Python."""
 import os
 
@@ -94,8 +94,8 @@ def main():
                 taken, results = seconds(program.run, gradsweep, sweep_of(size, activation, replicas))
                 times["gradsweep"].append(taken)
             found = results["log_jacobian_norm"].reshape(plain.shape)
-            # tanh is chaotic at rho gamma = 1.2, here and there; relu, whose direction does not depend on rho or gamma, in
-            # many a network at all of them
+            # tanh is chaotic at rho gamma = 1.2, here and there; relu, whose direction does not depend on rho or gamma,
+            # in many a network at all of them
             same = np.abs(found - plain) < 1e-8
             if activation != "relu" and same.mean() < 0.95:
                 sys.exit(f"not the same numbers: d={size}, {activation}: {same.mean():.0%} agree")

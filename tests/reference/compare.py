@@ -66,7 +66,8 @@ SWEEPS = {
         "measure": ["jacobian_norm"]}),
     "vectors": program.merged(BASE, {  # large enough for products never to be formed
         "seed": 11, "weights": {"ensemble": ["ginibre", SPARSE, "orthogonal", {"kind": "nonnormal", "departure": 0.5}]},
-        "model": {"activation": ["identity", "tanh", "relu", "gelu"], "input": {"kind": "gaussian", "size": 2, "scale": 1}},
+        "model": {"activation": ["identity", "tanh", "relu", "gelu"],
+                  "input": {"kind": "gaussian", "size": 2, "scale": 1}},
         "grid": {"hidden_size": [100], "spectral_radius": [0.9], "gamma": [1.0], "lag": [1, 20]},
         "measure": ["jacobian_norm"]}),
 }
@@ -144,7 +145,7 @@ class Comparison:
         agreed = is_zero | (spread < AGREEMENT)
         self.compared += agreed.sum()
         self.left_out += agreed.size - agreed.sum()
-        self.require(np.array_equal(np.isneginf(found) & agreed, is_zero), f"{name} of {what}: not the same exact zeros")
+        self.require(np.array_equal(np.isneginf(found) & agreed, is_zero), f"{name} of {what}: other exact zeros")
         with np.errstate(invalid="ignore"):
             wrong = agreed & ~is_zero & ~(np.abs(found - expected) <= TOLERANCE)
         for c, i in np.argwhere(wrong):

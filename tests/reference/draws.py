@@ -1,7 +1,7 @@
 """What a network is drawn from: Philox streams, the laws of the ensembles, inputs, bias and initial state.
 
-Written from the laws alone, with NumPy's own Philox4x64-10, so that the program's numbers have a second source. An array
-is drawn from the stream keyed by (seed, XXH3-64 of "kind{parameters} d=.. replica=.. role=.."); its element i is number
+Written from the laws alone, with NumPy's own Philox4x64-10, so that the program's numbers have a second source. An
+array is drawn from the stream keyed by (seed, XXH3-64 of "kind{parameters} d=.. replica=.. role=.."); its element i is number
 i mod 4 of the block with counter (i div 4, step, 0, 0)."""
 import dataclasses
 import math
@@ -51,8 +51,8 @@ def haar(gaussian):
 
 
 def schur_factor(network, departure):
-    """Rotations with scaling [[a, b], [-b, a]] on the diagonal, eigenvalues a +- i b uniform on the unit disc; for an odd
-    size a last one uniform on [-1, 1]; normals of variance departure^2/d above the blocks."""
+    """Rotations with scaling [[a, b], [-b, a]] on the diagonal, eigenvalues a +- i b uniform on the unit disc; for an
+    odd size a last one uniform on [-1, 1]; normals of variance departure^2/d above the blocks."""
     d = network.size
     uniform = network.uniform("weights/eigenvalues", d)
     factor = np.triu(departure / math.sqrt(d) * network.matrix("weights/departure"), 1)

@@ -2,7 +2,7 @@
 
 usage: random_matrices.py GRADSWEEP
 
-Every check is of a mean over replicas, in units of its standard error, which is exact where theory gives the variance and
+Every check is of a mean over replicas, in units of its standard error, which is exact where theory gives the variance,
 estimated from 80 replicas or more elsewhere. Four of them are allowed (one of 16,000 means is farther off
 by chance; seeds are fixed), besides the finite-size correction of the next order where the theory is of large d."""
 import sys
@@ -32,7 +32,7 @@ class Check:
         self.wrong = 0
 
     def run(self, changes):
-        """The results of a native sweep; CELL datasets as [activation, ensemble, hidden_size, replica, gamma(, lag)]."""
+        """The results of a native sweep; CELL datasets as [activation, ensemble, hidden_size, replica, gamma(, lag)]"""
         results = program.run(self.gradsweep, program.merged(NATIVE, changes))
         return {name: values[:, :, :, :, 0] if values.ndim >= 6 else values for name, values in results.items()}
 
@@ -62,7 +62,7 @@ def moments(check):
 def independent_factors(check):
     """Newman (Commun. Math. Phys. 103, 1986, 121): ||J v||/||v|| of one factor is chi with d degrees of freedom, over
     sqrt d, whatever v, so that ln||J_l v|| has mean l lambda and variance l psi'(d/2)/4. A product that has grown long
-    has one leading direction, which does for v: so does the growth from lag l to 2l, up to exp(-2 l gap), here e^-19."""
+    has one leading direction, which does for v: so does the growth from lag l to 2l, up to exp(-2 l gap), e^-19 here"""
     lags, replicas = [128, 256], 400
     results = check.run({"weights": {"ensemble": ["untied"], "replicas": replicas},
                          "grid": {"hidden_size": [1, 8], "lag": lags}})

@@ -31,8 +31,8 @@ ACTIVATIONS = {
     "elu": (lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0)), 1),
 }
 
-# Where phi' jumps, and how near to it rounding decides the slope: errors of a few u a step add up over a trajectory, and
-# the cyclic shift at gamma rho = 1 keeps clipped states on the kink for ever.
+# Where phi' jumps, and how near to it rounding decides the slope: errors of a few u a step add up over a trajectory,
+# and the cyclic shift at gamma rho = 1 keeps clipped states on the kink for ever.
 NEAR_KINK = 1e-10
 KINKS = {"relu": [0], "leaky_relu": [0], "hard_tanh": [-1, 1]}
 
@@ -57,7 +57,8 @@ class Weights:
 
     def _versions(self, matrix):
         """Independent draws err by a few u an entry, products and QR factors by that of the whole matrix."""
-        size = np.full_like(matrix, np.abs(matrix).max()) if self.network.kind in ("orthogonal", "nonnormal") else matrix
+        is_product = self.network.kind in ("orthogonal", "nonnormal")
+        size = np.full_like(matrix, np.abs(matrix).max()) if is_product else matrix
         moved = matrix + 8 * ROUNDOFF * size * self.noise.standard_normal((VERSIONS, *matrix.shape))
         moved[0] = matrix
         return moved
@@ -70,8 +71,8 @@ class Weights:
 
 
 def derivatives(weights, model, activation, gain, gamma, steps, window):
-    """sigma'(x_t), [VERSIONS, chains, d], for t = steps - window .. steps - 1; gain and gamma [chains]. NaN where rounding
-    decides on which side of a kink a state lies."""
+    """sigma'(x_t), [VERSIONS, chains, d], for t = steps - window .. steps - 1; gain and gamma [chains]. NaN where
+    rounding decides on which side of a kink a state lies."""
     phi, slope, supremum = ACTIVATIONS[activation]
     factor = (gamma / supremum)[:, None]
     drive = draws.drives(weights.network, model, steps)
@@ -126,8 +127,8 @@ def log_bounds(weights, gain, gamma, steps, lags):
 
 
 def verdicts(log_norm, log_bound, tolerance, lag, size):
-    """The verdicts that are right: 1 holds, 2 within rounding, 3 violated. Rounding allows l (error of ln ||W|| + c d u)
-    beyond the tolerance, with a constant of order 1 to 100: in that band two verdicts are."""
+    """The verdicts that are right: 1 holds, 2 within rounding, 3 violated. Rounding allows l (error of ln ||W|| + c d
+    u) beyond the tolerance, with a constant of order 1 to 100: in that band two verdicts are."""
     if log_norm == log_bound:  # -inf too
         return {2}
     slack, widest = log_bound - log_norm, tolerance + lag * 100 * (size + 1) * ROUNDOFF
