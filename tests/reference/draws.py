@@ -1,8 +1,8 @@
 """What a network is drawn from: Philox streams, the laws of the ensembles, inputs, bias and initial state.
 
 Written from the laws alone, with NumPy's own Philox4x64-10, so that the program's numbers have a second source. An
-array is drawn from the stream keyed by (seed, XXH3-64 of "kind{parameters} d=.. replica=.. role=.."); its element i is number
-i mod 4 of the block with counter (i div 4, step, 0, 0)."""
+array is drawn from the stream keyed by (seed, XXH3-64 of "kind{parameters} d=.. replica=.. role=.."); its element i is
+number i mod 4 of the block with counter (i div 4, step, 0, 0)."""
 import dataclasses
 import math
 
