@@ -5,8 +5,8 @@ usage: flock /tmp/measure.lock compare_numpy.py GRADSWEEP [REPEATS]
 The script does what one would write first and well: chains of one W side by side, batched products, the norms by SVD,
 and for identity the powers of W once for the whole (rho, gamma) plane. Both draw the same networks, and their norms are
 compared. Program and script run alternately on one core; medians of the repeats are printed as a table. The program's
-time is that of the whole command, with the start of MPI and the results file; the last column leaves out what a sweep of
-one cell takes. The script's time leaves out the start of Python."""
+time is that of the whole command, with the start of MPI and the results file; the last column leaves out what a sweep
+of one cell takes. The script's time leaves out the start of Python."""
 import os
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
