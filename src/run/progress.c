@@ -6,12 +6,18 @@
 #include <stdio.h>
 #include <unistd.h>
 
-struct progress progress_start(enum progress_style style, uint64_t cells, uint64_t earlier)
+struct progress progress_start(enum progress_style style, uint64_t cells, uint64_t earlier_done,
+                               uint64_t earlier_failed)
 {
     if (style == PROGRESS_AUTO)
         style = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_LINES;
     double now = clock_seconds();
-    return (struct progress){ .style = style, .start = now, .last_shown = now, .cells = cells, .earlier = earlier };
+    return (struct progress){ .style = style,
+                              .start = now,
+                              .last_shown = now,
+                              .cells = cells,
+                              .earlier_done = earlier_done,
+                              .earlier_failed = earlier_failed };
 }
 
 static double interval_of(enum progress_style style)
@@ -33,6 +39,11 @@ static void duration_text(double seconds, char *text, size_t size)
         snprintf(text, size, "%ld:%02ld", whole / 60, whole % 60);
 }
 
+static uint64_t fewer(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 void progress_show(struct progress *progress, uint64_t done, uint64_t failed, double flops, double work_share,
                    bool is_last)
 {
@@ -40,7 +51,9 @@ void progress_show(struct progress *progress, uint64_t done, uint64_t failed, do
     if (progress->style == PROGRESS_NONE || (!is_last && now - progress->last_shown < interval_of(progress->style)))
         return;
     progress->last_shown = now;
-    uint64_t finished = progress->earlier + done;
+    /* Damaged cells, which are computed again, had been counted as finished. */
+    failed = fewer(progress->earlier_failed + failed, progress->cells);
+    uint64_t finished = fewer(progress->earlier_done + done, progress->cells - failed);
     double rate = elapsed > 0.0 ? flops / elapsed * 1e-9 : 0.0;
     double remaining = work_share > 0.0 ? elapsed / work_share * (1.0 - work_share) : NAN;
     double percent = progress->cells ? 100.0 * (double)(finished + failed) / (double)progress->cells : 100.0;

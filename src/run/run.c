@@ -178,7 +178,8 @@ static enum status prepare(struct run *run, bool is_fresh)
     if (!is_fresh)
         TRY(count_cells(run, &tally));
     run->earlier_failures = run->options->retry_failed ? 0 : tally.failed;
-    run->progress = progress_start(run->options->progress, grid_cell_count(run->sweep), tally.done);
+    run->progress =
+        progress_start(run->options->progress, grid_cell_count(run->sweep), tally.done, run->earlier_failures);
     if (is_first(run))
         log_info("%s: %llu cells in %llu units on %d rank%s%s", run->options->output,
                  (unsigned long long)grid_cell_count(run->sweep), (unsigned long long)unit_list_count(run->units),

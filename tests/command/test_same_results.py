@@ -1,5 +1,7 @@
 """The same bits on any number of ranks and over any transport, after damage, and whatever else a grid holds."""
 
+import json
+import re
 import shutil
 
 import numpy as np
@@ -78,12 +80,16 @@ class Damage(CommandTest):
         before = gradsweep("check", path)
         self.assertEqual(before.returncode, 3)
         self.assertRegex(before.stdout, r"\b7 damaged")
-        for ranks, name in ((2, "a"), (None, "b")):
-            copy = self.path(name + ".h5")
+        for ranks in (2, None):
+            copy = self.path(f"{ranks}.h5")
             shutil.copy(path, copy)
-            self.run_sweep(sweep, name + ".h5", "--resume", exit_code=1, ranks=ranks)
+            ended = gradsweep("run", sweep, "-o", copy, "--resume", "--progress", "json", ranks=ranks)
+            self.assertEqual(ended.returncode, 1, ended.stderr)
             self.assert_same_results(copy, reference)
             self.assertRegex(gradsweep("check", copy).stdout, r" 0 damaged")
+            told = json.loads(re.findall(r"^{.*}$", ended.stderr, re.MULTILINE)[-1])
+            self.assertEqual(told["done"], np.count_nonzero(read(copy)["status"] == command.DONE))
+            self.assertEqual(told["done"] + told["failed"], told["cells"])
 
 
 if __name__ == "__main__":
