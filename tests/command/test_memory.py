@@ -19,7 +19,7 @@ grid:
 # Equal runs differ by up to 0.7 MB, as pages of libraries are touched or not. 4 MB are 4 bytes a cell, less than any
 # result or index of it takes; the sanitizer keeps more.
 MARGIN = 4.0
-SANITIZED_MARGIN = 24.0
+SANITIZED_MARGIN = 10.0
 
 
 def highest_memory(pid):
