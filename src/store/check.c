@@ -1,84 +1,28 @@
 #include "store/check.h"
 
 #include "base/memory.h"
-#include "gradient/bound.h"
+#include "store/check_apply.h"
 #include "store/inspect.h"
 #include "store/resume.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Places of the datasets that the rules need, in the table of measures; -1 where not measured. */
-struct columns {
-    long norms, bounds, verdicts, vanishing, spectral, growth, frobenius;
-};
-
 struct stream {
     const struct results_file *file;
-    struct columns columns;
+    struct check_applier *applier;
+    size_t verdicts, growth; /* places of datasets in the table of measures */
     struct cell_results results;
     uint32_t *checksums;
-    uint64_t weight; /* whose radius and norm are in `radius` and `norm` */
-    double radius, norm;
 };
 
-static long find_column(const struct sweep *sweep, const char *name)
+static size_t find_column(const struct sweep *sweep, const char *name)
 {
     const struct dataset_rule *rule;
-    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
-        if (strcmp(rule->name, name) == 0)
-            return (long)i;
-    return -1;
-}
-
-static struct columns find_columns(const struct sweep *sweep)
-{
-    return (struct columns){
-        .norms = find_column(sweep, "log_jacobian_norm"),
-        .bounds = find_column(sweep, "log_norm_bound"),
-        .verdicts = find_column(sweep, "bound_check"),
-        .vanishing = find_column(sweep, "vanishing_guaranteed"),
-        .spectral = find_column(sweep, "spectral_condition"),
-        .growth = find_column(sweep, "growth_rate"),
-        .frobenius = find_column(sweep, "log_frobenius_norm"),
-    };
-}
-
-static enum status read_weight(const struct results_file *file, uint64_t weight, double *radius, double *norm)
-{
-    const struct sweep *sweep = file->layout.sweep;
-    const long radius_at = find_column(sweep, "weight_spectral_radius"), norm_at = find_column(sweep, "weight_norm");
-    TRY(results_file_read(file, layout_measured_at((size_t)radius_at), weight, 1, radius));
-    return results_file_read(file, layout_measured_at((size_t)norm_at), weight, 1, norm);
-}
-
-/* Cell first + i of the block that was read. */
-static enum status view_cell(struct stream *stream, uint64_t i, struct checked_cell *cell)
-{
-    const struct sweep *sweep = stream->file->layout.sweep;
-    const struct cell_results *results = &stream->results;
-    const struct columns *columns = &stream->columns;
-    const uint64_t lags = (uint64_t)sweep->lag_count;
-    const struct cell position = grid_cell_at(sweep, results->first + i);
-    const uint64_t weight = grid_weight_number(sweep, &position);
-    if (weight != stream->weight)
-        TRY(read_weight(stream->file, weight, &stream->radius, &stream->norm));
-    stream->weight = weight;
-    *cell = (struct checked_cell){
-        .sweep = sweep,
-        .position = position,
-        .weight_radius = stream->radius,
-        .weight_norm = stream->norm,
-        .log_norms = (const double *)results->values[columns->norms] + i * lags,
-        .log_bounds = (const double *)results->values[columns->bounds] + i * lags,
-        .verdicts = (const uint8_t *)results->values[columns->verdicts] + i * lags,
-        .vanishing_guaranteed = ((const uint8_t *)results->values[columns->vanishing])[i],
-        .spectral_condition = ((const uint8_t *)results->values[columns->spectral])[i],
-        .growth_rate = ((const double *)results->values[columns->growth])[i],
-    };
-    if (columns->frobenius >= 0)
-        cell->log_frobenius_norms = (const double *)results->values[columns->frobenius] + i * lags;
-    return STATUS_OK;
+    size_t column = 0;
+    while ((rule = measure_dataset_at(sweep->measures, column)) && strcmp(rule->name, name) != 0)
+        column++;
+    return column;
 }
 
 /* Whether growth was foretold by a condition; at 1 itself nothing is. */
@@ -91,33 +35,48 @@ static void count_agreement(struct check_agreement *agreement, double log_condit
     agreement->agreeing += (log_condition > 0) == (growth_rate > 0);
 }
 
-static void count_cell(const struct checked_cell *cell, struct check_summary *summary)
+/* What is only counted: verdicts, and whether the conditions foretold growth. */
+static void count_cell(const struct stream *stream, uint64_t i, struct check_summary *summary)
 {
-    for (long i = 0; i < cell->sweep->lag_count; i++)
-        if (cell->verdicts[i] < CHECK_VERDICTS)
-            summary->verdicts[cell->verdicts[i]]++;
-    struct check_activation *counts = &summary->activations[cell->position.activation];
-    count_agreement(&counts->by_radius, check_log_radius_condition(cell), cell->growth_rate);
-    count_agreement(&counts->by_norm, check_log_norm_condition(cell), cell->growth_rate);
+    const struct cell_results *results = &stream->results;
+    const struct checked_cell cell = check_applier_cell(stream->applier, results->first + i);
+    const long lags = cell.sweep->lag_count;
+    const uint8_t *verdicts = (const uint8_t *)results->values[stream->verdicts] + i * (uint64_t)lags;
+    const double growth = ((const double *)results->values[stream->growth])[i];
+    for (long lag = 0; lag < lags; lag++)
+        if (verdicts[lag] < CHECK_VERDICTS)
+            summary->verdicts[verdicts[lag]]++;
+    struct check_activation *counts = &summary->activations[cell.position.activation];
+    count_agreement(&counts->by_radius, check_log_radius_condition(&cell), growth);
+    count_agreement(&counts->by_norm, check_log_norm_condition(&cell), growth);
 }
 
-static void remember_wrong(struct check_summary *summary, uint64_t cell, enum check_rule rule)
+static void remember_wrong(struct check_summary *summary, uint64_t cell, size_t rule)
 {
     if (summary->wrong_cells < CHECK_EXAMPLES)
         summary->examples[summary->wrong_cells] = (struct check_example){ cell, rule };
     summary->wrong_cells++;
 }
 
+static bool count_checksum(struct check_tally *tally, bool is_intact)
+{
+    check_count(tally, is_intact);
+    tally->cells++;
+    tally->wrong_cells += !is_intact;
+    return is_intact;
+}
+
 static enum status check_one(struct stream *stream, uint64_t i, struct check_summary *summary)
 {
     const struct cell_results *results = &stream->results;
+    const struct sweep *sweep = stream->file->layout.sweep;
     const uint64_t number = results->first + i;
     if (results->status[i] == STORE_PENDING) {
         summary->tally.pending++;
         return STATUS_OK;
     }
     bool intact = resume_is_intact(stream->file, results, i, stream->checksums[i]);
-    if (!check_count(&summary->rules[CHECK_CHECKSUM], intact)) {
+    if (!count_checksum(&summary->rules[CHECK_CHECKSUM], intact)) {
         remember_wrong(summary, number, CHECK_CHECKSUM);
         return STATUS_OK;
     }
@@ -128,25 +87,21 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
         return STATUS_OK;
     }
     summary->tally.done++;
-    struct checked_cell cell;
-    enum check_rule broken = CHECK_VALUES;
-    TRY(view_cell(stream, i, &cell));
-    if (!check_cell(&cell, summary->rules, &broken))
+    const struct cell position = grid_cell_at(sweep, number);
+    size_t broken = 0;
+    TRY(check_applier_read_weight(stream->applier, grid_weight_number(sweep, &position)));
+    if (!check_applier_cell_is_right(stream->applier, results, i, summary->rules, &broken))
         remember_wrong(summary, number, broken);
-    count_cell(&cell, summary);
+    count_cell(stream, i, summary);
     return STATUS_OK;
 }
 
-static enum status check_weights(const struct results_file *file, struct check_summary *summary)
+static enum status check_weights(const struct stream *stream, struct check_summary *summary)
 {
-    const double allowed = 1e-9; /* relative: radius and norm are found by different algorithms */
-    const uint64_t weights = grid_weight_count(file->layout.sweep);
+    const uint64_t weights = grid_weight_count(stream->file->layout.sweep);
     for (uint64_t i = 0; i < weights; i++) {
-        double radius = NAN, norm = NAN;
-        TRY(read_weight(file, i, &radius, &norm));
-        if (isnan(radius) || isnan(norm))
-            continue;
-        check_count_margin(&summary->rules[CHECK_RADIUS], norm * (1 + allowed) - radius);
+        TRY(check_applier_read_weight(stream->applier, i));
+        check_applier_test_weight(stream->applier, summary->rules);
     }
     return STATUS_OK;
 }
@@ -161,7 +116,7 @@ static enum status check_blocks(struct stream *stream, uint64_t block, struct ch
         for (uint64_t i = 0; i < stream->results.count; i++)
             TRY(check_one(stream, i, summary));
     }
-    return check_weights(stream->file, summary);
+    return check_weights(stream, summary);
 }
 
 enum status check_results_file(const struct results_file *file, struct check_summary *summary)
@@ -169,31 +124,55 @@ enum status check_results_file(const struct results_file *file, struct check_sum
     const struct sweep *sweep = file->layout.sweep;
     const uint64_t cells = grid_cell_count(sweep), most = results_file_block(sweep);
     const uint64_t block = most < cells ? most : cells;
-    struct stream stream = { .file = file, .columns = find_columns(sweep), .weight = UINT64_MAX };
+    struct stream stream = { .file = file,
+                             .verdicts = find_column(sweep, "bound_check"),
+                             .growth = find_column(sweep, "growth_rate") };
     *summary = (struct check_summary){ 0 };
-    check_tally_reset(summary->rules);
     enum status status = STATUS_OK;
+    TRY_OR(done, memory_allocate(&summary->rules, check_rule_count(), "counts by rule"));
+    for (size_t rule = 0; rule < check_rule_count(); rule++)
+        summary->rules[rule].worst_margin = INFINITY;
     TRY_OR(done, memory_allocate(&summary->activations, sweep->activation_count, "counts by activation"));
+    TRY_OR(done, check_applier_open(file, &stream.applier));
     TRY_OR(done, store_allocate_results(sweep, 0, block, &stream.results));
     TRY_OR(done, memory_allocate(&stream.checksums, block, "checksums"));
     TRY_OR(done, check_blocks(&stream, block, summary));
 done:
     memory_free(stream.checksums);
     store_free_results(sweep, &stream.results);
+    check_applier_close(stream.applier);
     return status;
+}
+
+void check_summary_free(struct check_summary *summary)
+{
+    memory_free(summary->rules);
+    memory_free(summary->activations);
+    *summary = (struct check_summary){ 0 };
+}
+
+/* Weights that break any of their rules; one that breaks two counts twice. */
+static uint64_t wrong_weights(const struct check_summary *summary)
+{
+    uint64_t wrong = 0;
+    for (size_t rule = 0; rule < check_rule_count(); rule++)
+        if (check_rule_at(rule)->is_for_weights)
+            wrong += summary->rules[rule].wrong_cells;
+    return wrong;
 }
 
 /* All that is amiss, in one line; STATUS_OK if nothing is. */
 static enum status verdict(const char *path, const struct check_summary *summary)
 {
-    uint64_t wrong_values = 0;
-    for (int rule = 0; rule < CHECK_RULE_COUNT; rule++)
-        wrong_values += summary->rules[rule].wrong;
-    if (wrong_values == 0 && summary->tally.pending == 0 && summary->tally.failed == 0)
+    const unsigned long long pending = summary->tally.pending, failed = summary->tally.failed;
+    const unsigned long long wrong = summary->wrong_cells, weights = wrong_weights(summary);
+    if (pending == 0 && failed == 0 && wrong == 0 && weights == 0)
         return STATUS_OK;
-    return status_fail(STATUS_CHECK_FOUND, "%s: %llu cells pending, %llu failed, %llu wrong", path,
-                       (unsigned long long)summary->tally.pending, (unsigned long long)summary->tally.failed,
-                       (unsigned long long)(summary->wrong_cells + summary->rules[CHECK_RADIUS].wrong));
+    char text[64] = "";
+    if (weights > 0)
+        snprintf(text, sizeof text, ", and %llu faults of weights", weights);
+    return status_fail(STATUS_CHECK_FOUND, "%s: %llu cells pending, %llu failed, %llu wrong%s", path, pending, failed,
+                       wrong, text);
 }
 
 static enum status check_sweep_file(const char *path, const struct sweep *sweep, FILE *out)
@@ -210,7 +189,7 @@ static enum status check_sweep_file(const char *path, const struct sweep *sweep,
         check_print(path, sweep, &summary, out);
         status = verdict(path, &summary);
     }
-    memory_free(summary.activations);
+    check_summary_free(&summary);
     return status;
 }
 

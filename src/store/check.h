@@ -22,12 +22,12 @@ struct check_activation {
 
 struct check_example {
     uint64_t cell;
-    enum check_rule rule;
+    size_t rule;
 };
 
 struct check_summary {
-    struct check_tally rules[CHECK_RULE_COUNT];
-    struct store_tally tally; /* done and failed: only those whose checksum is right */
+    struct check_tally *rules; /* [check_rule_count()] */
+    struct store_tally tally;  /* done and failed: only those whose checksum is right */
     uint64_t failures[FAILURE_COUNT];
     uint64_t verdicts[CHECK_VERDICTS];
     struct check_activation *activations; /* [activation_count] */
@@ -35,8 +35,11 @@ struct check_summary {
     struct check_example examples[CHECK_EXAMPLES];
 };
 
-/* Reads the whole file in blocks. summary->activations is released with memory_free, also on failure. */
+/* Reads the whole file in blocks. Release the summary with check_summary_free, also on failure. Errors: STATUS_IO,
+ * STATUS_MEMORY. */
 CHECKED enum status check_results_file(const struct results_file *file, struct check_summary *summary);
+
+void check_summary_free(struct check_summary *summary);
 
 void check_print(const char *path, const struct sweep *sweep, const struct check_summary *summary, FILE *out);
 

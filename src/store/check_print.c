@@ -1,5 +1,7 @@
 #include "store/check.h"
 
+#include "store/check_apply.h"
+
 #include <inttypes.h>
 #include <math.h>
 
@@ -14,16 +16,20 @@ void check_describe_cell(const struct sweep *sweep, uint64_t number, char *text,
              sweep->gammas[at.gamma]);
 }
 
-static void print_rules(const struct check_summary *summary, FILE *out)
+/* Rules whose datasets were not measured are left out. A dash: no value was there to be tested, or none has a margin.
+ */
+static void print_rules(const struct sweep *sweep, const struct check_summary *summary, FILE *out)
 {
-    fprintf(out, "\n%-72s %12s %10s %14s\n", "check", "tested", "wrong", "worst margin");
-    for (int rule = 0; rule < CHECK_RULE_COUNT; rule++) {
+    fprintf(out, "\n%-76s %10s %12s %10s %12s\n", "check", "cells", "values", "wrong", "worst margin");
+    for (size_t rule = 0; rule < check_rule_count(); rule++) {
         const struct check_tally *tally = &summary->rules[rule];
         char margin[32] = "-";
+        if (!check_applies(sweep, rule))
+            continue;
         if (tally->worst_margin < INFINITY)
             snprintf(margin, sizeof margin, "%.3g", tally->worst_margin);
-        fprintf(out, "%-72s %12" PRIu64 " %10" PRIu64 " %14s\n", check_rule_text((enum check_rule)rule), tally->tested,
-                tally->wrong, margin);
+        fprintf(out, "%-76s %10" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12s\n", check_rule_at(rule)->text, tally->cells,
+                tally->tested, tally->wrong_cells, margin);
     }
 }
 
@@ -75,7 +81,7 @@ static void print_examples(const struct sweep *sweep, const struct check_summary
                 summary->wrong_cells > CHECK_EXAMPLES ? ", the first of them:" : "");
     for (uint64_t i = 0; i < summary->wrong_cells && i < CHECK_EXAMPLES; i++) {
         check_describe_cell(sweep, summary->examples[i].cell, text, sizeof text);
-        fprintf(out, "  %s: %s\n", text, check_rule_text(summary->examples[i].rule));
+        fprintf(out, "  %s: %s\n", text, check_rule_at(summary->examples[i].rule)->text);
     }
 }
 
@@ -83,7 +89,7 @@ void check_print(const char *path, const struct sweep *sweep, const struct check
 {
     fprintf(out, "%s: %s\n", path, sweep->name);
     print_cells(summary, out);
-    print_rules(summary, out);
+    print_rules(sweep, summary, out);
     print_verdicts(summary, out);
     print_agreement(sweep, summary, out);
     print_examples(sweep, summary, out);

@@ -198,7 +198,7 @@ static void every_fault_is_found(void **state)
         void (*change)(struct cell_results *results);
         const char *rule;
     } faults[] = {
-        { norm_nan, "values are numbers" },
+        { norm_nan, "jacobian_norm: values are numbers" },
         { norm_above_bound, "ln ||J_l||_2 <= bound" },
         { bound_shifted, "bound = l ln(gamma ||W||_2)" },
         { verdict_violated, "ln ||J_l||_2 <= bound" },
@@ -270,9 +270,12 @@ static void a_radius_above_the_norm_is_found(void **state)
     struct store *store = open_store(STORE_RESUME);
     assert_ok(store_write_weight(store, 1, ginibre_norm * 1.001, ginibre_norm));
     assert_ok(store_close(store));
-    expect_printed(store_check, STATUS_CHECK_FOUND,
-                   "rho(W) <= ||W||_2                                                  "
-                   "                 8          1         -0.002");
+    char row[256];
+    snprintf(row, sizeof row, "%-76s %10d %12d %10d %12s\n", "rho(W) <= ||W||_2", 8, 8, 1, "-0.002");
+    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    enum status status;
+    free(printed_by(store_check, &status));
+    assert_non_null(strstr(status_message(), "faults of weights"));
 }
 
 static void info_tells_axes_progress_and_runs(void **state)

@@ -1,0 +1,209 @@
+#include "store/check_apply.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A rule with the places of its datasets in the table of measures. */
+struct bound_rule {
+    const struct check_rule *rule;
+    size_t number;
+    size_t columns[CHECK_MAX_DATASETS];
+    int column_count;
+};
+
+struct check_applier {
+    const struct results_file *file;
+    size_t dataset_count;
+    struct bound_rule *rules; /* those that apply */
+    size_t rule_count;
+    uint64_t weight;        /* read last */
+    double **weight_values; /* [dataset_count], NULL for those of CELL shape */
+    size_t radius, norm;    /* places of two that every file has */
+};
+
+static bool find_column(const struct sweep *sweep, const char *name, size_t *column)
+{
+    const struct dataset_rule *rule;
+    for (*column = 0; (rule = measure_dataset_at(sweep->measures, *column)); ++*column)
+        if (strcmp(rule->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* False where a dataset of the rule was not measured. */
+static bool bind_rule(const struct sweep *sweep, size_t number, struct bound_rule *bound)
+{
+    *bound = (struct bound_rule){ .rule = check_rule_at(number), .number = number };
+    const char *const *names = bound->rule->datasets;
+    while (bound->column_count < CHECK_MAX_DATASETS && names[bound->column_count]) {
+        if (!find_column(sweep, names[bound->column_count], &bound->columns[bound->column_count]))
+            return false;
+        bound->column_count++;
+    }
+    return true;
+}
+
+bool check_applies(const struct sweep *sweep, size_t number)
+{
+    struct bound_rule bound;
+    return bind_rule(sweep, number, &bound);
+}
+
+static uint64_t values_per_weight(const struct sweep *sweep, const struct dataset_rule *rule)
+{
+    switch (rule->shape) {
+    case SHAPE_WEIGHT:
+        return 1;
+    case SHAPE_WEIGHT_INDEX:
+        return (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
+    default:
+        return 0;
+    }
+}
+
+static enum status allocate(const struct sweep *sweep, struct check_applier *applier)
+{
+    const struct dataset_rule *rule;
+    TRY(memory_allocate(&applier->rules, check_rule_count(), "rules of the check"));
+    TRY(memory_allocate(&applier->weight_values, applier->dataset_count, "values of weights"));
+    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++) {
+        const uint64_t values = values_per_weight(sweep, rule);
+        if (values > 0)
+            TRY(memory_allocate(&applier->weight_values[i], values, rule->name));
+    }
+    return STATUS_OK;
+}
+
+enum status check_applier_open(const struct results_file *file, struct check_applier **opened)
+{
+    const struct sweep *sweep = file->layout.sweep;
+    struct check_applier *applier;
+    *opened = NULL;
+    TRY(memory_allocate(&applier, 1, "the rules of the check"));
+    *applier = (struct check_applier){ .file = file,
+                                       .dataset_count = measure_dataset_count(sweep->measures),
+                                       .weight = UINT64_MAX };
+    enum status status = allocate(sweep, applier);
+    if (status == STATUS_OK && !(find_column(sweep, "weight_spectral_radius", &applier->radius) &&
+                                 find_column(sweep, "weight_norm", &applier->norm)))
+        status = status_fail(STATUS_INTERNAL, "the table of measures has no radius and norm of weights");
+    if (status != STATUS_OK) {
+        check_applier_close(applier);
+        return status;
+    }
+    for (size_t number = 0; number < check_rule_count(); number++) {
+        struct bound_rule bound;
+        if (bind_rule(sweep, number, &bound) && bound.rule->test)
+            applier->rules[applier->rule_count++] = bound;
+    }
+    *opened = applier;
+    return STATUS_OK;
+}
+
+void check_applier_close(struct check_applier *applier)
+{
+    if (applier == NULL)
+        return;
+    if (applier->weight_values)
+        for (size_t i = 0; i < applier->dataset_count; i++)
+            memory_free(applier->weight_values[i]);
+    memory_free(applier->weight_values);
+    memory_free(applier->rules);
+    memory_free(applier);
+}
+
+enum status check_applier_read_weight(struct check_applier *applier, uint64_t weight)
+{
+    const struct sweep *sweep = applier->file->layout.sweep;
+    const struct dataset_rule *rule;
+    if (weight == applier->weight)
+        return STATUS_OK;
+    applier->weight = UINT64_MAX;
+    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++) {
+        const uint64_t values = values_per_weight(sweep, rule);
+        if (values > 0)
+            TRY(results_file_read(applier->file, layout_measured_at(i), weight * values, values,
+                                  applier->weight_values[i]));
+    }
+    applier->weight = weight;
+    return STATUS_OK;
+}
+
+struct checked_cell check_applier_cell(const struct check_applier *applier, uint64_t number)
+{
+    const struct sweep *sweep = applier->file->layout.sweep;
+    return (struct checked_cell){ .sweep = sweep,
+                                  .position = grid_cell_at(sweep, number),
+                                  .weight_radius = *applier->weight_values[applier->radius],
+                                  .weight_norm = *applier->weight_values[applier->norm] };
+}
+
+/* Tests one rule on one cell (or one WEIGHT) and counts it; true if nothing was wrong. */
+static bool apply(const struct bound_rule *bound, const struct checked_cell *cell, const void *const data[],
+                  struct check_tally *tallies)
+{
+    struct check_tally *tally = &tallies[bound->number];
+    const uint64_t tested = tally->tested, wrong = tally->wrong;
+    bound->rule->test(cell, data, tally);
+    tally->cells += tally->tested > tested;
+    tally->wrong_cells += tally->wrong > wrong;
+    return tally->wrong == wrong;
+}
+
+static void find_data(const struct check_applier *applier, const struct bound_rule *bound,
+                      const struct cell_results *results, uint64_t i, const void *data[CHECK_MAX_DATASETS])
+{
+    const struct sweep *sweep = applier->file->layout.sweep;
+    for (int k = 0; k < bound->column_count; k++) {
+        const size_t column = bound->columns[k];
+        const struct dataset_rule *rule = measure_dataset_at(sweep->measures, column);
+        const size_t size = rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+        data[k] = applier->weight_values[column]
+                      ? (const char *)applier->weight_values[column]
+                      : (const char *)results->values[column] + i * store_values_per_cell(sweep, rule) * size;
+    }
+}
+
+/* The gates, or all other rules of cells. */
+static bool apply_rules(const struct check_applier *applier, const struct cell_results *results, uint64_t i, bool gates,
+                        struct check_tally *tallies, size_t *broken)
+{
+    const struct checked_cell cell = check_applier_cell(applier, results->first + i);
+    const void *data[CHECK_MAX_DATASETS];
+    bool right = true;
+    for (size_t k = 0; k < applier->rule_count; k++) {
+        const struct bound_rule *bound = &applier->rules[k];
+        if (bound->rule->is_gate != gates || bound->rule->is_for_weights)
+            continue;
+        find_data(applier, bound, results, i, data);
+        if (!apply(bound, &cell, data, tallies) && right) {
+            right = false;
+            *broken = bound->number;
+        }
+    }
+    return right;
+}
+
+bool check_applier_cell_is_right(const struct check_applier *applier, const struct cell_results *results, uint64_t i,
+                                 struct check_tally *tallies, size_t *broken)
+{
+    return apply_rules(applier, results, i, true, tallies, broken) &&
+           apply_rules(applier, results, i, false, tallies, broken);
+}
+
+void check_applier_test_weight(const struct check_applier *applier, struct check_tally *tallies)
+{
+    const struct sweep *sweep = applier->file->layout.sweep;
+    const void *data[CHECK_MAX_DATASETS];
+    /* The weights of cell (0, weight, 0, 0). */
+    const uint64_t plane = (uint64_t)(sweep->spectral_radius_count * sweep->gamma_count);
+    const struct checked_cell cell = check_applier_cell(applier, applier->weight * plane);
+    for (size_t k = 0; k < applier->rule_count; k++) {
+        if (!applier->rules[k].rule->is_for_weights)
+            continue;
+        find_data(applier, &applier->rules[k], NULL, 0, data);
+        apply(&applier->rules[k], &cell, data, tallies);
+    }
+}
