@@ -86,9 +86,9 @@ def decay_pictures(results: Results, show_all: bool) -> list[Picture]:
                 axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
                 axes.set_xlim(0, None)
                 _widen(axes, 1.0)
-        _label(grid, r"$\ln\|J_\ell\|_2$")
+        _label(grid, r"$\ln‖\,J_\ell‖_2$")
         handles = [Line2D([], [], color=shade, label=f"$d$ = {results.hidden_sizes[size]}") for size, shade in zip(sizes, colours)]
-        legend_above(figure, [*handles, _bound_handle(r"bound $\ell\,\ln(\gamma\|W\|_2)$")])
+        legend_above(figure, [*handles, _bound_handle(r"bound $\ell\,\ln(\gamma‖W‖_2)$")])
         caption = ("Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = <i>S</i><sub>T</sub>⋯<i>S</i><sub>T−ℓ+1</sub> against the lag "
                    "ℓ (mean of the replicas; band: their range), and dashed, in the same colour, the bound ‖<i>J</i><sub>ℓ</sub>‖"
                    "<sub>2</sub> ≤ (<i>γ</i> ‖<i>W</i>‖<sub>2</sub>)<sup>ℓ</sup>. A straight line is exponential decay or growth; a "
@@ -120,9 +120,9 @@ def rate_picture(results: Results, show_all: bool) -> Picture | None:
                 axes.set_xscale("log", base=2)
                 axes.set_xticks(results.lags[spread(len(results.lags), 10)])
                 axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    _label(grid, r"$\ln\|J_\ell\|_2\,/\,\ell$")
+    _label(grid, r"$\ln‖\,J_\ell‖_2\,/\,\ell$")
     handles = [Line2D([], [], **_activation_line(activation), label=results.activations[activation]) for activation in activations]
-    legend_above(figure, [*handles, _bound_handle(r"$\ln(\gamma\|W\|_2)$"),
+    legend_above(figure, [*handles, _bound_handle(r"$\ln(\gamma‖W‖_2)$"),
                           Line2D([], [], color=INK, linestyle=":", label=r"$\ln(\gamma\rho(W))$")])
     caption = (f"Growth per step over lag ℓ at <i>d</i> = {results.hidden_sizes[size]}, mean and range of the replicas. The dashed "
                "line is the bound ln(<i>γ</i> ‖<i>W</i>‖<sub>2</sub>); for the identity the rate falls from there to ln(<i>γ ρ</i>(<i>W</i>)), dotted, "

@@ -33,7 +33,7 @@ def growth_picture(results: Results, summary: Summary, show_all: bool) -> Pictur
         axes.set_title(results.ensembles[ensemble])
         axes.set_xlabel(r"predicted  $\ln(\gamma\,\rho(W))$")
     for axes in panels[::COLUMNS]:
-        axes.set_ylabel(r"observed growth rate of $\ln\|J_\ell\|_2$")
+        axes.set_ylabel(r"observed growth rate of $\ln‖\,J_\ell‖_2$")
     legend_above(figure, [*_activation_handles(results, activations), Line2D([], [], color="#444444", label="observed = predicted")])
     sampled = any(len(row.sample.points) < row.count for rows in summary.growth for row in rows)
     note = "Drawn: an evenly spread sample of the cells; the table counts all of them." if sampled else ""
@@ -59,7 +59,7 @@ def conditions_picture(results: Results, summary: Summary, show_all: bool) -> Pi
                        for activation in activations})
     scatter.axhline(0.0, color="#444444", linewidth=0.8)
     scatter.set_xlabel(r"$\gamma\,\rho(W)$")
-    scatter.set_ylabel(r"$\max_\ell\ \ln\|J_\ell\|_2$")
+    scatter.set_ylabel(r"$\max_\ell\ \ln‖\,J_\ell‖_2$")
     scatter.set_title("largest norm over the lags")
     scatter.legend(handles=_activation_handles(results, activations), loc="best", fontsize=8)
     caption = ("Cells where the two conditions disagree: <i>γ ρ</i>(<i>W</i>) &lt; 1 but <i>γ</i> ‖<i>W</i>‖<sub>2</sub> ≥ 1. Left: their "

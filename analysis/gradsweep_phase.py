@@ -79,7 +79,7 @@ def _picture(results: Results, activation: str, panels: list[list[Panel]], norm:
         for panel, axes in zip(row, axes_row):
             axes.set_title(panel.title)
     lag = results.lags[-1]
-    rate = rf"$\ln\|J_{{{lag}}}\|_2\,/\,{lag}$"
+    rate = rf"$\ln‖\,J_{{{lag}}}‖_2\,/\,{lag}$"
     if is_plane:
         _draw_planes(results, figure, grid, panels, rate, norm)
     else:
@@ -103,7 +103,7 @@ def _draw_planes(results: Results, figure: plt.Figure, grid: np.ndarray, panels:
         axes.set_ylabel(r"derivative bound $\gamma$")
     handles = [Line2D([], [], **ZERO_LINE, label=rate + " = 0"),
                Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
-               Line2D([], [], **NORM_LINE, label=r"$\gamma\,\|W\|_2 = 1$")]
+               Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$")]
     all_panels = [panel for row in panels for panel in row]
     if any(np.isneginf(panel.mean).any() for panel in all_panels):
         handles.append(Patch(facecolor="#053061", edgecolor="white", hatch="..", label=r"$J_\ell = 0$ exactly"))
@@ -156,11 +156,10 @@ def _draw_lines(results: Results, figure: plt.Figure, grid: np.ndarray, panels: 
             axes.axhline(0.0, color=ZERO_LINE["color"], linewidth=1.2)
             axes.fill_between(x, low, high, where=finite, color=colour(0), alpha=0.2, linewidth=0)
             axes.plot(x, np.where(np.isfinite(mean), mean, np.nan), color=colour(0), marker="o", markersize=4)
-            factor = panel.radius if results.native else fixed
-            spectral, bound = 1.0 / factor, 1.0 / (panel.norm if results.native else fixed * panel.norm_over_radius)
-            for place, line in ((spectral, SPECTRAL_LINE), (bound, NORM_LINE)):
-                if panel.tied and np.isfinite(place) and len(x) > 1 and x[0] <= place <= x[-1]:
-                    axes.axvline(place, **line)
+            radius, bound = (panel.radius, panel.norm) if results.native else (fixed, fixed * panel.norm_over_radius)
+            for factor, line in ((radius, SPECTRAL_LINE), (bound, NORM_LINE)):
+                if panel.tied and len(x) > 1 and x[0] * factor <= 1.0 <= x[-1] * factor:
+                    axes.axvline(1.0 / factor, **line)
             if not finite.any():
                 text = "failed" if panel.failed.any() else r"$J_\ell = 0$ exactly" if np.isneginf(mean).any() else "pending"
                 axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#666666")
@@ -173,7 +172,7 @@ def _draw_lines(results: Results, figure: plt.Figure, grid: np.ndarray, panels: 
     handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas"),
                Patch(facecolor=colour(0), alpha=0.2, label="their range"),
                Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
-               Line2D([], [], **NORM_LINE, label=r"$\gamma\,\|W\|_2 = 1$")]
+               Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$")]
     legend_above(figure, handles)
 
 
