@@ -5,6 +5,7 @@
 #include "model/ensemble_draw.h"
 #include "model/scaled_state.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -117,6 +118,9 @@ static double log_sum_exp(const struct loss *loss, long largest)
     return log1p(others);
 }
 
+/* Below this exp(logit) is taken to be 0: not a digit of it is known. */
+static const double LEAST_LOGIT = -1 / DBL_EPSILON;
+
 /* The errors by the logits are the probabilities p, less 1 at the target: minus the sum of the others', which does not
  * cancel where the target is nearly certain. Then all are divided by 2^(returned exponent), lest they underflow. */
 static int64_t logit_errors(const struct loss *loss, const double *state, int64_t exponent)
@@ -124,7 +128,7 @@ static int64_t logit_errors(const struct loss *loss, const double *state, int64_
     double log_sum = log_sum_exp(loss, shift_logits(loss, state, exponent)), others = 0, greatest = -INFINITY;
     for (long c = 0; c < loss->classes; c++)
         greatest = c == loss->target ? greatest : fmax(greatest, loss->logits[c]);
-    double power = isfinite(greatest) ? nearbyint(greatest / M_LN2) : 0;
+    double power = greatest > LEAST_LOGIT ? nearbyint(greatest / M_LN2) : 0;
     for (long c = 0; c < loss->classes; c++) {
         loss->logits[c] = exp(loss->logits[c] - log_sum - power * M_LN2);
         others += c == loss->target ? 0 : loss->logits[c];
