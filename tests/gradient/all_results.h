@@ -1,0 +1,95 @@
+/* All datasets of a batch, by name. Include after networks.h. */
+#ifndef GRADSWEEP_TESTS_ALL_RESULTS_H
+#define GRADSWEEP_TESTS_ALL_RESULTS_H
+
+enum { ALL_RESULTS_MOST = 64 };
+
+struct all_results {
+    unsigned measures;
+    void *values[ALL_RESULTS_MOST];
+    size_t bytes_per_cell[ALL_RESULTS_MOST];
+    enum jacobian_outcome *outcomes;
+    enum jacobian_method *methods;
+};
+
+static inline size_t all_results_bytes(const struct batch *batch, const struct dataset_rule *rule)
+{
+    size_t lags = (size_t)batch->lag_count, steps = (size_t)batch->options.contribution_map_steps,
+           index = (size_t)batch->options.index_size, size = rule->type == TYPE_UINT8 ? 1 : sizeof(double);
+    switch (rule->shape) {
+    case SHAPE_CELL:
+        return size;
+    case SHAPE_CELL_LAG:
+        return size * lags;
+    case SHAPE_CELL_STEP:
+        return size * steps;
+    case SHAPE_CELL_STEP_LAG:
+        return size * steps * lags;
+    case SHAPE_CELL_INDEX:
+        return size * index;
+    case SHAPE_CELL_LAG_INDEX:
+        return size * lags * index;
+    case SHAPE_WEIGHT:
+    case SHAPE_WEIGHT_INDEX:
+        break;
+    }
+    return 0;
+}
+
+/* Measures the batch's cells on a network; weights and spectrum are filled in here. */
+static inline struct all_results all_results_measure(const struct ensemble *ensemble, long d, long replica,
+                                                     struct batch batch)
+{
+    struct all_results all = { .measures = batch.measures };
+    struct gradient_context context = { 0 };
+    bool is_unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
+    require(weights_spectrum(ensemble, TEST_SEED, d, replica, NO_DISTRIBUTION, &batch.spectrum));
+    require(weights_open(ensemble, TEST_SEED, d, replica, is_unscaled ? 1.0 : batch.spectrum.radius, &batch.weights));
+    for (size_t i = 0; i < measure_dataset_count(batch.measures); i++) {
+        const struct dataset_rule *rule = measure_dataset_at(batch.measures, i);
+        size_t bytes = all.bytes_per_cell[i] = all_results_bytes(&batch, rule);
+        if (bytes == 0)
+            continue;
+        all.values[i] = malloc(bytes * (size_t)batch.count);
+        memset(all.values[i], 0xff, bytes * (size_t)batch.count); /* NaN, and 255 */
+    }
+    all.outcomes = calloc((size_t)batch.count, sizeof *all.outcomes);
+    all.methods = calloc((size_t)batch.count, sizeof *all.methods);
+    struct batch_results results = { all.values, all.outcomes, all.methods };
+    require(batch_measure(&batch, &context, &results));
+    weights_close(batch.weights);
+    return all;
+}
+
+static inline void all_results_destroy(struct all_results *all)
+{
+    for (size_t i = 0; i < ALL_RESULTS_MOST; i++)
+        free(all->values[i]);
+    free(all->outcomes);
+    free(all->methods);
+}
+
+/* A dataset of doubles, all cells. */
+static inline double *all_results_of(const struct all_results *all, const char *name)
+{
+    for (size_t i = 0; i < measure_dataset_count(all->measures); i++)
+        if (strcmp(measure_dataset_at(all->measures, i)->name, name) == 0)
+            return all->values[i];
+    fail_msg("no dataset %s", name);
+    return NULL;
+}
+
+/* Every bit of a cell of one batch equals that of a cell of another. */
+static inline void all_results_assert_equal(const struct all_results *a, long cell_a, const struct all_results *b,
+                                            long cell_b)
+{
+    for (size_t i = 0; i < measure_dataset_count(a->measures); i++) {
+        size_t bytes = a->bytes_per_cell[i];
+        if (bytes > 0 && memcmp((char *)a->values[i] + (size_t)cell_a * bytes,
+                                (char *)b->values[i] + (size_t)cell_b * bytes, bytes) != 0)
+            fail_msg("%s of cells %ld and %ld differ", measure_dataset_at(a->measures, i)->name, cell_a, cell_b);
+    }
+    assert_int_equal(a->outcomes[cell_a], b->outcomes[cell_b]);
+}
+
+#endif
