@@ -56,30 +56,42 @@ static long hidden_size_of(const struct executor *executor, const struct unit *u
     return executor->sweep->hidden_sizes[unit->at.hidden_size];
 }
 
-/* The spectrum from the file if it is there, else computed, to the same bits. */
-static enum status find_spectrum(struct executor *executor, const struct unit *unit, bool *was_in_file,
+/* *is_stored := the file's spectrum is good. A fresh run's file is trusted. In a resumed one whatever a cell needs is
+ * computed again, to the same bits, because no checksum covers these two numbers: a damaged norm would be handed on to
+ * the bounds of all cells that are still to come. */
+static enum status find_spectrum(struct executor *executor, const struct unit *unit, bool *is_stored,
                                  struct weight_spectrum *spectrum)
 {
     const struct ensemble *ensemble = ensemble_of(executor, unit);
     long hidden_size = hidden_size_of(executor, unit);
-    *was_in_file = false;
+    double radius, norm;
+    *is_stored = true;
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
-    TRY(store_read_weight(executor->store, unit->weight, &spectrum->radius, &spectrum->norm));
+    TRY(store_read_weight(executor->store, unit->weight, &radius, &norm));
     spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
-    *was_in_file = !isnan(spectrum->norm);
-    if (*was_in_file)
+    if (!isnan(norm) && (executor->is_fresh || unit->kind == UNIT_WEIGHT)) {
+        spectrum->radius = radius;
+        spectrum->norm = norm;
         return STATUS_OK;
-    return weights_spectrum(ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
-                            executor->sweep->distribute_from, spectrum);
+    }
+    TRY(weights_spectrum(ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
+                         executor->sweep->distribute_from, spectrum));
+    bool is_same_radius = spectrum->radius == radius || (isnan(spectrum->radius) && isnan(radius));
+    *is_stored = spectrum->norm == norm && is_same_radius;
+    if (!*is_stored && !isnan(norm))
+        log_warning("the stored spectrum of weights of ensemble %s, hidden_size %ld, replica %ld was damaged; it is "
+                    "written anew",
+                    ensemble->label, hidden_size, unit->at.replica);
+    return STATUS_OK;
 }
 
 static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
     struct weight_spectrum spectrum;
-    bool was_in_file;
-    enum status status = find_spectrum(executor, unit, &was_in_file, &spectrum);
+    bool is_stored;
+    enum status status = find_spectrum(executor, unit, &is_stored, &spectrum);
     /* What this network cannot give is the failure of its cells, when their turn comes. */
     if (status == STATUS_NUMERICAL || status == STATUS_MEMORY) {
         log_warning("weights of ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
@@ -87,7 +99,7 @@ static enum status do_weight_unit(struct executor *executor, const struct unit *
         return STATUS_OK;
     }
     TRY(status);
-    if (was_in_file)
+    if (is_stored)
         return STATUS_OK;
     tally->flops += unit->cost.flops;
     return store_write_weight(executor->store, unit->weight, spectrum.radius, spectrum.norm);
@@ -107,13 +119,15 @@ static enum status require_radius(double radius)
 static enum status take_weights(struct executor *executor, const struct unit *unit, enum failure_reason *failure)
 {
     const struct ensemble *ensemble = ensemble_of(executor, unit);
-    bool was_in_file, is_unscaled = executor->sweep->native || ensemble->kind->spectrum == SPECTRUM_NONE;
+    bool is_stored, is_unscaled = executor->sweep->native || ensemble->kind->spectrum == SPECTRUM_NONE;
     *failure = FAILURE_NONE;
     if (executor->weights && executor->weight == unit->weight)
         return STATUS_OK;
     forget_weights(executor);
     executor->weight = unit->weight;
-    enum status status = find_spectrum(executor, unit, &was_in_file, &executor->spectrum);
+    enum status status = find_spectrum(executor, unit, &is_stored, &executor->spectrum);
+    if (status == STATUS_OK && !is_stored)
+        TRY(store_write_weight(executor->store, unit->weight, executor->spectrum.radius, executor->spectrum.norm));
     double radius = executor->spectrum.radius;
     if (status == STATUS_OK && !is_unscaled)
         status = require_radius(radius);

@@ -1,6 +1,6 @@
 """The program against a straightforward vectorised NumPy script, on the same cells and one core.
 
-usage: flock /tmp/measure.lock compare_numpy.py GRADSWEEP [REPEATS]
+usage: compare_numpy.py GRADSWEEP [REPEATS]
 
 The script does what one would write first and well: chains of one W side by side, batched products, the norms by SVD,
 and for identity the powers of W once for the whole (rho, gamma) plane. Both draw the same networks, and their norms are
