@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "gradient/bound.h"
+#include "gradient/certify.h"
 #include "gradient/measure.h"
 #include "gradient/task.h"
 
@@ -78,6 +79,7 @@ static void measure_closed_form(const struct batch *batch, const struct batch_re
 struct chain_norms {
     double *log_norms;
     double *log_frobenius; /* NULL unless asked for */
+    uint8_t *verdicts;     /* proven ones; NULL unless asked for */
     enum jacobian_outcome *outcomes;
     bool *fell_back;
 };
@@ -86,6 +88,7 @@ static void norms_destroy(struct chain_norms *norms)
 {
     memory_free(norms->log_norms);
     memory_free(norms->log_frobenius);
+    memory_free(norms->verdicts);
     memory_free(norms->outcomes);
     memory_free(norms->fell_back);
 }
@@ -97,6 +100,8 @@ static enum status norms_create(const struct batch *batch, long chains, struct c
     TRY_OR(failed, memory_allocate(&norms->log_norms, chains * batch->lag_count, "norms of chains"));
     if (batch->measures & 1u << MEASURE_FROBENIUS_NORM)
         TRY_OR(failed, memory_allocate(&norms->log_frobenius, chains * batch->lag_count, "Frobenius norms of chains"));
+    if (batch->options.certify)
+        TRY_OR(failed, memory_allocate(&norms->verdicts, chains * batch->lag_count, "verdicts of chains"));
     TRY_OR(failed, memory_allocate(&norms->outcomes, chains, "outcomes of chains"));
     TRY_OR(failed, memory_allocate(&norms->fell_back, chains, "methods of chains"));
     return STATUS_OK;
@@ -105,20 +110,37 @@ failed:
     return status;
 }
 
+static struct jacobian_problem problem_of(const struct batch *batch, const struct trajectory *trajectory, long chains)
+{
+    return (struct jacobian_problem){ .weights = batch->weights,
+                                      .trajectory = trajectory,
+                                      .steps = batch->model->steps,
+                                      .chains = chains,
+                                      .lags = batch->lags,
+                                      .lag_count = batch->lag_count,
+                                      .tolerance = batch->tolerance };
+}
+
 static enum status measure_chains(const struct batch *batch, struct gradient_context *context,
                                   enum jacobian_method method, const struct trajectory *trajectory, long chains,
                                   const struct chain_norms *norms)
 {
-    struct jacobian_problem problem = { .weights = batch->weights,
-                                        .trajectory = trajectory,
-                                        .steps = batch->model->steps,
-                                        .chains = chains,
-                                        .lags = batch->lags,
-                                        .lag_count = batch->lag_count,
-                                        .tolerance = batch->tolerance };
+    struct jacobian_problem problem = problem_of(batch, trajectory, chains);
     if (method == METHOD_IMPLICIT)
         return jacobian_norms_implicit(&problem, context, norms->log_norms, norms->outcomes, norms->fell_back);
     return jacobian_norms_explicit(&problem, context, norms->log_norms, norms->log_frobenius, norms->outcomes);
+}
+
+/* Proven verdicts for chains whose norms are known, where they are asked for. `log_unit_bounds`[lag_count]: the bounds,
+ * normalised like the norms. */
+static enum status certify_chains(const struct batch *batch, struct gradient_context *context,
+                                  const struct trajectory *trajectory, long chains, const double *log_unit_bounds,
+                                  const struct chain_norms *norms)
+{
+    if (!batch->options.certify)
+        return STATUS_OK;
+    struct jacobian_problem problem = problem_of(batch, trajectory, chains);
+    return certify_bounds(&problem, context, norms->log_norms, log_unit_bounds, norms->outcomes, norms->verdicts);
 }
 
 /* From the normalised norms of a chain to those of a cell: l (ln gain + ln gamma) is added. */
@@ -127,6 +149,7 @@ static void store_cell(const struct batch *batch, const struct batch_results *re
 {
     double *log_norms = batch_values(batch, results, 0, "log_jacobian_norm");
     double *log_frobenius = batch_values(batch, results, 0, "log_frobenius_norm");
+    uint8_t *verdicts = batch_values(batch, results, 0, "bound_check");
     double log_step = log(gain_of(batch, cell)) + log(batch->gammas[cell]);
     for (long i = 0; i < batch->lag_count; i++) {
         long from = chain * batch->lag_count + i, to = cell * batch->lag_count + i;
@@ -134,6 +157,8 @@ static void store_cell(const struct batch *batch, const struct batch_results *re
         log_norms[to] = norms->log_norms[from] + log_scale;
         if (log_frobenius)
             log_frobenius[to] = norms->log_frobenius[from] + log_scale;
+        if (norms->verdicts)
+            verdicts[to] = norms->verdicts[from];
     }
     results->outcomes[cell] = norms->outcomes[chain];
     results->methods[cell] = norms->fell_back[chain] ? METHOD_EXPLICIT : method;
@@ -142,13 +167,16 @@ static void store_cell(const struct batch *batch, const struct batch_results *re
 /* For identity J_l = (gain gamma)^l W_unit^l: one chain serves the whole plane. J_1 is W itself, and its bound an
  * equality: the norm that is known better stands on both sides. */
 static enum status measure_identity(const struct batch *batch, struct gradient_context *context,
-                                    enum jacobian_method method, const struct batch_results *results)
+                                    enum jacobian_method method, const double *log_unit_bounds,
+                                    const struct batch_results *results)
 {
     struct chain_norms norms;
     TRY(norms_create(batch, 1, &norms));
     enum status status = measure_chains(batch, context, method, NULL, 1, &norms);
     if (status == STATUS_OK && batch->lags[0] == 1 && !is_untied(batch) && norms.outcomes[0] == JACOBIAN_FOUND)
         norms.log_norms[0] = log_unit_norm(batch);
+    if (status == STATUS_OK)
+        status = certify_chains(batch, context, NULL, 1, log_unit_bounds, &norms);
     if (status == STATUS_OK)
         for (long cell = 0; cell < batch->count; cell++)
             store_cell(batch, results, cell, &norms, 0, method);
@@ -170,8 +198,8 @@ static enum status call_measures(const struct measure_task *task)
 /* Chains first .. first+count-1 side by side: their trajectory, their norms (identity's are known already), and all
  * other measures. */
 static enum status measure_side_by_side(const struct batch *batch, struct gradient_context *context,
-                                        enum jacobian_method method, long first, long count,
-                                        const struct batch_results *results)
+                                        enum jacobian_method method, const double *log_unit_bounds, long first,
+                                        long count, const struct batch_results *results)
 {
     struct chain chains[CHAINS_SIDE_BY_SIDE];
     struct trajectory trajectory = { 0 };
@@ -189,6 +217,7 @@ static enum status measure_side_by_side(const struct batch *batch, struct gradie
     context->flops += 2.0 * (double)d * (double)d * (double)count * (double)batch->model->steps;
     if (!batch->activation->is_identity) {
         TRY_OR(done, measure_chains(batch, context, method, &trajectory, count, &norms));
+        TRY_OR(done, certify_chains(batch, context, &trajectory, count, log_unit_bounds, &norms));
         for (long chain = 0; chain < count; chain++)
             store_cell(batch, results, first + chain, &norms, chain, method);
     }
@@ -207,29 +236,30 @@ static long chains_side_by_side(const struct batch *batch)
     return fitting < 1.0 ? 1 : fitting > CHAINS_SIDE_BY_SIDE ? CHAINS_SIDE_BY_SIDE : (long)fitting;
 }
 
-/* Per step for untied weights, else NULL: the sums of ln ||W_unit,t|| over each lag. */
-static enum status sum_step_norms(const struct batch *batch, struct gradient_context *context, double **sums)
+/* log_unit_bounds[lag_count] := the sums of ln ||W_unit,t|| over each lag. */
+static enum status find_unit_bounds(const struct batch *batch, struct gradient_context *context,
+                                    double *log_unit_bounds)
 {
-    *sums = NULL;
-    if (!is_untied(batch))
-        return STATUS_OK;
-    struct jacobian_problem problem = { .weights = batch->weights,
-                                        .steps = batch->model->steps,
-                                        .chains = 1,
-                                        .lags = batch->lags,
-                                        .lag_count = batch->lag_count,
-                                        .tolerance = batch->tolerance };
-    TRY(memory_allocate(sums, batch->lag_count, "norms of untied weights"));
-    enum status status = jacobian_step_weight_norms(&problem, context, *sums);
-    if (status != STATUS_OK) {
-        memory_free(*sums);
-        *sums = NULL;
-    }
-    return status;
+    struct jacobian_problem problem = problem_of(batch, NULL, 1);
+    if (is_untied(batch))
+        return jacobian_step_weight_norms(&problem, context, log_unit_bounds);
+    for (long i = 0; i < batch->lag_count; i++)
+        log_unit_bounds[i] = (double)batch->lags[i] * log_unit_norm(batch);
+    return STATUS_OK;
+}
+
+/* A proven verdict stays, except that `holds` never stands beside logarithms that say otherwise in their last digits.
+ * Where norms are known in closed form, so is their place below or on the bound. */
+static enum bound_verdict verdict_of(const struct batch *batch, enum jacobian_method method, uint8_t proven,
+                                     double log_norm, double log_bound, double uncertainty)
+{
+    if (!batch->options.certify || method == METHOD_CLOSED_FORM)
+        return bound_check(log_norm, log_bound, uncertainty);
+    return proven == BOUND_HOLDS && log_norm > log_bound ? BOUND_WITHIN_ROUNDING : (enum bound_verdict)proven;
 }
 
 static void judge_cell(const struct batch *batch, const struct batch_results *results, long cell,
-                       const double *step_norm_sums)
+                       const double *log_unit_bounds)
 {
     const double *log_norms = batch_values(batch, results, cell, "log_jacobian_norm");
     double *log_bounds = batch_values(batch, results, cell, "log_norm_bound");
@@ -238,13 +268,14 @@ static void judge_cell(const struct batch *batch, const struct batch_results *re
     double log_norm_error = is_untied(batch) ? 0.0 : batch->spectrum.log_norm_error;
     for (long i = 0; i < batch->lag_count; i++) {
         double lag = (double)batch->lags[i];
-        log_bounds[i] = step_norm_sums ? step_norm_sums[i] + lag * (log_gamma + log(gain_of(batch, cell)))
-                                       : lag * (log_gamma + log_weight_norm(batch, cell));
+        log_bounds[i] = is_untied(batch) ? log_unit_bounds[i] + lag * (log_gamma + log(gain_of(batch, cell)))
+                                         : lag * (log_gamma + log_weight_norm(batch, cell));
         double uncertainty =
             bound_uncertainty(batch->tolerance, lag, log_norm_error, weights_hidden_size(batch->weights));
         /* The untied bound has an error of its own: the sum of norms, found to the same tolerance. */
-        uncertainty += step_norm_sums ? batch->tolerance : 0.0;
-        verdicts[i] = (uint8_t)bound_check(log_norms[i], log_bounds[i], uncertainty);
+        uncertainty += is_untied(batch) ? batch->tolerance : 0.0;
+        verdicts[i] =
+            (uint8_t)verdict_of(batch, results->methods[cell], verdicts[i], log_norms[i], log_bounds[i], uncertainty);
     }
     double margin = log_norm_error + LOGARITHM_ERROR;
     double unknown = is_untied(batch) ? NAN : 0.0;
@@ -256,28 +287,38 @@ static void judge_cell(const struct batch *batch, const struct batch_results *re
         bound_growth_rate(batch->lags, log_norms, batch->lag_count);
 }
 
-enum status batch_measure(const struct batch *batch, struct gradient_context *context,
-                          const struct batch_results *results)
+static enum status measure_all(const struct batch *batch, struct gradient_context *context,
+                               const double *log_unit_bounds, const struct batch_results *results)
 {
     struct cost_question question = question_of(batch);
     enum jacobian_method method = cost_method(&question);
     long width = chains_side_by_side(batch);
-    double *step_norm_sums;
     if (method == METHOD_CLOSED_FORM)
         measure_closed_form(batch, results);
     else if (batch->activation->is_identity)
-        TRY(measure_identity(batch, context, method, results));
+        TRY(measure_identity(batch, context, method, log_unit_bounds, results));
     if (!batch->activation->is_identity || measure_has_functions(batch->measures))
         for (long first = 0; first < batch->count; first += width) {
             long count = batch->count - first < width ? batch->count - first : width;
-            TRY(measure_side_by_side(batch, context, method, first, count, results));
+            TRY(measure_side_by_side(batch, context, method, log_unit_bounds, first, count, results));
         }
-    TRY(sum_step_norms(batch, context, &step_norm_sums));
+    return STATUS_OK;
+}
+
+enum status batch_measure(const struct batch *batch, struct gradient_context *context,
+                          const struct batch_results *results)
+{
+    enum status status = STATUS_OK;
+    double *log_unit_bounds;
+    TRY(memory_allocate(&log_unit_bounds, batch->lag_count, "bounds of a network"));
+    TRY_OR(done, find_unit_bounds(batch, context, log_unit_bounds));
+    TRY_OR(done, measure_all(batch, context, log_unit_bounds, results));
     for (long cell = 0; cell < batch->count; cell++)
         if (results->outcomes[cell] == JACOBIAN_FOUND)
-            judge_cell(batch, results, cell, step_norm_sums);
+            judge_cell(batch, results, cell, log_unit_bounds);
         else
             batch_erase_cell(batch, results, cell);
-    memory_free(step_norm_sums);
-    return STATUS_OK;
+done:
+    memory_free(log_unit_bounds);
+    return status;
 }

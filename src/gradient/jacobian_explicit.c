@@ -5,7 +5,6 @@
 #include "linalg/lanczos.h"
 #include "linalg/spectrum.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -49,25 +48,6 @@ failed:
     return status;
 }
 
-/* Multiplies a whole product by one power of two where its largest element leaves 2^-200 .. 2^200. */
-static void balance_product(struct block product, int64_t *exponent)
-{
-    double largest = 0.0;
-    long count = product.stride * product.columns;
-    for (long i = 0; i < count; i++) {
-        double magnitude = fabs(product.values[i]);
-        largest = magnitude > largest ? magnitude : largest;
-    }
-    if (largest == 0.0 || !(largest <= DBL_MAX) || (largest > 0x1p-200 && largest < 0x1p200))
-        return;
-    int shift = ilogb(largest);
-    /* Two factors, because 2^-shift itself leaves the range for a subnormal `largest`. */
-    double half = scalbn(1.0, -shift / 2), rest = scalbn(1.0, -(shift - shift / 2));
-    for (long i = 0; i < count; i++)
-        product.values[i] = product.values[i] * half * rest;
-    *exponent += shift;
-}
-
 static struct block product_of(const struct explicit_products *products, long chain)
 {
     return block_view(&products->product, chain * products->hidden_size, products->hidden_size);
@@ -91,8 +71,10 @@ static enum status take_step(const struct jacobian_problem *problem, struct grad
     struct block swap = products->product;
     products->product = products->next;
     products->next = swap;
-    for (long chain = 0; chain < products->chains; chain++)
-        balance_product(product_of(products, chain), &products->exponents[chain]);
+    for (long chain = 0; chain < products->chains; chain++) {
+        struct block product = product_of(products, chain);
+        block_balance(&product, &products->exponents[chain]);
+    }
     context->flops += 2.0 * (double)d * (double)d * (double)d * (double)products->chains;
     return STATUS_OK;
 }

@@ -160,3 +160,13 @@ void block_balance_columns(struct block *block, int64_t *exponents)
         exponents[j] += exponent;
     }
 }
+
+void block_balance(struct block *block, int64_t *exponent)
+{
+    double largest = largest_magnitude(block->values, block->stride * block->columns);
+    if (largest == 0.0 || !isfinite(largest) || (largest > 0x1p-200 && largest < 0x1p200))
+        return;
+    int shift = ilogb(largest);
+    scale_by_power_of_two(block->values, block->stride * block->columns, -shift);
+    *exponent += shift;
+}

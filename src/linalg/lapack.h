@@ -11,6 +11,12 @@ void dgemm_(const char *transpose_a, const char *transpose_b, const int *m, cons
             const double *alpha, const double *a, const int *lda, const double *b, const int *ldb, const double *beta,
             double *c, const int *ldc, size_t, size_t);
 
+/* One triangle of C := alpha A^T A + beta C (`transposed` "T"), and the Cholesky factor of a symmetric matrix, which
+ * takes its place; info > 0 where it is not positive definite. */
+void dsyrk_(const char *triangle, const char *transposed, const int *n, const int *k, const double *alpha,
+            const double *a, const int *lda, const double *beta, double *c, const int *ldc, size_t, size_t);
+void dpotrf_(const char *triangle, const int *n, double *a, const int *lda, int *info, size_t);
+
 /* Eigenvalues (and vectors, by `left` and `right` = "V") of a general matrix, which is overwritten. */
 void dgeev_(const char *left, const char *right, const int *n, double *a, const int *lda, double *re, double *im,
             double *vl, const int *ldvl, double *vr, const int *ldvr, double *work, const int *lwork, int *info, size_t,
