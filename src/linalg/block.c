@@ -123,12 +123,12 @@ void block_column_norms(const struct block *block, double *norms)
 
 /* The largest |element|. Magnitudes are compared as integers, an order in which NaN is above infinity, so that neither
  * can hide. */
-VECTORISED static double largest_magnitude(const double *column, long stride)
+VECTORISED double block_largest_magnitude(const double *values, long count)
 {
     uint64_t largest = 0;
-    for (long i = 0; i < stride; i++) {
+    for (long i = 0; i < count; i++) {
         uint64_t bits;
-        memcpy(&bits, column + i, sizeof bits);
+        memcpy(&bits, values + i, sizeof bits);
         bits &= UINT64_MAX >> 1;
         largest = bits > largest ? bits : largest;
     }
@@ -137,36 +137,34 @@ VECTORISED static double largest_magnitude(const double *column, long stride)
     return magnitude;
 }
 
-/* column *= 2^exponent, in two steps because 2^exponent itself can lie beyond the range of doubles. */
-VECTORISED static void scale_by_power_of_two(double *column, long stride, int exponent)
+/* values *= 2^exponent, in two steps because 2^exponent itself can lie beyond the range of doubles. */
+VECTORISED static void scale_by_power_of_two(double *values, long count, int exponent)
 {
     double first = ldexp(1.0, exponent / 2);
     double second = ldexp(1.0, exponent - exponent / 2);
-    for (long i = 0; i < stride; i++)
-        column[i] = column[i] * first * second;
+    for (long i = 0; i < count; i++)
+        values[i] = values[i] * first * second;
+}
+
+static void balance(double *values, long count, int64_t *exponent)
+{
+    double largest = block_largest_magnitude(values, count);
+    bool comfortable = largest >= 0x1p-200 && largest <= 0x1p200;
+    if (comfortable || largest == 0 || !isfinite(largest))
+        return;
+    int shift;
+    frexp(largest, &shift);
+    scale_by_power_of_two(values, count, -shift);
+    *exponent += shift;
 }
 
 void block_balance_columns(struct block *block, int64_t *exponents)
 {
-    for (long j = 0; j < block->columns; j++) {
-        double *column = block_column(block, j);
-        double largest = largest_magnitude(column, block->stride);
-        bool comfortable = largest >= 0x1p-200 && largest <= 0x1p200;
-        if (comfortable || largest == 0 || !isfinite(largest))
-            continue;
-        int exponent;
-        frexp(largest, &exponent);
-        scale_by_power_of_two(column, block->stride, -exponent);
-        exponents[j] += exponent;
-    }
+    for (long j = 0; j < block->columns; j++)
+        balance(block_column(block, j), block->stride, &exponents[j]);
 }
 
 void block_balance(struct block *block, int64_t *exponent)
 {
-    double largest = largest_magnitude(block->values, block->stride * block->columns);
-    if (largest == 0.0 || !isfinite(largest) || (largest > 0x1p-200 && largest < 0x1p200))
-        return;
-    int shift = ilogb(largest);
-    scale_by_power_of_two(block->values, block->stride * block->columns, -shift);
-    *exponent += shift;
+    balance(block->values, block->stride * block->columns, exponent);
 }

@@ -53,7 +53,10 @@ void block_column_norms(const struct block *block, double *norms);
  * one with an element that is not finite, is left alone. Scaling by powers of two is exact. */
 void block_balance_columns(struct block *block, int64_t *exponents);
 
-/* The same for a block as a whole, with one power of two. */
+/* The same for the whole block by one power of two. */
 void block_balance(struct block *block, int64_t *exponent);
+
+/* The largest |element| of values[count]; infinite or NaN where an element is. */
+double block_largest_magnitude(const double *values, long count);
 
 #endif

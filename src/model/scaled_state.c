@@ -1,10 +1,11 @@
 #include "model/scaled_state.h"
 
+#include "linalg/block.h"
+
 #include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
-#include <string.h>
 
 enum {
     UNSCALED_RANGE = 332, /* |log2| of the largest element up to which the exponent is 0 */
@@ -25,23 +26,6 @@ static double clamped(double mantissa, int64_t exponent)
 {
     double x = exponent == 0 ? mantissa : scale(mantissa, exponent);
     return isinf(x) ? copysign(DBL_MAX, x) : x;
-}
-
-/* The largest |element|; infinite or NaN where an element is. Without their signs, doubles are ordered as their bits
- * are, with infinities and NaNs above all others: a maximum of integers, which compilers vectorise. */
-static double largest_magnitude(long count, const double *values)
-{
-    const uint64_t all_but_sign = UINT64_MAX >> 1;
-    uint64_t largest = 0;
-    for (long i = 0; i < count; i++) {
-        uint64_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        bits &= all_but_sign;
-        largest = bits > largest ? bits : largest;
-    }
-    double result;
-    memcpy(&result, &largest, sizeof result);
-    return result;
 }
 
 static bool is_bounded(const struct activation *activation)
@@ -106,7 +90,7 @@ double scaled_state_derivative(const struct activation *activation, long count, 
 {
     for (long i = 0; i < count; i++)
         derivatives[i] = derivative_at(activation, mantissas[i], exponent);
-    if (largest_magnitude(count, derivatives) < LEAST_UNSHIFTED_DERIVATIVE)
+    if (block_largest_magnitude(derivatives, count) < LEAST_UNSHIFTED_DERIVATIVE)
         return shifted_derivative(activation, count, mantissas, exponent, derivatives);
     for (long i = 0; i < count; i++)
         derivatives[i] /= activation->derivative_supremum;
@@ -134,7 +118,7 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
 
 int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent)
 {
-    double largest = largest_magnitude(count, mantissas);
+    double largest = block_largest_magnitude(mantissas, count);
     if (!isfinite(largest))
         return exponent;
     if (largest == 0)
