@@ -201,12 +201,15 @@ static const struct measure measures[MEASURE_COUNT] = {
                                    DATASETS(contribution_map_datasets) },
     [MEASURE_EXPANSION] = { .name = "expansion",
                             .help = "the error in left eigenvectors of W, for identity",
-                            .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED | MEASURE_NEEDS_ONE_RANK |
-                                     MEASURE_NEEDS_IDENTITY,
+                            .needs = MEASURE_NEEDS_TIED | MEASURE_NEEDS_ONE_RANK | MEASURE_NEEDS_IDENTITY,
+                            .function = measure_expansion,
+                            .flops = measure_expansion_flops,
                             DATASETS(expansion_datasets) },
     [MEASURE_SINGULAR_VALUES] = { .name = "singular_values",
                                   .help = "all singular values of the Jacobian products, to high relative accuracy",
                                   .needs = MEASURE_NEEDS_ONE_RANK,
+                                  .function = measure_singular_values,
+                                  .flops = measure_singular_values_flops,
                                   DATASETS(singular_values_datasets) },
 };
 

@@ -12,6 +12,8 @@
 
 MEASURE_DECLARE(gradient);
 MEASURE_DECLARE(contribution_map);
+MEASURE_DECLARE(expansion);
+MEASURE_DECLARE(singular_values);
 
 #undef MEASURE_DECLARE
 

@@ -17,6 +17,16 @@ void dsyrk_(const char *triangle, const char *transposed, const int *n, const in
             const double *a, const int *lda, const double *beta, double *c, const int *ldc, size_t, size_t);
 void dpotrf_(const char *triangle, const int *n, double *a, const int *lda, int *info, size_t);
 
+/* B := alpha B op(A) or alpha op(A) B, A triangular [n, n] or [m, m], B [m, n] */
+void dtrmm_(const char *side, const char *triangle, const char *transpose, const char *diagonal, const int *m,
+            const int *n, const double *alpha, const double *a, const int *lda, double *b, const int *ldb, size_t,
+            size_t, size_t, size_t);
+
+/* LU decomposition with row interchanges, and A x = b by it. */
+void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivots, int *info);
+void dgetrs_(const char *transpose, const int *n, const int *columns, const double *a, const int *lda,
+             const int *pivots, double *b, const int *ldb, int *info, size_t);
+
 /* Eigenvalues (and vectors, by `left` and `right` = "V") of a general matrix, which is overwritten. */
 void dgeev_(const char *left, const char *right, const int *n, double *a, const int *lda, double *re, double *im,
             double *vl, const int *ldvl, double *vr, const int *ldvr, double *work, const int *lwork, int *info, size_t,
@@ -36,9 +46,12 @@ void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
              size_t);
 
-/* QR decomposition, and its orthogonal factor. */
+/* QR decomposition, without and with column interchanges (those with columns[j] = 0 are free), and its orthogonal
+ * factor. */
 void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
              int *info);
+void dgeqp3_(const int *m, const int *n, double *a, const int *lda, int *columns, double *tau, double *work,
+             const int *lwork, int *info);
 void dorgqr_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
              const int *lwork, int *info);
 

@@ -101,15 +101,14 @@ enum status spectrum_radius(long dimension, const double *values, bool symmetric
     return status;
 }
 
-enum status spectrum_norm(long dimension, const double *values, double *norm)
+enum status spectrum_singular_values(long dimension, const double *values, double *singular_values)
 {
     enum status status = STATUS_OK;
     const int n = (int)dimension, one = 1, query = -1;
-    double *copy = NULL, *singular_values = NULL, *work = NULL, optimum = 0;
+    double *copy = NULL, *work = NULL, optimum = 0;
     int *integers = NULL, info = 0;
-    TRY(spectrum_check_matrix(dimension, values, "spectral norm"));
+    TRY(spectrum_check_matrix(dimension, values, "singular values"));
     TRY_OR(done, copy_matrix(dimension, values, &copy));
-    TRY_OR(done, memory_allocate(&singular_values, dimension, "singular values"));
     TRY_OR(done, memory_allocate(&integers, 8 * dimension, "singular value workspace"));
     dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, &optimum, &query, integers, &info, 1);
     TRY_OR(done, check_info(info, "dgesdd", dimension));
@@ -117,12 +116,21 @@ enum status spectrum_norm(long dimension, const double *values, double *norm)
     TRY_OR(done, memory_allocate(&work, length, "singular value workspace"));
     dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, work, &length, integers, &info, 1);
     TRY_OR(done, check_info(info, "dgesdd", dimension));
-    *norm = singular_values[0];
 done:
     memory_free(copy);
-    memory_free(singular_values);
     memory_free(integers);
     memory_free(work);
+    return status;
+}
+
+enum status spectrum_norm(long dimension, const double *values, double *norm)
+{
+    double *singular_values = NULL;
+    TRY(spectrum_check_matrix(dimension, values, "spectral norm"));
+    TRY(memory_allocate(&singular_values, dimension, "singular values"));
+    enum status status = spectrum_singular_values(dimension, values, singular_values);
+    *norm = status == STATUS_OK ? singular_values[0] : *norm;
+    memory_free(singular_values);
     return status;
 }
 

@@ -23,6 +23,10 @@ CHECKED enum status spectrum_radius_by_squaring(long dimension, const double *va
 CHECKED enum status spectrum_norm(long dimension, const double *values, double *norm);
 double spectrum_norm_error(long dimension);
 
+/* All singular values by LAPACK, descending, singular_values[d]: each with an absolute error of the order of
+ * spectrum_norm_error times the largest. Errors as spectrum_radius. */
+CHECKED enum status spectrum_singular_values(long dimension, const double *values, double *singular_values);
+
 /* Replaces values by the orthogonal factor Q of its QR decomposition, with the diagonal of R made positive: Haar
  * distributed for a Gaussian matrix (Mezzadri, Notices AMS 54 (2007) 592). Errors: STATUS_MEMORY, STATUS_NUMERICAL. */
 CHECKED enum status spectrum_orthogonalise(long dimension, double *values);

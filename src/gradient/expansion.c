@@ -1,0 +1,249 @@
+/* The error e_l = e_0 J_l of identity networks, J_l = (gain gamma)^l W_unit^l, in left eigenvectors of W_unit:
+ *
+ *   e_l = sum_i c_i (gain gamma lambda_i)^l q_i^T,   q_i^T W_unit = lambda_i q_i^T,   e_0 = sum_i c_i q_i^T.
+ *
+ * Right eigenvectors give another sum for every W that is not normal. Powers are mantissas times 2^exponent, so that
+ * nothing leaves the range of doubles and no digit is lost to a large logarithm. */
+#include "base/memory.h"
+#include "gradient/jacobian_internal.h"
+#include "gradient/measure_functions.h"
+#include "linalg/eigenbasis.h"
+#include "model/loss.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+static const double UNIT_ROUNDOFF = 0x1p-53;
+
+/* 2^exponent (re + i im); re = im = 0 for zero, whose exponent says nothing. */
+struct scaled_complex {
+    double re, im;
+    int64_t exponent;
+};
+
+struct expansion {
+    const struct measure_task *task;
+    long hidden_size;
+    struct eigenbasis basis;
+    struct block errors; /* [d, count]: e_l^T / (gain gamma)^l / 2^exponents */
+    struct block next;
+    int64_t *exponents;
+    struct scaled_complex *coefficients; /* [count][d]: c_i */
+    struct scaled_complex *terms;        /* [d]: c_i lambda_i^l */
+    double *re, *im;                     /* [d]: terms over their common scale */
+    struct block sum, difference;        /* [d, 1] */
+};
+
+static double scaled(double mantissa, int64_t exponent)
+{
+    int64_t limited = exponent > INT_MAX / 2 ? INT_MAX / 2 : exponent < INT_MIN / 2 ? INT_MIN / 2 : exponent;
+    return scalbn(mantissa, (int)limited);
+}
+
+/* Brings the larger part to 1/2 .. 1, which is exact. */
+static struct scaled_complex normalised(struct scaled_complex z)
+{
+    int shift = 0;
+    frexp(fmax(fabs(z.re), fabs(z.im)), &shift);
+    return (struct scaled_complex){ scalbn(z.re, -shift), scalbn(z.im, -shift), z.exponent + shift };
+}
+
+static struct scaled_complex product_of(struct scaled_complex a, struct scaled_complex b)
+{
+    return normalised(
+        (struct scaled_complex){ a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re, a.exponent + b.exponent });
+}
+
+/* z^power by squaring: a relative error of about 2 power u. */
+static struct scaled_complex power_of(struct scaled_complex z, long power)
+{
+    struct scaled_complex result = { 1.0, 0.0, 0 };
+    for (; power > 0; power /= 2) {
+        if (power % 2)
+            result = product_of(result, z);
+        z = product_of(z, z);
+    }
+    return result;
+}
+
+static void expansion_close(struct expansion *expansion)
+{
+    eigenbasis_destroy(&expansion->basis);
+    block_destroy(&expansion->errors);
+    block_destroy(&expansion->next);
+    block_destroy(&expansion->sum);
+    block_destroy(&expansion->difference);
+    memory_free(expansion->exponents);
+    memory_free(expansion->coefficients);
+    memory_free(expansion->terms);
+    memory_free(expansion->re);
+    memory_free(expansion->im);
+}
+
+static enum status expansion_open(const struct measure_task *task, struct expansion *expansion)
+{
+    const long d = weights_hidden_size(task->batch->weights);
+    const double *unit;
+    enum status status = STATUS_OK;
+    *expansion = (struct expansion){ .task = task, .hidden_size = d };
+    TRY_OR(failed, weights_values(task->batch->weights, task->batch->model->steps, &unit));
+    TRY_OR(failed, eigenbasis_create(d, unit, &expansion->basis));
+    TRY_OR(failed, block_create(d, task->count, &expansion->errors));
+    TRY_OR(failed, block_create(d, task->count, &expansion->next));
+    TRY_OR(failed, block_create(d, 1, &expansion->sum));
+    TRY_OR(failed, block_create(d, 1, &expansion->difference));
+    TRY_OR(failed, memory_allocate(&expansion->exponents, task->count, "exponents of errors"));
+    TRY_OR(failed, memory_allocate(&expansion->coefficients, task->count * d, "coefficients of an expansion"));
+    TRY_OR(failed, memory_allocate(&expansion->terms, d, "terms of an expansion"));
+    TRY_OR(failed, memory_allocate(&expansion->re, d, "terms of an expansion"));
+    TRY_OR(failed, memory_allocate(&expansion->im, d, "terms of an expansion"));
+    return STATUS_OK;
+failed:
+    expansion_close(expansion);
+    return status;
+}
+
+/* Beyond 1/u the basis has no digit left: the matrix is defective, or as good as that. */
+static bool is_usable(const struct expansion *expansion)
+{
+    return expansion->basis.condition * UNIT_ROUNDOFF <= 1.0;
+}
+
+/* errors := e_0 of each chain. */
+static enum status start_errors(struct expansion *expansion)
+{
+    const struct measure_task *task = expansion->task;
+    const struct trajectory *trajectory = task->trajectory;
+    struct loss *loss;
+    TRY(loss_open(task->batch->model, task->batch->weights, &loss));
+    for (long chain = 0; chain < task->count; chain++) {
+        double *error = block_column(&expansion->errors, chain);
+        expansion->exponents[chain] = loss_gradient(loss, block_column(&trajectory->final_state, chain),
+                                                    trajectory->final_exponents[chain], error);
+        for (long i = 0; i < expansion->hidden_size; i++)
+            if (!isfinite(error[i]))
+                task_fail(task, chain, JACOBIAN_NOT_FINITE);
+    }
+    loss_close(loss);
+    block_balance_columns(&expansion->errors, expansion->exponents);
+    return STATUS_OK;
+}
+
+static void find_coefficients(struct expansion *expansion)
+{
+    const struct measure_task *task = expansion->task;
+    const long d = expansion->hidden_size, width = task->batch->options.index_size;
+    double *logarithms = task_values(task, "log_expansion_coefficient");
+    for (long chain = 0; chain < task->count; chain++) {
+        struct scaled_complex *coefficients = expansion->coefficients + chain * d;
+        eigenbasis_expand(&expansion->basis, block_column(&expansion->errors, chain), expansion->re, expansion->im);
+        for (long i = 0; i < d; i++) {
+            double modulus = hypot(expansion->re[i], expansion->im[i]);
+            coefficients[i] =
+                normalised((struct scaled_complex){ expansion->re[i], expansion->im[i], expansion->exponents[chain] });
+            logarithms[chain * width + i] = log(modulus) + (double)expansion->exponents[chain] * LOG_2;
+        }
+    }
+}
+
+/* errors := W^T errors */
+static enum status step_back(struct expansion *expansion, long step)
+{
+    const struct measure_task *task = expansion->task;
+    const struct matrix *matrix;
+    const double d = (double)expansion->hidden_size;
+    TRY(jacobian_check_stop(task->context));
+    TRY(weights_at(task->batch->weights, step, &matrix));
+    TRY(matrix_apply_transposed(matrix, &expansion->errors, &expansion->next));
+    struct block swap = expansion->errors;
+    expansion->errors = expansion->next;
+    expansion->next = swap;
+    block_balance_columns(&expansion->errors, expansion->exponents);
+    task->context->flops += 2.0 * d * d * (double)task->count;
+    return STATUS_OK;
+}
+
+/* expansion->sum := sum_i c_i lambda_i^l q_i / 2^(returned exponent). */
+static int64_t sum_terms(struct expansion *expansion, const struct scaled_complex *coefficients, long lag)
+{
+    const long d = expansion->hidden_size;
+    int64_t largest = INT64_MIN;
+    for (long i = 0; i < d; i++) {
+        struct scaled_complex value = { expansion->basis.eigenvalue_re[i], expansion->basis.eigenvalue_im[i], 0 };
+        expansion->terms[i] = product_of(coefficients[i], power_of(normalised(value), lag));
+        bool is_zero = expansion->terms[i].re == 0 && expansion->terms[i].im == 0;
+        if (!is_zero && expansion->terms[i].exponent > largest)
+            largest = expansion->terms[i].exponent;
+    }
+    if (largest == INT64_MIN) /* all terms are zero */
+        largest = 0;
+    for (long i = 0; i < d; i++) {
+        const struct scaled_complex *term = &expansion->terms[i];
+        expansion->re[i] = scaled(term->re, term->exponent - largest);
+        expansion->im[i] = scaled(term->im, term->exponent - largest);
+    }
+    eigenbasis_combine(&expansion->basis, expansion->re, expansion->im, block_column(&expansion->sum, 0));
+    return largest;
+}
+
+static void compare_chain(struct expansion *expansion, long chain, long lag)
+{
+    const struct measure_task *task = expansion->task;
+    const struct batch *batch = task->batch;
+    const long d = expansion->hidden_size, place = chain * batch->lag_count + lag;
+    int64_t exponent = sum_terms(expansion, expansion->coefficients + chain * d, batch->lags[lag]);
+    const double *error = block_column(&expansion->errors, chain), *sum = block_column(&expansion->sum, 0);
+    double *difference = block_column(&expansion->difference, 0), norm, distance, error_norm;
+    for (long i = 0; i < d; i++)
+        difference[i] = scaled(sum[i], exponent - expansion->exponents[chain]) - error[i];
+    struct block error_column = block_view(&expansion->errors, chain, 1);
+    block_column_norms(&expansion->sum, &norm);
+    block_column_norms(&expansion->difference, &distance);
+    block_column_norms(&error_column, &error_norm);
+    task_values(task, "log_expansion_norm")[place] =
+        log(norm) + (double)exponent * LOG_2 + task_log_scale(task, chain, (double)batch->lags[lag]);
+    task_values(task, "expansion_residual")[place] = error_norm == 0 ? NAN : distance / error_norm;
+}
+
+static enum status expand(struct expansion *expansion)
+{
+    const struct measure_task *task = expansion->task;
+    const struct batch *batch = task->batch;
+    for (long chain = 0; chain < task->count; chain++)
+        task_values(task, "eigenbasis_condition")[chain] = expansion->basis.condition;
+    if (!is_usable(expansion))
+        return STATUS_OK;
+    TRY(start_errors(expansion));
+    find_coefficients(expansion);
+    for (long step = 1, lag = 0; lag < batch->lag_count; step++) {
+        TRY(step_back(expansion, batch->model->steps + 1 - step));
+        if (batch->lags[lag] != step)
+            continue;
+        for (long chain = 0; chain < task->count; chain++)
+            compare_chain(expansion, chain, lag);
+        lag++;
+    }
+    return STATUS_OK;
+}
+
+enum status measure_expansion(const struct measure_task *task)
+{
+    struct expansion expansion;
+    const double d = (double)weights_hidden_size(task->batch->weights);
+    if (!task->batch->activation->is_identity)
+        return STATUS_OK;
+    TRY(jacobian_check_stop(task->context));
+    TRY(expansion_open(task, &expansion));
+    task->context->flops += 30.0 * d * d * d; /* eigenvectors, their condition and LU */
+    enum status status = expand(&expansion);
+    expansion_close(&expansion);
+    return status;
+}
+
+double measure_expansion_flops(const struct cost_question *question)
+{
+    const double d = (double)question->hidden_size, largest_lag = (double)question->lags[question->lag_count - 1];
+    const double cells_of_a_basis = 32.0; /* the cells of a task share one */
+    return question->activation->is_identity ? 2.0 * d * d * largest_lag + 30.0 * d * d * d / cells_of_a_basis : 0.0;
+}

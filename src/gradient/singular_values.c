@@ -1,0 +1,184 @@
+/* All singular values of J_l, from its factors: graded QR decompositions along J_l^T = D W^T ... D W^T. */
+#include "base/memory.h"
+#include "gradient/jacobian_internal.h"
+#include "gradient/measure_functions.h"
+#include "linalg/graded.h"
+
+#include <math.h>
+
+/* Columns that W^T is applied to at once: enough for the kernel's full rate. */
+enum { GROUP_COLUMNS = 128 };
+
+/* Chains side by side. For identity one chain stands for all cells of the task: J_l = (gain gamma)^l W_unit^l. */
+struct graded_chains {
+    const struct measure_task *task;
+    long hidden_size;
+    long first;                    /* chain of the task */
+    long chains;                   /* in this group */
+    struct block orthogonal, next; /* [d, d * chains]: the Q of each */
+    struct graded_product *products;
+    double *log_shifts; /* logarithms that the derivatives left out, summed over the steps */
+    const double **diagonals;
+    double *log_values; /* [d] of one chain */
+};
+
+static void chains_destroy(struct graded_chains *group)
+{
+    for (long c = 0; group->products && c < group->chains; c++)
+        graded_destroy(&group->products[c]);
+    memory_free(group->products);
+    block_destroy(&group->orthogonal);
+    block_destroy(&group->next);
+    memory_free(group->log_shifts);
+    memory_free(group->diagonals);
+    memory_free(group->log_values);
+}
+
+static enum status chains_create(const struct measure_task *task, long first, long chains, struct graded_chains *group)
+{
+    enum status status = STATUS_OK;
+    const long d = weights_hidden_size(task->batch->weights), columns = d * chains;
+    *group = (struct graded_chains){ .task = task, .hidden_size = d, .first = first, .chains = chains };
+    TRY_OR(failed, block_create(d, columns, &group->orthogonal));
+    TRY_OR(failed, block_create(d, columns, &group->next));
+    TRY_OR(failed, memory_allocate(&group->products, chains, "graded products"));
+    TRY_OR(failed, memory_allocate(&group->log_shifts, chains, "shifts of products"));
+    TRY_OR(failed, memory_allocate(&group->diagonals, columns, "diagonals of a step"));
+    TRY_OR(failed, memory_allocate(&group->log_values, d, "singular values"));
+    for (long c = 0; c < chains; c++)
+        TRY_OR(failed, graded_create(d, &group->products[c]));
+    for (long column = 0; column < columns; column++)
+        block_column(&group->orthogonal, column)[column % d] = 1.0;
+    return STATUS_OK;
+failed:
+    chains_destroy(group);
+    return status;
+}
+
+static bool is_identity(const struct graded_chains *group)
+{
+    return group->task->batch->activation->is_identity;
+}
+
+/* A chain that stands for all cells of its task fails with all of them. */
+static void fail_chain(const struct graded_chains *group, long c, enum jacobian_outcome outcome)
+{
+    long first = is_identity(group) ? 0 : group->first + c, count = is_identity(group) ? group->task->count : 1;
+    for (long chain = first; chain < first + count; chain++)
+        task_fail(group->task, chain, outcome);
+}
+
+static bool is_measured(const struct graded_chains *group, long c)
+{
+    return group->task->results->outcomes[group->task->first_cell + group->first + c] == JACOBIAN_FOUND;
+}
+
+/* Q := D W^T Q, not orthogonal any more: the next factor times the old Q. */
+static enum status apply_factor(struct graded_chains *group, long lag_index)
+{
+    const struct measure_task *task = group->task;
+    const struct matrix *matrix;
+    const long d = group->hidden_size;
+    TRY(weights_at(task->batch->weights, task->batch->model->steps - lag_index, &matrix));
+    TRY(matrix_apply_transposed(matrix, &group->orthogonal, &group->next));
+    struct block swap = group->orthogonal;
+    group->orthogonal = group->next;
+    group->next = swap;
+    if (is_identity(group))
+        return STATUS_OK;
+    for (long c = 0; c < group->chains; c++) {
+        const double *diagonal = trajectory_derivative(task->trajectory, lag_index, group->first + c);
+        for (long column = c * d; column < (c + 1) * d; column++)
+            group->diagonals[column] = diagonal;
+        group->log_shifts[c] += task->trajectory->log_shifts[lag_index * task->count + group->first + c];
+    }
+    block_scale_rows(&group->orthogonal, group->diagonals);
+    return STATUS_OK;
+}
+
+static enum status take_step(struct graded_chains *group, long lag_index)
+{
+    const double d = (double)group->hidden_size;
+    TRY(jacobian_check_stop(group->task->context));
+    TRY(apply_factor(group, lag_index));
+    for (long c = 0; c < group->chains; c++) {
+        struct block factor = block_view(&group->orthogonal, c * group->hidden_size, group->hidden_size);
+        bool is_finite = true;
+        if (is_measured(group, c))
+            TRY(graded_absorb(&group->products[c], &factor, &is_finite));
+        if (!is_finite)
+            fail_chain(group, c, JACOBIAN_NOT_FINITE);
+    }
+    /* W^T Q, R, Q and the product of triangles */
+    group->task->context->flops += (2.0 + 4.0 / 3.0 + 4.0 / 3.0 + 1.0) * d * d * d * (double)group->chains;
+    return STATUS_OK;
+}
+
+static void store_values(const struct graded_chains *group, long cell, long lag, double log_shift)
+{
+    const struct batch *batch = group->task->batch;
+    const long width = batch->options.index_size;
+    double scale = task_log_scale(group->task, cell, (double)batch->lags[lag]) + log_shift;
+    double *values = task_values(group->task, "log_singular_value") + (cell * batch->lag_count + lag) * width;
+    for (long i = 0; i < group->hidden_size; i++)
+        values[i] = group->log_values[i] + scale;
+}
+
+static enum status measure_products(struct graded_chains *group, long lag)
+{
+    const double d = (double)group->hidden_size;
+    for (long c = 0; c < group->chains; c++) {
+        int sweeps = 0;
+        if (!is_measured(group, c))
+            continue;
+        TRY(jacobian_check_stop(group->task->context));
+        enum status status = graded_singular_values(&group->products[c], group->log_values, &sweeps);
+        group->task->context->flops += d * d * d * sweeps; /* of each pair at least the product */
+        if (status == STATUS_NUMERICAL) {
+            fail_chain(group, c, JACOBIAN_NOT_CONVERGED);
+            continue;
+        }
+        TRY(status);
+        if (!is_identity(group))
+            store_values(group, group->first + c, lag, group->log_shifts[c]);
+        for (long cell = 0; is_identity(group) && cell < group->task->count; cell++)
+            store_values(group, cell, lag, 0.0);
+    }
+    return STATUS_OK;
+}
+
+static enum status measure_group(const struct measure_task *task, long first, long chains)
+{
+    struct graded_chains group;
+    enum status status = STATUS_OK;
+    const struct batch *batch = task->batch;
+    TRY(chains_create(task, first, chains, &group));
+    for (long lag_index = 0, lag = 0; lag < batch->lag_count; lag_index++) {
+        TRY_OR(done, take_step(&group, lag_index));
+        if (batch->lags[lag] == lag_index + 1)
+            TRY_OR(done, measure_products(&group, lag++));
+    }
+done:
+    chains_destroy(&group);
+    return status;
+}
+
+enum status measure_singular_values(const struct measure_task *task)
+{
+    const long d = weights_hidden_size(task->batch->weights);
+    const long chains = task->batch->activation->is_identity ? 1 : task->count;
+    const long group = d >= GROUP_COLUMNS ? 1 : GROUP_COLUMNS / d;
+    for (long first = 0; first < chains; first += group)
+        TRY(measure_group(task, first, chains - first < group ? chains - first : group));
+    return STATUS_OK;
+}
+
+double measure_singular_values_flops(const struct cost_question *question)
+{
+    const double d = (double)question->hidden_size, factor = 17.0 / 3.0, sweeps = 8.0; /* measured 4 to 10 */
+    const double cells_of_a_chain = 32.0; /* for identity all cells of a task share one */
+    double flops =
+        d * d * d *
+        (factor * (double)question->lags[question->lag_count - 1] + 3.0 * sweeps * (double)question->lag_count);
+    return question->activation->is_identity ? flops / cells_of_a_chain : flops;
+}

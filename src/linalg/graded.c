@@ -1,0 +1,217 @@
+#include "linalg/graded.h"
+
+#include "base/memory.h"
+#include "linalg/lapack.h"
+#include "linalg/spectrum.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* A row of a factor and how large it is. */
+struct sized_row {
+    double size;
+    long row;
+};
+
+struct graded_workspace {
+    double *factor;       /* [d, d]: F Q with its rows sorted, then R and the reflections, then Q */
+    double *coefficients; /* [d, d]: R with the scale of each row taken out */
+    struct sized_row *order;
+    int *columns; /* [d] of the first factor, as LAPACK interchanged them */
+    double *reflections;
+    double *work;
+    int work_length;
+};
+
+static void workspace_destroy(struct graded_workspace *workspace)
+{
+    if (workspace == NULL)
+        return;
+    memory_free(workspace->factor);
+    memory_free(workspace->coefficients);
+    memory_free(workspace->order);
+    memory_free(workspace->columns);
+    memory_free(workspace->reflections);
+    memory_free(workspace->work);
+    memory_free(workspace);
+}
+
+void graded_destroy(struct graded_product *product)
+{
+    block_destroy(&product->rows);
+    memory_free(product->exponents);
+    workspace_destroy(product->workspace);
+    *product = (struct graded_product){ 0 };
+}
+
+static enum status check_info(int info, const char *routine)
+{
+    return info == 0 ? STATUS_OK : status_fail(STATUS_INTERNAL, "LAPACK's %s refuses its argument %d", routine, -info);
+}
+
+static enum status find_work_length(long dimension, int *length)
+{
+    const int n = (int)dimension, query = -1;
+    double a = 0, tau = 0, optima[3] = { 0 };
+    int column = 0, info = 0;
+    dgeqp3_(&n, &n, &a, &n, &column, &tau, &optima[0], &query, &info);
+    TRY(check_info(info, "dgeqp3"));
+    dgeqrf_(&n, &n, &a, &n, &tau, &optima[1], &query, &info);
+    TRY(check_info(info, "dgeqrf"));
+    dorgqr_(&n, &n, &n, &a, &n, &tau, &optima[2], &query, &info);
+    *length = (int)fmax(fmax(optima[0], optima[1]), optima[2]);
+    return check_info(info, "dorgqr");
+}
+
+static enum status workspace_create(long dimension, struct graded_workspace **made)
+{
+    struct graded_workspace *workspace;
+    enum status status = STATUS_OK;
+    TRY(memory_allocate(&workspace, 1, "workspace of a graded product"));
+    TRY_OR(failed, find_work_length(dimension, &workspace->work_length));
+    TRY_OR(failed, memory_allocate(&workspace->factor, dimension * dimension, "a factor of a graded product"));
+    TRY_OR(failed, memory_allocate(&workspace->coefficients, dimension * dimension, "a graded triangle"));
+    TRY_OR(failed, memory_allocate(&workspace->order, dimension, "rows of a graded product"));
+    TRY_OR(failed, memory_allocate(&workspace->columns, dimension, "columns of a graded product"));
+    TRY_OR(failed, memory_allocate(&workspace->reflections, dimension, "reflections of a graded product"));
+    TRY_OR(failed, memory_allocate(&workspace->work, workspace->work_length, "workspace of a graded product"));
+    *made = workspace;
+    return STATUS_OK;
+failed:
+    workspace_destroy(workspace);
+    return status;
+}
+
+enum status graded_create(long dimension, struct graded_product *product)
+{
+    enum status status = STATUS_OK;
+    *product = (struct graded_product){ .dimension = dimension };
+    if (dimension < 1 || dimension > INT_MAX / 256)
+        return status_fail(STATUS_NUMERICAL, "a graded product of dimension %ld is outside 1..%d", dimension,
+                           INT_MAX / 256);
+    TRY_OR(failed, block_create(dimension, dimension, &product->rows));
+    TRY_OR(failed, memory_allocate(&product->exponents, dimension, "exponents of a graded product"));
+    TRY_OR(failed, workspace_create(dimension, &product->workspace));
+    for (long i = 0; i < dimension; i++)
+        block_column(&product->rows, i)[i] = 1.0;
+    return STATUS_OK;
+failed:
+    graded_destroy(product);
+    return status;
+}
+
+/* Descending; equal rows stay in their order. */
+static int compare_rows(const void *left, const void *right)
+{
+    const struct sized_row *a = left, *b = right;
+    if (a->size != b->size)
+        return a->size > b->size ? -1 : 1;
+    return a->row < b->row ? -1 : 1;
+}
+
+/* By the largest element of each row, which cannot underflow as a sum of squares does. False where not finite. */
+static bool order_rows(const struct block *factor, struct sized_row *order)
+{
+    double check = 0;
+    for (long i = 0; i < factor->rows; i++)
+        order[i] = (struct sized_row){ 0, i };
+    for (long j = 0; j < factor->columns; j++)
+        for (long i = 0; i < factor->rows; i++) {
+            double magnitude = fabs(block_column(factor, j)[i]);
+            check += magnitude * 0.0; /* NaN for what is not finite */
+            order[i].size = magnitude > order[i].size ? magnitude : order[i].size;
+        }
+    qsort(order, (size_t)factor->rows, sizeof *order, compare_rows);
+    return check == 0;
+}
+
+/* factor := QR of the rows in order. The first may interchange its columns as well: an orthogonal factor at the far end
+ * of the product changes no singular value, and the triangle begins in the order in which it will be graded. */
+static enum status decompose(const struct graded_product *product, const struct block *factor)
+{
+    struct graded_workspace *space = product->workspace;
+    const int n = (int)product->dimension;
+    int info = 0;
+    for (long j = 0; j < n; j++)
+        for (long i = 0; i < n; i++)
+            space->factor[i + j * n] = block_column(factor, j)[space->order[i].row];
+    if (product->factors == 0) {
+        for (long j = 0; j < n; j++)
+            space->columns[j] = 0;
+        dgeqp3_(&n, &n, space->factor, &n, space->columns, space->reflections, space->work, &space->work_length, &info);
+        return check_info(info, "dgeqp3");
+    }
+    dgeqrf_(&n, &n, space->factor, &n, space->reflections, space->work, &space->work_length, &info);
+    return check_info(info, "dgeqrf");
+}
+
+/* coefficients row i := R row i diag(2^exponents) / 2^(returned exponent), its largest element within 1/2 .. 1. */
+static int64_t scale_coefficients(const struct graded_product *product, long i)
+{
+    const long d = product->dimension;
+    const double *triangle = product->workspace->factor;
+    double *coefficients = product->workspace->coefficients;
+    int64_t largest = GRADED_ZERO_ROW;
+    for (long j = i; j < d; j++)
+        if (triangle[i + j * d] != 0 && product->exponents[j] != GRADED_ZERO_ROW) {
+            int64_t exponent = ilogb(triangle[i + j * d]) + 1 + product->exponents[j];
+            largest = exponent > largest ? exponent : largest;
+        }
+    for (long j = i; j < d; j++) {
+        bool is_zero = largest == GRADED_ZERO_ROW || product->exponents[j] == GRADED_ZERO_ROW;
+        int64_t shift = is_zero ? 0 : product->exponents[j] - largest;
+        coefficients[i + j * d] = is_zero || shift < INT_MIN ? 0 : scalbn(triangle[i + j * d], (int)shift);
+    }
+    return largest;
+}
+
+/* Brings the largest element of each row to 1 .. 2. */
+static void normalise_rows(struct graded_product *product)
+{
+    for (long i = 0; i < product->dimension; i++) {
+        double *row = block_column(&product->rows, i), largest = 0;
+        for (long j = 0; j < product->dimension; j++)
+            largest = fmax(largest, fabs(row[j]));
+        if (largest == 0) {
+            product->exponents[i] = GRADED_ZERO_ROW;
+            continue;
+        }
+        int drift = ilogb(largest);
+        for (long j = 0; j < product->dimension; j++)
+            row[j] = scalbn(row[j], -drift);
+        product->exponents[i] += drift;
+    }
+}
+
+/* diag(2^exponents) T := R diag(2^exponents) T. Row i reads no exponent above its own, so that they can be replaced one
+ * by one. */
+static void multiply_triangles(struct graded_product *product)
+{
+    const int n = (int)product->dimension, stride = (int)product->rows.stride;
+    const double one = 1;
+    for (long i = 0; i < n; i++)
+        product->exponents[i] = scale_coefficients(product, i);
+    dtrmm_("R", "U", "T", "N", &n, &n, &one, product->workspace->coefficients, &n, product->rows.values, &stride, 1, 1,
+           1, 1);
+    normalise_rows(product);
+}
+
+enum status graded_absorb(struct graded_product *product, struct block *factor, bool *is_finite)
+{
+    struct graded_workspace *space = product->workspace;
+    const int n = (int)product->dimension;
+    int info = 0;
+    *is_finite = order_rows(factor, space->order);
+    if (!*is_finite)
+        return STATUS_OK;
+    TRY(decompose(product, factor));
+    multiply_triangles(product);
+    dorgqr_(&n, &n, &n, space->factor, &n, space->reflections, space->work, &space->work_length, &info);
+    TRY(check_info(info, "dorgqr"));
+    for (long j = 0; j < n; j++)
+        for (long i = 0; i < n; i++)
+            block_column(factor, j)[space->order[i].row] = space->factor[i + j * n];
+    product->factors++;
+    return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/* Long products of square matrices F_l ... F_2 F_1, held so that all their singular values stay known to high relative
+ * accuracy, from the largest to those a thousand orders of magnitude below it.
+ *
+ * A product is Q diag(2^exponents) T with Q orthogonal and T upper triangular, its rows near 1 in size. A factor is
+ * taken in by one QR decomposition of F Q whose rows are sorted by descending size: Householder's transformations are
+ * then as accurate in each row as that row is small (Cox and Higham, BIT 38, 1998), so that rows scaled down by a
+ * diagonal keep their digits. One-sided Jacobi rotations of the rows (Demmel and Veselic, SIAM J. Matrix Anal. Appl.
+ * 13, 1992) end in the singular values with |error of ln s| <= c l cond u, where cond is that of the factors without
+ * their diagonal scales. The whole product as one array of doubles knows only those above 1e-16 of the largest.
+ *
+ * LAPACK is called on [d, d] only, so that the bits depend on nothing but the factors. Not collective. */
+#ifndef GRADSWEEP_LINALG_GRADED_H
+#define GRADSWEEP_LINALG_GRADED_H
+
+#include "linalg/block.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct graded_product {
+    long dimension;
+    long factors;       /* taken in so far */
+    struct block rows;  /* column i: row i of T */
+    int64_t *exponents; /* [d]; GRADED_ZERO_ROW for a row that is exactly zero */
+    struct graded_workspace *workspace;
+};
+
+#define GRADED_ZERO_ROW INT64_MIN
+
+/* An empty product, the identity. Release with graded_destroy. Errors: STATUS_MEMORY, STATUS_NUMERICAL (a dimension
+ * that LAPACK cannot take). */
+CHECKED enum status graded_create(long dimension, struct graded_product *product);
+void graded_destroy(struct graded_product *product);
+
+/* Takes in a factor F. On entry factor[d, d] is F Q, with the Q of the last call (the identity before the first); on
+ * return it is the new Q. *is_finite false, and nothing else changed, where an element of it is not finite. Errors:
+ * STATUS_INTERNAL. */
+CHECKED enum status graded_absorb(struct graded_product *product, struct block *factor, bool *is_finite);
+
+/* log_values[d] := natural logarithms of the singular values, descending; -inf for exact zeros. The product itself is
+ * not changed. *sweeps: the passes over all pairs of rows that it took. Errors: STATUS_NUMERICAL where the rotations
+ * do not end. */
+CHECKED enum status graded_singular_values(const struct graded_product *product, double *log_values, int *sweeps);
+
+#endif
