@@ -41,7 +41,7 @@ static double rate_at(long hidden_size, size_t column_offset)
 }
 #define RATE_AT(hidden_size, column) rate_at(hidden_size, offsetof(struct rate, column))
 
-static struct cost cost_add(struct cost a, struct cost b)
+struct cost cost_add(struct cost a, struct cost b)
 {
     return (struct cost){ a.flops + b.flops, a.seconds + b.seconds };
 }
@@ -157,6 +157,12 @@ struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, 
     return cost_add(cost, cost_of_weights(ensemble, hidden_size));
 }
 
+struct cost cost_of_eigenvalues(long hidden_size)
+{
+    double d = (double)hidden_size, flops = 25.0 * d * d * d;
+    return (struct cost){ .flops = flops, .seconds = flops / LAPACK_RATE };
+}
+
 /* Doubles that a chain's trajectory keeps. */
 static double window_elements(const struct cost_question *question)
 {
@@ -186,8 +192,14 @@ double cost_chain_bytes(const struct cost_question *question)
 
 double cost_measure_bytes(const struct cost_question *question)
 {
-    bool sweeps_back = question->measures & (1u << MEASURE_GRADIENT | 1u << MEASURE_CONTRIBUTION_MAP);
-    return sweeps_back ? backward_bytes(question->hidden_size) : 0.0;
+    double d = (double)question->hidden_size, bytes = 0.0;
+    if (question->measures & (1u << MEASURE_GRADIENT | 1u << MEASURE_CONTRIBUTION_MAP))
+        bytes = backward_bytes(question->hidden_size);
+    if (question->measures & 1u << MEASURE_EXPANSION)
+        bytes = fmax(bytes, 8.0 * 4.0 * d * d); /* the eigenbasis, its factors and what LAPACK works on */
+    if (question->measures & 1u << MEASURE_SINGULAR_VALUES)
+        bytes = fmax(bytes, 8.0 * 6.0 * d * fmax(d, 128.0)); /* two blocks, and four squares a chain of a group */
+    return bytes;
 }
 
 double cost_weights_bytes(long hidden_size)

@@ -47,6 +47,11 @@ struct cost cost_of_weights(const struct ensemble *ensemble, long hidden_size);
 /* Spectral radius and norm of W, with its draw. */
 struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from);
 
+/* All eigenvalues of W with their vectors, beside its draw. */
+struct cost cost_of_eigenvalues(long hidden_size);
+
+struct cost cost_add(struct cost a, struct cost b);
+
 /* Bytes that one chain needs beside its results: the trajectory's window and its share of the blocks. */
 double cost_chain_bytes(const struct cost_question *question);
 

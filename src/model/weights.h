@@ -28,6 +28,13 @@ CHECKED enum status weights_spectrum(const struct ensemble *ensemble, uint64_t s
  * results file, which does not hold it. */
 double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size);
 
+/* The eigenvalues of W as drawn, by descending modulus, conjugate pairs with the positive imaginary part first:
+ * re[hidden_size], im[hidden_size]. They are those of W_unit = W / divisor, times the divisor, so that their order is
+ * that of its eigenvectors to the last bit, where moduli are all but equal too. Errors: STATUS_MEMORY; STATUS_NUMERICAL
+ * where they cannot be found. */
+CHECKED enum status weights_eigenvalues(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                        double divisor, double *re, double *im);
+
 struct weights;
 
 /* Draws and packs W_unit, W and W^T. `divisor` is the spectral radius of W as drawn, or 1 for native and untied.

@@ -2,6 +2,7 @@
 #include "model/weights.h"
 
 #include "base/memory.h"
+#include "linalg/eigenbasis.h"
 #include "linalg/spectrum.h"
 
 #include <math.h>
@@ -113,4 +114,24 @@ clean_up:
         return status_prefix(status, "spectrum of %s weights, hidden size %ld, replica %ld", ensemble->label,
                              hidden_size, replica);
     return status;
+}
+
+enum status weights_eigenvalues(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                double divisor, double *re, double *im)
+{
+    struct weights *weights;
+    const double *unit;
+    TRY(weights_open(ensemble, seed, hidden_size, replica, divisor, &weights));
+    enum status status = weights_values(weights, 1, &unit);
+    if (status == STATUS_OK)
+        status = eigenbasis_values(hidden_size, unit, re, im);
+    for (long i = 0; status == STATUS_OK && i < hidden_size; i++) {
+        re[i] *= divisor;
+        im[i] *= divisor;
+    }
+    weights_close(weights);
+    if (status != STATUS_OK)
+        return status_prefix(status, "eigenvalues of %s weights, hidden size %ld, replica %ld", ensemble->label,
+                             hidden_size, replica);
+    return STATUS_OK;
 }

@@ -87,22 +87,68 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     return STATUS_OK;
 }
 
-static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
+static bool has_nan(long count, const double *values)
+{
+    for (long i = 0; i < count; i++)
+        if (isnan(values[i]))
+            return true;
+    return false;
+}
+
+/* The radius that a network's W is divided by; 1 where it is not rescaled, or cannot be. */
+static double divisor_of(const struct executor *executor, double radius)
+{
+    return executor->sweep->native || !(radius > 0.0) ? 1.0 : radius;
+}
+
+/* Computes and writes the eigenvalues of W unless the file has them. `values`: room for two arrays of them. */
+static enum status complete_eigenvalues(struct executor *executor, const struct unit *unit, double radius,
+                                        double *values)
+{
+    long d = hidden_size_of(executor, unit);
+    double *re = values, *im = values + d;
+    TRY(store_read_eigenvalues(executor->store, unit->weight, d, re, im));
+    if (!has_nan(2 * d, values))
+        return STATUS_OK;
+    TRY(weights_eigenvalues(ensemble_of(executor, unit), executor->sweep->seed, d, unit->at.replica,
+                            divisor_of(executor, radius), re, im));
+    return store_write_eigenvalues(executor->store, unit->weight, d, re, im);
+}
+
+static enum status do_eigenvalues(struct executor *executor, const struct unit *unit, double radius)
+{
+    double *values;
+    if (!store_has_eigenvalues(executor->store))
+        return STATUS_OK;
+    TRY(memory_allocate(&values, 2 * hidden_size_of(executor, unit), "eigenvalues"));
+    enum status status = complete_eigenvalues(executor, unit, radius, values);
+    memory_free(values);
+    return status;
+}
+
+/* Fills what the file has of a network and lacks. */
+static enum status complete_weight(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
     struct weight_spectrum spectrum;
     bool is_stored;
-    enum status status = find_spectrum(executor, unit, &is_stored, &spectrum);
+    TRY(find_spectrum(executor, unit, &is_stored, &spectrum));
+    if (!is_stored) {
+        tally->flops += unit->cost.flops;
+        TRY(store_write_weight(executor->store, unit->weight, spectrum.radius, spectrum.norm));
+    }
+    return do_eigenvalues(executor, unit, spectrum.radius);
+}
+
+static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
+{
+    enum status status = complete_weight(executor, unit, tally);
     /* What this network cannot give is the failure of its cells, when their turn comes. */
     if (status == STATUS_NUMERICAL || status == STATUS_MEMORY) {
         log_warning("weights of ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
                     hidden_size_of(executor, unit), unit->at.replica, status_message());
         return STATUS_OK;
     }
-    TRY(status);
-    if (is_stored)
-        return STATUS_OK;
-    tally->flops += unit->cost.flops;
-    return store_write_weight(executor->store, unit->weight, spectrum.radius, spectrum.norm);
+    return status;
 }
 
 static enum status require_radius(double radius)

@@ -96,6 +96,8 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     long hidden_size = sweep->hidden_sizes[class->hidden_size];
     class->units_per_network = 1;
     class->unit_cost = cost_of_spectrum(ensemble, hidden_size, sweep->distribute_from);
+    if (sweep->measures & 1u << MEASURE_EXPANSION)
+        class->unit_cost = cost_add(class->unit_cost, cost_of_eigenvalues(hidden_size));
     class->peak_bytes = cost_weights_bytes(hidden_size);
 }
 

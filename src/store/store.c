@@ -190,7 +190,7 @@ enum status store_flush(struct store *store)
     return disk_sync(store->results_file.path);
 }
 
-/* The places of the weights' two datasets, which the first measure always has. */
+/* The place of a dataset; the last one, provenance, where there is none of that name. */
 static size_t find_dataset(const struct layout *layout, const char *name)
 {
     size_t number = 0;
@@ -211,6 +211,43 @@ enum status store_read_weight(struct store *store, uint64_t weight, double *radi
     const struct results_file *file = &store->results_file;
     TRY(results_file_read(file, find_dataset(&file->layout, "weight_spectral_radius"), weight, 1, radius));
     return results_file_read(file, find_dataset(&file->layout, "weight_norm"), weight, 1, norm);
+}
+
+bool store_has_eigenvalues(const struct store *store)
+{
+    const struct layout *layout = &store->results_file.layout;
+    return find_dataset(layout, "eigenvalue_re") + 1 < layout->count;
+}
+
+/* The first place of a WEIGHT's eigenvalues. */
+static enum status find_eigenvalues(const struct store *store, uint64_t weight, uint64_t *first)
+{
+    const struct results_file *file = &store->results_file;
+    if (!store_has_eigenvalues(store))
+        return status_fail(STATUS_INTERNAL, "%s: no measure of this sweep has eigenvalues", file->path);
+    *first = weight * file->layout.sizes[DIMENSION_INDEX];
+    return STATUS_OK;
+}
+
+enum status store_write_eigenvalues(struct store *store, uint64_t weight, long count, const double *re,
+                                    const double *im)
+{
+    const struct results_file *file = &store->results_file;
+    const struct layout *layout = &file->layout;
+    uint64_t first = 0;
+    TRY(find_eigenvalues(store, weight, &first));
+    TRY(results_file_write(file, find_dataset(layout, "eigenvalue_re"), first, (uint64_t)count, re));
+    return results_file_write(file, find_dataset(layout, "eigenvalue_im"), first, (uint64_t)count, im);
+}
+
+enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im)
+{
+    const struct results_file *file = &store->results_file;
+    const struct layout *layout = &file->layout;
+    uint64_t first = 0;
+    TRY(find_eigenvalues(store, weight, &first));
+    TRY(results_file_read(file, find_dataset(layout, "eigenvalue_re"), first, (uint64_t)count, re));
+    return results_file_read(file, find_dataset(layout, "eigenvalue_im"), first, (uint64_t)count, im);
 }
 
 enum status store_write_cells(struct store *store, const struct cell_results *results)

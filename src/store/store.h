@@ -51,6 +51,15 @@ CHECKED enum status store_close(struct store *store);
 CHECKED enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm);
 CHECKED enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm);
 
+/* Whether the file has room for eigenvalues: a measure that was asked for gives them. */
+bool store_has_eigenvalues(const struct store *store);
+
+/* One WEIGHT's eigenvalues, the first `count` places along the index (its hidden size). Read gives NaN where not yet
+ * written. Not collective. Errors: STATUS_IO; STATUS_INTERNAL where the file has no room for them. */
+CHECKED enum status store_write_eigenvalues(struct store *store, uint64_t weight, long count, const double *re,
+                                            const double *im);
+CHECKED enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im);
+
 /* The results of cells first .. first+count-1. */
 struct cell_results {
     uint64_t first;
