@@ -75,6 +75,11 @@ static const struct ensemble_kind table[] = {
       .spectrum = SPECTRUM_NONE,
       .is_fresh_at_every_step = true,
       .draw = ensemble_draw_untied },
+    { .name = "file",
+      .help = "a network in an HDF5 file, whose hidden size is the only one of the sweep",
+      .spectrum = SPECTRUM_COMPUTED,
+      .is_file = true,
+      .draw = ensemble_draw_file },
 };
 
 size_t ensemble_kind_count(void)
@@ -136,6 +141,8 @@ void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, l
     for (size_t i = 0; i < kind->parameter_count; i++) /* + 0.0 makes -0 and 0 one value */
         append(text, size, &length, "%s%s=%.17g%s", i == 0 ? "{" : ",", kind->parameters[i].name,
                ensemble->parameters[i] + 0.0, i + 1 == kind->parameter_count ? "}" : "");
+    if (kind->is_file) /* and not the path: copies of a file are one network */
+        append(text, size, &length, "{W=%s}", ensemble->source.fingerprints[NETWORK_WEIGHTS]);
     append(text, size, &length, " d=%ld replica=%ld role=%s", hidden_size, replica, role);
 }
 

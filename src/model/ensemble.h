@@ -6,6 +6,7 @@
 #define GRADSWEEP_MODEL_ENSEMBLE_H
 
 #include "base/status.h"
+#include "model/network_file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,7 +42,7 @@ struct ensemble_kind {
     size_t parameter_count;
     struct ensemble_parameter parameters[ENSEMBLE_MAX_PARAMETERS];
     enum ensemble_spectrum spectrum;
-    bool is_file;                /* {file: path}: read, not drawn */
+    bool is_file;                /* {kind: file, path}: read, not drawn */
     bool is_fresh_at_every_step; /* untied */
     /* Fills values[d * d], column-major, with W as drawn (before rescaling). `radius` receives rho where the law draws
      * it (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
@@ -53,7 +54,7 @@ struct ensemble_kind {
 struct ensemble {
     const struct ensemble_kind *kind;
     char *label;
-    char *path; /* file ensembles; else NULL */
+    struct network_source source; /* of file ensembles; what it holds overrides the model */
     double parameters[ENSEMBLE_MAX_PARAMETERS];
 };
 
@@ -67,8 +68,8 @@ bool ensemble_is_normal(const struct ensemble *ensemble);
 /* True where rho(W) = 0 is certain at this hidden size (chain; antisymmetric d = 1). */
 bool ensemble_radius_is_zero(const struct ensemble *ensemble, long hidden_size);
 
-/* The canonical text "kind{parameters} d=.. replica=.. role=.." that keys every draw of a network (role "weights",
- * "input_weights", "inputs", "bias", "initial_state", ...), into text[size]. */
+/* The canonical text "kind{parameters} d=.. replica=.. role=.." (of a file: the fingerprint of its W) that keys every
+ * draw of a network (role "weights", "input_weights", "inputs", "bias", "initial_state", ...), into text[size]. */
 void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, long replica, const char *role,
                             char *text, size_t size);
 

@@ -1,5 +1,5 @@
 /* The draw functions behind the table of ensemble.c, and what they share; private to it. One file a family:
- * ensemble_independent.c, ensemble_correlated.c, ensemble_shift.c, ensemble_orthogonal.c. */
+ * ensemble_independent.c, ensemble_correlated.c, ensemble_shift.c, ensemble_orthogonal.c, ensemble_file.c. */
 #ifndef GRADSWEEP_MODEL_ENSEMBLE_DRAW_H
 #define GRADSWEEP_MODEL_ENSEMBLE_DRAW_H
 
@@ -21,6 +21,7 @@ ensemble_draw ensemble_draw_antisymmetric;
 ensemble_draw ensemble_draw_elliptic;
 ensemble_draw ensemble_draw_cycle;
 ensemble_draw ensemble_draw_chain;
+ensemble_draw ensemble_draw_file;
 
 /* The stream of a network's array `role`. */
 struct random_stream ensemble_stream(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,

@@ -14,9 +14,10 @@ struct loss {
     long hidden_size;
     long classes;
     long target;
-    double *direction; /* c [d] */
-    double *readout;   /* V [classes, d], row-major */
-    double *logits;    /* [classes] */
+    double *direction;         /* c [d] */
+    double *readout;           /* V [classes, d], row-major */
+    double *logits;            /* [classes] */
+    const double *given_error; /* e_0 [d] of a file ensemble; NULL where it has none */
 };
 
 static struct random_stream stream_of(const struct weights *weights, const char *role)
@@ -56,6 +57,11 @@ enum status loss_open(const struct model *model, const struct weights *weights, 
     *opened = NULL;
     TRY(memory_allocate(&loss, 1, "a loss"));
     *loss = (struct loss){ .kind = model->loss, .hidden_size = d, .classes = model->loss_classes };
+    loss->given_error = weights_given(weights)->values[NETWORK_ERROR];
+    if (loss->given_error != NULL) {
+        *opened = loss;
+        return STATUS_OK;
+    }
     if (loss->kind == LOSS_LINEAR) {
         TRY_OR(failed, memory_allocate(&loss->direction, d, "the direction of a linear loss"));
         draw_direction(weights, d, loss->direction);
@@ -85,8 +91,7 @@ void loss_close(struct loss *loss)
 
 bool loss_is_given(const struct loss *loss)
 {
-    (void)loss; /* no error can be given yet */
-    return false;
+    return loss->given_error != NULL;
 }
 
 /* loss->logits := V x - its largest entry; differences are formed before the scale, so that they cannot be inf - inf.
@@ -152,6 +157,10 @@ static int64_t cross_entropy_gradient(const struct loss *loss, const double *sta
 int64_t loss_gradient(const struct loss *loss, const double *state, int64_t exponent, double *gradient)
 {
     size_t bytes = (size_t)loss->hidden_size * sizeof *gradient;
+    if (loss->given_error != NULL) {
+        memcpy(gradient, loss->given_error, bytes);
+        return scaled_state_normalise(loss->hidden_size, gradient, 0);
+    }
     switch (loss->kind) {
     case LOSS_SQUARED:
         memcpy(gradient, state, bytes);
@@ -168,6 +177,11 @@ int64_t loss_gradient(const struct loss *loss, const double *state, int64_t expo
 double loss_value(const struct loss *loss, const double *state, int64_t exponent)
 {
     double sum = 0;
+    if (loss->given_error != NULL) {
+        for (long i = 0; i < loss->hidden_size; i++)
+            sum += loss->given_error[i] * power_of_two_scale(state[i], exponent);
+        return sum;
+    }
     switch (loss->kind) {
     case LOSS_SQUARED:
         for (long i = 0; i < loss->hidden_size; i++)

@@ -11,7 +11,8 @@
 struct loss;
 
 /* Draws what the loss needs: c uniform on the unit sphere (linear); V ~ N(0, 1/d) [classes, d] and a target class
- * (cross_entropy). `model` must outlive it. Release with loss_close. Errors: STATUS_MEMORY. */
+ * (cross_entropy). Nothing where the weights come from a file that holds `error`: that is then e_0, whatever the
+ * model's loss. `model` and `weights` must outlive it. Release with loss_close. Errors: STATUS_MEMORY. */
 CHECKED enum status loss_open(const struct model *model, const struct weights *weights, struct loss **loss);
 void loss_close(struct loss *loss);
 
@@ -20,10 +21,12 @@ bool loss_is_given(const struct loss *loss);
 
 /* d eps/dx at x = 2^exponent * state: gradient[d] mantissas, times 2^(returned exponent), their largest within
  * 2^-332 .. 2^332 unless all are 0. squared: x. linear: c. cross_entropy: V^T (softmax(V x) - target), where a state
- * beyond double precision makes the softmax an indicator of its largest entry. */
+ * beyond double precision makes the softmax an indicator of its largest entry. A given error is the gradient of
+ * eps_T at any x. */
 int64_t loss_gradient(const struct loss *loss, const double *state, int64_t exponent, double *gradient);
 
-/* eps itself, in double precision; for finite differences. Infinite where it overflows. */
+/* eps itself, in double precision; for finite differences. Infinite where it overflows. For a given error, error . x.
+ */
 double loss_value(const struct loss *loss, const double *state, int64_t exponent);
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef GRADSWEEP_MODEL_MODEL_H
 #define GRADSWEEP_MODEL_MODEL_H
 
+#include "model/network_file.h"
+
 enum input_kind { INPUT_NONE, INPUT_GAUSSIAN, INPUT_SINE, INPUT_FILE };
 enum bias_kind { BIAS_ZERO, BIAS_GAUSSIAN };
 enum initial_state_kind { INITIAL_STATE_ZERO, INITIAL_STATE_GAUSSIAN };
@@ -9,10 +11,11 @@ enum loss_kind { LOSS_SQUARED, LOSS_LINEAR, LOSS_CROSS_ENTROPY };
 
 struct model {
     enum input_kind input;
-    long input_size; /* m */
+    long input_size; /* m; of gaussian and sine */
     double input_scale;
-    double input_period; /* sine: i_t[j] = scale sin(2 pi (t/period + j/m)) */
-    char *input_path;
+    double input_period;                /* sine: i_t[j] = scale sin(2 pi (t/period + j/m)) */
+    struct network_source input_source; /* file: inputs and, where it is there, w_in */
+    struct network_arrays input_arrays; /* the same once they are in memory (sweep_load), as runs need them */
 
     enum bias_kind bias;
     double bias_scale;

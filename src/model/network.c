@@ -4,6 +4,7 @@
 #include "model/ensemble_draw.h"
 
 #include <math.h>
+#include <string.h>
 
 static struct random_stream open_stream(const struct weights *weights, const char *role)
 {
@@ -19,17 +20,59 @@ static void draw_scaled(const struct random_stream *stream, long count, double s
 }
 
 /* w_in ~ N(0, 1/m), entry (i, j) from element i m + j. */
-static enum status open_inputs(const struct weights *weights, struct network *network)
+static enum status draw_input_weights(const struct weights *weights, struct network *network)
+{
+    long m = network->input_size, count = network->hidden_size * m;
+    TRY(memory_allocate(&network->drawn_input_weights, count, "input weights"));
+    struct random_stream stream = open_stream(weights, "input_weights");
+    draw_scaled(&stream, count, sqrt(1.0 / (double)m), network->drawn_input_weights);
+    network->input_weights = network->drawn_input_weights;
+    return STATUS_OK;
+}
+
+/* Inputs of the ensemble's file, else those of the model. */
+static enum status find_inputs(const struct network_arrays *given, struct network *network)
 {
     const struct model *model = network->model;
-    if (model->input != INPUT_GAUSSIAN && model->input != INPUT_SINE)
-        return status_fail(STATUS_INPUT, "model.input: inputs from a file are not available; use gaussian or sine");
-    long m = model->input_size, count = network->hidden_size * m;
-    TRY(memory_allocate(&network->input_weights, count, "input weights"));
-    TRY(memory_allocate(&network->input, m, "inputs"));
-    struct random_stream stream = open_stream(weights, "input_weights");
-    draw_scaled(&stream, count, sqrt(1.0 / (double)m), network->input_weights);
+    const struct network_arrays *source = given;
+    if (given->values[NETWORK_INPUTS] == NULL) {
+        if (model->input != INPUT_FILE) {
+            network->input_size = model->input == INPUT_NONE ? 0 : model->input_size;
+            return STATUS_OK;
+        }
+        source = &model->input_arrays;
+        if (source->values[NETWORK_INPUTS] == NULL)
+            return status_fail(STATUS_INTERNAL, "the inputs of %s are not in memory",
+                               model->input_source.path ? model->input_source.path : "a file without a name");
+    }
+    network->given_inputs = source->values[NETWORK_INPUTS];
+    network->input_size = source->shapes[NETWORK_INPUTS].sizes[1];
+    return STATUS_OK;
+}
+
+static enum status open_inputs(const struct weights *weights, struct network *network)
+{
+    const struct network_arrays *given = weights_given(weights);
+    TRY(find_inputs(given, network));
+    if (network->input_size == 0)
+        return STATUS_OK;
+    TRY(memory_allocate(&network->input, network->input_size, "inputs"));
     network->inputs = open_stream(weights, "inputs");
+    network->input_weights = given->values[NETWORK_INPUT_WEIGHTS];
+    if (network->input_weights == NULL)
+        network->input_weights = network->model->input_arrays.values[NETWORK_INPUT_WEIGHTS];
+    return network->input_weights != NULL ? STATUS_OK : draw_input_weights(weights, network);
+}
+
+static enum status open_bias(const struct weights *weights, struct network *network)
+{
+    network->bias = weights_given(weights)->values[NETWORK_BIAS];
+    if (network->bias != NULL || network->model->bias != BIAS_GAUSSIAN)
+        return STATUS_OK;
+    TRY(memory_allocate(&network->drawn_bias, network->hidden_size, "bias"));
+    struct random_stream stream = open_stream(weights, "bias");
+    draw_scaled(&stream, network->hidden_size, network->model->bias_scale, network->drawn_bias);
+    network->bias = network->drawn_bias;
     return STATUS_OK;
 }
 
@@ -37,13 +80,8 @@ enum status network_open(const struct model *model, const struct weights *weight
 {
     enum status status = STATUS_OK;
     *network = (struct network){ .model = model, .hidden_size = weights_hidden_size(weights) };
-    if (model->input != INPUT_NONE)
-        TRY_OR(failed, open_inputs(weights, network));
-    if (model->bias == BIAS_GAUSSIAN) {
-        TRY_OR(failed, memory_allocate(&network->bias, network->hidden_size, "bias"));
-        struct random_stream stream = open_stream(weights, "bias");
-        draw_scaled(&stream, network->hidden_size, model->bias_scale, network->bias);
-    }
+    TRY_OR(failed, open_inputs(weights, network));
+    TRY_OR(failed, open_bias(weights, network));
     return STATUS_OK;
 
 failed:
@@ -53,18 +91,22 @@ failed:
 
 void network_close(struct network *network)
 {
-    memory_free(network->input_weights);
+    memory_free(network->drawn_input_weights);
     memory_free(network->input);
-    memory_free(network->bias);
+    memory_free(network->drawn_bias);
     *network = (struct network){ 0 };
 }
 
-/* i_t[m] := scale * N(0, 1), or scale * sin(2 pi (t/period + j/m)), whose whole turns are taken off first: they would
- * cost the angle its last digits. */
+/* i_t[m] := row t - 1 of given inputs, or scale * N(0, 1), or scale * sin(2 pi (t/period + j/m)), whose whole turns
+ * are taken off first: they would cost the angle its last digits. */
 static void fill_input(struct network *network, long step)
 {
     const struct model *model = network->model;
-    long m = model->input_size;
+    long m = network->input_size;
+    if (network->given_inputs != NULL) {
+        memcpy(network->input, network->given_inputs + (step - 1) * m, (size_t)m * sizeof *network->input);
+        return;
+    }
     if (model->input == INPUT_GAUSSIAN)
         random_normal(&network->inputs, (uint64_t)step, 0, (uint64_t)m, network->input);
     else
@@ -78,7 +120,7 @@ static void fill_input(struct network *network, long step)
 
 bool network_drive(struct network *network, long step, double *drive)
 {
-    long m = network->input_weights != NULL ? network->model->input_size : 0;
+    long m = network->input_size;
     bool is_driven = false;
     if (m > 0)
         fill_input(network, step);
@@ -95,6 +137,11 @@ bool network_drive(struct network *network, long step, double *drive)
 void network_initial_state(const struct model *model, const struct weights *weights, double *state)
 {
     long d = weights_hidden_size(weights);
+    const double *given = weights_given(weights)->values[NETWORK_INITIAL_STATE];
+    if (given != NULL) {
+        memcpy(state, given, (size_t)d * sizeof *state);
+        return;
+    }
     if (model->initial_state == INITIAL_STATE_ZERO) {
         for (long i = 0; i < d; i++)
             state[i] = 0;

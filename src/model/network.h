@@ -1,5 +1,6 @@
 /* What drives one network besides its weights: input weights, inputs, bias and initial state; private to model/.
- * All is drawn for (ensemble, d, replica), like the weights, in draws that a scale only multiplies. Not collective. */
+ * What the file of a file ensemble holds comes first, then the model's own file or law. All that is drawn is drawn for
+ * (ensemble, d, replica), like the weights, in draws that a scale only multiplies. Not collective. */
 #ifndef GRADSWEEP_MODEL_NETWORK_H
 #define GRADSWEEP_MODEL_NETWORK_H
 
@@ -12,14 +13,18 @@
 struct network {
     const struct model *model;
     long hidden_size;
+    long input_size;            /* m; 0 without inputs */
+    const double *given_inputs; /* [T, m], row-major; NULL where the model draws or computes them */
     struct random_stream inputs;
-    double *input_weights; /* w_in [d, m], row-major; NULL without inputs */
-    double *input;         /* i_t [m] */
-    double *bias;          /* b [d]; NULL where it is zero */
+    const double *input_weights; /* w_in [d, m], row-major */
+    double *drawn_input_weights; /* the same where it is drawn, else NULL */
+    double *input;               /* i_t [m] */
+    const double *bias;          /* b [d]; NULL where it is zero */
+    double *drawn_bias;          /* the same where it is drawn, else NULL */
 };
 
-/* Draws input weights and bias. `model` and `weights` must outlive it. Release with network_close. Errors:
- * STATUS_MEMORY; STATUS_INPUT for a kind of input that this version cannot read. */
+/* Takes or draws input weights and bias. `model` and `weights` must outlive it. Release with network_close. Errors:
+ * STATUS_MEMORY; STATUS_INTERNAL for inputs from a file that are not in memory. */
 CHECKED enum status network_open(const struct model *model, const struct weights *weights, struct network *network);
 void network_close(struct network *network);
 

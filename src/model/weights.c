@@ -13,6 +13,7 @@ struct weights {
     long step;      /* whose W_unit is drawn; 0 for tied weights, and until the first step of untied ones */
     double *values; /* W_unit [d, d], column-major */
     struct matrix *matrix;
+    struct network_arrays given; /* of a file ensemble */
 };
 
 static enum status draw_unit(struct weights *weights, long step)
@@ -45,6 +46,8 @@ enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hi
     *made = (struct weights){
         .ensemble = ensemble, .seed = seed, .hidden_size = hidden_size, .replica = replica, .divisor = divisor
     };
+    if (ensemble->kind->is_file)
+        TRY_OR(failed, network_arrays_read(&ensemble->source, &made->given));
     TRY_OR(failed, memory_allocate(&made->values, hidden_size * hidden_size, "a weight matrix"));
     if (!ensemble->kind->is_fresh_at_every_step)
         TRY_OR(failed, draw_unit(made, 0));
@@ -61,6 +64,7 @@ void weights_close(struct weights *weights)
     if (weights == NULL)
         return;
     matrix_destroy(weights->matrix);
+    network_arrays_free(&weights->given);
     memory_free(weights->values);
     memory_free(weights);
 }
@@ -85,6 +89,11 @@ enum status weights_values(struct weights *weights, long step, const double **va
     TRY(go_to_step(weights, step));
     *values = weights->values;
     return STATUS_OK;
+}
+
+const struct network_arrays *weights_given(const struct weights *weights)
+{
+    return &weights->given;
 }
 
 const struct ensemble *weights_ensemble(const struct weights *weights)

@@ -18,9 +18,10 @@ struct weight_spectrum {
 };
 
 /* Draws W and computes its spectrum by the one fixed algorithm: LAPACK below distribute_from, Gelfand's ratio from
- * there on; by construction where known; exactly 0 where the zeros of W alone make it nilpotent. A radius that cannot
+ * there on; by construction where known; exactly 0 where the zeros of W alone make it nilpotent, or where it is below
+ * d u ||W||, the noise of rounding. A radius that cannot
  * be found is NaN, with the reason in status_message(); that is no error here. Errors: STATUS_MEMORY; STATUS_NUMERICAL
- * for a norm that cannot be found. */
+ * for a norm that cannot be found; STATUS_IO for a file that cannot be read, or was changed. */
 CHECKED enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                                      long distribute_from, struct weight_spectrum *spectrum);
 
@@ -37,8 +38,9 @@ CHECKED enum status weights_eigenvalues(const struct ensemble *ensemble, uint64_
 
 struct weights;
 
-/* Draws and packs W_unit, W and W^T. `divisor` is the spectral radius of W as drawn, or 1 for native and untied.
- * Release with weights_close. Errors: STATUS_MEMORY, STATUS_NUMERICAL (divisor not a positive finite number). */
+/* Draws and packs W_unit, W and W^T; reads W, and what else its file holds, of a file ensemble. `divisor` is the
+ * spectral radius of W as drawn, or 1 for native and untied. Release with weights_close. Errors: STATUS_MEMORY,
+ * STATUS_NUMERICAL (divisor not a positive finite number), STATUS_IO (a file that cannot be read, or was changed). */
 CHECKED enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                                  double divisor, struct weights **weights);
 void weights_close(struct weights *weights);
@@ -49,6 +51,10 @@ CHECKED enum status weights_at(struct weights *weights, long step, const struct 
 
 /* The same W_unit as plain values[d * d], column-major, owned by `weights` and valid as long. */
 CHECKED enum status weights_values(struct weights *weights, long step, const double **values);
+
+/* What the file of a file ensemble gives beside W, in place of the model's: owned by `weights`; without any for other
+ * ensembles. */
+const struct network_arrays *weights_given(const struct weights *weights);
 
 const struct ensemble *weights_ensemble(const struct weights *weights);
 long weights_hidden_size(const struct weights *weights);

@@ -5,6 +5,7 @@
 #include "linalg/eigenbasis.h"
 #include "linalg/spectrum.h"
 
+#include <float.h>
 #include <math.h>
 
 /* True where powers of W vanish because of its zeros alone: the graph of its entries has no cycle. Then rho(W) is
@@ -57,6 +58,14 @@ static enum status compute_radius(long hidden_size, const double *values, long d
     return status;
 }
 
+/* Eigenvalues are those of a W that rounding has moved by some u ||W||: a radius below that is all noise, as for
+ * [[1, 1], [-1, -1]], whose square is 0. Nothing may be divided by it. */
+static void drop_rounding(long hidden_size, struct weight_spectrum *spectrum)
+{
+    if (spectrum->radius < (double)hidden_size * DBL_EPSILON * spectrum->norm)
+        spectrum->radius = 0;
+}
+
 double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size)
 {
     return ensemble->kind->spectrum == SPECTRUM_NILPOTENT ? 0 : spectrum_norm_error(hidden_size);
@@ -88,7 +97,9 @@ static enum status find_spectrum(const struct ensemble *ensemble, long hidden_si
         return spectrum_norm(hidden_size, values, &spectrum->norm);
     case SPECTRUM_COMPUTED:
         TRY(compute_radius(hidden_size, values, distribute_from, &spectrum->radius));
-        return spectrum_norm(hidden_size, values, &spectrum->norm);
+        TRY(spectrum_norm(hidden_size, values, &spectrum->norm));
+        drop_rounding(hidden_size, spectrum);
+        return STATUS_OK;
     case SPECTRUM_NONE:
         break;
     }

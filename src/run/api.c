@@ -32,7 +32,8 @@ int gradsweep_check(const char *path, FILE *out)
     return status_exit_code(store_check(path, out));
 }
 
-/* Rank 0 reads the sweep file, once, and tells the others its effective text. Collective. */
+/* Rank 0 reads the sweep file and looks into the network files it names, once, and tells the others the effective text;
+ * then every rank reads the inputs that all its networks need. Collective. */
 static enum status open_sweep(const struct world *world, const struct gradsweep_sweep *asked, struct sweep **sweep)
 {
     char *text = NULL;
@@ -48,6 +49,8 @@ static enum status open_sweep(const struct world *world, const struct gradsweep_
         status = sweep_parse(text, sweep);
         memory_free(text);
     }
+    if (status == STATUS_OK)
+        status = sweep_load(*sweep);
     return world_agree(world, status);
 }
 

@@ -1,5 +1,6 @@
 #include "sweep/document.h"
 
+#include "sweep/files.h"
 #include "sweep/schema.h"
 
 #include <math.h>
@@ -149,5 +150,7 @@ enum status document_read(struct reader *reader, const struct source *source, co
     TRY(settle_steps(reader, root));
     TRY(refuse_zero_radii(reader, root));
     TRY(measures_settle(reader, find_node(root, schema_find("", "measure"))));
+    TRY(files_check(reader, find_node(root, schema_find("weights", "ensemble")),
+                    find_node(root, schema_find("model", "input"))));
     return refuse_huge_grid(reader, root);
 }

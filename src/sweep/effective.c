@@ -23,6 +23,19 @@ static void write_all(const struct sweep *sweep, FILE *stream)
     }
 }
 
+/* What is computed depends on what files hold, and not on where they lie: the same sweep without paths. */
+static enum status forget_paths(struct arena *arena, const struct sweep *sweep, struct sweep *unplaced)
+{
+    *unplaced = *sweep;
+    unplaced->model.input_source.path = NULL;
+    TRY(arena_allocate(arena, &unplaced->ensembles, sweep->ensemble_count));
+    for (long i = 0; i < sweep->ensemble_count; i++) {
+        unplaced->ensembles[i] = sweep->ensembles[i];
+        unplaced->ensembles[i].source.path = NULL;
+    }
+    return STATUS_OK;
+}
+
 static enum status close_text(FILE *stream, char **text)
 {
     bool is_broken = ferror(stream);
@@ -43,7 +56,7 @@ enum status effective_value(const struct sweep *sweep, const struct key_rule *ru
     return close_text(stream, text);
 }
 
-enum status effective_fill(struct arena *arena, struct sweep *sweep)
+static enum status make_text(struct arena *arena, const struct sweep *sweep, char **kept)
 {
     char *text = NULL;
     size_t length = 0;
@@ -52,10 +65,19 @@ enum status effective_fill(struct arena *arena, struct sweep *sweep)
         return status_fail(STATUS_MEMORY, "the sweep: no memory for its effective values");
     write_all(sweep, stream);
     TRY(close_text(stream, &text));
-    enum status status = arena_copy_text(arena, text, length, &sweep->text);
+    enum status status = arena_copy_text(arena, text, length, kept);
     free(text);
-    TRY(status);
-    const char *hashed = strchr(sweep->text, '\n') + 1;
+    return status;
+}
+
+enum status effective_fill(struct arena *arena, struct sweep *sweep)
+{
+    struct sweep unplaced;
+    char *hashed = NULL;
+    TRY(make_text(arena, sweep, &sweep->text));
+    TRY(forget_paths(arena, sweep, &unplaced));
+    TRY(make_text(arena, &unplaced, &hashed));
+    hashed = strchr(hashed, '\n') + 1;
     XXH128_hash_t hash = XXH3_128bits(hashed, strlen(hashed));
     snprintf(sweep->hash, sizeof sweep->hash, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
@@ -83,10 +105,9 @@ static enum status refuse_difference(const struct key_rule *rule, const char *as
                        SHOWN_VALUE, asked + from, strlen(asked + from) > SHOWN_VALUE ? "..." : "");
 }
 
-enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file)
+/* Names the first key whose value differs, in two sweeps without paths. */
+static enum status name_difference(const struct sweep *asked, const struct sweep *in_file)
 {
-    if (strcmp(asked->hash, in_file->hash) == 0)
-        return STATUS_OK;
     const struct key_rule *rule;
     /* Rule 0 is the name, which may differ. */
     for (size_t number = 1; (rule = schema_rule(number)) != NULL; number++) {
@@ -102,4 +123,19 @@ enum status sweep_require_same(const struct sweep *asked, const struct sweep *in
     }
     return status_fail(STATUS_REFUSED, "the file has sweep hash %s, the sweep asked for has %s", in_file->hash,
                        asked->hash);
+}
+
+enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file)
+{
+    struct sweep unplaced_asked, unplaced_file;
+    struct arena scratch = { 0 };
+    if (strcmp(asked->hash, in_file->hash) == 0)
+        return STATUS_OK;
+    enum status status = forget_paths(&scratch, asked, &unplaced_asked);
+    if (status == STATUS_OK)
+        status = forget_paths(&scratch, in_file, &unplaced_file);
+    if (status == STATUS_OK)
+        status = name_difference(&unplaced_asked, &unplaced_file);
+    arena_release(&scratch);
+    return status;
 }

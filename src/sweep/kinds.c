@@ -1,10 +1,14 @@
 /* Things of several kinds, each with its parameters: a name, or {kind: name, parameters...}. */
+#include "sweep/files.h"
 #include "sweep/schema.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_KINDS = 64, KEYS_OF_A_KIND = SCHEMA_MAX_PARAMETERS + 2 };
+enum { MAX_KINDS = 64, KEYS_OF_A_KIND = SCHEMA_MAX_PARAMETERS + 2 + FILES_KEY_COUNT };
+
+/* What a mapping may say beside its kind and the kind's parameters; ORed. */
+enum { TAKES_LABEL = 1, TAKES_FILE = 2 };
 
 _Static_assert((int)ENSEMBLE_MAX_PARAMETERS <= (int)SCHEMA_MAX_PARAMETERS, "an ensemble's parameters must fit");
 
@@ -30,14 +34,16 @@ static enum status read_kind(struct reader *reader, const struct yaml_node *node
 }
 
 static enum status read_parameters(struct reader *reader, const struct yaml_node *node, const char *path,
-                                   const char *kind, size_t count, const struct parameter_rule *rules, bool takes_label,
+                                   const char *kind, size_t count, const struct parameter_rule *rules, unsigned takes,
                                    double *values)
 {
     const char *keys[KEYS_OF_A_KIND] = { "kind" };
     size_t key_count = 1;
     for (size_t i = 0; i < count; i++)
         keys[key_count++] = rules[i].name;
-    if (takes_label)
+    for (size_t i = 0; i < FILES_KEY_COUNT && takes & TAKES_FILE; i++)
+        keys[key_count++] = files_keys[i];
+    if (takes & TAKES_LABEL)
         keys[key_count++] = "label";
     char kind_path[2 * SCHEMA_PATH];
     snprintf(kind_path, sizeof kind_path, "%s of kind %s", path, kind);
@@ -70,7 +76,11 @@ enum status read_choice(struct reader *reader, const struct key_rule *rule, cons
         return STATUS_OK;
     const struct choice *choice = &rule->choices[number];
     double values[SCHEMA_MAX_PARAMETERS] = { 0 };
-    TRY(read_parameters(reader, node, path, choice->name, choice->parameter_count, choice->parameters, false, values));
+    TRY(read_parameters(reader, node, path, choice->name, choice->parameter_count, choice->parameters,
+                        choice->source_offset != 0 ? TAKES_FILE : 0, values));
+    if (choice->source_offset != 0)
+        TRY(files_read_source(reader, node, path,
+                              (struct network_source *)((char *)reader->sweep + choice->source_offset)));
     *(unsigned *)((char *)reader->sweep + rule->offset) = choice->value;
     for (size_t i = 0; i < choice->parameter_count; i++) {
         char *field = (char *)reader->sweep + choice->parameters[i].offset;
@@ -97,6 +107,8 @@ void write_choice(const struct sweep *sweep, const struct key_rule *rule, FILE *
         else
             number_write(*(const double *)field, stream);
     }
+    if (choice->source_offset != 0)
+        files_write_source((const struct network_source *)((const char *)sweep + choice->source_offset), stream);
     fputc('}', stream);
 }
 
@@ -117,9 +129,12 @@ static void explain_kind(const char *name, const char *help, size_t count, const
 
 void explain_choice(const struct key_rule *rule, FILE *stream)
 {
-    for (size_t i = 0; i < rule->choice_count; i++)
-        explain_kind(rule->choices[i].name, rule->choices[i].help, rule->choices[i].parameter_count,
-                     rule->choices[i].parameters, stream);
+    for (size_t i = 0; i < rule->choice_count; i++) {
+        const struct choice *choice = &rule->choices[i];
+        explain_kind(choice->name, choice->help, choice->parameter_count, choice->parameters, stream);
+        if (choice->source_offset != 0)
+            files_explain(false, stream);
+    }
 }
 
 static void ensemble_rules(const struct ensemble_kind *kind, struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS])
@@ -143,6 +158,8 @@ void explain_ensembles(const struct key_rule *rule, FILE *stream)
         struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
         ensemble_rules(kind, rules);
         explain_kind(kind->name, kind->help, kind->parameter_count, rules, stream);
+        if (kind->is_file)
+            files_explain(true, stream);
     }
 }
 
@@ -175,8 +192,10 @@ static enum status add_ensemble(struct reader *reader, const struct key_rule *ru
     struct ensemble ensemble = { .kind = ensemble_kind_at((size_t)number) };
     struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
     ensemble_rules(ensemble.kind, rules);
-    TRY(read_parameters(reader, node, path, ensemble.kind->name, ensemble.kind->parameter_count, rules, true,
-                        ensemble.parameters));
+    TRY(read_parameters(reader, node, path, ensemble.kind->name, ensemble.kind->parameter_count, rules,
+                        TAKES_LABEL | (ensemble.kind->is_file ? TAKES_FILE : 0), ensemble.parameters));
+    if (ensemble.kind->is_file)
+        TRY(files_read_source(reader, node, path, &ensemble.source));
     TRY(read_label(reader, node, path, &ensemble));
     if (ensemble.label == NULL)
         return STATUS_OK;
@@ -218,6 +237,8 @@ void write_ensembles(const struct sweep *sweep, const struct key_rule *rule, FIL
             fprintf(stream, ", %s: ", ensemble->kind->parameters[i].name);
             number_write(ensemble->parameters[i], stream);
         }
+        if (ensemble->kind->is_file)
+            files_write_source(&ensemble->source, stream);
         fputs(", label: ", stream);
         yaml_write_quoted(ensemble->label, stream);
         fputc('}', stream);

@@ -19,6 +19,7 @@ void sweep_close(struct sweep *sweep)
     if (sweep == NULL)
         return;
     struct owned_sweep *owned = (struct owned_sweep *)sweep;
+    network_arrays_free(&sweep->model.input_arrays);
     arena_release(&owned->memory);
     free(owned);
 }
@@ -121,25 +122,28 @@ static enum status report(struct mistakes *mistakes, const char *name, bool diag
                        first->text, mistakes->count, plural(mistakes->count));
 }
 
-static enum status read_sweep(struct arena *scratch, const struct source *source, size_t override_count,
-                              const char *const *overrides, bool diagnostics, struct owned_sweep *owned)
+/* `folder` as struct reader has it. */
+static enum status read_sweep(struct arena *scratch, const struct source *source, const char *folder,
+                              size_t override_count, const char *const *overrides, bool diagnostics,
+                              struct owned_sweep *owned)
 {
     struct mistakes mistakes = { .arena = scratch };
     struct reader reader = {
-        .scratch = scratch, .owned = &owned->memory, .mistakes = &mistakes, .sweep = &owned->sweep
+        .scratch = scratch, .owned = &owned->memory, .mistakes = &mistakes, .sweep = &owned->sweep, .folder = folder
     };
     TRY(parse_all(&reader, source, override_count, overrides));
     TRY(report(&mistakes, source->name, diagnostics));
     return effective_fill(&owned->memory, &owned->sweep);
 }
 
-static enum status make_sweep(struct arena *scratch, const struct source *source, size_t override_count,
-                              const char *const *overrides, bool diagnostics, struct sweep **sweep)
+static enum status make_sweep(struct arena *scratch, const struct source *source, const char *folder,
+                              size_t override_count, const char *const *overrides, bool diagnostics,
+                              struct sweep **sweep)
 {
     struct owned_sweep *owned = calloc(1, sizeof *owned);
     if (owned == NULL)
         return status_fail(STATUS_MEMORY, "%s: no memory for the sweep", source->name);
-    enum status status = read_sweep(scratch, source, override_count, overrides, diagnostics, owned);
+    enum status status = read_sweep(scratch, source, folder, override_count, overrides, diagnostics, owned);
     if (status == STATUS_OK)
         *sweep = &owned->sweep;
     else
@@ -147,15 +151,25 @@ static enum status make_sweep(struct arena *scratch, const struct source *source
     return status;
 }
 
+/* The part of a path up to its last slash; "" for the present folder. */
+static enum status find_folder(struct arena *arena, const char *path, char **folder)
+{
+    const char *slash = strrchr(path, '/');
+    return arena_copy_text(arena, path, slash == NULL ? 0 : (size_t)(slash - path) + 1, folder);
+}
+
 enum status sweep_open(const char *path, size_t override_count, const char *const *overrides, bool diagnostics,
                        struct sweep **sweep)
 {
     struct arena scratch = { 0 };
     struct source source = { 0 };
+    char *folder = NULL;
     *sweep = NULL;
     enum status status = read_file(&scratch, path, &source);
     if (status == STATUS_OK)
-        status = make_sweep(&scratch, &source, override_count, overrides, diagnostics, sweep);
+        status = find_folder(&scratch, path, &folder);
+    if (status == STATUS_OK)
+        status = make_sweep(&scratch, &source, folder, override_count, overrides, diagnostics, sweep);
     arena_release(&scratch);
     return status;
 }
@@ -165,7 +179,15 @@ enum status sweep_parse(const char *text, struct sweep **sweep)
     struct arena scratch = { 0 };
     const struct source source = { .name = "effective sweep", .text = text, .length = strlen(text) };
     *sweep = NULL;
-    enum status status = make_sweep(&scratch, &source, 0, NULL, false, sweep);
+    enum status status = make_sweep(&scratch, &source, NULL, 0, NULL, false, sweep);
     arena_release(&scratch);
     return status;
+}
+
+enum status sweep_load(struct sweep *sweep)
+{
+    struct model *model = &sweep->model;
+    if (model->input != INPUT_FILE || model->input_arrays.values[NETWORK_INPUTS] != NULL)
+        return STATUS_OK;
+    return network_arrays_read(&model->input_source, &model->input_arrays);
 }

@@ -118,8 +118,9 @@ const struct yaml_node *reader_item_at(const struct yaml_node *node, long number
 static const struct {
     const char *path, *name;
 } unavailable[] = {
-    { "weights.ensemble", "file" }, { "model.input", "file" },      { "measure", "step_bound" },
-    { "measure", "lyapunov" },      { "numerics.certify", "true" },
+    { "measure", "step_bound" },
+    { "measure", "lyapunov" },
+    { "numerics.certify", "true" },
 };
 
 enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,

@@ -16,6 +16,7 @@ struct reader {
     struct arena *owned;   /* what the sweep keeps */
     struct mistakes *mistakes;
     struct sweep *sweep;
+    const char *folder; /* of the sweep file, where relative paths start; NULL for effective text: no file is opened */
 };
 
 /* "path: expected this, found that" at the node. */

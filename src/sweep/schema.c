@@ -50,6 +50,7 @@ static const struct choice inputs[] = {
                         .default_value = 10,
                         .range = POSITIVE,
                         .offset = MODEL(input_period) } } },
+    { .name = "file", .help = "from an HDF5 file", .value = INPUT_FILE, .source_offset = MODEL(input_source) },
 };
 
 static const struct choice biases[] = {

@@ -22,6 +22,7 @@ struct choice {
     unsigned value; /* of the enum that says which */
     size_t parameter_count;
     struct parameter_rule parameters[SCHEMA_MAX_PARAMETERS];
+    size_t source_offset; /* of the struct network_source in struct sweep, where it comes from a file; else 0 */
 };
 
 struct key_rule {

@@ -43,19 +43,27 @@ struct sweep {
     long distribute_from; /* the effective number */
 
     char *text;                 /* the sweep with all effective values, as YAML 1.2 that reads back to the same sweep */
-    char hash[SWEEP_HASH_TEXT]; /* 128 bits in hexadecimal over effective values except `name`, and weight files */
+    char hash[SWEEP_HASH_TEXT]; /* 128 bits in hexadecimal over effective values except `name` and paths, and over
+                                 * what is used of network files, through its fingerprints */
 };
 
-/* Reads and validates a sweep file; `overrides` are the texts of --set ("grid.gamma=[0.5,1]"). Relative paths in it are
- * relative to the file. On success *sweep is owned by the caller, released with sweep_close. On STATUS_INPUT every
- * mistake (file, line, column, caret, what was expected) has been printed to stderr, where `diagnostics` is true, and
- * status_message() counts them; STATUS_USAGE for an override without '='. Not collective: rank 0 reads, and the others
- * get the text (sweep_parse). */
+/* Reads and validates a sweep file; `overrides` are the texts of --set ("grid.gamma=[0.5,1]"). Network files that they
+ * name are read and checked, and their contents enter the hash; relative paths are relative to the sweep file. On
+ * success *sweep is owned by the caller, released with sweep_close. On STATUS_INPUT every mistake (file, line, column,
+ * caret, what was expected) has been printed to stderr, where `diagnostics` is true, and status_message() counts them;
+ * STATUS_USAGE for an override without '='. Not collective: rank 0 reads, and the others get the text (sweep_parse). */
 CHECKED enum status sweep_open(const char *path, size_t override_count, const char *const *overrides, bool diagnostics,
                                struct sweep **sweep);
 
-/* The same from effective text, e.g. of a results file or from rank 0. */
+/* The same from effective text, e.g. of a results file or from rank 0. Opens no network files: the text has their
+ * absolute paths, and the fingerprints of what was in them. */
 CHECKED enum status sweep_parse(const char *text, struct sweep **sweep);
+
+/* Reads the inputs of `input: file`, which every process that computes needs in memory (W and what comes with it is
+ * read with the weights); does nothing for other inputs, or when they are there. Not collective. Errors: STATUS_IO for
+ * a file that cannot be read, or was changed since the sweep was opened; STATUS_MEMORY. */
+CHECKED enum status sweep_load(struct sweep *sweep);
+
 void sweep_close(struct sweep *sweep);
 
 /* STATUS_REFUSED, naming the first key whose effective value differs and both values, unless the two have one hash. */

@@ -116,7 +116,7 @@ static void everything_can_be_said(void **state)
     assert_true(sweep->seed == UINT64_MAX);
     assert_true(sweep->ensembles[0].parameters[0] == -0.5);
     assert_string_equal(sweep->ensembles[0].label, "a \"b\" c");
-    assert_null(sweep->ensembles[0].path);
+    assert_null(sweep->ensembles[0].source.path);
     assert_int_equal(sweep->replicas, 100);
     assert_string_equal(sweep->activations[0]->name, "relu");
     assert_int_equal(sweep->model.input, INPUT_SINE);

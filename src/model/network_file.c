@@ -1,0 +1,176 @@
+#include "model/network_file.h"
+
+#include "base/memory.h"
+#include "h5/file.h"
+#include "h5/numeric.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { PIECE_ELEMENTS = 1 << 22 };
+
+static const struct {
+    const char *name, *form;
+    int rank;
+} table[NETWORK_ARRAYS] = {
+    [NETWORK_WEIGHTS] = { "W", "[d, d]", 2 },     [NETWORK_INPUT_WEIGHTS] = { "w_in", "[d, m]", 2 },
+    [NETWORK_BIAS] = { "b", "[d]", 1 },           [NETWORK_INITIAL_STATE] = { "x0", "[d]", 1 },
+    [NETWORK_INPUTS] = { "inputs", "[T, m]", 2 }, [NETWORK_ERROR] = { "error", "[d]", 1 },
+};
+
+struct network_file {
+    hid_t file;
+    const char *path;
+};
+
+const char *network_array_name(enum network_array array)
+{
+    return table[array].name;
+}
+
+const char *network_array_form(enum network_array array)
+{
+    return table[array].form;
+}
+
+/* HDF5 would wait for ever on a pipe, and says little of a folder. */
+static enum status require_regular_file(const char *path)
+{
+    struct stat found;
+    if (stat(path, &found) != 0)
+        return status_fail(STATUS_IO, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(found.st_mode))
+        return status_fail(STATUS_IO, "%s: it is a folder", path);
+    if (!S_ISREG(found.st_mode))
+        return status_fail(STATUS_IO, "%s: it is no regular file", path);
+    return access(path, R_OK) == 0 ? STATUS_OK : status_fail(STATUS_IO, "%s: %s", path, strerror(errno));
+}
+
+enum status network_file_open(const char *path, struct network_file **opened)
+{
+    struct network_file *file = NULL;
+    *opened = NULL;
+    TRY(require_regular_file(path));
+    TRY(memory_allocate(&file, 1, "a network file"));
+    file->path = path;
+    enum status status = h5_file_open(path, &file->file);
+    if (status != STATUS_OK) {
+        memory_free(file);
+        return status;
+    }
+    *opened = file;
+    return STATUS_OK;
+}
+
+void network_file_close(struct network_file *file)
+{
+    if (file == NULL)
+        return;
+    H5Fclose(file->file);
+    memory_free(file);
+}
+
+/* A dimension beyond an int fits no matrix here, and an empty one no network. */
+static enum status require_sizes(const struct h5_shape *shape, enum network_array array)
+{
+    for (int axis = 0; axis < shape->rank; axis++)
+        if (shape->sizes[axis] < 1 || shape->sizes[axis] > INT32_MAX)
+            return status_fail(STATUS_FOREIGN_FILE, "%s %s: dimension %d has size %llu", table[array].name,
+                               table[array].form, axis, (unsigned long long)shape->sizes[axis]);
+    return STATUS_OK;
+}
+
+static enum status open_array(struct network_file *file, enum network_array array, struct h5_shape *shape,
+                              hid_t *dataset)
+{
+    enum status status = h5_numeric_open(file->file, table[array].name, table[array].rank, shape, dataset);
+    if (status == STATUS_OK && (status = require_sizes(shape, array)) != STATUS_OK)
+        H5Dclose(*dataset);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
+}
+
+enum status network_file_shape(struct network_file *file, enum network_array array, struct network_shape *shape)
+{
+    struct h5_shape found;
+    hid_t dataset;
+    *shape = (struct network_shape){ .sizes = { 1, 1 } };
+    if (!h5_numeric_exists(file->file, table[array].name))
+        return STATUS_OK;
+    TRY(open_array(file, array, &found, &dataset));
+    H5Dclose(dataset);
+    shape->rank = found.rank;
+    for (int axis = 0; axis < found.rank; axis++)
+        shape->sizes[axis] = (long)found.sizes[axis];
+    return STATUS_OK;
+}
+
+/* `first` is the number of values[0] in the array. */
+static enum status require_finite(const double *values, uint64_t first, uint64_t count, enum network_array array,
+                                  const struct h5_shape *shape)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (isfinite(values[i]))
+            continue;
+        unsigned long long place = first + i, columns = shape->rank == 2 ? shape->sizes[1] : 1;
+        if (shape->rank == 1)
+            return status_fail(STATUS_NUMERICAL, "%s[%llu] is %g", table[array].name, place, values[i]);
+        return status_fail(STATUS_NUMERICAL, "%s[%llu, %llu] is %g", table[array].name, place / columns,
+                           place % columns, values[i]);
+    }
+    return STATUS_OK;
+}
+
+/* In pieces that all go to one scratch array where `values` is NULL. */
+static enum status read_pieces(hid_t dataset, enum network_array array, const struct h5_shape *shape, double *values,
+                               XXH3_state_t *hash)
+{
+    uint64_t all = h5_shape_elements(shape), most = all < PIECE_ELEMENTS ? all : PIECE_ELEMENTS;
+    double *scratch = NULL;
+    enum status status = STATUS_OK;
+    if (values == NULL)
+        TRY(memory_allocate(&scratch, most, "a piece of a network file"));
+    for (uint64_t first = 0, count; status == STATUS_OK && first < all; first += count) {
+        double *piece = values == NULL ? scratch : values + first;
+        count = all - first < most ? all - first : most;
+        status = h5_dataset_read(dataset, ELEMENT_FLOAT64, first, count, piece);
+        status = status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", table[array].name);
+        if (status == STATUS_OK)
+            status = require_finite(piece, first, count, array, shape);
+        if (status == STATUS_OK)
+            XXH3_128bits_update(hash, piece, count * sizeof *piece);
+    }
+    memory_free(scratch);
+    return status;
+}
+
+static enum status fingerprint_array(hid_t dataset, enum network_array array, const struct h5_shape *shape,
+                                     double *values, char fingerprint[NETWORK_FINGERPRINT_TEXT])
+{
+    XXH3_state_t *hash = XXH3_createState();
+    if (hash == NULL)
+        return status_fail(STATUS_MEMORY, "%s: no memory for its fingerprint", table[array].name);
+    XXH3_128bits_reset(hash);
+    XXH3_128bits_update(hash, shape->sizes, (size_t)shape->rank * sizeof *shape->sizes);
+    enum status status = read_pieces(dataset, array, shape, values, hash);
+    XXH128_hash_t digest = XXH3_128bits_digest(hash);
+    XXH3_freeState(hash);
+    snprintf(fingerprint, NETWORK_FINGERPRINT_TEXT, "%016llx%016llx", (unsigned long long)digest.high64,
+             (unsigned long long)digest.low64);
+    return status;
+}
+
+enum status network_file_read(struct network_file *file, enum network_array array, double *values,
+                              char fingerprint[NETWORK_FINGERPRINT_TEXT])
+{
+    struct h5_shape shape;
+    hid_t dataset;
+    TRY(open_array(file, array, &shape, &dataset));
+    enum status status = fingerprint_array(dataset, array, &shape, values, fingerprint);
+    H5Dclose(dataset);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
+}

@@ -1,0 +1,75 @@
+/* Networks in HDF5 files: the arrays that file ensembles and file inputs read. Not collective: each process reads for
+ * itself what it works on.
+ *
+ * An array is known by its fingerprint (128 bits over its shape and values), taken when the sweep file is read and kept
+ * in the sweep's effective values: what is computed depends on contents, wherever the file lies, and a file that was
+ * changed meanwhile is refused. */
+#ifndef GRADSWEEP_MODEL_NETWORK_FILE_H
+#define GRADSWEEP_MODEL_NETWORK_FILE_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+/* What a file may hold. d: hidden size; m: inputs a step. */
+enum network_array {
+    NETWORK_WEIGHTS,       /* W [d, d], row = output */
+    NETWORK_INPUT_WEIGHTS, /* w_in [d, m] */
+    NETWORK_BIAS,          /* b [d] */
+    NETWORK_INITIAL_STATE, /* x0 [d] */
+    NETWORK_INPUTS,        /* inputs [steps, m]; inputs[t - 1] is i_t */
+    NETWORK_ERROR,         /* error [d], used as e_0 */
+    NETWORK_ARRAYS
+};
+
+enum { NETWORK_FINGERPRINT_TEXT = 33 };
+
+/* Where a network is read from, and what was there. Strings owned by the sweep. */
+struct network_source {
+    char *path; /* absolute; NULL: nothing is read from a file */
+    /* In hexadecimal; "" for an array that is not read, because the file does not hold it or has no business to. */
+    char fingerprints[NETWORK_ARRAYS][NETWORK_FINGERPRINT_TEXT];
+};
+
+struct network_shape {
+    int rank;
+    long sizes[2]; /* 1 beyond the rank */
+};
+
+/* The name of the dataset, and its form, such as "[d, m]". */
+const char *network_array_name(enum network_array array);
+const char *network_array_form(enum network_array array);
+
+struct network_file;
+
+/* Opens for reading; `path` must outlive it. Errors: STATUS_IO: missing, no regular file, not HDF5, damaged. Every
+ * message here begins with the path. Release with network_file_close. */
+CHECKED enum status network_file_open(const char *path, struct network_file **file);
+void network_file_close(struct network_file *file);
+
+/* The shape of an array; rank 0 where the file does not hold it. Errors: STATUS_FOREIGN_FILE for what is no dataset of
+ * real numbers of the right rank, without an empty dimension. */
+CHECKED enum status network_file_shape(struct network_file *file, enum network_array array,
+                                       struct network_shape *shape);
+
+/* Reads an array that is there into values[], row-major, or only looks at it in pieces where `values` is NULL, and
+ * takes its fingerprint. Errors: STATUS_FOREIGN_FILE, STATUS_IO, STATUS_MEMORY; STATUS_NUMERICAL for a value that is
+ * not finite, with its place. */
+CHECKED enum status network_file_read(struct network_file *file, enum network_array array, double *values,
+                                      char fingerprint[NETWORK_FINGERPRINT_TEXT]);
+
+/* The arrays of a source beside W, in memory; NULL where the source has none. */
+struct network_arrays {
+    double *values[NETWORK_ARRAYS]; /* row-major; that of W stays NULL */
+    struct network_shape shapes[NETWORK_ARRAYS];
+};
+
+/* Reads all of a source's arrays but W. Release with network_arrays_free. Errors: STATUS_IO for a file that cannot be
+ * read, or no longer holds what its fingerprints say; STATUS_MEMORY. */
+CHECKED enum status network_arrays_read(const struct network_source *source, struct network_arrays *arrays);
+void network_arrays_free(struct network_arrays *arrays);
+
+/* Reads W [hidden_size, hidden_size] of a source into values[], row-major. Errors as network_arrays_read. */
+CHECKED enum status network_weights_read(const struct network_source *source, long hidden_size, double *values);
+
+#endif
