@@ -152,8 +152,7 @@ static const struct mistaken table[] = {
     { SMALLEST_GRID "measure: [frobenius_norm, frobenius_norm]\n", "2:27: error: measure: frobenius_norm is repeated" },
     { SMALLEST_GRID "measure: [{frobenius_norm: {a: 1}}]\n", "2:12: error: measure: frobenius_norm has no parameters" },
     /* network files: what they hold is tested with the command */
-    { SMALLEST_GRID "model: {input: {kind: file, path: x}}\n",
-      "2:35: error: model.input: /tmp/gradsweep-test-" },
+    { SMALLEST_GRID "model: {input: {kind: file, path: x}}\n", "2:35: error: model.input: /tmp/gradsweep-test-" },
     { SMALLEST_GRID "weights: {ensemble: [{kind: file, path: x}]}\n",
       "2:41: error: weights.ensemble: /tmp/gradsweep-test-" },
     { SMALLEST_GRID "model: {input: {kind: file}}\n",
