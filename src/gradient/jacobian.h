@@ -1,8 +1,9 @@
 /* Spectral norms of Jacobian products J_l = S_T S_{T-1} ... S_{T-l+1}, by two methods over one interface.
  *
- * Both work with J_l^T, whose steps are "apply W^T, then scale the rows": one product for explicit blocks, one vector for
- * Lanczos. Each lag starts anew from a random vector: the last lag's singular vector would save a few iterations, and the
- * residual that makes a given start safe (linalg/lanczos.c) costs as many. None of these functions is collective.
+ * Both work with J_l^T, whose steps are "apply W^T, then scale the rows": one product for explicit blocks, one vector
+ * for Lanczos. Each lag starts anew from a random vector: the last lag's singular vector would save a few iterations,
+ * and the residual that makes a given start safe (linalg/lanczos.c) costs as many. None of these functions is
+ * collective.
  *
  * Normalised products: gain and gamma are left out (W_unit and phi'/sup|phi'| only), so that
  * ln ||J_l|| = l (ln gain + ln gamma) + result. */
