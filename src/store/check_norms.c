@@ -1,5 +1,6 @@
 /* Rules of jacobian_norm and frobenius_norm: bound, verdicts, conditions, growth rate, and norms of powers. */
 #include "gradient/bound.h"
+#include "gradient/certify.h"
 #include "store/check_rules.h"
 
 #include <float.h>
@@ -49,18 +50,20 @@ static void norm_is_below_bound(const struct checked_cell *cell, const void *con
     }
 }
 
-/* How far a verdict is from being wrong. A proof needs no room for errors, and where it cannot decide says nothing. */
+/* How far a verdict is from being wrong. Proofs need not keep a distance from the bound, and decide all that lies
+ * beyond their resolution. */
 static double verdict_margin(const struct checked_cell *cell, long lag, enum bound_verdict verdict, double delta)
 {
-    const double allowed = check_uncertainty(cell, lag);
-    const double room = cell->sweep->certify ? 0 : cell->sweep->tolerance;
+    const bool is_proof = cell->sweep->certify;
+    const double resolution = is_proof ? certify_resolution((double)lag, check_hidden_size(cell)) : 0;
+    const double room = is_proof ? 0 : cell->sweep->tolerance;
     switch (verdict) {
     case BOUND_NOT_COMPUTED:
         return isnan(delta) ? INFINITY : -INFINITY;
     case BOUND_HOLDS:
         return delta - room;
     case BOUND_WITHIN_ROUNDING:
-        return cell->sweep->certify ? delta + allowed : allowed - fabs(delta);
+        return check_uncertainty(cell, lag) + resolution - fabs(delta);
     case BOUND_VIOLATED:
         return -delta - room;
     }

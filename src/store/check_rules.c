@@ -129,11 +129,12 @@ bool check_is_far_from_normal(const struct checked_cell *cell)
            strcmp(kind->name, "sparse") == 0; /* often nearly nilpotent */
 }
 
-/* W^l = W^k W^(l-k) loses ||W^k|| ||W^(l-k)|| / ||W^l||: moderate for laws near normal, and anything for others. */
+/* W^l = W^k W^(l-k) loses ||W^k|| ||W^(l-k)|| / ||W^l||: up to bound / norm where W is far from normal, moderate for
+ * other laws. */
 double check_association_error(const struct checked_cell *cell, long lag, double log_norm, double log_bound)
 {
-    const double relative = check_step_rounding(cell, (double)lag) * exp(log_bound - log_norm);
-    return fmin(log1p(relative), check_is_far_from_normal(cell) ? 1e-2 : 1e-7);
+    const double worst = log1p(check_step_rounding(cell, (double)lag) * exp(log_bound - log_norm));
+    return check_is_far_from_normal(cell) ? worst : fmin(worst, 1e-7);
 }
 
 double check_recomputation(double value)
