@@ -119,6 +119,20 @@ static enum status refuse_zero_radii(struct reader *reader, const struct yaml_no
     return STATUS_OK;
 }
 
+/* Proofs are made on one rank alone. */
+static enum status refuse_certified_teams(struct reader *reader, const struct yaml_node *root)
+{
+    const struct sweep *sweep = reader->sweep;
+    const struct yaml_node *node = find_node(root, schema_find("numerics", "certify"));
+    long largest = sweep->hidden_size_count > 0 ? sweep->hidden_sizes[sweep->hidden_size_count - 1] : 0;
+    if (!sweep->certify || node == NULL || largest < sweep->distribute_from)
+        return STATUS_OK;
+    return mistakes_add(reader->mistakes, &node->place,
+                        "numerics.certify: verdicts are proven on one rank alone, but hidden_size %ld reaches "
+                        "numerics.distribute_from, %ld; raise that to %ld or more, or leave certify out",
+                        largest, sweep->distribute_from, largest + 1);
+}
+
 static enum status refuse_huge_grid(struct reader *reader, const struct yaml_node *root)
 {
     const struct sweep *sweep = reader->sweep;
@@ -152,5 +166,6 @@ enum status document_read(struct reader *reader, const struct source *source, co
     TRY(measures_settle(reader, find_node(root, schema_find("", "measure"))));
     TRY(files_check(reader, find_node(root, schema_find("weights", "ensemble")),
                     find_node(root, schema_find("model", "input"))));
+    TRY(refuse_certified_teams(reader, root));
     return refuse_huge_grid(reader, root);
 }

@@ -120,7 +120,6 @@ static const struct {
 } unavailable[] = {
     { "measure", "step_bound" },
     { "measure", "lyapunov" },
-    { "numerics.certify", "true" },
 };
 
 enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,

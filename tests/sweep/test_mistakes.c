@@ -167,9 +167,10 @@ static const struct mistaken table[] = {
     /* what a later version brings */
     { SMALLEST_GRID "measure: [{lyapunov: {count: 3}}]\n",
       "2:12: error: measure: lyapunov is not available in this version" },
-    { SMALLEST_GRID "numerics: {certify: true}\n",
-      "2:21: error: numerics.certify: true is not available in this version" },
     /* values that do not go together */
+    { SMALLEST_GRID "numerics: {certify: true, distribute_from: 4}\n",
+      "2:21: error: numerics.certify: verdicts are proven on one rank alone, but hidden_size 4 reaches "
+      "numerics.distribute_from, 4; raise that to 5 or more, or leave certify out" },
     { "grid: {hidden_size: 4, spectral_radius: 1, gamma: 1, lag: [3, 200]}\nmodel: {steps: 199}\n",
       "2:16: error: model.steps: 199 is below the largest lag, 200" },
     { SMALLEST_GRID "weights:\n  ensemble: [ginibre, {kind: chain, label: line}]\n",
