@@ -95,15 +95,27 @@ enum jacobian_method cost_method(const struct cost_question *question)
     return explicit_cost(question).seconds <= implicit_cost(question).seconds ? METHOD_EXPLICIT : METHOD_IMPLICIT;
 }
 
+/* What proofs typically take: one product and one Cholesky decomposition. */
+static struct cost certify_cost(const struct cost_question *question)
+{
+    double d = (double)question->hidden_size;
+    if (!question->options.certify)
+        return (struct cost){ 0 };
+    struct cost cost = { .flops = (2.0 + 4.0 / 3.0) * d * d * d };
+    cost.seconds = cost.flops / LAPACK_RATE;
+    return cost;
+}
+
 struct cost cost_of_chain(const struct cost_question *question)
 {
     /* The norms of identity need no states. */
     struct cost trajectory = question->activation->is_identity ? (struct cost){ 0 } : trajectory_cost(question);
+    struct cost common = cost_add(trajectory, certify_cost(question));
     switch (cost_method(question)) {
     case METHOD_EXPLICIT:
-        return cost_add(trajectory, explicit_cost(question));
+        return cost_add(common, explicit_cost(question));
     case METHOD_IMPLICIT:
-        return cost_add(trajectory, implicit_cost(question));
+        return cost_add(common, implicit_cost(question));
     case METHOD_CLOSED_FORM:
         break;
     }
@@ -192,9 +204,10 @@ double cost_chain_bytes(const struct cost_question *question)
 
 double cost_measure_bytes(const struct cost_question *question)
 {
-    double d = (double)question->hidden_size, bytes = 0.0;
+    double d = (double)question->hidden_size;
+    double bytes = question->options.certify ? 8.0 * 4.0 * d * d : 0.0; /* two products, W, and a Gram matrix */
     if (question->measures & (1u << MEASURE_GRADIENT | 1u << MEASURE_CONTRIBUTION_MAP))
-        bytes = backward_bytes(question->hidden_size);
+        bytes = fmax(bytes, backward_bytes(question->hidden_size));
     if (question->measures & 1u << MEASURE_EXPANSION)
         bytes = fmax(bytes, 8.0 * 4.0 * d * d); /* the eigenbasis, its factors and what LAPACK works on */
     if (question->measures & 1u << MEASURE_SINGULAR_VALUES)

@@ -35,7 +35,8 @@ struct cost {
  * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
 enum jacobian_method cost_method(const struct cost_question *question);
 
-/* One chain: its trajectory and the norms at all lags. For identity one chain serves all cells of a network. */
+/* One chain: its trajectory, the norms at all lags, and proofs where they are asked for. For identity one chain serves
+ * all cells of a network. */
 struct cost cost_of_chain(const struct cost_question *question);
 
 /* One cell: the measures that have functions of their own, and for identity the trajectory they need. */
@@ -55,7 +56,7 @@ struct cost cost_add(struct cost a, struct cost b);
 /* Bytes that one chain needs beside its results: the trajectory's window and its share of the blocks. */
 double cost_chain_bytes(const struct cost_question *question);
 
-/* Bytes that the measures need for themselves, however many chains stand side by side. */
+/* Bytes that the measures and proofs need for themselves, however many chains stand side by side. */
 double cost_measure_bytes(const struct cost_question *question);
 
 /* Bytes of the packed weights, which all chains of a unit share. */
