@@ -248,14 +248,14 @@ static enum status find_unit_bounds(const struct batch *batch, struct gradient_c
     return STATUS_OK;
 }
 
-/* A proven verdict stays, except that `holds` never stands beside logarithms that say otherwise in their last digits.
- * Where norms are known in closed form, so is their place below or on the bound. */
+/* A proven verdict stays, except that `holds` never stands beside logarithms that do not say so too, to their last
+ * digit. Where norms are known in closed form, so is their place below or on the bound. */
 static enum bound_verdict verdict_of(const struct batch *batch, enum jacobian_method method, uint8_t proven,
                                      double log_norm, double log_bound, double uncertainty)
 {
     if (!batch->options.certify || method == METHOD_CLOSED_FORM)
         return bound_check(log_norm, log_bound, uncertainty);
-    return proven == BOUND_HOLDS && log_norm > log_bound ? BOUND_WITHIN_ROUNDING : (enum bound_verdict)proven;
+    return proven == BOUND_HOLDS && !(log_norm < log_bound) ? BOUND_WITHIN_ROUNDING : (enum bound_verdict)proven;
 }
 
 static void judge_cell(const struct batch *batch, const struct batch_results *results, long cell,
