@@ -1,4 +1,4 @@
-"""Decay over the lag: ln ||J_l||_2 of chosen cells with its bound, and its rate ln ||J_l||_2 / l between the two conditions."""
+"""Decay over the lag: ln ||J_l||_2 of chosen cells with its bound, and ln ||J_l||_2 / l between the conditions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gradsweep_results import Results
-from gradsweep_style import INK, LINE_STYLES, Picture, colour, file_name, is_geometric, legend_above, number, size_colours, spread
+from gradsweep_style import (
+    INK,
+    LINE_STYLES,
+    Picture,
+    colour,
+    file_name,
+    is_geometric,
+    legend_above,
+    number,
+    size_colours,
+    spread,
+)
+from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
 
 # The regimes that the chosen cells stand for, as gamma rho: well inside vanishing, critical, exploding.
 TARGET_GAINS = (0.75, 1.0, 1.25)
 BOUND_STYLE = (0, (4, 2))
+STEPS = "<i>S</i><sub>T</sub>⋯<i>S</i><sub>T−ℓ+1</sub>"
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,8 @@ def choose_cells(results: Results) -> list[Choice]:
     nearest to 1, where sigma has slope at most one."""
     radii = results.radii
     if results.native:
-        known = results.weight_radius[np.isfinite(results.weight_radius)]
-        radii = np.array([np.median(known) if known.size and np.median(known) > 0 else 1.0])
+        known = results.weight_radius[results.weight_radius > 0]  # neither NaN nor nilpotent
+        radii = np.array([np.median(known) if known.size else 1.0])
     chosen: list[Choice] = []
     for target in TARGET_GAINS:
         distance = np.abs(np.log(np.outer(radii, results.gammas) / target)) + 1e-6 * np.abs(np.log(results.gammas))
@@ -87,12 +100,17 @@ def decay_pictures(results: Results, show_all: bool) -> list[Picture]:
                 axes.set_xlim(0, None)
                 _widen(axes, 1.0)
         _label(grid, r"$\ln‖\,J_\ell‖_2$")
-        handles = [Line2D([], [], color=shade, label=f"$d$ = {results.hidden_sizes[size]}") for size, shade in zip(sizes, colours)]
+        handles = [
+            Line2D([], [], color=shade, label=f"$d$ = {results.hidden_sizes[size]}")
+            for size, shade in zip(sizes, colours)
+        ]
         legend_above(figure, [*handles, _bound_handle(r"bound $\ell\,\ln(\gamma‖W‖_2)$")])
-        caption = ("Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = <i>S</i><sub>T</sub>⋯<i>S</i><sub>T−ℓ+1</sub> against the lag "
-                   "ℓ (mean of the replicas; band: their range), and dashed, in the same colour, the bound ‖<i>J</i><sub>ℓ</sub>‖"
-                   "<sub>2</sub> ≤ (<i>γ</i> ‖<i>W</i>‖<sub>2</sub>)<sup>ℓ</sup>. A straight line is exponential decay or growth; a "
-                   "triangle at the lower edge: exactly 0 from there on. Each panel has its own scale.")
+        caption = (
+            f"Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = {STEPS} against the lag ℓ (mean of the replicas; "
+            f"band: their range), and dashed, in the same colour, the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with "
+            "a fresh <i>W</i> at every step: the product of the single bounds). A straight line is exponential decay "
+            "or growth; a triangle at the lower edge: exactly 0 from there on. Each panel has its own scale."
+        )
         name = results.activations[activation]
         pictures.append(Picture(f"decay-{file_name(name)}", f"Decay over the lag: {name}", caption, figure))
     return pictures
@@ -121,18 +139,36 @@ def rate_picture(results: Results, show_all: bool) -> Picture | None:
                 axes.set_xticks(results.lags[spread(len(results.lags), 10)])
                 axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _label(grid, r"$\ln‖\,J_\ell‖_2\,/\,\ell$")
-    handles = [Line2D([], [], **_activation_line(activation), label=results.activations[activation]) for activation in activations]
-    legend_above(figure, [*handles, _bound_handle(r"$\ln(\gamma‖W‖_2)$"),
-                          Line2D([], [], color=INK, linestyle=":", label=r"$\ln(\gamma\rho(W))$")])
-    caption = (f"Growth per step over lag ℓ at <i>d</i> = {results.hidden_sizes[size]}, mean and range of the replicas. The dashed "
-               "line is the bound ln(<i>γ</i> ‖<i>W</i>‖<sub>2</sub>); for the identity the rate falls from there to ln(<i>γ ρ</i>(<i>W</i>)), dotted, "
-               "as ℓ grows (Gelfand), the faster the more normal <i>W</i> is. Saturating activations fall further where states are large.")
+    handles = [
+        Line2D([], [], **_activation_line(activation), label=results.activations[activation])
+        for activation in activations
+    ]
+    legend_above(
+        figure,
+        [
+            *handles,
+            _bound_handle(r"$\ln(\gamma‖W‖_2)$"),
+            Line2D([], [], color=INK, linestyle=":", label=r"$\ln(\gamma\rho(W))$"),
+        ],
+    )
+    caption = (
+        f"Growth per step over lag ℓ at <i>d</i> = {results.hidden_sizes[size]}, mean and range of the replicas. The "
+        f"dashed line is the bound ln({GAMMA_NORM}); for the identity the rate falls from there to ln({GAMMA_RADIUS}), "
+        f"dotted, as ℓ grows (Gelfand), the faster the more normal {W} is. Saturating activations fall further where "
+        "states are large."
+    )
     return Picture("rate", "From the bound to the spectral radius", caption, figure)
 
 
 def _grid(rows: int, columns: int) -> tuple[plt.Figure, np.ndarray]:
-    return plt.subplots(rows, columns, figsize=(0.6 + 3.0 * max(columns, 2), 0.6 + 2.3 * rows), squeeze=False, sharex=True,
-                        layout="constrained")
+    return plt.subplots(
+        rows,
+        columns,
+        figsize=(0.6 + 3.0 * max(columns, 2), 0.6 + 2.3 * rows),
+        squeeze=False,
+        sharex=True,
+        layout="constrained",
+    )
 
 
 def _draw_curve(axes: Axes, lags: np.ndarray, curve: Curve, shade: object) -> None:
@@ -141,7 +177,9 @@ def _draw_curve(axes: Axes, lags: np.ndarray, curve: Curve, shade: object) -> No
     marker = "o" if len(lags) < 3 else None
     finite = np.isfinite(curve.mean)
     axes.plot(lags, np.where(finite, curve.mean, np.nan), color=shade, marker=marker)
-    axes.plot(lags, curve.bound, color=shade, linestyle=BOUND_STYLE, linewidth=1.0, marker=marker, markersize=3, alpha=0.8)
+    axes.plot(
+        lags, curve.bound, color=shade, linestyle=BOUND_STYLE, linewidth=1.0, marker=marker, markersize=3, alpha=0.8
+    )
     banded = np.isfinite(curve.low) & np.isfinite(curve.high)
     axes.fill_between(lags, curve.low, curve.high, where=banded, color=shade, alpha=0.22, linewidth=0)
     zeros = np.isneginf(curve.mean)
@@ -153,7 +191,9 @@ def _draw_rate(axes: Axes, lags: np.ndarray, curve: Curve, activation: int) -> N
     finite = np.isfinite(curve.mean)
     axes.plot(lags, np.where(finite, curve.mean / lags, np.nan), **_activation_line(activation))
     banded = np.isfinite(curve.low) & np.isfinite(curve.high)
-    axes.fill_between(lags, curve.low / lags, curve.high / lags, where=banded, color=colour(activation), alpha=0.18, linewidth=0)
+    axes.fill_between(
+        lags, curve.low / lags, curve.high / lags, where=banded, color=colour(activation), alpha=0.18, linewidth=0
+    )
 
 
 def _activation_line(activation: int) -> dict[str, object]:

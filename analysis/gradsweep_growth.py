@@ -1,4 +1,4 @@
-"""Prediction against observation: growth rates beside ln(gamma rho), and what happens where the two conditions disagree."""
+"""Prediction against observation: growth rates beside ln(gamma rho), and what happens where the conditions disagree."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from matplotlib.patches import Patch
 from gradsweep_results import Results
 from gradsweep_style import MARKERS, Picture, colour, legend_above, spread
 from gradsweep_summary import CONDITIONS, OBSERVATIONS, Summary
+from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, W
 
-OBSERVATION_LABELS = {"shrinks": "never above 1", "transient": "grows first, shrinks in the end", "grows": "still growing"}
+OBSERVATION_LABELS = {
+    "shrinks": "never above 1",
+    "transient": "grows first, shrinks in the end",
+    "grows": "still growing",
+}
 OBSERVATION_COLOURS = {"shrinks": "#2166AC", "transient": "#F4A582", "grows": "#B2182B"}
 COLUMNS = 3
 
@@ -20,8 +25,11 @@ COLUMNS = 3
 def growth_picture(results: Results, summary: Summary, show_all: bool) -> Picture | None:
     """Scatter of growth_rate over ln(gamma rho), a panel an ensemble; None where no cell has both."""
     activations = spread(len(results.activations), None if show_all else 8)
-    with_points = [ensemble for ensemble in range(len(results.ensembles))
-                   if any(summary.growth[activation][ensemble].count for activation in activations)]
+    with_points = [
+        ensemble
+        for ensemble in range(len(results.ensembles))
+        if any(summary.growth[activation][ensemble].count for activation in activations)
+    ]
     ensembles = [with_points[position] for position in spread(len(with_points), None if show_all else 6)]
     if not ensembles:
         return None
@@ -34,37 +42,54 @@ def growth_picture(results: Results, summary: Summary, show_all: bool) -> Pictur
         axes.set_xlabel(r"predicted  $\ln(\gamma\,\rho(W))$")
     for axes in panels[::COLUMNS]:
         axes.set_ylabel(r"observed growth rate of $\ln‖\,J_\ell‖_2$")
-    legend_above(figure, [*_activation_handles(results, activations), Line2D([], [], color="#444444", label="observed = predicted")])
+    legend_above(
+        figure,
+        [*_activation_handles(results, activations), Line2D([], [], color="#444444", label="observed = predicted")],
+    )
     sampled = any(len(row.sample.points) < row.count for rows in summary.growth for row in rows)
     note = "Drawn: an evenly spread sample of the cells; the table counts all of them." if sampled else ""
-    caption = ("Observed growth rate (least-squares slope of ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub> over the last half of the lags) against the "
-               "prediction ln(<i>γ ρ</i>(<i>W</i>)) of the linear limit, one point a cell. The identity lies on the diagonal but for the "
-               "transient of non-normal <i>W</i>; nonlinear networks fall below it once large states saturate <i>σ</i>′.")
+    caption = (
+        f"Observed growth rate (least-squares slope of {LOG_NORM} over the last half of the lags) against the "
+        f"prediction ln({GAMMA_RADIUS}) of the linear limit, one point a cell. The identity lies on the diagonal but "
+        f"for the transient of non-normal {W}; nonlinear networks fall below it once large states saturate <i>σ</i>′."
+    )
     return Picture("growth", "Predicted against observed growth", caption, figure, note)
 
 
 def conditions_picture(results: Results, summary: Summary, show_all: bool) -> Picture | None:
-    """The cells with gamma rho < 1 <= gamma ||W||: what was seen, as shares and as largest norms; None without such cells."""
+    """The cells with gamma rho < 1 <= gamma ||W||: what was seen, as shares and as largest norms; None without any."""
     row = CONDITIONS.index("only_spectral")
     counts = summary.conditions[:, :, row, :]
     pairs = [(int(a), int(e)) for a, e in np.argwhere(counts.sum(axis=-1) > 0)]
     if not pairs:
         return None
     pairs = [pairs[position] for position in spread(len(pairs), None if show_all else 24)]
-    figure, (bars, scatter) = plt.subplots(1, 2, figsize=(9.4, max(3.0, 1.2 + 0.27 * len(pairs))), layout="constrained",
-                                           gridspec_kw={"width_ratios": [1.0, 1.15]})
+    figure, (bars, scatter) = plt.subplots(
+        1,
+        2,
+        figsize=(9.4, max(3.0, 1.2 + 0.27 * len(pairs))),
+        layout="constrained",
+        gridspec_kw={"width_ratios": [1.0, 1.15]},
+    )
     _draw_shares(results, bars, pairs, counts)
     activations = sorted({activation for activation, _ in pairs})
-    _scatter(scatter, {activation: np.concatenate([sample.points for sample in summary.disagreement[activation]])
-                       for activation in activations})
+    _scatter(
+        scatter,
+        {
+            activation: np.concatenate([sample.points for sample in summary.disagreement[activation]])
+            for activation in activations
+        },
+    )
     scatter.axhline(0.0, color="#444444", linewidth=0.8)
     scatter.set_xlabel(r"$\gamma\,\rho(W)$")
     scatter.set_ylabel(r"$\max_\ell\ \ln‖\,J_\ell‖_2$")
     scatter.set_title("largest norm over the lags")
     scatter.legend(handles=_activation_handles(results, activations), loc="best", fontsize=8)
-    caption = ("Cells where the two conditions disagree: <i>γ ρ</i>(<i>W</i>) &lt; 1 but <i>γ</i> ‖<i>W</i>‖<sub>2</sub> ≥ 1. Left: their "
-               "shares by what was observed. Right: the largest ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub> reached over the lags; above 0 the "
-               "gradient grew although the spectral radius predicts that it vanishes.")
+    caption = (
+        f"Cells where the two conditions disagree: {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1. Left: their shares by "
+        f"what was observed. Right: the largest {LOG_NORM} reached over the lags; above 0 the gradient grew although "
+        "the spectral radius predicts that it vanishes."
+    )
     return Picture("conditions", "Where the two conditions disagree", caption, figure)
 
 
@@ -74,7 +99,15 @@ def _draw_shares(results: Results, axes: Axes, pairs: list[tuple[int, int]], cou
     left = np.zeros(len(pairs))
     for column, observation in enumerate(OBSERVATIONS):
         width = np.array([counts[pair][column] for pair in pairs]) / totals
-        axes.barh(places, width, left=left, color=OBSERVATION_COLOURS[observation], height=0.72, edgecolor="white", linewidth=0.5)
+        axes.barh(
+            places,
+            width,
+            left=left,
+            color=OBSERVATION_COLOURS[observation],
+            height=0.72,
+            edgecolor="white",
+            linewidth=0.5,
+        )
         left += width
     for place, total in zip(places, totals):
         axes.text(1.015, place, f"{total:,}", va="center", fontsize=8, color="#555555")
@@ -85,14 +118,23 @@ def _draw_shares(results: Results, axes: Axes, pairs: list[tuple[int, int]], cou
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     handles = [Patch(facecolor=OBSERVATION_COLOURS[name], label=OBSERVATION_LABELS[name]) for name in OBSERVATIONS]
-    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncol=1 if len(pairs) > 8 else 3, fontsize=8,
-                handlelength=1.0, columnspacing=1.0)
+    axes.legend(
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.4, 1.0),
+        ncol=1 if len(pairs) > 8 else 3,
+        fontsize=8,
+        handlelength=1.0,
+        columnspacing=1.0,
+    )
 
 
 def _panels(count: int, side: float) -> tuple[plt.Figure, list[Axes]]:
     columns = min(COLUMNS, count)
     rows = -(-count // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(0.5 + side * columns, 0.5 + side * rows), squeeze=False, layout="constrained")
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(0.5 + side * columns, 0.5 + side * rows), squeeze=False, layout="constrained"
+    )
     panels = list(grid.ravel())
     for axes in panels[count:]:
         axes.set_visible(False)
@@ -103,8 +145,16 @@ def _scatter(axes: Axes, points: dict[int, np.ndarray]) -> None:
     """Points [n, 2] by activation, in its colour and marker."""
     crowded = sum(len(group) for group in points.values()) > 600
     for activation, group in points.items():
-        axes.scatter(group[:, 0], group[:, 1], s=7 if crowded else 14, color=colour(activation),
-                     marker=MARKERS[activation % len(MARKERS)], alpha=0.45 if crowded else 0.7, linewidths=0, rasterized=True)
+        axes.scatter(  # hollow, so that points on top of each other are still seen
+            group[:, 0],
+            group[:, 1],
+            s=10 if crowded else 18,
+            facecolors="none",
+            edgecolors=colour(activation),
+            linewidths=0.6 if crowded else 0.9,
+            marker=MARKERS[activation % len(MARKERS)],
+            rasterized=True,
+        )
 
 
 def _diagonal(axes: Axes, points: np.ndarray) -> None:
@@ -116,5 +166,16 @@ def _diagonal(axes: Axes, points: np.ndarray) -> None:
 
 
 def _activation_handles(results: Results, activations: list[int]) -> list[Line2D]:
-    return [Line2D([], [], color=colour(activation), marker=MARKERS[activation % len(MARKERS)], linestyle="none", markersize=5,
-                   label=results.activations[activation]) for activation in activations]
+    return [
+        Line2D(
+            [],
+            [],
+            color=colour(activation),
+            marker=MARKERS[activation % len(MARKERS)],
+            linestyle="none",
+            markerfacecolor="none",
+            markersize=5,
+            label=results.activations[activation],
+        )
+        for activation in activations
+    ]

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from gradsweep_results import Results
 from gradsweep_style import Picture
 from gradsweep_summary import Summary
-from gradsweep_tables import (axes_table, conditions_table, coverage_table, escape, failures_table, growth_table,
-                              provenance_table, status_counts, verdict_table, violations_table)
+from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
+from gradsweep_tables import (
+    axes_table,
+    conditions_table,
+    coverage_table,
+    escape,
+    failures_table,
+    growth_table,
+    provenance_table,
+    status_counts,
+    verdict_table,
+    violations_table,
+)
 
-STYLE = """
-:root { --ink: #222; --soft: #666; --line: #d9d9d9; --accent: #0b5394; }
-* { box-sizing: border-box; }
-body { font: 16px/1.55 "Source Sans 3", "Liberation Sans", "Helvetica Neue", Arial, sans-serif; color: var(--ink);
-       background: #fff; margin: 0 auto; max-width: 1080px; padding: 2.2rem 1.6rem 4rem; }
-h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .2rem; }
-h2 { font-size: 1.35rem; margin: 2.8rem 0 .6rem; padding-top: .5rem; border-top: 2px solid var(--ink); }
-h3 { font-size: 1.05rem; margin: 1.8rem 0 .4rem; }
-p { max-width: 78ch; margin: .5rem 0; }
-.sub { color: var(--soft); margin: 0 0 1rem; }
-nav { margin: 1.2rem 0; font-size: .95rem; }
-nav a { color: var(--accent); text-decoration: none; margin-right: 1.2rem; }
-nav a:hover { text-decoration: underline; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .8rem; margin: 1.2rem 0; }
-.card { border: 1px solid var(--line); border-radius: 6px; padding: .65rem .9rem; }
-.card b { display: block; font-size: 1.55rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
-.card span { color: var(--soft); font-size: .85rem; }
-.card.bad b, span.bad, p.bad { color: #b2182b; font-weight: 600; } .card.warn b, span.warn { color: #a35c00; } .zero { color: #aaa; }
-table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
-th, td { padding: .26rem .8rem; text-align: right; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums;
-         vertical-align: top; }
-th { border-bottom: 1.5px solid var(--ink); font-weight: 600; vertical-align: bottom; }
-th:empty { border: 0; padding: 0; }
-.label { text-align: left; }
-#provenance td, #axes td { overflow-wrap: anywhere; } #provenance td:first-child, #axes td:first-child { white-space: nowrap; }
-.wide { overflow-x: auto; }
-.bar { display: inline-flex; width: 120px; height: .7em; background: #e6e6e6; } .done { background: #0072B2; } .fail { background: #b2182b; }
-figure { margin: 1.2rem 0 2rem; break-inside: avoid; }
-figure img { max-width: 100%; height: auto; display: block; margin: 0 auto; }
-figcaption { font-size: .9rem; color: #444; max-width: 100ch; margin: .6rem 0 0; }
-sub, sup { line-height: 0; }
-details summary { cursor: pointer; color: var(--accent); }
-pre { font-size: .82rem; background: #f6f6f6; padding: .8rem 1rem; overflow-x: auto; border-radius: 4px; }
-code { font-size: .92em; }
-.note { color: var(--soft); font-size: .92rem; }
-@media print { body { max-width: none; padding: 0; font-size: 10.5pt; } nav, summary { display: none; } h2 { break-after: avoid; }
-               .card, .bar, .bar * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
-"""
+STYLE_SHEET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report.css")
 
 
 @dataclass
@@ -78,23 +53,31 @@ def render_page(results: Results, summary: Summary, shown: dict[str, list[Shown]
     links = "".join(f'<a href="#s-{key}">{name}</a>' for key, name, _ in sections)
     body = "\n".join(f'<h2 id="s-{key}">{name}</h2>\n{text}' for key, name, text in sections)
     omitted = "".join(f"<li>{escape(line)}</li>" for line in left_out)
-    notice = f'<p class="note">Left out, so that the page stays readable (<code>--all</code> draws everything):</p><ul class="note">{omitted}</ul>'
+    notice = (
+        '<p class="note">Left out, so that the page stays readable (<code>--all</code> draws everything):</p>'
+        f'<ul class="note">{omitted}</ul>'
+    )
+    with open(STYLE_SHEET, encoding="utf-8") as file:
+        style = file.read()
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} – gradsweep report</title>
-<style>{STYLE}</style>
+<style>
+{style}</style>
 </head>
 <body>
 <h1>{title}</h1>
 <p class="sub">Exploding and vanishing gradients in recurrent networks: report of a gradsweep results file</p>
 {_cards(results, summary)}
 <nav>{links}</nav>
-<p>Networks <i>x<sub>t</sub></i> = <i>W σ</i>(<i>x</i><sub><i>t</i>−1</sub>) + <i>w</i><sub>in</sub> <i>i<sub>t</sub></i> + <i>b</i>; the norm of the product of
-step Jacobians <i>J</i><sub>ℓ</sub> = ∂<i>x</i><sub><i>T</i></sub>/∂<i>x</i><sub><i>T</i>−ℓ</sub> says how a gradient grows or vanishes on its way back over ℓ
-steps. All logarithms are natural; −∞ means that the product is exactly 0.</p>
+<p>Networks <i>x<sub>t</sub></i> = <i>W σ</i>(<i>x</i><sub><i>t</i>−1</sub>) + <i>w</i><sub>in</sub>
+<i>i<sub>t</sub></i>
++ <i>b</i>, with |<i>σ</i>′| ≤ <i>γ</i>. The norm of the Jacobian product
+<i>J</i><sub>ℓ</sub> = ∂<i>x</i><sub><i>T</i></sub>/∂<i>x</i><sub><i>T</i>−ℓ</sub> says how a gradient grows or vanishes
+on its way back over ℓ steps. All logarithms are natural; −∞ means that the product is exactly 0.</p>
 {notice if left_out else ""}
 {body}
 </body>
@@ -105,33 +88,49 @@ steps. All logarithms are natural; −∞ means that the product is exactly 0.</
 def _figure(item: Shown, number: int) -> str:
     picture = item.picture
     note = f' <span class="note">{picture.note}</span>' if picture.note else ""
-    return (f'<figure id="f-{escape(picture.name)}"><img alt="{escape(picture.title)}" src="{item.uri}">\n'
-            f"<figcaption><b>Figure {number}. {escape(picture.title)}.</b> {picture.caption}{note}</figcaption></figure>")
+    return (
+        f'<figure id="f-{escape(picture.name)}"><img alt="{escape(picture.title)}" src="{item.uri}">\n'
+        f"<figcaption><b>Figure {number}. {escape(picture.title)}.</b> {picture.caption}{note}</figcaption></figure>"
+    )
 
 
 def _cards(results: Results, summary: Summary) -> str:
     counts = status_counts(summary)
     violated = int(summary.verdicts[..., 3].sum())
-    cards = [(results.cell_count, "cells in the grid", ""), (counts["done"], "done", ""),
-             (counts["failed"], "failed", "bad" if counts["failed"] else ""),
-             (counts["pending"], "pending", "warn" if counts["pending"] else ""),
-             (violated, "bounds violated", "bad" if violated else "")]
-    return '<div class="cards">' + "".join(
-        f'<div class="card {kind}"><b>{value:,}</b><span>{label}</span></div>' for value, label, kind in cards) + "</div>"
+    cards = [
+        (results.cell_count, "cells in the grid", ""),
+        (counts["done"], "done", ""),
+        (counts["failed"], "failed", "bad" if counts["failed"] else ""),
+        (counts["pending"], "pending", "warn" if counts["pending"] else ""),
+        (violated, "bounds violated", "bad" if violated else ""),
+    ]
+    return (
+        '<div class="cards">'
+        + "".join(
+            f'<div class="card {kind}"><b>{value:,}</b><span>{label}</span></div>' for value, label, kind in cards
+        )
+        + "</div>"
+    )
 
 
 def _coverage(results: Results, summary: Summary) -> str:
     counts = status_counts(summary)
-    partial = ("<p><b>The sweep is not finished</b>: everything below describes the cells that are done.</p>"
-               if counts["pending"] else "")
+    partial = (
+        "<p><b>The sweep is not finished</b>: everything below describes the cells that are done.</p>"
+        if counts["pending"]
+        else ""
+    )
     return f"{axes_table(results)}{partial}\n{coverage_table(results, summary)}\n{failures_table(results, summary)}"
 
 
 def _bounds(results: Results, summary: Summary) -> str:
     violated = int(summary.verdicts[..., 3].sum())
-    text = ("<p>Every norm is compared with its bound, ‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub> ≤ (<i>γ</i> ‖<i>W</i>‖<sub>2</sub>)<sup>ℓ</sup>. Counted are lags of finished "
-            "cells. <i>Within rounding</i> means nearer to the bound than the rounding error of the comparison, as for the identity with "
-            "normal <i>W</i>, where the bound is an equality. A <i>violated</i> bound is a defect of the computation, never of the theorem.</p>")
+    text = (
+        f"<p>Every norm is compared with its bound, {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup>. Counted are lags of finished "
+        "cells. <i>Within rounding</i> means nearer to the bound than the rounding error of the comparison, as for the "
+        f"identity with normal {W}, where the bound is an equality. A <i>violated</i> bound is a defect of the "
+        "computation, never of the theorem.</p>"
+    )
     if violated:
         text += f'<p class="bad">{violated:,} bounds are violated; the first of them are listed below.</p>'
     return f"{text}{verdict_table(results, summary)}{violations_table(results, summary)}"
@@ -140,26 +139,36 @@ def _bounds(results: Results, summary: Summary) -> str:
 def _growth(results: Results, summary: Summary, figures: str) -> str:
     if not summary.has_growth:
         return '<p class="note">The file has no growth_rate dataset.</p>'
-    text = ("<p><i>Same sign</i>: the share of cells whose gradient grows where <i>γ ρ</i>(<i>W</i>) &gt; 1 and shrinks where it is below. "
-            "<i>Exactly 0</i>: the Jacobian product became the zero matrix. <i>No prediction</i>: there is no single <i>W</i>, or "
-            "<i>ρ</i>(<i>W</i>) = 0.</p>")
+    text = (
+        f"<p><i>Same sign</i>: the share of cells whose gradient grows where {GAMMA_RADIUS} &gt; 1 and shrinks where "
+        "it is below. <i>Exactly 0</i>: the Jacobian product became the zero matrix. <i>No prediction</i>: there is no "
+        f"single {W}, or {RADIUS} = 0.</p>"
+    )
     return f"{figures or _nothing()}\n{text}{growth_table(results, summary)}"
 
 
 def _conditions(results: Results, summary: Summary, figures: str) -> str:
-    text = ("<p><i>γ</i> ‖<i>W</i>‖<sub>2</sub> &lt; 1 guarantees that gradients vanish from the first step on. <i>γ ρ</i>(<i>W</i>) &lt; 1 is weaker: it bounds only "
-            "the limit ℓ → ∞ of linear networks, and between the two a non-normal <i>W</i> may let the gradient grow first. Counted are "
-            "finished cells by what the conditions say and by what was observed over the measured lags: ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub> never above "
-            "0 (but for rounding, 10<sup>−9</sup>) and a growth rate of at most 0; above 0 at some lag although the rate is at most 0; a positive rate.</p>")
+    text = (
+        f"<p>{GAMMA_NORM} &lt; 1 guarantees that gradients vanish from the first step on. {GAMMA_RADIUS} &lt; 1 is "
+        f"weaker: it bounds only the limit ℓ → ∞ of linear networks, and between the two a non-normal {W} may let the "
+        "gradient grow first. Counted are finished cells by what the conditions say and by what was observed over the "
+        f"measured lags: {LOG_NORM} never above 0 (but for rounding, 10<sup>−9</sup>) and a growth rate of at most 0; "
+        "above 0 at some lag although the rate is at most 0; a positive rate.</p>"
+    )
     if not summary.conditions.any():
         return text + '<p class="note">No finished cell has a single W whose norm and spectral radius are known.</p>'
-    none = "" if figures else '<p class="note">In no finished cell do the two conditions disagree, so there is no figure.</p>'
+    none = (
+        ""
+        if figures
+        else '<p class="note">In no finished cell do the two conditions disagree, so there is no figure.</p>'
+    )
     return f"{text}{conditions_table(results, summary)}\n{figures}{none}"
 
 
 def _provenance(results: Results) -> str:
     sweep = escape(results.attribute("sweep"))
-    return (f"{provenance_table(results)}\n<details><summary>The sweep, with the values in effect</summary><pre>{sweep}</pre></details>")
+    heading = "The sweep, with the values in effect"
+    return f"{provenance_table(results)}\n<details><summary>{heading}</summary><pre>{sweep}</pre></details>"
 
 
 def _nothing() -> str:

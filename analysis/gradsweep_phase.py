@@ -1,4 +1,4 @@
-"""Phase diagrams: ln ||J_l||_2 / l over the plane (rho, gamma), with the two conditions; a line where an axis is one point."""
+"""Phase diagrams: ln ||J_l||_2 / l over the plane (rho, gamma) and the conditions; a line where an axis is a point."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gradsweep_results import DONE, FAILED, Results
-from gradsweep_style import (DIVERGING, UNFINISHED, Picture, cell_edges, colour, file_name, is_geometric, legend_above, number,
-                             spread)
+from gradsweep_style import (
+    DIVERGING,
+    UNFINISHED,
+    Picture,
+    cell_edges,
+    colour,
+    file_name,
+    is_geometric,
+    legend_above,
+    number,
+    spread,
+)
+from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
 
 SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
 NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
@@ -56,16 +67,21 @@ def phase_pictures(results: Results, largest_rate: float, show_all: bool) -> lis
 
 
 def rate_scale(largest: float) -> FuncNorm:
-    """Colours symmetric about 0 in the signed square root of the rate, so that slow growth is seen beside fast decay."""
+    """Colours symmetric about 0 in the signed square root of the rate, so that slow growth shows beside fast decay."""
     limit = largest if largest > 0 else 1.0
-    return FuncNorm((lambda rate: np.sign(rate) * np.sqrt(np.abs(rate)), lambda root: np.sign(root) * root**2), -limit, limit)
+    return FuncNorm(
+        (lambda rate: np.sign(rate) * np.sqrt(np.abs(rate)), lambda root: np.sign(root) * root**2), -limit, limit
+    )
 
 
 def _rate_ticks(limit: float) -> list[float]:
     """About nine round rates, denser near 0 as the scale is."""
     decade = 10.0 ** np.floor(np.log10(limit))
-    steps = [step for step in (0.02 * decade, 0.1 * decade, 0.5 * decade, decade, 2 * decade, 4 * decade, 6 * decade)
-             if step <= 1.001 * limit]
+    steps = [
+        step
+        for step in (0.02 * decade, 0.1 * decade, 0.5 * decade, decade, 2 * decade, 4 * decade, 6 * decade)
+        if step <= 1.001 * limit
+    ]
     kept = [step for step in steps if np.sqrt(step / limit) > 0.12]
     return [-step for step in reversed(kept)] + [0.0, *kept]
 
@@ -73,8 +89,15 @@ def _rate_ticks(limit: float) -> list[float]:
 def _picture(results: Results, activation: str, panels: list[list[Panel]], norm: Normalize) -> Picture:
     is_plane = len(results.radii) > 1 and len(results.gammas) > 1
     rows, columns = len(panels), len(panels[0])
-    figure, grid = plt.subplots(rows, columns, figsize=(1.2 + 2.75 * max(columns, 2), 0.9 + 2.25 * rows), squeeze=False,
-                                layout="constrained", sharex=True, sharey=is_plane)
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(1.2 + 2.75 * max(columns, 2), 0.9 + 2.25 * rows),
+        squeeze=False,
+        layout="constrained",
+        sharex=True,
+        sharey=is_plane,
+    )
     for row, axes_row in zip(panels, grid):
         for panel, axes in zip(row, axes_row):
             axes.set_title(panel.title)
@@ -84,26 +107,41 @@ def _picture(results: Results, activation: str, panels: list[list[Panel]], norm:
         _draw_planes(results, figure, grid, panels, rate, norm)
     else:
         _draw_lines(results, figure, grid, panels, rate)
-    return Picture(f"phase-{file_name(activation)}", f"Phase diagram: {activation}", _caption(results, is_plane), figure,
-                   _note(panels, is_plane))
+    return Picture(
+        f"phase-{file_name(activation)}",
+        f"Phase diagram: {activation}",
+        _caption(results, is_plane),
+        figure,
+        _note(panels, is_plane),
+    )
 
 
-def _draw_planes(results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str,
-                 norm: Normalize) -> None:
+def _draw_planes(
+    results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str, norm: Normalize
+) -> None:
     for row, axes_row in zip(panels, grid):
         for panel, axes in zip(row, axes_row):
             _draw_plane(results, axes, panel, norm)
     colours = plt.cm.ScalarMappable(norm, DIVERGING)
-    bar = figure.colorbar(colours, ax=grid, shrink=min(1.0, 1.9 / len(panels) ** 0.5), aspect=24, pad=0.015,
-                          ticks=_rate_ticks(norm.vmax), format="%g")
+    bar = figure.colorbar(
+        colours,
+        ax=grid,
+        shrink=min(1.0, 1.9 / len(panels) ** 0.5),
+        aspect=24,
+        pad=0.015,
+        ticks=_rate_ticks(norm.vmax),
+        format="%g",
+    )
     bar.set_label(rate + "   (vanishing < 0 < exploding)")
     for axes in grid[-1]:
         axes.set_xlabel(r"spectral radius $\rho(W)$")
     for axes in grid[:, 0]:
         axes.set_ylabel(r"derivative bound $\gamma$")
-    handles = [Line2D([], [], **ZERO_LINE, label=rate + " = 0"),
-               Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
-               Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$")]
+    handles = [
+        Line2D([], [], **ZERO_LINE, label=rate + " = 0"),
+        Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
+        Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$"),
+    ]
     all_panels = [panel for row in panels for panel in row]
     if any(np.isneginf(panel.mean).any() for panel in all_panels):
         handles.append(Patch(facecolor="#053061", edgecolor="white", hatch="..", label=r"$J_\ell = 0$ exactly"))
@@ -139,7 +177,9 @@ def _draw_plane(results: Results, axes: Axes, panel: Panel, norm: Normalize) -> 
 
 
 def _hatch(axes: Axes, x: np.ndarray, y: np.ndarray, mask: np.ndarray, hatch: str, edge: str) -> None:
-    cells = axes.pcolor(x, y, np.ma.masked_where(~mask, np.ones(mask.shape)), hatch=hatch, alpha=0.0)
+    cells = axes.pcolor(x, y, np.ma.masked_where(~mask, np.ones(mask.shape)), hatch=hatch)
+    cells.set_array(None)
+    cells.set_facecolor("none")
     cells.set_edgecolor(edge)
     cells.set_linewidth(0.0)
 
@@ -161,42 +201,57 @@ def _draw_lines(results: Results, figure: plt.Figure, grid: np.ndarray, panels: 
                 if panel.tied and len(x) > 1 and x[0] * factor <= 1.0 <= x[-1] * factor:
                     axes.axvline(1.0 / factor, **line)
             if not finite.any():
-                text = "failed" if panel.failed.any() else r"$J_\ell = 0$ exactly" if np.isneginf(mean).any() else "pending"
-                axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#666666")
+                text = (
+                    "failed"
+                    if panel.failed.any()
+                    else r"$J_\ell = 0$ exactly"
+                    if np.isneginf(mean).any()
+                    else "pending"
+                )
+                axes.text(0.5, 0.65, text, transform=axes.transAxes, ha="center", color="#666666")
             if len(x) == 1:
                 axes.set_xticks(x)
     for axes in grid[-1]:
         axes.set_xlabel(r"spectral radius $\rho(W)$" if along_radius else r"derivative bound $\gamma$")
     for axes in grid[:, 0]:
         axes.set_ylabel(rate)
-    handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas"),
-               Patch(facecolor=colour(0), alpha=0.2, label="their range"),
-               Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
-               Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$")]
+    handles = [
+        Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas"),
+        Patch(facecolor=colour(0), alpha=0.2, label="their range"),
+        Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
+        Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$"),
+    ]
     legend_above(figure, handles)
 
 
 def _caption(results: Results, is_plane: bool) -> str:
     lag = results.lags[-1]
     rate = f"ln‖<i>J</i><sub>{lag}</sub>‖<sub>2</sub> / {lag}"
-    conditions = ("Dashed: <i>γ ρ</i>(<i>W</i>) = 1, the condition on the linear limit. Dotted: <i>γ</i> ‖<i>W</i>‖<sub>2</sub> = 1 (mean "
-                  "‖<i>W</i>‖<sub>2</sub> of the replicas), below which vanishing is guaranteed at every step.")
+    replicas = f"mean of {len(results.replicas)} replicas" if len(results.replicas) > 1 else "one replica"
+    conditions = (
+        f"Dashed: {GAMMA_RADIUS} = 1, the condition on the linear limit. Dotted: {GAMMA_NORM} = 1 ({NORM_OF_W} "
+        "averaged over replicas), below which vanishing is guaranteed at every step."
+    )
     if is_plane:
-        return (f"Growth rate {rate} of the Jacobian product at the longest lag, mean of {len(results.replicas)} replica(s). Blue "
-                f"vanishes, red explodes, the solid green contour is 0; the colour scale goes with the square root and is the same in all phase "
-                f"diagrams. {conditions}")
-    where = "W as drawn (native)" if results.native else f"<i>ρ</i>(<i>W</i>) = {number(results.radii[0])}"
+        return (
+            f"Growth rate {rate} of the Jacobian product at the longest lag, {replicas}. Blue vanishes, red explodes, "
+            "the solid green contour is 0; the colour scale goes with the square root and is the same in all phase "
+            f"diagrams. {conditions}"
+        )
+    where = f"{W} as drawn (native)" if results.native else f"{RADIUS} = {number(results.radii[0])}"
     if len(results.radii) > 1:
         where = f"<i>γ</i> = {number(results.gammas[0])}"
-    return (f"Growth rate {rate} of the Jacobian product at the longest lag; one axis of the grid has one point ({where}), so the "
-            f"plane is a line. {conditions}")
+    return (
+        f"Growth rate {rate} of the Jacobian product at the longest lag, {replicas}; one axis of the grid has one "
+        f"point ({where}), so the plane is a line. {conditions}"
+    )
 
 
 def _note(panels: list[list[Panel]], is_plane: bool) -> str:
     if all(panel.tied for row in panels for panel in row):
         return ""
     what = "lines of the two conditions" if is_plane else "vertical lines"
-    return f"Panels without the {what}: no single <i>W</i> there (a fresh one at every step), or its norm is still pending."
+    return f"Panels without the {what}: no single {W} there (a fresh one at every step), or its norm is still pending."
 
 
 def _mean(values: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """Reading a gradsweep results file (HDF5, format version 1) piece by piece.
 
-A file may be far larger than memory, so nothing here reads a whole tensor: `Results.blocks` walks the cells in pieces of
-bounded size, and the other methods read one panel of a figure. Nothing is kept but the axes and the WEIGHT datasets,
+A file may be far larger than memory, so nothing here reads a whole tensor: `Results.blocks` walks the cells in pieces
+of bounded size, and the other methods read one panel of a figure. Nothing is kept but the axes and the WEIGHT datasets,
 which stay small.
 """
 
@@ -36,7 +36,7 @@ class ResultsError(Exception):
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of the cells of one (activation, ensemble, hidden_size): some replicas, some spectral radii, all gammas."""
+    """A piece of the cells of one (activation, ensemble, hidden_size): some replicas, some radii, all gammas."""
 
     activation: int
     ensemble: int
@@ -74,7 +74,9 @@ class Results:
         if version is None or "sweep" not in self.file.attrs:
             raise ResultsError(f"{self.path}: not a gradsweep results file (no format_version and sweep attributes)")
         if int(version) != FORMAT_VERSION:
-            raise ResultsError(f"{self.path}: format version {int(version)}; this script reads version {FORMAT_VERSION}")
+            raise ResultsError(
+                f"{self.path}: format version {int(version)}; this script reads version {FORMAT_VERSION}"
+            )
         missing = [name for name in (*CELL_AXES, "lag", *REQUIRED) if name not in self.file]
         if missing:
             raise ResultsError(f"{self.path}: damaged results file, without {', '.join(missing)}")
@@ -88,7 +90,9 @@ class Results:
         self.shape = tuple(self.file[name].shape[0] for name in CELL_AXES)
         tensor_shape = (*self.shape, len(self.lags))
         if self.file["status"].shape != self.shape or self.file["log_jacobian_norm"].shape != tensor_shape:
-            raise ResultsError(f"{self.path}: damaged results file: tensors without the shape of the axes {tensor_shape}")
+            raise ResultsError(
+                f"{self.path}: damaged results file: tensors without the shape of the axes {tensor_shape}"
+            )
         self.native = bool(np.all(np.isnan(self.radii)))
         self.weight_radius = self._weight("weight_spectral_radius")
         self.weight_norm = self._weight("weight_norm")
@@ -139,22 +143,29 @@ class Results:
         for activation, ensemble, hidden_size in np.ndindex(*self.shape[:3]):
             yield from self.panel_blocks(activation, ensemble, hidden_size, values)
 
-    def panel_blocks(self, activation: int, ensemble: int, hidden_size: int, values: int = BLOCK_VALUES) -> Iterator[Block]:
+    def panel_blocks(
+        self, activation: int, ensemble: int, hidden_size: int, values: int = BLOCK_VALUES
+    ) -> Iterator[Block]:
         """The same for one (activation, ensemble, hidden_size)."""
         row = len(self.gammas) * len(self.lags)
         radii = max(1, min(len(self.radii), values // row))
         replicas = max(1, values // (row * len(self.radii))) if radii == len(self.radii) else 1
         for replica in range(0, len(self.replicas), replicas):
             for radius in range(0, len(self.radii), radii):
-                yield Block(activation, ensemble, hidden_size, slice(replica, min(replica + replicas, len(self.replicas))),
-                            slice(radius, min(radius + radii, len(self.radii))))
+                yield Block(
+                    activation,
+                    ensemble,
+                    hidden_size,
+                    slice(replica, min(replica + replicas, len(self.replicas))),
+                    slice(radius, min(radius + radii, len(self.radii))),
+                )
 
     def read(self, name: str, block: Block) -> np.ndarray | None:
         """The block of a CELL or (CELL, lag) dataset; None where the file has no such dataset."""
         return self.file[name][block.index] if name in self.file else None
 
     def panel_at_lag(self, name: str, activation: int, ensemble: int, hidden_size: int, lag: int) -> np.ndarray:
-        """A (CELL, lag) dataset of one panel at one position of the lag axis, shape [replica, spectral_radius, gamma]."""
+        """A (CELL, lag) dataset of one panel at one lag position, shape [replica, spectral_radius, gamma]."""
         panel = np.full(self.shape[3:], np.nan)
         for block in self.panel_blocks(activation, ensemble, hidden_size):
             panel[block.replicas, block.radii] = self.file[name][block.index][..., lag]
@@ -164,7 +175,9 @@ class Results:
         """status of one panel, shape [replica, spectral_radius, gamma]."""
         return self.file["status"][activation, ensemble, hidden_size]
 
-    def curves(self, name: str, activation: int, ensemble: int, hidden_size: int, radius: int, gamma: int) -> np.ndarray:
+    def curves(
+        self, name: str, activation: int, ensemble: int, hidden_size: int, radius: int, gamma: int
+    ) -> np.ndarray:
         """A (CELL, lag) dataset of one cell's replicas, shape [replica, lag]; NaN where the cell is not done."""
         index = (activation, ensemble, hidden_size, slice(None), radius, gamma)
         values = self.file[name][index]

@@ -1,4 +1,4 @@
-"""How the report's figures look, what a figure is, and how it is written: as SVG into the page, as PNG and PDF to files."""
+"""How the report's figures look, what a figure is, and how it is written: SVG into the page, PNG and PDF to files."""
 
 from __future__ import annotations
 
@@ -19,38 +19,40 @@ from matplotlib.figure import Figure
 # Okabe and Ito's eight colours, told apart with every common colour blindness; yellow last, it is pale on paper.
 CATEGORICAL = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # closed shapes, drawn hollow
 DIVERGING = "RdBu_r"  # blue vanishes, red explodes; told apart with every common colour blindness
 SEQUENTIAL = "viridis"
 INK = "#222222"
 UNFINISHED = "#E6E6E6"
 PNG_DPI = 160
 
-plt.rcParams.update({
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib: the same look, text and formulas, everywhere
-    "mathtext.fontset": "dejavusans",
-    "font.size": 8.5,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "axes.edgecolor": "#555555",
-    "axes.linewidth": 0.7,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.5,
-    "hatch.linewidth": 0.5,
-    "figure.dpi": 100,
-    "savefig.dpi": PNG_DPI,
-    "svg.hashsalt": "gradsweep",  # the same figure gives the same bytes
-    "svg.fonttype": "path",
-    "pdf.fonttype": 42,
-})
+plt.rcParams.update(
+    {
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib: the same look, text and formulas, everywhere
+        "mathtext.fontset": "dejavusans",
+        "font.size": 8.5,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "axes.edgecolor": "#555555",
+        "axes.linewidth": 0.7,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": "#444444",
+        "ytick.color": "#444444",
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 8.5,
+        "legend.frameon": False,
+        "lines.linewidth": 1.5,
+        "hatch.linewidth": 0.5,
+        "figure.dpi": 100,
+        "savefig.dpi": PNG_DPI,
+        "svg.hashsalt": "gradsweep",  # the same figure gives the same bytes
+        "svg.fonttype": "path",
+        "pdf.fonttype": 42,
+    }
+)
 
 
 @dataclass
@@ -96,7 +98,9 @@ def colour(position: int) -> str:
 
 def size_colours(count: int) -> list:
     """Sequential colours for hidden sizes, small to large, leaving out the palest end."""
-    return [plt.get_cmap(SEQUENTIAL)(value) for value in np.linspace(0.78, 0.1, count)] if count > 1 else [CATEGORICAL[0]]
+    return (
+        [plt.get_cmap(SEQUENTIAL)(value) for value in np.linspace(0.78, 0.1, count)] if count > 1 else [CATEGORICAL[0]]
+    )
 
 
 def legend_above(figure: Figure, handles: list, columns: int = 6) -> None:

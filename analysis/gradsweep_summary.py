@@ -150,8 +150,15 @@ def _compare_growth(results: Results, summary: Summary, block: Block, done: np.n
     _compare_conditions(results, summary, block, done, rate, gain, norms.max(axis=-1))
 
 
-def _compare_conditions(results: Results, summary: Summary, block: Block, done: np.ndarray, rate: np.ndarray,
-                        gain: np.ndarray, peak: np.ndarray) -> None:
+def _compare_conditions(
+    results: Results,
+    summary: Summary,
+    block: Block,
+    done: np.ndarray,
+    rate: np.ndarray,
+    gain: np.ndarray,
+    peak: np.ndarray,
+) -> None:
     guaranteed, spectral = results.read("vanishing_guaranteed", block), results.read("spectral_condition", block)
     if guaranteed is None or spectral is None:
         return

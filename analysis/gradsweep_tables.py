@@ -26,14 +26,24 @@ def escape(value: object) -> str:
 
 
 def table(identity: str, head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
-    """An HTML table; head and cells are HTML, the first `text_columns` columns are left-aligned labels. Folded where long."""
+    """An HTML table; head and cells are HTML, the first `text_columns` columns left-aligned labels. Folded where "
+    "long."""
     rows = list(rows)
-    cells = ["".join(f'<td class="label">{cell}</td>' if column < text_columns else f"<td>{cell}</td>"
-                     for column, cell in enumerate(row)) for row in rows]
-    heads = "".join(f'<th class="label">{cell}</th>' if column < text_columns else f"<th>{cell}</th>"
-                    for column, cell in enumerate(head))
+    cells = [
+        "".join(
+            f'<td class="label">{cell}</td>' if column < text_columns else f"<td>{cell}</td>"
+            for column, cell in enumerate(row)
+        )
+        for row in rows
+    ]
+    heads = "".join(
+        f'<th class="label">{cell}</th>' if column < text_columns else f"<th>{cell}</th>"
+        for column, cell in enumerate(head)
+    )
     body = "\n".join(f"<tr>{row}</tr>" for row in cells)
-    text = f'<div class="wide"><table id="{identity}"><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    text = (
+        f'<div class="wide"><table id="{identity}"><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    )
     if len(rows) > LONG_TABLE:
         return f"<details><summary>{len(rows)} rows</summary>{text}</details>"
     return text
@@ -47,14 +57,22 @@ def count(value: int, kind: str = "") -> str:
 
 
 def axes_table(results: Results) -> str:
-    rows = [("activation", len(results.activations), ", ".join(map(escape, results.activations))),
-            ("ensemble", len(results.ensembles), ", ".join(map(escape, results.ensembles))),
-            ("hidden size <i>d</i>", len(results.hidden_sizes), _values(results.hidden_sizes)),
-            ("replica", len(results.replicas), "independent networks"),
-            ("spectral radius <i>ρ</i>(<i>W</i>)", len(results.radii), "native: W as drawn or loaded" if results.native else _values(results.radii)),
-            ("derivative bound <i>γ</i>", len(results.gammas), _values(results.gammas)),
-            ("lag <i>ℓ</i>", len(results.lags), _values(results.lags))]
-    return table("axes", ("axis", "values", "points"), [(name, values, str(points)) for name, points, values in rows], 2)
+    rows = [
+        ("activation", len(results.activations), ", ".join(map(escape, results.activations))),
+        ("ensemble", len(results.ensembles), ", ".join(map(escape, results.ensembles))),
+        ("hidden size <i>d</i>", len(results.hidden_sizes), _values(results.hidden_sizes)),
+        ("replica", len(results.replicas), "independent networks"),
+        (
+            "spectral radius <i>ρ</i>(<i>W</i>)",
+            len(results.radii),
+            "native: W as drawn or loaded" if results.native else _values(results.radii),
+        ),
+        ("derivative bound <i>γ</i>", len(results.gammas), _values(results.gammas)),
+        ("lag <i>ℓ</i>", len(results.lags), _values(results.lags)),
+    ]
+    return table(
+        "axes", ("axis", "values", "points"), [(name, values, str(points)) for name, points, values in rows], 2
+    )
 
 
 def coverage_table(results: Results, summary: Summary) -> str:
@@ -62,18 +80,33 @@ def coverage_table(results: Results, summary: Summary) -> str:
     for activation, ensemble, size in np.ndindex(*results.shape[:3]):
         pending, done, failed = (int(value) for value in summary.status[activation, ensemble, size])
         total = pending + done + failed
-        bar = (f'<span class="bar" title="{done} of {total}"><span class="done" style="width:{100 * done / total:.4g}%"></span>'
-               f'<span class="fail" style="width:{100 * failed / total:.4g}%"></span></span>')
-        rows.append((escape(results.activations[activation]), escape(results.ensembles[ensemble]),
-                     str(results.hidden_sizes[size]), count(done), count(failed, "bad"), count(pending, "warn"), bar))
+        bar = (
+            f'<span class="bar" title="{done} of {total}">'
+            f'<span class="done" style="width:{100 * done / total:.4g}%"></span>'
+            f'<span class="fail" style="width:{100 * failed / total:.4g}%"></span></span>'
+        )
+        rows.append(
+            (
+                escape(results.activations[activation]),
+                escape(results.ensembles[ensemble]),
+                str(results.hidden_sizes[size]),
+                count(done),
+                count(failed, "bad"),
+                count(pending, "warn"),
+                bar,
+            )
+        )
     return table("coverage", ("activation", "ensemble", "<i>d</i>", "done", "failed", "pending", ""), rows, 2)
 
 
 def failures_table(results: Results, summary: Summary) -> str:
     """Failed cells by reason; "" without failures."""
     meanings = results.failure_meanings()
-    rows = [(escape(meanings[code].replace("_", " ")) if code < len(meanings) else f"code {code}", count(int(cells), "bad"))
-            for code, cells in enumerate(summary.failures) if cells]
+    rows = [
+        (escape(meanings[code].replace("_", " ")) if code < len(meanings) else f"code {code}", count(int(cells), "bad"))
+        for code, cells in enumerate(summary.failures)
+        if cells
+    ]
     return table("failures", ("reason of failure", "cells"), rows) if rows else ""
 
 
@@ -83,11 +116,18 @@ def verdict_table(results: Results, summary: Summary) -> str:
     rows = []
     for activation, ensemble in np.ndindex(*results.shape[:2]):
         counts = summary.verdicts[activation, ensemble]
-        rows.append((escape(results.activations[activation]), escape(results.ensembles[ensemble]),
-                     *(count(int(counts[verdict]), kind) for verdict, kind in zip(order, kinds))))
+        rows.append(
+            (
+                escape(results.activations[activation]),
+                escape(results.ensembles[ensemble]),
+                *(count(int(counts[verdict]), kind) for verdict, kind in zip(order, kinds)),
+            )
+        )
     totals = summary.verdicts.sum(axis=(0, 1))
     rows.append(("<b>all</b>", "", *(count(int(totals[verdict]), kind) for verdict, kind in zip(order, kinds))))
-    return table("verdicts", ("activation", "ensemble", "holds", "within rounding", "violated", "not computed"), rows, 2)
+    return table(
+        "verdicts", ("activation", "ensemble", "holds", "within rounding", "violated", "not computed"), rows, 2
+    )
 
 
 def violations_table(results: Results, summary: Summary) -> str:
@@ -97,10 +137,30 @@ def violations_table(results: Results, summary: Summary) -> str:
         a, e, d, r, radius, gamma, lag = position
         norm, bound = (float(results.file[name][position]) for name in ("log_jacobian_norm", "log_norm_bound"))
         rho = "native" if results.native else number(results.radii[radius])
-        rows.append((escape(results.activations[a]), escape(results.ensembles[e]), str(results.hidden_sizes[d]),
-                     str(results.replicas[r]), rho, number(results.gammas[gamma]), str(results.lags[lag]), f"{norm:.12g}",
-                     f"{bound - norm:.3g}"))
-    head = ("activation", "ensemble", "<i>d</i>", "replica", "<i>ρ</i>", "<i>γ</i>", "<i>ℓ</i>", "ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub>", "slack")
+        rows.append(
+            (
+                escape(results.activations[a]),
+                escape(results.ensembles[e]),
+                str(results.hidden_sizes[d]),
+                str(results.replicas[r]),
+                rho,
+                number(results.gammas[gamma]),
+                str(results.lags[lag]),
+                f"{norm:.12g}",
+                f"{bound - norm:.3g}",
+            )
+        )
+    head = (
+        "activation",
+        "ensemble",
+        "<i>d</i>",
+        "replica",
+        "<i>ρ</i>",
+        "<i>γ</i>",
+        "<i>ℓ</i>",
+        "ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub>",
+        "slack",
+    )
     return table("violations", head, rows, 2) if rows else ""
 
 
@@ -108,10 +168,17 @@ def growth_table(results: Results, summary: Summary) -> str:
     rows = []
     for activation, ensemble in np.ndindex(*results.shape[:2]):
         growth = summary.growth[activation][ensemble]
-        rows.append((escape(results.activations[activation]), escape(results.ensembles[ensemble]), count(growth.count),
-                     f"{growth.deviation:.3g}" if growth.count else "–",
-                     f"{100 * growth.agreement:.1f} %" if growth.count else "–", count(growth.vanished),
-                     count(growth.without_prediction)))
+        rows.append(
+            (
+                escape(results.activations[activation]),
+                escape(results.ensembles[ensemble]),
+                count(growth.count),
+                f"{growth.deviation:.3g}" if growth.count else "–",
+                f"{100 * growth.agreement:.1f} %" if growth.count else "–",
+                count(growth.vanished),
+                count(growth.without_prediction),
+            )
+        )
     head = ("activation", "ensemble", "cells compared", "rms difference", "same sign", "exactly 0", "no prediction")
     return table("growth", head, rows, 2)
 
@@ -123,21 +190,36 @@ def conditions_table(results: Results, summary: Summary) -> str:
         counts = summary.conditions[activation].sum(axis=0)
         for row, condition in enumerate(CONDITIONS):
             wrong = ("", "bad" if condition == "both" else "", "bad" if condition == "both" else "")
-            rows.append((escape(name), CONDITION_LABELS[condition],
-                         *(count(int(counts[row, column]), kind) for column, kind in zip(range(len(OBSERVATIONS)), wrong))))
+            rows.append(
+                (
+                    escape(name),
+                    CONDITION_LABELS[condition],
+                    *(count(int(counts[row, column]), kind) for column, kind in zip(range(len(OBSERVATIONS)), wrong)),
+                )
+            )
     return table("conditions", ("activation", "the conditions say", *OBSERVATION_HEADS), rows, 2)
 
 
 def provenance_table(results: Results) -> str:
     """What the file says of its origin, and the last run in full."""
-    rows = [(label, f"<code>{escape(results.attribute(name))}</code>")
-            for label, name in (("sweep hash", "sweep_hash"), ("git revision", "git_revision"), ("shard", "shard"),
-                                ("format version", "format_version"), ("methods", "methods")) if results.attribute(name)]
+    rows = [
+        (label, f"<code>{escape(results.attribute(name))}</code>")
+        for label, name in (
+            ("sweep hash", "sweep_hash"),
+            ("git revision", "git_revision"),
+            ("shard", "shard"),
+            ("format version", "format_version"),
+            ("methods", "methods"),
+        )
+        if results.attribute(name)
+    ]
     runs = results.runs()
     if runs:
         rows.append(("runs", f"{len(runs)}; the last one:"))
-        rows += [(escape(key.replace("_", " ")), escape(value if isinstance(value, str) else json.dumps(value)))
-                 for key, value in runs[-1].items()]
+        rows += [
+            (escape(key.replace("_", " ")), escape(value if isinstance(value, str) else json.dumps(value)))
+            for key, value in runs[-1].items()
+        ]
     return table("provenance", ("", ""), rows, 2).replace("<details>", "<details open>")
 
 

@@ -4,7 +4,7 @@
     report.py OUT.h5 -o report.html [--figures DIR] [--all]
 
 The figures are also written as PNG and PDF files (default: OUT-figures beside the report). Exit codes: 0 the report was
-made; 1 the results file cannot be read or is none, or writing failed; 2 wrong use (arguments, missing output directory).
+made; 1 the results file cannot be read or is none, or writing failed; 2 wrong use (arguments, missing directory).
 """
 
 from __future__ import annotations
@@ -22,15 +22,21 @@ try:
     from gradsweep_style import write_picture
     from gradsweep_summary import summarize
 except ImportError as error:
-    sys.exit(f"report.py: {error}. It needs h5py, numpy and matplotlib (Debian: python3-h5py python3-numpy "
-             "python3-matplotlib, and then /usr/bin/python3)")
+    sys.exit(
+        f"report.py: {error}. It needs h5py, numpy and matplotlib (Debian: python3-h5py python3-numpy "
+        "python3-matplotlib, and then /usr/bin/python3)"
+    )
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="report.py", description="Report of a gradsweep results file as one HTML page.")
+    parser = argparse.ArgumentParser(
+        prog="report.py", description="Report of a gradsweep results file as one HTML page."
+    )
     parser.add_argument("results", metavar="OUT.h5", help="the results file; it may be unfinished")
     parser.add_argument("-o", "--output", metavar="report.html", required=True, help="the page to write")
-    parser.add_argument("--figures", metavar="DIR", help="where PNG and PDF files go (default: OUT-figures beside the report)")
+    parser.add_argument(
+        "--figures", metavar="DIR", help="where PNG and PDF files go (default: OUT-figures beside the report)"
+    )
     parser.add_argument("--all", action="store_true", help="draw every activation, ensemble and size, however many")
     return parser.parse_args(arguments)
 
@@ -40,9 +46,15 @@ def describe_left_out(results: Results) -> list[str]:
     limits = [("phase diagrams", 6, 6, 4), ("decay over the lag", 6, 4, 6), ("growth", 8, 6, None)]
     lines = []
     for name, activations, ensembles, sizes in limits:
-        parts = [f"{limit} of {len(axis)} {what}" for what, axis, limit in
-                 (("activations", results.activations, activations), ("ensembles", results.ensembles, ensembles),
-                  ("hidden sizes", results.hidden_sizes, sizes)) if limit is not None and len(axis) > limit]
+        parts = [
+            f"{limit} of {len(axis)} {what}"
+            for what, axis, limit in (
+                ("activations", results.activations, activations),
+                ("ensembles", results.ensembles, ensembles),
+                ("hidden sizes", results.hidden_sizes, sizes),
+            )
+            if limit is not None and len(axis) > limit
+        ]
         if parts:
             lines.append(f"{name}: {', '.join(parts)} are shown")
     return lines

@@ -1,8 +1,8 @@
 """Makes a small results file (format version 1) from a computation of its own in NumPy, independent of the C program:
 `make_results.py OUT.h5` writes the file that the report's tests read, and `make(path, ...)` its variants.
 
-Jacobian products are formed explicitly, with one normalisation a step so that nothing under- or overflows; ||.||_2 is an
-SVD. Good for d of some tens.
+Jacobian products are formed explicitly, with one normalisation a step so that nothing under- or overflows; ||.||_2 is
+an SVD. Good for d of some tens.
 """
 
 from __future__ import annotations
@@ -81,8 +81,12 @@ def slope(lags: np.ndarray, values: np.ndarray) -> float:
     return float(np.polyfit(lags[tail], values[tail], 1)[0])
 
 
-def _create(file: h5py.File, name: str, shape: Sequence[int], dtype: str, dims: Sequence[str], units: str = "1") -> None:
-    fill = np.nan if dtype == "f8" else np.iinfo(dtype).max if name not in ("status", "failure_reason", "team_size") else 0
+def _create(
+    file: h5py.File, name: str, shape: Sequence[int], dtype: str, dims: Sequence[str], units: str = "1"
+) -> None:
+    fill = (
+        np.nan if dtype == "f8" else np.iinfo(dtype).max if name not in ("status", "failure_reason", "team_size") else 0
+    )
     dataset = file.create_dataset(name, shape, dtype, data=np.full(shape, fill, dtype))
     dataset.attrs["long_name"] = name.replace("_", " ")
     dataset.attrs["units"] = units
@@ -109,9 +113,16 @@ def create(path: str, axes: dict[str, Sequence], frobenius: bool) -> h5py.File:
         file[name].make_scale(name)
     shape = tuple(len(values) for values in axes.values())
     cell, weight, names = shape[:6], shape[1:4], list(axes)
-    for name, dtype in (("status", "u1"), ("failure_reason", "u1"), ("method", "u1"), ("team_size", "u2"),
-                        ("checksum", "u4"), ("vanishing_guaranteed", "u1"), ("spectral_condition", "u1"),
-                        ("growth_rate", "f8")):
+    for name, dtype in (
+        ("status", "u1"),
+        ("failure_reason", "u1"),
+        ("method", "u1"),
+        ("team_size", "u2"),
+        ("checksum", "u4"),
+        ("vanishing_guaranteed", "u1"),
+        ("spectral_condition", "u1"),
+        ("growth_rate", "f8"),
+    ):
         _create(file, name, cell, dtype, names[:6])
     for name in ("cell_seconds", "predicted_seconds"):
         _create(file, name, cell, "f8", names[:6], "s")
@@ -128,31 +139,65 @@ def create(path: str, axes: dict[str, Sequence], frobenius: bool) -> h5py.File:
 
 def write_root(file: h5py.File, title: str, sweep: str) -> None:
     rows = np.zeros((64, 1024), "S1")
-    run = {"start": "2013-06-16T12:00:00Z", "end": "2013-06-16T12:00:07Z", "host": "node01", "ranks": 2,
-           "version": "0.1.0", "exit_code": 0}
+    run = {
+        "start": "2013-06-16T12:00:00Z",
+        "end": "2013-06-16T12:00:07Z",
+        "host": "node01",
+        "ranks": 2,
+        "version": "0.1.0",
+        "exit_code": 0,
+    }
     text = json.dumps(run).encode()
-    rows[0, :len(text)] = np.frombuffer(text, "S1")
+    rows[0, : len(text)] = np.frombuffer(text, "S1")
     file.create_dataset("provenance", data=rows)
     file["provenance"].dims[0].attach_scale(file["run"])
     file["provenance"].dims[1].attach_scale(file["character"])
-    file.attrs.update(title=title, Conventions="CF-1.10", format_version=np.int64(1), sweep=sweep,
-                      sweep_hash="0123456789abcdef0123456789abcdef", git_revision="b991cad", methods="NumPy")
+    file.attrs.update(
+        title=title,
+        Conventions="CF-1.10",
+        format_version=np.int64(1),
+        sweep=sweep,
+        sweep_hash="0123456789abcdef0123456789abcdef",
+        git_revision="b991cad",
+        methods="NumPy",
+    )
 
 
-def make(path: str, *, activations: Sequence[str] = ("identity", "tanh"),
-         ensembles: Sequence[str] = ("ginibre", "orthogonal"), hidden_sizes: Sequence[int] = (8, 16), replicas: int = 2,
-         radii: Sequence[float] | None = (0.5, 0.75, 1.0, 1.25, 1.5), gammas: Sequence[float] = (0.5, 0.75, 1.0),
-         lags: Sequence[int] = (1, 2, 4, 8, 16, 32), frobenius: bool = True, done_fraction: float = 1.0,
-         failed: Sequence[int] = (), title: str = "synthetic", seed: int = 2013) -> None:
+def make(
+    path: str,
+    *,
+    activations: Sequence[str] = ("identity", "tanh"),
+    ensembles: Sequence[str] = ("ginibre", "orthogonal"),
+    hidden_sizes: Sequence[int] = (8, 16),
+    replicas: int = 2,
+    radii: Sequence[float] | None = (0.5, 0.75, 1.0, 1.25, 1.5),
+    gammas: Sequence[float] = (0.5, 0.75, 1.0),
+    lags: Sequence[int] = (1, 2, 4, 8, 16, 32),
+    frobenius: bool = True,
+    done_fraction: float = 1.0,
+    failed: Sequence[int] = (),
+    title: str = "synthetic",
+    seed: int = 2013,
+) -> None:
     """Writes a results file. `radii` None is `native`; cells beyond `done_fraction` of the file stay pending; the cell
     numbers in `failed` are marked as not finite."""
-    axes = {"activation": activations, "ensemble": ensembles, "hidden_size": hidden_sizes, "replica": range(replicas),
-            "spectral_radius": [np.nan] if radii is None else radii, "gamma": gammas, "lag": lags}
+    axes = {
+        "activation": activations,
+        "ensemble": ensembles,
+        "hidden_size": hidden_sizes,
+        "replica": range(replicas),
+        "spectral_radius": [np.nan] if radii is None else radii,
+        "gamma": gammas,
+        "lag": lags,
+    }
     lag = np.asarray(lags)
     with create(path, axes, frobenius) as file:
         write_root(file, title, f"name: {title}\nseed: {seed}\n")
         data = {name: file[name][...] for name in file if file[name].ndim in (3, 6, 7)}
-        networks = {key: _network(key, ensembles, hidden_sizes, seed, int(lag[-1])) for key in np.ndindex(*data["weight_norm"].shape)}
+        networks = {
+            key: _network(key, ensembles, hidden_sizes, seed, int(lag[-1]))
+            for key in np.ndindex(*data["weight_norm"].shape)
+        }
         for key, (weights, _, radius, norm) in networks.items():
             data["weight_spectral_radius"][key], data["weight_norm"][key] = radius, norm
         count = data["status"].size
@@ -166,7 +211,9 @@ def make(path: str, *, activations: Sequence[str] = ("identity", "tanh"),
             file[name][...] = values
 
 
-def _network(key: tuple[int, ...], ensembles: Sequence[str], hidden_sizes: Sequence[int], seed: int, longest: int) -> tuple:
+def _network(
+    key: tuple[int, ...], ensembles: Sequence[str], hidden_sizes: Sequence[int], seed: int, longest: int
+) -> tuple:
     """(weights of every step, x_0, rho as drawn, ||W|| as drawn) of one WEIGHT."""
     kind, d = ensembles[key[0]], hidden_sizes[key[1]]
     rng = np.random.default_rng([seed, *key])
@@ -179,12 +226,16 @@ def _network(key: tuple[int, ...], ensembles: Sequence[str], hidden_sizes: Seque
     return [w] * steps, rng.standard_normal(d), radius, 1.0 if exact else float(np.linalg.norm(w, 2))
 
 
-def _fill_cell(data: dict[str, np.ndarray], cell: tuple, axes: dict[str, Sequence], lag: np.ndarray, network: tuple) -> None:
+def _fill_cell(
+    data: dict[str, np.ndarray], cell: tuple, axes: dict[str, Sequence], lag: np.ndarray, network: tuple
+) -> None:
     weights, x0, radius, norm = network
     asked, gamma = axes["spectral_radius"][cell[4]], axes["gamma"][cell[5]]
     tied = not np.isnan(norm)
     scale = 1.0 if np.isnan(asked) else asked / radius if tied else asked
-    spectral, frobenius = log_norms(step_jacobians(axes["activation"][cell[0]], gamma, [scale * w for w in weights], x0), lag)
+    spectral, frobenius = log_norms(
+        step_jacobians(axes["activation"][cell[0]], gamma, [scale * w for w in weights], x0), lag
+    )
     if tied:
         bound = lag * np.log(gamma * scale * norm)
     else:
@@ -207,6 +258,14 @@ def _fill_cell(data: dict[str, np.ndarray], cell: tuple, axes: dict[str, Sequenc
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: make_results.py OUT.h5")
-    make(sys.argv[1], ensembles=("ginibre", "orthogonal", "nonnormal"), hidden_sizes=(8, 16, 32), replicas=4,
-         radii=np.round(np.linspace(0.5, 1.5, 11), 12), gammas=(0.25, 0.5, 0.75, 1.0), lags=(1, 2, 4, 8, 16, 32, 64),
-         failed=(7, 8, 200), title="synthetic demo")
+    make(
+        sys.argv[1],
+        ensembles=("ginibre", "orthogonal", "nonnormal"),
+        hidden_sizes=(8, 16, 32),
+        replicas=4,
+        radii=np.round(np.linspace(0.5, 1.5, 11), 12),
+        gammas=(0.25, 0.5, 0.75, 1.0),
+        lags=(1, 2, 4, 8, 16, 32, 64),
+        failed=(7, 8, 200),
+        title="synthetic demo",
+    )

@@ -22,6 +22,7 @@ ANALYSIS = os.path.join(HERE, "..", "..", "analysis")
 sys.path[:0] = [HERE, ANALYSIS]
 
 import report  # noqa: E402
+from gradsweep_decay import choose_cells  # noqa: E402
 from gradsweep_results import Results  # noqa: E402
 from gradsweep_summary import CONDITIONS, OBSERVATIONS, PointSample, summarize  # noqa: E402
 from make_results import make  # noqa: E402
@@ -82,7 +83,9 @@ class ReportTest(unittest.TestCase):
         return Page(self.text)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, os.path.join(ANALYSIS, "report.py"), *arguments], capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, os.path.join(ANALYSIS, "report.py"), *arguments], capture_output=True, text=True
+        )
 
     # A whole report ------------------------------------------------------------------------------------------------
 
@@ -90,8 +93,16 @@ class ReportTest(unittest.TestCase):
         """Failures, pending cells, a violated bound and an optional measure in one file."""
         results = self.path("whole.h5")
         # 0.9 lies between the conditions: ||W||_2 of these ginibre matrices is 1.24 and 1.29 times their radius.
-        make(results, hidden_sizes=(8,), radii=(0.5, 0.9, 1.25), gammas=(0.5, 1.0), lags=(1, 2, 4, 8), done_fraction=0.8,
-             failed=(3, 30), title="a <b> & c")
+        make(
+            results,
+            hidden_sizes=(8,),
+            radii=(0.5, 0.9, 1.25),
+            gammas=(0.5, 1.0),
+            lags=(1, 2, 4, 8),
+            done_fraction=0.8,
+            failed=(3, 30),
+            title="a <b> & c",
+        )
         with h5py.File(results, "r+") as file:
             file["bound_check"][0, 0, 0, 0, 0, 0, 2] = 3
             file["failure_reason"][np.unravel_index(30, file["status"].shape)] = 4
@@ -159,7 +170,9 @@ class ReportTest(unittest.TestCase):
             if done.any():
                 difference = (file["growth_rate"][a, e] - predicted)[done]
                 # The table has three digits.
-                self.assertAlmostEqual(float(row[3]), np.sqrt(np.mean(difference**2)), delta=6e-3 * float(row[3]) + 1e-12)
+                self.assertAlmostEqual(
+                    float(row[3]), np.sqrt(np.mean(difference**2)), delta=6e-3 * float(row[3]) + 1e-12
+                )
 
     def _check_conditions(self, page: Page, file: h5py.File) -> None:
         done = file["status"][...] == 1
@@ -182,8 +195,17 @@ class ReportTest(unittest.TestCase):
 
     def test_single_cell(self) -> None:
         results = self.path("one.h5")
-        make(results, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(8,), replicas=1, radii=(0.9,),
-             gammas=(1.0,), lags=(4,), frobenius=False)
+        make(
+            results,
+            activations=("tanh",),
+            ensembles=("ginibre",),
+            hidden_sizes=(8,),
+            replicas=1,
+            radii=(0.9,),
+            gammas=(1.0,),
+            lags=(4,),
+            frobenius=False,
+        )
         page = self.report(results, "--figures", self.path("deep/figures"))
         self.assertIn("f-phase-tanh", page.figures)
         self.assertNotIn("f-rate", page.figures)  # one lag is no curve
@@ -192,8 +214,16 @@ class ReportTest(unittest.TestCase):
     def test_native_untied_and_exact_zeros(self) -> None:
         """`native` has a NaN radius, untied no W, and a chain's product is exactly 0 from lag d on."""
         results = self.path("native.h5")
-        make(results, activations=("identity",), ensembles=("ginibre", "untied", "chain"), hidden_sizes=(8,), replicas=2,
-             radii=None, gammas=(0.5, 1.0, 2.0), lags=(1, 4, 16))
+        make(
+            results,
+            activations=("identity",),
+            ensembles=("ginibre", "untied", "chain"),
+            hidden_sizes=(8,),
+            replicas=2,
+            radii=None,
+            gammas=(0.5, 1.0, 2.0),
+            lags=(1, 4, 16),
+        )
         page = self.report(results)
         growth = {row[1]: row for row in page.tables["growth"][1:]}
         self.assertEqual(counts(growth["ginibre"][2:3]), [6])
@@ -213,18 +243,47 @@ class ReportTest(unittest.TestCase):
         results = self.path("bare.h5")
         make(results, activations=("identity",), hidden_sizes=(8,), radii=(0.5, 1.0), gammas=(1.0,), lags=(1, 2))
         with h5py.File(results, "r+") as file:
-            for name in ("growth_rate", "vanishing_guaranteed", "weight_norm", "weight_spectral_radius", "failure_reason",
-                         "provenance", "log_frobenius_norm"):
+            for name in (
+                "growth_rate",
+                "vanishing_guaranteed",
+                "weight_norm",
+                "weight_spectral_radius",
+                "failure_reason",
+                "provenance",
+                "log_frobenius_norm",
+            ):
                 del file[name]
         page = self.report(results)
         self.assertIn("no growth_rate", self.text)
         self.assertEqual(page.figures, ["f-phase-identity", "f-decay-identity", "f-rate"])
 
+    def test_cells_chosen_for_the_decay(self) -> None:
+        """One vanishing, one critical and one exploding cell, with gamma 1 where there is a choice; also with `native`,
+        where a chain's radius of 0 must not count."""
+        results = self.path("grid.h5")
+        axes = {"activations": ("identity",), "hidden_sizes": (8,), "replicas": 1, "lags": (1,), "done_fraction": 0.0}
+        make(results, ensembles=("ginibre",), radii=(0.5, 0.75, 1.0, 1.25), gammas=(0.75, 1.0, 1.25), **axes)
+        with Results(results) as opened:
+            chosen = [(opened.radii[c.radius], opened.gammas[c.gamma]) for c in choose_cells(opened)]
+        self.assertEqual(chosen, [(0.75, 1.0), (1.0, 1.0), (1.25, 1.0)])
+        make(results, ensembles=("orthogonal", "chain", "untied"), radii=None, gammas=(0.1, 0.7, 1.0, 1.3, 5.0), **axes)
+        with Results(results) as opened:
+            chosen = [opened.gammas[c.gamma] for c in choose_cells(opened)]
+        self.assertEqual(chosen, [0.7, 1.0, 1.3])
+
     # Reading by pieces ---------------------------------------------------------------------------------------------
 
     def test_pieces_of_any_size_count_the_same(self) -> None:
         results = self.path("pieces.h5")
-        make(results, ensembles=("ginibre",), hidden_sizes=(8,), replicas=3, lags=(1, 2, 4), failed=(2,), done_fraction=0.9)
+        make(
+            results,
+            ensembles=("ginibre",),
+            hidden_sizes=(8,),
+            replicas=3,
+            lags=(1, 2, 4),
+            failed=(2,),
+            done_fraction=0.9,
+        )
         with Results(results) as whole, Results(results) as pieces:
             # 9 numbers are one spectral radius; 90 are two replicas of 45.
             for values in (1, 9, 18, 90):
@@ -269,9 +328,13 @@ class ReportTest(unittest.TestCase):
         with h5py.File(newer, "w") as file:
             file.attrs.update(format_version=2, sweep="")
         output = self.path("out.html")
-        for results, code, reason in ((foreign, 1, "not a gradsweep results file"), (text, 1, "not a readable HDF5 file"),
-                                      (damaged, 1, "without status"), (newer, 1, "format version 2"),
-                                      (self.path("none.h5"), 1, "no such file")):
+        for results, code, reason in (
+            (foreign, 1, "not a gradsweep results file"),
+            (text, 1, "not a readable HDF5 file"),
+            (damaged, 1, "without status"),
+            (newer, 1, "format version 2"),
+            (self.path("none.h5"), 1, "no such file"),
+        ):
             ended = self.command(results, "-o", output)
             self.assertEqual(ended.returncode, code, ended.stderr)
             self.assertIn(reason, ended.stderr)
