@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/power_of_two.h"
+#include "linalg/basis.h"
 #include "model/ensemble_draw.h"
 #include "model/scaled_state.h"
 
@@ -15,7 +16,7 @@ struct loss {
     long classes;
     long target;
     double *direction;         /* c [d] */
-    double *readout;           /* V [classes, d], row-major */
+    struct block readout;      /* V^T [d, classes] */
     double *logits;            /* [classes] */
     const double *given_error; /* e_0 [d] of a file ensemble; NULL where it has none */
 };
@@ -42,9 +43,11 @@ static void draw_readout(const struct weights *weights, struct loss *loss)
 {
     struct random_stream readout = stream_of(weights, "readout"), target = stream_of(weights, "target");
     double scale = 1 / sqrt((double)loss->hidden_size), uniform;
-    random_normal(&readout, 0, 0, (uint64_t)(loss->classes * loss->hidden_size), loss->readout);
-    for (long i = 0; i < loss->classes * loss->hidden_size; i++)
-        loss->readout[i] *= scale;
+    for (long c = 0; c < loss->classes; c++) { /* V is drawn by rows */
+        double *row = block_column(&loss->readout, c);
+        random_normal(&readout, 0, (uint64_t)(c * loss->hidden_size), (uint64_t)loss->hidden_size, row);
+        basis_scale(row, loss->hidden_size, scale);
+    }
     random_uniform(&target, 0, 0, 1, &uniform);
     loss->target = (long)(uniform * (double)loss->classes);
 }
@@ -67,7 +70,7 @@ enum status loss_open(const struct model *model, const struct weights *weights, 
         draw_direction(weights, d, loss->direction);
     }
     if (loss->kind == LOSS_CROSS_ENTROPY) {
-        TRY_OR(failed, memory_allocate(&loss->readout, loss->classes * d, "the readout of a loss"));
+        TRY_OR(failed, block_create(d, loss->classes, &loss->readout));
         TRY_OR(failed, memory_allocate(&loss->logits, loss->classes, "the logits of a loss"));
         draw_readout(weights, loss);
     }
@@ -84,7 +87,7 @@ void loss_close(struct loss *loss)
     if (loss == NULL)
         return;
     memory_free(loss->direction);
-    memory_free(loss->readout);
+    block_destroy(&loss->readout);
     memory_free(loss->logits);
     memory_free(loss);
 }
@@ -99,15 +102,10 @@ bool loss_is_given(const struct loss *loss)
 static long shift_logits(const struct loss *loss, const double *state, int64_t exponent)
 {
     long largest = 0;
-    for (long c = 0; c < loss->classes; c++) {
-        const double *row = loss->readout + c * loss->hidden_size;
-        double logit = 0;
-        for (long i = 0; i < loss->hidden_size; i++)
-            logit += row[i] * state[i];
-        loss->logits[c] = logit;
-        if (logit > loss->logits[largest])
+    basis_overlaps(loss->readout.values, loss->readout.stride, loss->classes, state, loss->logits);
+    for (long c = 1; c < loss->classes; c++)
+        if (loss->logits[c] > loss->logits[largest])
             largest = c;
-    }
     double subtracted = loss->logits[largest];
     for (long c = 0; c < loss->classes; c++)
         loss->logits[c] = power_of_two_scale(loss->logits[c] - subtracted, exponent);
@@ -145,12 +143,8 @@ static int64_t logit_errors(const struct loss *loss, const double *state, int64_
 static int64_t cross_entropy_gradient(const struct loss *loss, const double *state, int64_t exponent, double *gradient)
 {
     int64_t error_exponent = logit_errors(loss, state, exponent);
-    memset(gradient, 0, (size_t)loss->hidden_size * sizeof *gradient);
-    for (long c = 0; c < loss->classes; c++) {
-        const double *row = loss->readout + c * loss->hidden_size;
-        for (long i = 0; i < loss->hidden_size; i++)
-            gradient[i] += loss->logits[c] * row[i];
-    }
+    memset(gradient, 0, (size_t)loss->readout.stride * sizeof *gradient);
+    basis_add(loss->readout.values, loss->readout.stride, loss->classes, loss->logits, gradient);
     return scaled_state_normalise(loss->hidden_size, gradient, error_exponent);
 }
 

@@ -19,7 +19,9 @@ void loss_close(struct loss *loss);
 /* True where d eps_T/dx_T was given as such, so that there is no loss at other times. */
 bool loss_is_given(const struct loss *loss);
 
-/* d eps/dx at x = 2^exponent * state: gradient[d] mantissas, times 2^(returned exponent), their largest within
+/* State and gradient are columns as in a block: padded with zeros to block_stride(d).
+ *
+ * d eps/dx at x = 2^exponent * state: gradient[d] mantissas, times 2^(returned exponent), their largest within
  * 2^-332 .. 2^332 unless all are 0. squared: x. linear: c. cross_entropy: V^T (softmax(V x) - target), where a state
  * beyond double precision makes the softmax an indicator of its largest entry. A given error is the gradient of
  * eps_T at any x. */

@@ -44,7 +44,7 @@ static struct plain_sum add_up(const struct model *model, struct weights *weight
     const long d = weights_hidden_size(weights);
     struct plain_sum plain = { .gradient = calloc((size_t)(d * d), sizeof(long double)) };
     long double *error = calloc((size_t)d, sizeof *error), *before = calloc((size_t)d, sizeof *before);
-    double *injected = calloc((size_t)d, sizeof *injected);
+    double *injected = calloc((size_t)block_stride(d), sizeof *injected);
     struct trajectory trajectory;
     struct loss *loss;
     const double *unit;

@@ -62,7 +62,7 @@ static void gradients_are_imaginary_steps_of_the_value(void **state)
         for (long d = 1; d <= LARGEST; d++)
             for (long replica = 0; replica < REPLICAS; replica++) {
                 struct opened opened = open_loss(kinds[k], d, replica);
-                double x[LARGEST], gradient[LARGEST];
+                double x[REFERENCE_LARGEST] = { 0 }, gradient[REFERENCE_LARGEST];
                 long double by_step[LARGEST], by_difference[LARGEST];
                 draw_state(d, replica, 1.0, x);
                 int64_t exponent = loss_gradient(opened.loss, x, 0, gradient);
@@ -98,7 +98,8 @@ static void a_state_may_be_written_with_any_exponent(void **state)
         for (size_t e = 0; e < 4; e++) {
             const long d = 6;
             struct opened opened = open_loss(kinds[k], d, 0);
-            double x[LARGEST], mantissas[LARGEST], plain[LARGEST], scaled[LARGEST];
+            double x[REFERENCE_LARGEST] = { 0 }, mantissas[REFERENCE_LARGEST] = { 0 };
+            double plain[REFERENCE_LARGEST], scaled[REFERENCE_LARGEST];
             draw_state(d, 0, 1.0, x);
             for (long i = 0; i < d; i++)
                 mantissas[i] = scalbn(x[i], -exponents[e]);
@@ -129,7 +130,7 @@ static void a_certain_target_leaves_a_tiny_gradient(void **state)
         for (double scale = 1; scale < 3000; scale *= 3) {
             const long d = 6;
             struct opened opened = open_loss(LOSS_CROSS_ENTROPY, d, replica % REPLICAS);
-            double x[LARGEST], gradient[LARGEST];
+            double x[REFERENCE_LARGEST] = { 0 }, gradient[REFERENCE_LARGEST];
             long double wide[LARGEST], expected[LARGEST], square = 0;
             draw_state(d, replica, scale, x);
             for (long i = 0; i < d; i++)
@@ -157,7 +158,7 @@ static void states_beyond_the_range_have_gradients(void **state)
     const long d = 5;
     const int64_t huge = INT64_C(1) << 50;
     for (long replica = 0; replica < REPLICAS; replica++) {
-        double x[LARGEST], gradient[LARGEST];
+        double x[REFERENCE_LARGEST] = { 0 }, gradient[REFERENCE_LARGEST];
         draw_state(d, replica, 1.0, x);
         struct opened squared = open_loss(LOSS_SQUARED, d, replica), linear = open_loss(LOSS_LINEAR, d, replica),
                       entropy = open_loss(LOSS_CROSS_ENTROPY, d, replica);
@@ -189,7 +190,7 @@ static void nan_stays(void **state)
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         struct opened opened = open_loss(kinds[k], 3, 0);
-        double x[3] = { 1, NAN, 2 }, gradient[3], sum = 0;
+        double x[REFERENCE_LARGEST] = { 1, NAN, 2 }, gradient[REFERENCE_LARGEST], sum = 0;
         loss_gradient(opened.loss, x, 0, gradient);
         for (long i = 0; i < 3; i++)
             sum += gradient[i];

@@ -1,0 +1,119 @@
+/* What `gradient` adds to an explicit run: CPU seconds of one batch with and without it, timed alternately, medians.
+ *
+ *     benchmark_gradient [d...]         by default 64 128 256 512 */
+#include "base/memory.h"
+#include "gradient/batch.h"
+#include "linalg/spectrum.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { REPETITIONS = 9, CELLS = 8, LAGS = 9, MOST_DATASETS = 32 };
+
+static const long lags[LAGS] = { 1, 2, 4, 8, 16, 32, 64, 128, 256 };
+static const double radii[CELLS] = { 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5 };
+static const double gammas[CELLS] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* The results stay unread: room for any dataset of these measures. */
+static enum status measure(const struct batch *batch, double *seconds)
+{
+    void *values[MOST_DATASETS] = { NULL };
+    enum jacobian_outcome outcomes[CELLS];
+    enum jacobian_method methods[CELLS];
+    struct gradient_context context = { 0 };
+    struct batch_results results = { values, outcomes, methods };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < measure_dataset_count(batch->measures); i++)
+        TRY_OR(done, memory_allocate_bytes(&values[i], CELLS * LAGS, sizeof(double), "results"));
+    double start = cpu_seconds();
+    status = batch_measure(batch, &context, &results);
+    *seconds = cpu_seconds() - start;
+done:
+    for (size_t i = 0; i < MOST_DATASETS; i++)
+        memory_free(values[i]);
+    return status;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double median(double values[REPETITIONS])
+{
+    qsort(values, REPETITIONS, sizeof *values, ascending);
+    return values[REPETITIONS / 2];
+}
+
+static enum status compare(struct weights *weights, const struct weight_spectrum *spectrum, enum loss_kind loss,
+                           long cells)
+{
+    static const char *const names[] = { "squared", "linear", "cross_entropy" };
+    const struct model model = { .initial_state = INITIAL_STATE_GAUSSIAN,
+                                 .initial_state_scale = 1,
+                                 .loss = loss,
+                                 .loss_classes = 10,
+                                 .steps = 100 + lags[LAGS - 1] };
+    struct batch batch = { .weights = weights,
+                           .spectrum = *spectrum,
+                           .model = &model,
+                           .activation = activation_find("tanh"),
+                           .count = cells,
+                           .spectral_radii = radii,
+                           .gammas = gammas,
+                           .lags = lags,
+                           .lag_count = LAGS,
+                           .tolerance = 1e-10 };
+    double plain[REPETITIONS], with_gradient[REPETITIONS], added[REPETITIONS];
+    for (int repetition = 0; repetition < REPETITIONS; repetition++) {
+        batch.measures = 1u << MEASURE_JACOBIAN_NORM | 1u << MEASURE_FROBENIUS_NORM; /* explicit */
+        TRY(measure(&batch, &plain[repetition]));
+        batch.measures |= 1u << MEASURE_GRADIENT;
+        TRY(measure(&batch, &with_gradient[repetition]));
+        added[repetition] = 100 * (with_gradient[repetition] / plain[repetition] - 1);
+    }
+    printf("%6ld %6ld %14s %12.4f %12.4f %9.1f%%\n", weights_hidden_size(weights), cells, names[loss], median(plain),
+           median(with_gradient), median(added));
+    return STATUS_OK;
+}
+
+static enum status benchmark(long hidden_size)
+{
+    const struct ensemble ensemble = { .kind = ensemble_kind_find("ginibre"), .label = (char *)"ginibre" };
+    struct weight_spectrum spectrum;
+    struct weights *weights;
+    enum status status = STATUS_OK;
+    TRY(weights_spectrum(&ensemble, 1, hidden_size, 0, hidden_size + 1, &spectrum));
+    TRY(weights_open(&ensemble, 1, hidden_size, 0, spectrum.radius, &weights));
+    for (long cells = 1; cells <= CELLS && status == STATUS_OK; cells *= CELLS)
+        status = compare(weights, &spectrum, LOSS_SQUARED, cells);
+    if (status == STATUS_OK)
+        status = compare(weights, &spectrum, LOSS_CROSS_ENTROPY, CELLS);
+    weights_close(weights);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const long usual[] = { 64, 128, 256, 512 };
+    const int count = argc > 1 ? argc - 1 : (int)(sizeof usual / sizeof *usual);
+    spectrum_set_blas_threads(1);
+    printf("explicit products at lags 1, 2, 4, ..., 256 of a trajectory of 356 steps, one thread, medians of %d\n"
+           "%6s %6s %14s %12s %12s %10s\n",
+           REPETITIONS, "d", "cells", "loss", "norms, s", "and gradient", "added");
+    for (int n = 0; n < count; n++)
+        if (benchmark(argc > 1 ? strtol(argv[n + 1], NULL, 10) : usual[n]) != STATUS_OK) {
+            fprintf(stderr, "%s\n", status_message());
+            return EXIT_FAILURE;
+        }
+    return EXIT_SUCCESS;
+}
