@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what gradsweep needs on Debian 12 (or a relative of it) and is missing. Does nothing where all is there.
-# usage: jobs/install.sh [--dry-run]
+# usage: jobs/install.sh [--with-torch] [--dry-run]
+#   --with-torch: also what analysis/export_torch.py and its test need; some 140 packages, about a minute
 set -euo pipefail
 
 packages=(
@@ -13,6 +14,15 @@ packages=(
     python3 python3-numpy python3-scipy python3-xxhash python3-h5py python3-xarray python3-h5netcdf python3-netcdf4
     python3-matplotlib python3-plotly hdf5-tools netcdf-bin
 )
+
+dry_run=false
+for option in "$@"; do
+    case $option in
+        --with-torch) packages+=(python3-torch) ;;
+        --dry-run) dry_run=true ;;
+        *) echo "jobs/install.sh: unknown option $option; known: --with-torch, --dry-run" >&2; exit 2 ;;
+    esac
+done
 
 is_installed() {
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -31,7 +41,7 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 echo "jobs/install.sh: missing: ${missing[*]}" >&2
-[ "${1:-}" != --dry-run ] || exit 0
+! $dry_run || exit 0
 as_root=(env DEBIAN_FRONTEND=noninteractive)
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then

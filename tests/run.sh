@@ -11,6 +11,7 @@ if [ "${1:-}" = --asan ]; then
 fi
 
 jobs/install.sh
+jobs/install.sh --with-torch || echo "tests/run.sh: no python3-torch: the test analysis_export_torch will be skipped" >&2
 source jobs/environment.sh
 cmake --preset "$preset" -G Ninja -DGRADSWEEP_WERROR=ON
 cmake --build "build/$preset" -j "$(nproc)"

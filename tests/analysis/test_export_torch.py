@@ -1,0 +1,259 @@
+"""PyTorch's networks in gradsweep: the same states, Jacobians and gradients as autograd's; and clear refusals.
+
+Called as test_export_torch.py PATH_OF_gradsweep MPIEXEC PATH_OF_print_network; ends with 77 where there is no torch."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+try:
+    import torch
+except ImportError as missing:
+    print(f"SKIPPED: {missing}; jobs/install.sh --with-torch installs it")
+    sys.exit(77)
+
+TESTS = Path(__file__).resolve().parents[1]
+EXPORT = TESTS.parent / "analysis" / "export_torch.py"
+sys.path[:0] = [str(TESTS / "command"), str(EXPORT.parent)]
+
+import numpy as np
+
+import command
+import export_torch
+from command import CommandTest, h5py, read
+
+PRINT_NETWORK = None
+SIZE, INPUTS, STEPS = 50, 3, 40
+LAGS = [1, 2, 3, 5, 8, 13, 21, 34, 40]
+# Two programs that add the same terms in another order, forty contracting steps long: what is promised.
+TOLERANCE = 1e-10
+
+
+class TorchTest(CommandTest):
+    def export(self, *arguments):
+        """In this process, since torch takes seconds to load; returncode, stdout and stderr."""
+        out, error = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            code = export_torch.main([*arguments, "-o", self.path("network.h5")])
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
+
+    def save(self, contents, name="network.pt"):
+        torch.save(contents, self.path(name))
+        return self.path(name)
+
+    def array(self, values, name):
+        np.save(self.path(name), values)
+        return self.path(name)
+
+
+class Reference:
+    """A network of PyTorch, and what autograd finds for it."""
+
+    def __init__(self, nonlinearity, bias=True):
+        torch.manual_seed(2013)
+        self.activation = torch.tanh if nonlinearity == "tanh" else torch.relu
+        self.rnn = torch.nn.RNN(INPUTS, SIZE, nonlinearity=nonlinearity, bias=bias, dtype=torch.float64)
+        with torch.no_grad():  # radius near 0.9; by its own law PyTorch draws one near 0.6
+            self.rnn.weight_hh_l0.normal_(0, 0.9 / SIZE ** 0.5)
+        self.inputs = torch.randn(STEPS, INPUTS, dtype=torch.float64)
+        self.hidden = 0.9 * torch.rand(SIZE, dtype=torch.float64)
+        self.initial = torch.atanh(self.hidden) if nonlinearity == "tanh" else self.hidden
+        self.bias = self.rnn.bias_ih_l0 + self.rnn.bias_hh_l0 if bias else torch.zeros(SIZE, dtype=torch.float64)
+
+    def step(self, state, step):
+        """x_step of x_(step-1)."""
+        return (self.rnn.weight_hh_l0 @ self.activation(state) + self.rnn.weight_ih_l0 @ self.inputs[step - 1] +
+                self.bias)
+
+    def states(self):
+        found = [self.initial]
+        for step in range(1, STEPS + 1):
+            found.append(self.step(found[-1], step))
+        return found
+
+    def check_states(self, states):
+        """Those of torch.nn.RNN itself, which gives sigma of them."""
+        hidden, _ = self.rnn(self.inputs[:, None], self.hidden[None, None])
+        distance = (hidden[:, 0] - self.activation(torch.stack(states[1:]))).abs().max()
+        assert distance < 1e-13, distance
+
+    def log_jacobian_norm(self, states, lag):
+        def last_state(state):
+            for step in range(STEPS - lag + 1, STEPS + 1):
+                state = self.step(state, step)
+            return state
+
+        jacobian = torch.autograd.functional.jacobian(last_state, states[STEPS - lag].detach())
+        return torch.log(torch.linalg.matrix_norm(jacobian, 2)).item()
+
+    def gradient(self, loss):
+        return torch.autograd.grad(loss, self.rnn.weight_hh_l0, retain_graph=True)[0].numpy()
+
+
+class Autograd(TorchTest):
+    """In double precision, with inputs, biases and an initial state."""
+
+    def export_reference(self, reference, nonlinearity):
+        ended = self.export(self.save(reference.rnn.state_dict()), "--nonlinearity", nonlinearity,
+                            "--inputs", self.array(reference.inputs.numpy(), "inputs.npy"),
+                            "--initial-state", self.array(reference.hidden.numpy(), "h0.npy"))
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        return self.sweep(ended.stdout)
+
+    def print_network(self, sweep):
+        """States, d eps_T/dW, gradient of the total loss."""
+        done = subprocess.run([PRINT_NETWORK, sweep], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        numbers = np.loadtxt(io.StringIO(done.stdout))
+        return np.split(numbers, [STEPS, STEPS + SIZE])
+
+    def compare(self, what, found, expected, relative_to=1.0):
+        error = np.abs(np.asarray(found) - np.asarray(expected)).max() / relative_to
+        print(f"{what}: worst error {error:.2g}")
+        self.assertLess(error, TOLERANCE, what)
+
+    def check_network(self, nonlinearity, bias=True):
+        reference = Reference(nonlinearity, bias)
+        sweep = self.export_reference(reference, nonlinearity)
+        states = reference.states()
+        reference.check_states(states)
+        found, last, total = self.print_network(sweep)
+        self.compare(f"{nonlinearity}: x_t", found, torch.stack(states[1:]).detach())
+
+        losses = [0.5 * (state ** 2).sum() for state in states[1:]]
+        gradients = {"d eps_T/dW": (last, reference.gradient(losses[-1])),
+                     "total gradient": (total, reference.gradient(sum(losses)))}
+        for name, (ours, theirs) in gradients.items():
+            self.compare(f"{nonlinearity}: {name}, relative to its largest", ours, theirs, np.abs(theirs).max())
+
+        data = read(self.run_sweep(sweep, "out.h5", "--set", f"grid.lag={LAGS}", "--set", "measure=[gradient]"))
+        self.assertTrue((data["status"] == command.DONE).all())
+        self.compare(f"{nonlinearity}: ln ||J_l||_2", data["log_jacobian_norm"].ravel(),
+                     [reference.log_jacobian_norm(states, lag) for lag in LAGS])
+        for name, dataset in (("d eps_T/dW", "log_gradient_norm"), ("total gradient", "log_total_gradient_norm")):
+            self.compare(f"{nonlinearity}: ln || {name} ||_F", data[dataset].ravel(),
+                         np.log(np.linalg.norm(gradients[name][1])))
+        return reference, sweep, states
+
+    def test_tanh(self):
+        reference, sweep, states = self.check_network("tanh")
+        # Of a loss on top of torch.nn.RNN's own output, carried into the network as its error e_0.
+        readout = torch.randn(SIZE, dtype=torch.float64)
+        hidden, _ = reference.rnn(reference.inputs[:, None], reference.hidden[None, None])
+        expected = reference.gradient(readout @ hidden[-1, 0])
+        slope = 1 - torch.tanh(states[-1].detach()) ** 2
+        with h5py.File(self.path("network.h5"), "a") as file:
+            file["error"] = (readout * slope).numpy()
+        _, found, _ = self.print_network(sweep)
+        self.compare("tanh: gradient of torch.nn.RNN with a readout", found, expected, np.abs(expected).max())
+
+    def test_relu(self):
+        self.check_network("relu")
+
+    def test_without_biases(self):
+        self.check_network("tanh", bias=False)
+
+    def test_the_transposed_network_fails(self):
+        """The comparison sees the order of the indices."""
+        reference = Reference("tanh")
+        sweep = self.export_reference(reference, "tanh")
+        with h5py.File(self.path("network.h5"), "a") as file:
+            file["W"][...] = file["W"][...].T
+        found, _, _ = self.print_network(sweep)
+        self.assertGreater(np.abs(found - torch.stack(reference.states()[1:]).detach().numpy()).max(), 0.1)
+
+
+class Export(TorchTest):
+    def test_checkpoints(self):
+        """The same file from a state_dict, a nested one, one with a prefix, and in single precision."""
+        rnn = torch.nn.RNN(2, 4)
+        state = rnn.state_dict()
+        prefixed = {f"encoder.rnn.{name}": tensor for name, tensor in state.items()}
+        prefixed["decoder.weight"] = torch.ones(3, 4)
+        contents = []
+        for checkpoint in (state, {"epoch": 3, "model_state_dict": prefixed}, {"state_dict": dict(state)}):
+            ended = self.export(self.save(checkpoint))
+            self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+            with h5py.File(self.path("network.h5")) as file:
+                self.assertTrue((file["W"][...] == state["weight_hh_l0"].double().numpy()).all())
+                bias = state["bias_ih_l0"].double() + state["bias_hh_l0"].double()
+                self.assertTrue((file["b"][...] == bias.numpy()).all())
+                contents.append({name: values[...].tobytes() for name, values in file.items()})
+        self.assertEqual(sorted(contents[0]), ["W", "b", "w_in", "x0"])
+        self.assertTrue(all(other == contents[0] for other in contents))
+        self.run_sweep(self.sweep(ended.stdout), "out.h5", "--set", "model.input={kind: gaussian, size: 2}")
+
+    def test_arrays(self):
+        """Inputs as .npy, .npz and .pt; h_0 as PyTorch shapes it."""
+        checkpoint = self.save(torch.nn.RNN(2, 4).state_dict())
+        inputs = np.arange(10, dtype=np.float32).reshape(5, 2)
+        np.savez(self.path("several.npz"), other=np.ones(3), inputs=inputs)
+        np.savez(self.path("one.npz"), sequence=inputs)
+        self.save(torch.tensor(inputs), "inputs.pt")
+        self.save(torch.full((1, 1, 4), 0.5), "h0.pt")
+        for name in (self.array(inputs, "inputs.npy"), self.path("several.npz"), self.path("one.npz"),
+                     self.path("inputs.pt")):
+            ended = self.export(checkpoint, "--inputs", name, "--initial-state", self.path("h0.pt"))
+            self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+            with h5py.File(self.path("network.h5")) as file:
+                self.assertTrue((file["inputs"][...] == inputs).all())
+                self.assertTrue((file["x0"][...] == np.arctanh(0.5)).all())
+
+    def test_refusals(self):
+        rnn = torch.nn.RNN(2, 4).state_dict()
+        broken = {name: tensor.clone() for name, tensor in rnn.items()}
+        broken["weight_hh_l0"][1, 2] = float("nan")
+        Path(self.path("text.pt")).write_text("no checkpoint")
+        networks = [
+            (torch.nn.LSTM(2, 4).state_dict(), "16 x 4: an LSTM; gradsweep knows nn.RNN"),
+            (torch.nn.GRU(2, 4).state_dict(), "12 x 4: a GRU"),
+            (torch.nn.RNN(2, 4, num_layers=2).state_dict(), "several stacked layers"),
+            (torch.nn.RNN(2, 4, bidirectional=True).state_dict(), "a bidirectional network"),
+            (torch.nn.Linear(2, 4).state_dict(), "no weight_hh_l0, so no nn.RNN; it holds weight, bias"),
+            (torch.nn.RNN(2, 4), "save rnn.state_dict(), not the module"),
+            ({"epoch": 3}, "it holds no state_dict"),
+            ([1, 2], "it holds no state_dict"),
+            ({f"{part}.{name}": tensor for part in "ab" for name, tensor in rnn.items()}, "choose one with --prefix"),
+            ({name: tensor for name, tensor in rnn.items() if name != "weight_ih_l0"}, "weight_ih_l0 is missing"),
+            ({**rnn, "bias_hh_l0": torch.ones(5)}, "bias_hh_l0 is 5 where 4 is wanted"),
+            ({**rnn, "weight_hh_l0": torch.ones(4, 5)}, "weight_hh_l0 is 4 x 5 where 5 x 5 is wanted"),
+            ({**rnn, "weight_hh_l0": torch.ones(4, 4, dtype=torch.complex64)}, "holds complex64, not real numbers"),
+            (broken, "weight_hh_l0[1, 2] is nan"),
+        ]
+        cases = [([self.save(contents, f"{number}.pt")], text) for number, (contents, text) in enumerate(networks)]
+        checkpoint = self.save(rnn)
+        np.savez(self.path("several.npz"), a=np.ones(3), b=np.ones(3))
+        cases += [
+            ([self.path("nowhere.pt")], "No such file"),
+            ([self.path("text.pt")], "torch cannot load it"),
+            ([checkpoint, "--inputs", self.path("nowhere.npy")], "No such file"),
+            ([checkpoint, "--inputs", self.path("text.pt")], "torch cannot load it"),
+            ([checkpoint, "--inputs", self.path("several.npz")], "no inputs among its arrays: a, b"),
+            ([checkpoint, "--inputs", self.array(np.ones((5, 3)), "3.npy")], "inputs is 5 x 3 where any x 2 is wanted"),
+            ([checkpoint, "--inputs", self.array(np.ones((5, 1, 2)), "b.npy")], "inputs is a batch of sequences"),
+            ([checkpoint, "--inputs", self.array(np.array(["a"]), "s.npy")], "not real numbers"),
+            ([checkpoint, "--initial-state", self.array(np.ones(4), "1.npy")], "h0 reaches 1; no x_0 has such a tanh"),
+            ([checkpoint, "--nonlinearity", "relu", "--initial-state", self.array(-np.ones(4), "m.npy")],
+             "h0 falls to -1"),
+            ([checkpoint, "--initial-state", self.array(np.ones(3), "h.npy")], "h0 is 3 where 4 is wanted"),
+        ]
+        for arguments, text in cases:
+            with self.subTest(text):
+                ended = self.export(*arguments)
+                self.assertEqual((ended.returncode, ended.stdout), (1, ""), ended.stderr)
+                self.assertEqual(ended.stderr.count("\n"), 1, ended.stderr)
+                self.assertIn(text, ended.stderr)
+                self.assertFalse(Path(self.path("network.h5")).exists())
+
+    def test_the_script_itself(self):
+        for arguments, code in ((["--help"], 0), ([self.path("nowhere.pt"), "-o", self.path("network.h5")], 1), ([], 2)):
+            ended = subprocess.run([sys.executable, EXPORT, *arguments], capture_output=True, text=True)
+            self.assertEqual(ended.returncode, code, ended.stderr)
+            self.assertNotIn("Traceback", ended.stderr)
+
+
+if __name__ == "__main__":
+    PRINT_NETWORK = sys.argv.pop(3)
+    command.main()
