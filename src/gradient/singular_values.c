@@ -1,4 +1,5 @@
-/* All singular values of J_l, from its factors: graded QR decompositions along J_l^T = D W^T ... D W^T. */
+/* All singular values of J_l, from its factors: graded QR decompositions along J_l^T = D W^T ... D W^T. A derivative
+ * that is beyond double precision beside the largest of its step, below about 1e-308 of it, counts as zero. */
 #include "base/memory.h"
 #include "gradient/jacobian_internal.h"
 #include "gradient/measure_functions.h"

@@ -6,7 +6,10 @@
  * then as accurate in each row as that row is small (Cox and Higham, BIT 38, 1998), so that rows scaled down by a
  * diagonal keep their digits. One-sided Jacobi rotations of the rows (Demmel and Veselic, SIAM J. Matrix Anal. Appl.
  * 13, 1992) end in the singular values with |error of ln s| <= c l cond u, where cond is that of the factors without
- * their diagonal scales. The whole product as one array of doubles knows only those above 1e-16 of the largest.
+ * their diagonal scales. c is about d where the factors lie in general position; where a leading minor of F Q nearly
+ * vanishes the values themselves turn on the last bits of the factors (measured on 228 networks: the error is 3 times,
+ * at most 38 times, what one change of W in its last bits does). The whole product as one array of doubles knows only
+ * those above 1e-16 of the largest.
  *
  * LAPACK is called on [d, d] only, so that the bits depend on nothing but the factors. Not collective. */
 #ifndef GRADSWEEP_LINALG_GRADED_H
