@@ -40,16 +40,14 @@ static double gain_of(const struct batch *batch, long cell)
     return batch->native ? 1.0 : batch->spectral_radii[cell];
 }
 
-/* ln ||W_unit||_2, which a full decomposition found right to rounding; NaN for untied weights. */
-static double log_unit_norm(const struct batch *batch)
+double batch_log_unit_norm(const struct batch *batch)
 {
     return log(batch->native ? batch->spectrum.norm : batch->spectrum.norm / batch->spectrum.radius);
 }
 
-/* ln ||W||_2 of the swept W. Where norm and radius are one number by construction the quotient is exactly 1. */
-static double log_weight_norm(const struct batch *batch, long cell)
+double batch_log_weight_norm(const struct batch *batch, long cell)
 {
-    return log(gain_of(batch, cell)) + log_unit_norm(batch);
+    return log(gain_of(batch, cell)) + batch_log_unit_norm(batch);
 }
 
 static double log_spectral_radius(const struct batch *batch, long cell)
@@ -65,7 +63,7 @@ static void measure_closed_form(const struct batch *batch, const struct batch_re
     bool is_nilpotent = weights_ensemble(batch->weights)->kind->spectrum == SPECTRUM_NILPOTENT;
     long hidden_size = weights_hidden_size(batch->weights);
     for (long cell = 0; cell < batch->count; cell++) {
-        double log_step = log(batch->gammas[cell]) + log_weight_norm(batch, cell);
+        double log_step = log(batch->gammas[cell]) + batch_log_weight_norm(batch, cell);
         for (long i = 0; i < batch->lag_count; i++) {
             bool is_zero = is_nilpotent && batch->lags[i] >= hidden_size;
             log_norms[cell * batch->lag_count + i] = is_zero ? -INFINITY : (double)batch->lags[i] * log_step;
@@ -174,7 +172,7 @@ static enum status measure_identity(const struct batch *batch, struct gradient_c
     TRY(norms_create(batch, 1, &norms));
     enum status status = measure_chains(batch, context, method, NULL, 1, &norms);
     if (status == STATUS_OK && batch->lags[0] == 1 && !is_untied(batch) && norms.outcomes[0] == JACOBIAN_FOUND)
-        norms.log_norms[0] = log_unit_norm(batch);
+        norms.log_norms[0] = batch_log_unit_norm(batch);
     if (status == STATUS_OK)
         status = certify_chains(batch, context, NULL, 1, log_unit_bounds, &norms);
     if (status == STATUS_OK)
@@ -244,7 +242,7 @@ static enum status find_unit_bounds(const struct batch *batch, struct gradient_c
     if (is_untied(batch))
         return jacobian_step_weight_norms(&problem, context, log_unit_bounds);
     for (long i = 0; i < batch->lag_count; i++)
-        log_unit_bounds[i] = (double)batch->lags[i] * log_unit_norm(batch);
+        log_unit_bounds[i] = (double)batch->lags[i] * batch_log_unit_norm(batch);
     return STATUS_OK;
 }
 
@@ -269,7 +267,7 @@ static void judge_cell(const struct batch *batch, const struct batch_results *re
     for (long i = 0; i < batch->lag_count; i++) {
         double lag = (double)batch->lags[i];
         log_bounds[i] = is_untied(batch) ? log_unit_bounds[i] + lag * (log_gamma + log(gain_of(batch, cell)))
-                                         : lag * (log_gamma + log_weight_norm(batch, cell));
+                                         : lag * (log_gamma + batch_log_weight_norm(batch, cell));
         double uncertainty =
             bound_uncertainty(batch->tolerance, lag, log_norm_error, weights_hidden_size(batch->weights));
         /* The untied bound has an error of its own: the sum of norms, found to the same tolerance. */
@@ -280,7 +278,7 @@ static void judge_cell(const struct batch *batch, const struct batch_results *re
     double margin = log_norm_error + LOGARITHM_ERROR;
     double unknown = is_untied(batch) ? NAN : 0.0;
     *(uint8_t *)batch_values(batch, results, cell, "vanishing_guaranteed") =
-        bound_condition_below_one(log_gamma + log_weight_norm(batch, cell) + unknown, margin);
+        bound_condition_below_one(log_gamma + batch_log_weight_norm(batch, cell) + unknown, margin);
     *(uint8_t *)batch_values(batch, results, cell, "spectral_condition") =
         bound_condition_below_one(log_gamma + log_spectral_radius(batch, cell) + unknown, margin);
     *(double *)batch_values(batch, results, cell, "growth_rate") =

@@ -186,6 +186,7 @@ static const struct measure measures[MEASURE_COUNT] = {
                                  DATASETS(frobenius_norm_datasets) },
     [MEASURE_STEP_BOUND] = { .name = "step_bound",
                              .help = "spectral norms of the step Jacobians: their product bounds that of J_l",
+                             FUNCTION(step_bound),
                              DATASETS(step_bound_datasets) },
     [MEASURE_GRADIENT] = { .name = "gradient",
                            .help =

@@ -10,6 +10,7 @@
     CHECKED enum status measure_##name(const struct measure_task *task); \
     double measure_##name##_flops(const struct cost_question *question)
 
+MEASURE_DECLARE(step_bound);
 MEASURE_DECLARE(gradient);
 MEASURE_DECLARE(contribution_map);
 MEASURE_DECLARE(expansion);

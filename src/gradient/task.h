@@ -21,6 +21,12 @@ struct measure_task {
 double *task_values(const struct measure_task *task, const char *dataset);
 uint8_t *task_flags(const struct measure_task *task, const char *dataset);
 
+/* ln ||W_unit||_2, which a full decomposition found right to rounding, and ln ||W||_2 of a cell's swept W, as they
+ * stand in the bound; NaN for untied weights. Where norm and radius are one number by construction their quotient is
+ * exactly 1. */
+double batch_log_unit_norm(const struct batch *batch);
+double batch_log_weight_norm(const struct batch *batch, long cell);
+
 /* Marks a cell of the task as failed; its results are erased when the batch is done. */
 void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome);
 

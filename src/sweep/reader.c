@@ -118,7 +118,6 @@ const struct yaml_node *reader_item_at(const struct yaml_node *node, long number
 static const struct {
     const char *path, *name;
 } unavailable[] = {
-    { "measure", "step_bound" },
     { "measure", "lyapunov" },
 };
 

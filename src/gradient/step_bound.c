@@ -1,0 +1,226 @@
+/* The norms of single step Jacobians, whose product bounds that of J_l:
+ *     ||J_l||_2 <= prod ||S_i||_2 <= eta^l <= (gamma ||W||_2)^l,   eta = max ||S_i||_2.
+ *
+ * Each ln ||S_i|| is found to tolerance / (largest lag), so that their sums keep the tolerance, but no better than to
+ * rounding, some 4 d u: a sum over l steps is right to the larger of tolerance and 4 l d u. All steps of all chains of
+ * one W stand side by side in a block. */
+#include "gradient/measure_functions.h"
+
+#include "base/memory.h"
+#include "gradient/jacobian_internal.h"
+#include "linalg/spectrum.h"
+
+#include <math.h>
+
+enum { SIDE_BY_SIDE = 32, MOST_ITERATIONS = 512 };
+static const double TYPICAL_ITERATIONS = 40.0; /* that Lanczos needs for one step */
+
+/* Step Jacobians W diag(D) of one W that wait to be measured. */
+struct step_group {
+    const struct measure_task *task;
+    const struct matrix *matrix;
+    long count;
+    long chains[SIDE_BY_SIDE];
+    const double *diagonals[SIDE_BY_SIDE]; /* NULL: the identity */
+    double *results[SIDE_BY_SIDE];         /* where ln ||W diag(D)|| goes */
+    struct block scratch;                  /* [d, SIDE_BY_SIDE] */
+    const double *scaling[SIDE_BY_SIDE];
+};
+
+static void scale(struct step_group *group, const long *places, struct block *block)
+{
+    if (group->task->batch->activation->is_identity)
+        return;
+    for (long j = 0; j < block->columns; j++)
+        group->scaling[j] = group->diagonals[places[j]];
+    block_scale_rows(block, group->scaling);
+}
+
+static void count_flops(const struct step_group *group, const struct block *x, double *log_scales)
+{
+    for (long j = 0; j < x->columns; j++)
+        log_scales[j] = 0.0;
+    group->task->context->flops += 2.0 * (double)x->rows * (double)x->rows * (double)x->columns;
+}
+
+static enum status apply(void *context, const long *places, const struct block *x, struct block *y, double *log_scales)
+{
+    struct step_group *group = context;
+    struct block scaled = block_view(&group->scratch, 0, x->columns);
+    block_copy(x, &scaled);
+    scale(group, places, &scaled);
+    count_flops(group, x, log_scales);
+    return matrix_apply(group->matrix, &scaled, y);
+}
+
+static enum status apply_transposed(void *context, const long *places, const struct block *x, struct block *y,
+                                    double *log_scales)
+{
+    struct step_group *group = context;
+    TRY(matrix_apply_transposed(group->matrix, x, y));
+    scale(group, places, y);
+    count_flops(group, x, log_scales);
+    return STATUS_OK;
+}
+
+/* By a full SVD, where Lanczos cannot tell the largest singular values apart. */
+static enum status norm_by_svd(const struct step_group *group, long place, long step, double *log_norm)
+{
+    const double *values, *diagonal = group->diagonals[place];
+    double *dense, norm = NAN;
+    long d = group->scratch.rows;
+    TRY(weights_values(group->task->batch->weights, step, &values));
+    TRY(memory_allocate(&dense, d * d, "a step Jacobian for its SVD"));
+    for (long i = 0; i < d * d; i++)
+        dense[i] = values[i] * (diagonal ? diagonal[i / d] : 1.0);
+    enum status status = spectrum_norm(d, dense, &norm);
+    *log_norm = log(norm);
+    memory_free(dense);
+    return status;
+}
+
+/* The norms of all that wait; `step` is the one whose W they share. */
+static enum status measure_group(struct step_group *group, long step)
+{
+    const struct measure_task *task = group->task;
+    const struct batch *batch = task->batch;
+    double log_norms[SIDE_BY_SIDE];
+    enum lanczos_outcome found[SIDE_BY_SIDE];
+    struct jacobian_problem problem = { .weights = batch->weights, .tolerance = batch->tolerance };
+    struct lanczos_options options = jacobian_lanczos_options(&problem, task->context);
+    struct lanczos_operator operator= { group->scratch.rows, group, apply, apply_transposed };
+    if (group->count == 0)
+        return STATUS_OK;
+    TRY(jacobian_check_stop(task->context));
+    TRY(weights_at(batch->weights, step, &group->matrix));
+    options.tolerance /= (double)batch->lags[batch->lag_count - 1];
+    options.max_iterations = MOST_ITERATIONS;
+    TRY(lanczos_norms(&operator, group->count, &options, NULL, log_norms, found));
+    for (long place = 0; place < group->count; place++) {
+        if (found[place] == LANCZOS_NOT_FINITE)
+            task_fail(task, group->chains[place], JACOBIAN_NOT_FINITE);
+        if (found[place] == LANCZOS_UNRESOLVED) {
+            enum status status = norm_by_svd(group, place, step, &log_norms[place]);
+            if (status == STATUS_NUMERICAL)
+                task_fail(task, group->chains[place], JACOBIAN_NOT_CONVERGED);
+            else
+                TRY(status);
+        }
+        *group->results[place] = log_norms[place];
+    }
+    group->count = 0;
+    return STATUS_OK;
+}
+
+/* True where ||W diag(D)|| is ||W|| times one number: |D_i| all equal, as where a state has vanished, or W orthogonal
+ * up to a factor. The two norms then stand or fall together, to the last bit. */
+static bool norm_is_known(const struct measure_task *task, const double *diagonal, double *log_norm)
+{
+    const struct batch *batch = task->batch;
+    enum ensemble_spectrum spectrum = weights_ensemble(batch->weights)->kind->spectrum;
+    double smallest = INFINITY, largest = 0.0;
+    if (spectrum == SPECTRUM_NONE)
+        return false;
+    for (long i = 0; i < weights_hidden_size(batch->weights); i++) {
+        if (isnan(diagonal[i]))
+            return false;
+        smallest = fmin(smallest, fabs(diagonal[i]));
+        largest = fmax(largest, fabs(diagonal[i]));
+    }
+    *log_norm = batch_log_unit_norm(batch) + log(largest);
+    return smallest == largest || spectrum == SPECTRUM_ALL_ONE;
+}
+
+/* log_norms[steps][count] := ln ||W_unit diag(D)|| for S_T, S_{T-1}, ... of the first `count` chains. */
+static enum status find_step_norms(struct step_group *group, long steps, long count, double *log_norms)
+{
+    const struct measure_task *task = group->task;
+    struct weights *weights = task->batch->weights;
+    bool is_fresh = weights_ensemble(weights)->kind->is_fresh_at_every_step;
+    for (long i = 0; i < steps; i++) {
+        long step = task->batch->model->steps - i;
+        for (long chain = 0; chain < count; chain++) {
+            bool is_identity = task->batch->activation->is_identity;
+            const double *diagonal = is_identity ? NULL : trajectory_derivative(task->trajectory, i, chain);
+            double *result = &log_norms[i * count + chain];
+            if (diagonal && norm_is_known(task, diagonal, result))
+                continue;
+            group->chains[group->count] = chain;
+            group->diagonals[group->count] = diagonal;
+            group->results[group->count++] = result;
+            if (group->count == SIDE_BY_SIDE)
+                TRY(measure_group(group, step));
+        }
+        if (is_fresh || i == steps - 1)
+            TRY(measure_group(group, step));
+    }
+    return STATUS_OK;
+}
+
+/* Sums and maxima over each lag, of column `column` in log_norms[steps][columns], for a chain of the task. */
+static void store_chain(const struct measure_task *task, long chain, const double *log_norms, long columns, long column)
+{
+    const struct batch *batch = task->batch;
+    double *sums = task_values(task, "log_step_bound") + chain * batch->lag_count;
+    double *maxima = task_values(task, "log_step_norm_max") + chain * batch->lag_count;
+    double sum = 0.0, largest = -INFINITY;
+    const double *shifts = task->trajectory->log_shifts;
+    bool is_identity = batch->activation->is_identity;
+    for (long i = 0, lag = 0; lag < batch->lag_count; i++) {
+        double log_norm =
+            log_norms[i * columns + column] + (is_identity ? 0.0 : shifts[i * task->trajectory->chains + chain]);
+        sum += log_norm;
+        largest = log_norm > largest || isnan(log_norm) ? log_norm : largest;
+        if (batch->lags[lag] != i + 1)
+            continue;
+        sums[lag] = sum + task_log_scale(task, chain, (double)(i + 1));
+        maxima[lag++] = largest + task_log_scale(task, chain, 1.0);
+    }
+}
+
+/* S_i = gamma W at every step: the very expressions of the bound, so that equalities are equalities. */
+static void store_identity(const struct measure_task *task)
+{
+    const struct batch *batch = task->batch;
+    for (long chain = 0; chain < task->count; chain++) {
+        long cell = task->first_cell + chain;
+        double log_step = log(batch->gammas[cell]) + batch_log_weight_norm(batch, cell);
+        for (long lag = 0; lag < batch->lag_count; lag++) {
+            task_values(task, "log_step_bound")[chain * batch->lag_count + lag] = (double)batch->lags[lag] * log_step;
+            task_values(task, "log_step_norm_max")[chain * batch->lag_count + lag] = log_step;
+        }
+    }
+}
+
+enum status measure_step_bound(const struct measure_task *task)
+{
+    const struct batch *batch = task->batch;
+    bool is_untied = weights_ensemble(batch->weights)->kind->is_fresh_at_every_step;
+    bool is_identity = batch->activation->is_identity;
+    long steps = batch->lags[batch->lag_count - 1], columns = is_identity ? 1 : task->count;
+    struct step_group group = { .task = task };
+    double *log_norms = NULL;
+    enum status status = STATUS_OK;
+    if (is_identity && !is_untied) {
+        store_identity(task);
+        return STATUS_OK;
+    }
+    TRY_OR(done, block_create(weights_hidden_size(batch->weights), SIDE_BY_SIDE, &group.scratch));
+    TRY_OR(done, memory_allocate(&log_norms, steps * columns, "norms of step Jacobians"));
+    TRY_OR(done, find_step_norms(&group, steps, columns, log_norms));
+    for (long chain = 0; chain < task->count; chain++)
+        store_chain(task, chain, log_norms, columns, is_identity ? 0 : chain);
+done:
+    block_destroy(&group.scratch);
+    memory_free(log_norms);
+    return status;
+}
+
+double measure_step_bound_flops(const struct cost_question *question)
+{
+    double d = (double)question->hidden_size;
+    bool is_known = question->activation->is_identity || question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE;
+    if (is_known && !question->ensemble->kind->is_fresh_at_every_step)
+        return 0.0;
+    return (double)question->lags[question->lag_count - 1] * fmin(TYPICAL_ITERATIONS, d) * 4.0 * d * d;
+}
