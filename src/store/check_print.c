@@ -31,6 +31,7 @@ static void print_rules(const struct sweep *sweep, const struct check_summary *s
         fprintf(out, "%-76s %10" PRIu64 " %12" PRIu64 " %10" PRIu64 " %12s\n", check_rule_at(rule)->text, tally->cells,
                 tally->tested, tally->wrong_cells, margin);
     }
+    fputs("worst margin: how far the worst value is within what tolerance and rounding allow; negative: beyond\n", out);
 }
 
 static void print_cells(const struct check_summary *summary, FILE *out)

@@ -84,11 +84,21 @@ static void print_axes(const struct sweep *sweep, FILE *out)
     fprintf(out, "axes\n");
     for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
         print_axis(sweep, &axes[i], out);
+}
+
+/* The measures as the sweep file names them, with what it says about them. */
+static void print_measures(const struct sweep *sweep, FILE *out)
+{
     fprintf(out, "measures\n ");
-    for (int id = 0; id < MEASURE_COUNT; id++)
-        if (sweep->measures & 1u << id)
-            fprintf(out, " %s", measure_at((enum measure_id)id)->name);
-    fputc('\n', out);
+    for (int id = 0; id < MEASURE_COUNT; id++) {
+        if (!(sweep->measures & 1u << id))
+            continue;
+        fprintf(out, " %s", measure_at((enum measure_id)id)->name);
+        if (id == MEASURE_CONTRIBUTION_MAP)
+            fprintf(out, " {steps: %ld}", sweep->contribution_map_steps);
+    }
+    fprintf(out, "\n  steps %ld, tolerance %g, certify %s, distribute_from %ld\n", sweep->model.steps, sweep->tolerance,
+            sweep->certify ? "true" : "false", sweep->distribute_from);
 }
 
 /* Counts the reasons of failed cells, streaming both datasets. */
@@ -169,6 +179,7 @@ static enum status print_all(const struct results_file *file, FILE *out)
     if (owner[0])
         fprintf(out, "  %-16s %s\n", "locked by", owner);
     print_axes(file->layout.sweep, out);
+    print_measures(file->layout.sweep, out);
     TRY(print_progress(file, out));
     return print_runs(file, out);
 }

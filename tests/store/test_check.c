@@ -283,7 +283,8 @@ static void info_tells_axes_progress_and_runs(void **state)
     (void)state;
     expect_printed(store_info, STATUS_OK, "spectral_radius       3  0.5, 1, 1.5");
     expect_printed(store_info, STATUS_OK, "96 cells done (100.0%), 0 failed, 0 pending");
-    expect_printed(store_info, STATUS_OK, "jacobian_norm frobenius_norm");
+    expect_printed(store_info, STATUS_OK,
+                   "jacobian_norm frobenius_norm\n  steps 104, tolerance 1e-10, certify false, ");
     expect_printed(store_info, STATUS_OK, "runs: 1\n  {\"host\": \"somewhere\"}");
     expect_printed(store_info, STATUS_OK, sweep->hash);
     struct store *store = open_store(STORE_RESUME);

@@ -60,6 +60,19 @@ static int run_faulty_sweep(void **state)
     return 0;
 }
 
+static void info_tells_parameters(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_ok(store_info(path, out));
+    fclose(out);
+    assert_non_null(strstr(text, "gradient contribution_map {steps: 3} expansion"));
+    assert_non_null(strstr(text, "steps 8, tolerance 1e-10"));
+    free(text);
+}
+
 static void real_results_pass(void **state)
 {
     (void)state;
@@ -421,6 +434,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/out.h5", directory);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_results_pass),
+        cmocka_unit_test_setup(info_tells_parameters, run_faulty_sweep),
         cmocka_unit_test_setup(each_fault_breaks_its_rule, run_faulty_sweep),
         cmocka_unit_test_setup(each_fault_of_eigenvalues_breaks_its_rule, run_faulty_sweep),
     };
