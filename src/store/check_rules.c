@@ -114,7 +114,9 @@ bool check_is_log_norm(double value)
 
 double check_uncertainty(const struct checked_cell *cell, long lag)
 {
-    return bound_uncertainty(cell->sweep->tolerance, (double)lag, largest_log_norm_error, check_hidden_size(cell));
+    /* The bound of untied weights is a sum over norms found to the tolerance as well. */
+    const double tolerance = cell->sweep->tolerance * (check_is_untied(cell) ? 2 : 1);
+    return bound_uncertainty(tolerance, (double)lag, largest_log_norm_error, check_hidden_size(cell));
 }
 
 double check_step_rounding(const struct checked_cell *cell, double steps)
