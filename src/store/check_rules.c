@@ -49,8 +49,7 @@ void check_count(struct check_tally *tally, bool is_right)
 
 void check_count_margin(struct check_tally *tally, double margin)
 {
-    if (!(margin >= tally->worst_margin))
-        tally->worst_margin = margin;
+    tally->worst_margin = fmin(tally->worst_margin, isnan(margin) ? -INFINITY : margin);
     check_count(tally, margin >= 0);
 }
 

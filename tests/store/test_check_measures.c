@@ -24,7 +24,7 @@ static const char faulty_sweep[] =
     "name: faults\nseed: 11\nweights:\n  ensemble: [ginibre, orthogonal, symmetric]\nmodel:\n"
     "  activation: [identity, tanh]\n  input: {kind: gaussian, size: 2, scale: 0.5}\n  loss: linear\n  warmup: 0\n"
     "  steps: 8\ngrid:\n  hidden_size: [3, 6]\n  spectral_radius: 0.9\n  gamma: 1.0\n  lag: [1, 2, 4, 8]\n"
-    "measure: [frobenius_norm, gradient, {contribution_map: {steps: 3}}, expansion, singular_values]\n"
+    "measure: [frobenius_norm, step_bound, gradient, {contribution_map: {steps: 3}}, expansion, singular_values]\n"
     "numerics: {certify: true}\n";
 
 static const char broad_sweep[] =
@@ -32,7 +32,7 @@ static const char broad_sweep[] =
     "    {kind: sparse, density: 0.5}, {kind: elliptic, tau: 0.5}, {kind: nonnormal, departure: 2}]\nmodel:\n"
     "  activation: [identity, tanh, relu, elu, sin]\n  bias: {kind: gaussian, scale: 0.1}\n  warmup: 10\ngrid:\n"
     "  hidden_size: [4, 17]\n  spectral_radius: [0.5, 1.6]\n  gamma: [0.5, 1.0]\n  lag: [1, 2, 3, 4, 8, 16, 48]\n"
-    "measure: [frobenius_norm, gradient, {contribution_map: {steps: 2}}, expansion, singular_values]\n";
+    "measure: [frobenius_norm, step_bound, gradient, {contribution_map: {steps: 2}}, expansion, singular_values]\n";
 
 static struct world world;
 static struct sweep *sweep;
@@ -117,6 +117,50 @@ static void refit_frobenius(struct cell_results *results)
             sum += exp(2 * values[i * INDICES + j]);
         values_of(results, "log_frobenius_norm")[i] = 0.5 * log(sum);
     }
+}
+
+static void step_missing(struct cell_results *r)
+{
+    values_of(r, "log_step_bound")[1] = NAN;
+}
+
+static void step_sum_below_norm(struct cell_results *r)
+{
+    values_of(r, "log_step_bound")[3] = values_of(r, "log_jacobian_norm")[3] - 1e-3;
+}
+
+/* Where lag 1 is measured, a sum beyond l ln eta also has grown by too much somewhere. */
+static void step_sum_above_power(struct cell_results *r)
+{
+    values_of(r, "log_step_bound")[3] = 8 * values_of(r, "log_step_norm_max")[3] + 1e-3;
+}
+
+static void step_power_above_bound(struct cell_results *r)
+{
+    values_of(r, "log_step_norm_max")[3] = values_of(r, "log_norm_bound")[3] / 8 + 1e-3;
+}
+
+static void step_largest_falls(struct cell_results *r)
+{
+    values_of(r, "log_step_norm_max")[2] = values_of(r, "log_step_norm_max")[3] + 1e-4;
+}
+
+static void step_sum_jumps(struct cell_results *r)
+{
+    values_of(r, "log_step_bound")[3] =
+        values_of(r, "log_step_bound")[2] + 4 * values_of(r, "log_step_norm_max")[3] + 1e-6;
+}
+
+static void step_first_differs(struct cell_results *r)
+{
+    for (long i = 0; i < LAGS; i++)
+        values_of(r, "log_step_norm_max")[i] += 1e-4;
+    values_of(r, "log_step_bound")[0] += 1e-4;
+}
+
+static void step_identity_differs(struct cell_results *r)
+{
+    values_of(r, "log_step_bound")[3] -= 1e-3;
 }
 
 static void contribution_of_no_step(struct cell_results *r)
@@ -264,6 +308,14 @@ struct fault {
 };
 
 static const struct fault faults[] = {
+    { "step_bound: values", TANH, GINIBRE, 1, step_missing, NULL },
+    { "ln ||J_l||_2 <= sum ln ||S_i||_2", TANH, GINIBRE, 1, step_sum_below_norm, NULL },
+    { "sum ln ||S_i||_2 <= l ln eta", TANH, GINIBRE, 1, step_sum_above_power, "sum ln ||S_i||_2 grows" },
+    { "l ln eta <= bound", TANH, GINIBRE, 1, step_power_above_bound, NULL },
+    { "ln eta does not fall", TANH, GINIBRE, 1, step_largest_falls, NULL },
+    { "sum ln ||S_i||_2 grows", TANH, GINIBRE, 1, step_sum_jumps, NULL },
+    { "lag 1: ln ||J_1||_2 = ln ||S_T||_2", TANH, GINIBRE, 1, step_first_differs, NULL },
+    { "identity: sum ln ||S_i||_2 = bound", IDENTITY, GINIBRE, 1, step_identity_differs, NULL },
     { "gradient: values", TANH, GINIBRE, 1, contribution_of_no_step, NULL },
     { "||e_l|| <= ||e_0|| ||J_l||_2", TANH, GINIBRE, 1, error_too_large, NULL },
     { "0 <= cancellation <= 1", TANH, GINIBRE, 1, cancellation_negative, NULL },
