@@ -127,10 +127,12 @@ struct cost cost_of_measures(const struct cost_question *question)
     struct cost cost = { 0 };
     for (int id = 0; id < MEASURE_COUNT; id++) {
         const struct measure *measure = measure_at((enum measure_id)id);
-        if (question->measures & 1u << id && measure->flops)
-            cost.flops += measure->flops(question);
+        if (!(question->measures & 1u << id) || !measure->flops)
+            continue;
+        double flops = measure->flops(question);
+        cost.flops += flops;
+        cost.seconds += flops * fmax(measure->slowdown, 1.0) / RATE_AT(question->hidden_size, narrow);
     }
-    cost.seconds = cost.flops / RATE_AT(question->hidden_size, narrow);
     if (question->activation->is_identity && measure_has_functions(question->measures))
         cost = cost_add(cost, trajectory_cost(question));
     return cost;
