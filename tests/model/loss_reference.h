@@ -98,4 +98,18 @@ static inline void reference_loss_gradient(const struct reference_loss *loss, co
     }
 }
 
+/* The cross entropy of a real x, ln(1 + sum of exp(logit - the target's)): right where it is nearly 0. */
+static inline long double reference_small_cross_entropy(const struct reference_loss *loss, const long double *x)
+{
+    long double sum = 0;
+    for (long c = 0; c < loss->classes; c++) {
+        long double difference = 0;
+        for (long i = 0; i < loss->d; i++)
+            difference +=
+                (loss->readout[c * loss->d + i] - (long double)loss->readout[loss->target * loss->d + i]) * x[i];
+        sum += c == loss->target ? 0 : expl(difference);
+    }
+    return log1pl(sum);
+}
+
 #endif

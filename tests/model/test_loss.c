@@ -124,7 +124,7 @@ static double log_norm(long d, const double *gradient, int64_t exponent)
 static void a_certain_target_leaves_a_tiny_gradient(void **state)
 {
     (void)state;
-    double worst = 0, least = 0;
+    double worst = 0, worst_value = 0, least = 0;
     long certain = 0;
     for (long replica = 0; replica < 40; replica++)
         for (double scale = 1; scale < 3000; scale *= 3) {
@@ -143,10 +143,14 @@ static void a_certain_target_leaves_a_tiny_gradient(void **state)
             worst = fmax(worst, fabs(found - log_expected) / fmax(1, scale));
             least = fmin(least, log_expected);
             certain += log_expected < -745;
+            double value = (double)reference_small_cross_entropy(&opened.reference, wide);
+            if (value > 1e-300 && isfinite(value))
+                worst_value = fmax(worst_value, fabs(loss_value(opened.loss, x, 0) / value - 1) / fmax(1, scale));
             close_loss(&opened);
         }
-    print_message("cross entropy: ln of the gradient down to %.0f, worst error %.1e times the size of x\n", least,
-                  worst);
+    print_message("cross entropy: ln of the gradient down to %.0f, worst error %.1e times the size of x; value %.1e\n",
+                  least, worst, worst_value);
+    assert_true(worst_value < 1e-14);
     assert_true(certain > 0);   /* below the smallest double, or this tests nothing */
     assert_true(worst < 1e-14); /* logits of size |x| are right to some ten roundings */
 }
