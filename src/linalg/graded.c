@@ -18,7 +18,7 @@ struct graded_workspace {
     double *factor;       /* [d, d]: F Q with its rows sorted, then R and the reflections, then Q */
     double *coefficients; /* [d, d]: R with the scale of each row taken out */
     struct sized_row *order;
-    int *columns; /* [d] of the first factor, as LAPACK interchanged them */
+    int *columns; /* [d] of the first factor, as LAPACK interchanged them; of a monomial one, the row of each */
     double *reflections;
     double *work;
     int work_length;
@@ -136,7 +136,7 @@ static enum status decompose(const struct graded_product *product, const struct 
     for (long j = 0; j < n; j++)
         for (long i = 0; i < n; i++)
             space->factor[i + j * n] = block_column(factor, j)[space->order[i].row];
-    if (product->factors == 0) {
+    if (product->factors == 1) {
         for (long j = 0; j < n; j++)
             space->columns[j] = 0;
         dgeqp3_(&n, &n, space->factor, &n, space->columns, space->reflections, space->work, &space->work_length, &info);
@@ -197,6 +197,55 @@ static void multiply_triangles(struct graded_product *product)
     normalise_rows(product);
 }
 
+/* Whether no row and no column of a factor has two elements that are not 0, as for shifts and other permutations with
+ * weights. Rows [d]: that of each column's element, -1 for a column of zeros. */
+static bool is_monomial(const struct block *factor, int *rows)
+{
+    for (long j = 0; j < factor->columns; j++) {
+        rows[j] = -1;
+        for (long i = 0; i < factor->rows; i++) {
+            if (block_column(factor, j)[i] == 0)
+                continue;
+            if (rows[j] >= 0)
+                return false;
+            rows[j] = (int)i;
+        }
+        for (long earlier = 0; earlier < j; earlier++)
+            if (rows[j] >= 0 && rows[earlier] == rows[j])
+                return false;
+    }
+    return true;
+}
+
+/* Such a factor is its own decomposition, a permutation times a diagonal, without any rounding. Householder's
+ * transformations would leave 1e-16 where the truth is 0, and so make singular values of products that are exactly 0.
+ */
+static void absorb_monomial(struct graded_product *product, struct block *factor, const int *rows)
+{
+    const long d = product->dimension;
+    double *triangle = product->workspace->factor;
+    long unused = 0;
+    for (long j = 0; j < d; j++)
+        for (long i = 0; i < d; i++)
+            triangle[i + j * d] = i == j && rows[j] >= 0 ? block_column(factor, j)[rows[j]] : 0;
+    multiply_triangles(product);
+    for (long j = 0; j < d; j++)
+        for (long i = 0; i < d; i++)
+            block_column(factor, j)[i] = i == rows[j];
+    /* A column of zeros takes any unit vector that is left, so that Q is orthogonal. */
+    for (long j = 0; j < d; j++) {
+        if (rows[j] >= 0)
+            continue;
+        for (bool taken = true; taken; unused++) {
+            taken = false;
+            for (long k = 0; k < d; k++)
+                taken = taken || block_column(factor, k)[unused] != 0;
+            if (!taken)
+                block_column(factor, j)[unused] = 1;
+        }
+    }
+}
+
 enum status graded_absorb(struct graded_product *product, struct block *factor, bool *is_finite)
 {
     struct graded_workspace *space = product->workspace;
@@ -205,6 +254,11 @@ enum status graded_absorb(struct graded_product *product, struct block *factor, 
     *is_finite = order_rows(factor, space->order);
     if (!*is_finite)
         return STATUS_OK;
+    product->factors++;
+    if (is_monomial(factor, space->columns)) {
+        absorb_monomial(product, factor, space->columns);
+        return STATUS_OK;
+    }
     TRY(decompose(product, factor));
     multiply_triangles(product);
     dorgqr_(&n, &n, &n, space->factor, &n, space->reflections, space->work, &space->work_length, &info);
@@ -212,6 +266,5 @@ enum status graded_absorb(struct graded_product *product, struct block *factor, 
     for (long j = 0; j < n; j++)
         for (long i = 0; i < n; i++)
             block_column(factor, j)[space->order[i].row] = space->factor[i + j * n];
-    product->factors++;
     return STATUS_OK;
 }

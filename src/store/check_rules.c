@@ -134,7 +134,8 @@ bool check_is_far_from_normal(const struct checked_cell *cell)
  * other laws. */
 double check_association_error(const struct checked_cell *cell, long lag, double log_norm, double log_bound)
 {
-    const double worst = log1p(check_step_rounding(cell, (double)lag) * exp(log_bound - log_norm));
+    const double slack = log_bound == log_norm ? 0 : log_bound - log_norm; /* both may be -inf */
+    const double worst = log1p(check_step_rounding(cell, (double)lag) * exp(slack));
     return check_is_far_from_normal(cell) ? worst : fmin(worst, 1e-7);
 }
 
