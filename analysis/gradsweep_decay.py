@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -81,39 +82,41 @@ def read_curve(results: Results, activation: int, ensemble: int, hidden_size: in
     return Curve(values.mean(axis=0), values.min(axis=0), values.max(axis=0), bounds.mean(axis=0))
 
 
-def decay_pictures(results: Results, show_all: bool) -> list[Picture]:
+def decay_pictures(results: Results, show_all: bool) -> Iterator[Picture]:
     """One figure an activation: rows are ensembles, columns chosen cells, lines hidden sizes."""
     choices = choose_cells(results)
     ensembles = spread(len(results.ensembles), None if show_all else 4)
     sizes = spread(len(results.hidden_sizes), None if show_all else 6)
-    colours = size_colours(len(sizes))
-    pictures = []
     for activation in spread(len(results.activations), None if show_all else 6):
-        figure, grid = _grid(len(ensembles), len(choices))
-        for ensemble, axes_row in zip(ensembles, grid):
-            for choice, axes in zip(choices, axes_row):
-                for size, shade in zip(sizes, colours):
-                    curve = read_curve(results, activation, ensemble, size, choice)
-                    _draw_curve(axes, results.lags, curve, shade)
-                _finish(results, axes, ensemble, choice)
-                axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
-                axes.set_xlim(0, None)
-                _widen(axes, 1.0)
-        _label(grid, r"$\ln‖\,J_\ell‖_2$")
-        handles = [
-            Line2D([], [], color=shade, label=f"$d$ = {results.hidden_sizes[size]}")
-            for size, shade in zip(sizes, colours)
-        ]
-        legend_above(figure, [*handles, _bound_handle(r"bound $\ell\,\ln(\gamma‖W‖_2)$")])
-        caption = (
-            f"Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = {STEPS} against the lag ℓ (mean of the replicas; "
-            f"band: their range), and dashed, in the same colour, the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with "
-            "a fresh <i>W</i> at every step: the product of the single bounds). A straight line is exponential decay "
-            "or growth; a triangle at the lower edge: exactly 0 from there on. Each panel has its own scale."
-        )
-        name = results.activations[activation]
-        pictures.append(Picture(f"decay-{file_name(name)}", f"Decay over the lag: {name}", caption, figure))
-    return pictures
+        yield _decay_picture(results, activation, ensembles, sizes, choices)
+
+
+def _decay_picture(
+    results: Results, activation: int, ensembles: list[int], sizes: list[int], choices: list[Choice]
+) -> Picture:
+    colours = size_colours(len(sizes))
+    figure, grid = _grid(len(ensembles), len(choices))
+    for ensemble, axes_row in zip(ensembles, grid):
+        for choice, axes in zip(choices, axes_row):
+            for size, shade in zip(sizes, colours):
+                _draw_curve(axes, results.lags, read_curve(results, activation, ensemble, size, choice), shade)
+            _finish(results, axes, ensemble, choice)
+            axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
+            axes.set_xlim(0, None)
+            _widen(axes, 1.0)
+    _label(grid, r"$\ln‖\,J_\ell‖_2$")
+    handles = [
+        Line2D([], [], color=shade, label=f"$d$ = {results.hidden_sizes[size]}") for size, shade in zip(sizes, colours)
+    ]
+    legend_above(figure, [*handles, _bound_handle(r"bound $\ell\,\ln(\gamma‖W‖_2)$")])
+    caption = (
+        f"Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = {STEPS} against the lag ℓ (mean of the replicas; band: "
+        f"their range), and dashed, in the same colour, the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with a fresh "
+        f"{W} at every step: the product of the single bounds). A straight line is exponential decay or growth; a "
+        "triangle at the lower edge: exactly 0 from there on. Each panel has its own scale."
+    )
+    name = results.activations[activation]
+    return Picture(f"decay-{file_name(name)}", f"Decay over the lag: {name}", caption, figure)
 
 
 def rate_picture(results: Results, show_all: bool) -> Picture | None:

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gradsweep_results import Results
-from gradsweep_style import MARKERS, Picture, colour, legend_above, spread
+from gradsweep_style import Picture, colour, legend_above, marker, spread
 from gradsweep_summary import CONDITIONS, OBSERVATIONS, Summary
 from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, W
 
@@ -63,7 +63,9 @@ def conditions_picture(results: Results, summary: Summary, show_all: bool) -> Pi
     pairs = [(int(a), int(e)) for a, e in np.argwhere(counts.sum(axis=-1) > 0)]
     if not pairs:
         return None
-    pairs = [pairs[position] for position in spread(len(pairs), None if show_all else 24)]
+    found = len(pairs)
+    pairs = [pairs[position] for position in spread(found, None if show_all else 24)]
+    note = f"Left: {len(pairs)} of {found} pairs of activation and ensemble." if len(pairs) < found else ""
     figure, (bars, scatter) = plt.subplots(
         1,
         2,
@@ -90,7 +92,7 @@ def conditions_picture(results: Results, summary: Summary, show_all: bool) -> Pi
         f"what was observed. Right: the largest {LOG_NORM} reached over the lags; above 0 the gradient grew although "
         "the spectral radius predicts that it vanishes."
     )
-    return Picture("conditions", "Where the two conditions disagree", caption, figure)
+    return Picture("conditions", "Where the two conditions disagree", caption, figure, note)
 
 
 def _draw_shares(results: Results, axes: Axes, pairs: list[tuple[int, int]], counts: np.ndarray) -> None:
@@ -152,7 +154,7 @@ def _scatter(axes: Axes, points: dict[int, np.ndarray]) -> None:
             facecolors="none",
             edgecolors=colour(activation),
             linewidths=0.6 if crowded else 0.9,
-            marker=MARKERS[activation % len(MARKERS)],
+            marker=marker(activation),
             rasterized=True,
         )
 
@@ -171,7 +173,7 @@ def _activation_handles(results: Results, activations: list[int]) -> list[Line2D
             [],
             [],
             color=colour(activation),
-            marker=MARKERS[activation % len(MARKERS)],
+            marker=marker(activation),
             linestyle="none",
             markerfacecolor="none",
             markersize=5,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -54,16 +56,14 @@ class Panel:
         self.tied = bool(np.isfinite(self.norm))
 
 
-def phase_pictures(results: Results, largest_rate: float, show_all: bool) -> list[Picture]:
+def phase_pictures(results: Results, largest_rate: float, show_all: bool) -> Iterator[Picture]:
     """One figure an activation: rows are ensembles, columns hidden sizes. All share one scale, up to largest_rate."""
     ensembles = spread(len(results.ensembles), None if show_all else 6)
     sizes = spread(len(results.hidden_sizes), None if show_all else 4)
     norm = rate_scale(largest_rate)
-    pictures = []
     for activation in spread(len(results.activations), None if show_all else 6):
         panels = [[Panel(results, activation, ensemble, size) for size in sizes] for ensemble in ensembles]
-        pictures.append(_picture(results, results.activations[activation], panels, norm))
-    return pictures
+        yield _picture(results, results.activations[activation], panels, norm)
 
 
 def rate_scale(largest: float) -> FuncNorm:

@@ -25,6 +25,7 @@ SEQUENTIAL = "viridis"
 INK = "#222222"
 UNFINISHED = "#E6E6E6"
 PNG_DPI = 160
+SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
 
 plt.rcParams.update(
     {
@@ -62,28 +63,28 @@ class Picture:
     name: str
     title: str
     caption: str
-    figure: Figure
+    figure: Figure | None  # None once written
     note: str = ""
 
 
 def write_picture(picture: Picture, directory: str) -> str:
-    """Writes NAME.png and NAME.pdf into the directory, closes the figure and returns it as a data: URI (SVG; PNG where
-    that is smaller)."""
+    """Writes NAME.png and NAME.pdf into the directory, closes the figure and returns it as a data: URI: SVG, or PNG where
+    many panels would make the SVG large."""
     base = os.path.join(directory, picture.name)
     figure = picture.figure
-    figure.draw_without_rendering()  # lays the panels out, once for all formats
+    figure.get_layout_engine().execute(figure)  # once for all formats: it takes as long as drawing
     figure.set_layout_engine("none")
-    frame = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.08)
-    svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(base + ".pdf", bbox_inches=frame, metadata={"CreationDate": None})
-    figure.savefig(svg, format="svg", bbox_inches=frame, metadata={"Date": None})
-    figure.savefig(png, format="png", bbox_inches=frame)
+    figure.savefig(base + ".pdf", metadata={"CreationDate": None})
+    figure.savefig(base + ".png")
+    if len(figure.axes) <= SVG_PANELS:
+        image = io.BytesIO()
+        figure.savefig(image, format="svg", metadata={"Date": None})
+        kind, content = "svg+xml", image.getvalue()
+    else:
+        with open(base + ".png", "rb") as file:
+            kind, content = "png", file.read()
     plt.close(figure)
-    with open(base + ".png", "wb") as file:
-        file.write(png.getvalue())
-    if len(svg.getvalue()) <= max(len(png.getvalue()), 256 * 1024):
-        return "data:image/svg+xml;base64," + base64.b64encode(svg.getvalue()).decode()
-    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def file_name(text: str) -> str:
@@ -96,6 +97,11 @@ def colour(position: int) -> str:
     return CATEGORICAL[position % len(CATEGORICAL)]
 
 
+def marker(position: int) -> str:
+    """The shape that goes with a colour; another one where the colour repeats."""
+    return MARKERS[(position + position // len(CATEGORICAL)) % len(MARKERS)]
+
+
 def size_colours(count: int) -> list:
     """Sequential colours for hidden sizes, small to large, leaving out the palest end."""
     return (
@@ -103,9 +109,16 @@ def size_colours(count: int) -> list:
     )
 
 
-def legend_above(figure: Figure, handles: list, columns: int = 6) -> None:
-    """One legend for all panels, above the figure."""
-    figure.legend(handles=handles, loc="lower center", ncol=min(columns, len(handles)), bbox_to_anchor=(0.5, 1.0))
+def legend_above(figure: Figure, handles: list) -> None:
+    """One legend for all panels, above them, in as few rows as the figure's width allows. The panels keep clear of it."""
+    width, height = figure.get_size_inches() * figure.dpi
+    for columns in range(len(handles), 0, -1):
+        legend = figure.legend(handles=handles, loc="upper center", ncol=columns, bbox_to_anchor=(0.5, 1.0))
+        size = legend.get_window_extent(figure.canvas.get_renderer())
+        if size.width <= width or columns == 1:
+            break
+        legend.remove()
+    figure.get_layout_engine().set(rect=(0.0, 0.0, 1.0, 1.0 - (size.height + 4) / height))
 
 
 def spread(count: int, limit: int | None) -> list[int]:

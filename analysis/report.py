@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 
 try:
     from gradsweep_results import Results, ResultsError
@@ -19,7 +20,7 @@ try:
     from gradsweep_growth import conditions_picture, growth_picture
     from gradsweep_page import Shown, render_page
     from gradsweep_phase import phase_pictures
-    from gradsweep_style import write_picture
+    from gradsweep_style import Picture, write_picture
     from gradsweep_summary import summarize
 except ImportError as error:
     sys.exit(
@@ -65,9 +66,12 @@ def make_report(results: Results, output: str, figures: str, show_all: bool) -> 
     summary = summarize(results)
     shown: dict[str, list[Shown]] = {}
 
-    def add(section: str, pictures: list) -> None:
-        drawn = [picture for picture in pictures if picture is not None]
-        shown.setdefault(section, []).extend(Shown(picture, write_picture(picture, figures)) for picture in drawn)
+    def add(section: str, pictures: Iterable[Picture | None]) -> None:
+        for picture in pictures:  # one at a time: a drawn figure takes much more memory than a written one
+            if picture is not None:
+                uri = write_picture(picture, figures)
+                picture.figure = None
+                shown.setdefault(section, []).append(Shown(picture, uri))
 
     os.makedirs(figures, exist_ok=True)
     if summary.status_totals[1] > 0:
