@@ -11,7 +11,9 @@ if [ "${1:-}" = --asan ]; then
 fi
 
 jobs/install.sh
-jobs/install.sh --with-torch || echo "tests/run.sh: no python3-torch: the test analysis_export_torch will be skipped" >&2
+if ! jobs/install.sh --with-torch; then
+    echo "tests/run.sh: python3-torch cannot be installed: the test analysis_export_torch will be skipped" >&2
+fi
 source jobs/environment.sh
 cmake --preset "$preset" -G Ninja -DGRADSWEEP_WERROR=ON
 cmake --build "build/$preset" -j "$(nproc)"
