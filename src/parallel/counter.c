@@ -24,6 +24,7 @@ struct letter {
     int64_t number; /* LETTER_CLAIM: of the counter */
     int64_t amount;
     struct counter_progress progress; /* LETTER_REPORT */
+    int signal;                       /* LETTER_STOP: which one it was, 0 for none */
 };
 
 static const double poll_seconds = 1e-3;
@@ -123,7 +124,7 @@ static enum status read_letter(struct counter *counter, int sender)
         tally_add(&counter->totals, &letter.progress);
         break;
     case LETTER_STOP:
-        stop_request();
+        stop_request_heard(letter.signal);
         break;
     case LETTER_ARRIVED:
         counter->arrivals++;
@@ -174,7 +175,7 @@ static enum status read_notices(struct counter *counter)
                         "receiving a notice"));
         if (notice == NOTICE_STOP) {
             counter->stop_spread = true;
-            stop_request();
+            stop_request_heard(0);
         } else {
             counter->all_arrived = true;
         }
@@ -192,6 +193,7 @@ static bool compose_letter(struct counter *counter, struct letter *letter)
         return true;
     if (stop_requested() && !counter->stop_spread && !counter->all_arrived) {
         letter->kind = LETTER_STOP;
+        letter->signal = stop_signal();
         return counter->stop_spread = true;
     }
     if (arrived && !counter->arrival_told) {

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* 0: none; a signal's number; or one of these. The first request wins, so that the reason stays the first one. */
+/* 0: none; a signal's number; or one of these. The first request with a reason wins. */
 enum { REQUESTED_SILENTLY = -1, REQUESTED_FOR_REASON = -2 };
 static atomic_int request;
 static _Atomic(const char *) given_reason;
@@ -22,10 +22,11 @@ static const struct {
 
 enum { STOPPING_SIGNALS = sizeof stopping_signals / sizeof *stopping_signals };
 
-static bool record(int what)
+static void record(int what)
 {
-    int none = 0;
-    return atomic_compare_exchange_strong(&request, &none, what);
+    int present = 0;
+    if (!atomic_compare_exchange_strong(&request, &present, what) && present == REQUESTED_SILENTLY)
+        atomic_compare_exchange_strong(&request, &present, what);
 }
 
 static void handle_signal(int number)
@@ -64,6 +65,17 @@ bool stop_requested(void)
 void stop_request(void)
 {
     record(REQUESTED_SILENTLY);
+}
+
+void stop_request_heard(int signal)
+{
+    record(signal > 0 ? signal : REQUESTED_SILENTLY);
+}
+
+int stop_signal(void)
+{
+    int what = atomic_load(&request);
+    return what > 0 ? what : 0;
 }
 
 void stop_request_because(const char *reason)

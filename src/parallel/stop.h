@@ -16,6 +16,13 @@ bool stop_requested(void);
 /* Requests a stop from this rank; the counter's helper thread tells the others. Safe in a signal handler. */
 void stop_request(void);
 
+/* The request of another rank, caused by that signal (0: by something else). A reason of this rank's own takes the
+ * place of none, so that a signal that all ranks get is named wherever it arrives first. */
+void stop_request_heard(int signal);
+
+/* The signal that requested the stop, on this rank or as heard from another; 0 for none. */
+int stop_signal(void);
+
 /* The same with a reason for the message, e.g. "--max-time": a string that stays valid. Not in signal handlers. */
 void stop_request_because(const char *reason);
 
