@@ -121,7 +121,7 @@ class Interruptions(CommandTest):
         for _ in range(20):  # on a busy machine the kill may come too late: the file is made in some 10 ms
             with Run(self.text, "-o", path, *LONG, "--set", "weights.replicas=400", "--overwrite") as run:
                 until = time.monotonic() + command.TIMEOUT
-                while not os.path.exists(path + ".tmp") and time.monotonic() < until:
+                while not os.path.exists(path + ".tmp") and not os.path.exists(path) and time.monotonic() < until:
                     time.sleep(0.001)
                 run.kill()
             if os.path.exists(path + ".tmp"):
