@@ -4,6 +4,7 @@
 #include "base/power_of_two.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/basis.h"
+#include "linalg/vectorised.h"
 
 #include <math.h>
 
@@ -161,6 +162,18 @@ static void inject_losses(struct backward_state *state, long k)
     }
 }
 
+/* Column j := factors[j] diag(diagonals[j]) column j. */
+VECTORISED static void scale_steps(struct block *block, const double *const *diagonals, const double *factors)
+{
+    for (long j = 0; j < block->columns; j++) {
+        double *restrict column = block_column(block, j);
+        const double *restrict diagonal = diagonals[j];
+        const double factor = factors[j];
+        for (long i = 0; i < block->rows; i++)
+            column[i] *= factor * diagonal[i];
+    }
+}
+
 /* e := S_k^T e */
 static enum status step_back(struct backward_state *state, long k)
 {
@@ -180,8 +193,7 @@ static enum status step_back(struct backward_state *state, long k)
         state->factors[c] = problem->chains[chain].gain * problem->chains[chain].gamma * exp(shift - power * LOG_2);
         state->exponents[c] += (int64_t)power;
     }
-    block_scale_rows(&next, state->diagonals);
-    block_scale_columns(&next, state->factors);
+    scale_steps(&next, state->diagonals, state->factors);
     block_balance_columns(&next, state->exponents);
     struct block swap = state->error;
     state->error = state->next;

@@ -124,16 +124,27 @@ static double log_sum_exp(const struct loss *loss, long largest)
 /* Below this exp(logit) is taken to be 0: not a digit of it is known. */
 static const double LEAST_LOGIT = -1 / DBL_EPSILON;
 
+/* Where all classes but the target are less likely than exp(this), one power of two is taken out of them. */
+static const double LEAST_UNSCALED_LOGIT = -600;
+
 /* The errors by the logits are the probabilities p, less 1 at the target: minus the sum of the others', which does not
- * cancel where the target is nearly certain. Then all are divided by 2^(returned exponent), lest they underflow. */
+ * cancel where the target is nearly certain. All are divided by 2^(returned exponent), lest they underflow. */
 static int64_t logit_errors(const struct loss *loss, const double *state, int64_t exponent)
 {
-    double log_sum = log_sum_exp(loss, shift_logits(loss, state, exponent)), others = 0, greatest = -INFINITY;
+    double greatest = -INFINITY, sum = 0, others = 0;
+    shift_logits(loss, state, exponent);
     for (long c = 0; c < loss->classes; c++)
         greatest = c == loss->target ? greatest : fmax(greatest, loss->logits[c]);
-    double power = greatest > LEAST_LOGIT ? nearbyint(greatest / M_LN2) : 0;
+    bool is_certain = greatest < LEAST_UNSCALED_LOGIT && greatest > LEAST_LOGIT;
+    double power = is_certain ? nearbyint(greatest / M_LN2) : 0;
     for (long c = 0; c < loss->classes; c++) {
-        loss->logits[c] = exp(loss->logits[c] - log_sum - power * M_LN2);
+        loss->logits[c] = exp(loss->logits[c] - power * M_LN2);
+        sum += loss->logits[c];
+    }
+    if (is_certain)
+        sum = 1; /* of all exp(logits): the target's own */
+    for (long c = 0; c < loss->classes; c++) {
+        loss->logits[c] /= sum;
         others += c == loss->target ? 0 : loss->logits[c];
     }
     loss->logits[loss->target] = -others;

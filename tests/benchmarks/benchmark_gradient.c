@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { REPETITIONS = 9, CELLS = 8, LAGS = 9, MOST_DATASETS = 32 };
+enum { REPETITIONS = 15, CELLS = 8, LAGS = 9, MOST_DATASETS = 32 };
 
 static const long lags[LAGS] = { 1, 2, 4, 8, 16, 32, 64, 128, 256 };
 static const double radii[CELLS] = { 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5 };
