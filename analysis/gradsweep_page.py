@@ -34,11 +34,16 @@ class Shown:
 
 
 def render_page(results: Results, summary: Summary, shown: dict[str, list[Shown]], left_out: list[str]) -> str:
-    """The whole page. `shown` has the pictures of the sections phase, decay, growth and conditions."""
+    """The whole page. `shown` has the pictures of the sections phase, decay, chain, growth, conditions, gradient and
+    spectra."""
     counter = iter(range(1, 10_000))
 
     def figures(section: str) -> str:
         return "\n".join(_figure(item, next(counter)) for item in shown.get(section, []))
+
+    def measured(section: str, heading: str) -> list[tuple[str, str, str]]:
+        """A section of measures that a file may not have: nothing at all without a figure."""
+        return [(section, heading, figures(section))] if shown.get(section) else []
 
     title = escape(results.title)
     sections = [
@@ -46,8 +51,11 @@ def render_page(results: Results, summary: Summary, shown: dict[str, list[Shown]
         ("bounds", "Do the bounds hold?", _bounds(results, summary)),
         ("phase", "Phase diagrams", figures("phase") or _nothing()),
         ("decay", "Decay over the lag", figures("decay") or _nothing()),
+        *measured("chain", "The chain of bounds"),
         ("growth", "Predicted against observed growth", _growth(results, summary, figures("growth"))),
         ("conditions", "Where the two conditions disagree", _conditions(results, summary, figures("conditions"))),
+        *measured("gradient", "Where the gradient comes from"),
+        *measured("spectra", "Spectra"),
         ("provenance", "Provenance", _provenance(results)),
     ]
     links = "".join(f'<a href="#s-{key}">{name}</a>' for key, name, _ in sections)

@@ -16,10 +16,14 @@ from collections.abc import Iterable
 
 try:
     from gradsweep_results import Results, ResultsError
+    from gradsweep_chain import chain_pictures
     from gradsweep_decay import decay_pictures, rate_picture
+    from gradsweep_gradient import contributions_picture, triangle_picture
     from gradsweep_growth import conditions_picture, growth_picture
     from gradsweep_page import Shown, render_page
     from gradsweep_phase import phase_pictures
+    from gradsweep_plane import cancellation_picture, conditions_map_picture
+    from gradsweep_spectra import expansion_picture, singular_pictures
     from gradsweep_style import Picture, write_picture
     from gradsweep_summary import summarize
 except ImportError as error:
@@ -45,6 +49,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 def describe_left_out(results: Results) -> list[str]:
     """What the default limits on panels keep out of the figures; the tables count everything."""
     limits = [("phase diagrams", 6, 6, 4), ("decay over the lag", 6, 4, 6), ("growth", 8, 6, None)]
+    optional = [
+        ("log_step_bound", "the chain of bounds", 3, 3, None),
+        ("log_error_norm", "contributions", 4, 4, None),
+        ("cancellation", "cancellation", 4, 5, None),
+        ("log_singular_value", "singular values", 3, 3, None),
+    ]
+    limits += [limit for dataset, *limit in optional if dataset in results.file]
     lines = []
     for name, activations, ensembles, sizes in limits:
         parts = [
@@ -79,7 +90,13 @@ def make_report(results: Results, output: str, figures: str, show_all: bool) -> 
         add("decay", decay_pictures(results, show_all))
         add("decay", [rate_picture(results, show_all)])
         add("growth", [growth_picture(results, summary, show_all)])
+        add("conditions", [conditions_map_picture(results, show_all)])
         add("conditions", [conditions_picture(results, summary, show_all)])
+        add("chain", chain_pictures(results, show_all))
+        add("gradient", [contributions_picture(results, show_all), triangle_picture(results, show_all)])
+        add("gradient", [cancellation_picture(results, show_all)])
+        add("spectra", singular_pictures(results, show_all))
+        add("spectra", [expansion_picture(results)])
     page = render_page(results, summary, shown, [] if show_all else describe_left_out(results))
     temporary = output + ".tmp"
     with open(temporary, "w", encoding="utf-8") as file:

@@ -129,7 +129,8 @@ class ReportTest(unittest.TestCase):
         self.assertLess(len(self.text), 8e6)
 
     def _check_figures(self, page: Page) -> None:
-        names = ["phase-identity", "phase-tanh", "decay-identity", "decay-tanh", "rate", "growth", "conditions"]
+        names = ["phase-identity", "phase-tanh", "decay-identity", "decay-tanh", "rate", "growth"]
+        names += ["conditions-map", "conditions"]
         self.assertEqual(page.figures, [f"f-{name}" for name in names])
         figures = self.path("whole-figures")
         for name in names:
