@@ -47,7 +47,7 @@ def chain_pictures(results: Results, show_all: bool) -> Iterator[Picture]:
         figure.supylabel("growth per step", fontsize=9)
         lines = [Line2D([], [], **style, label=label) for style, label in LINES]
         slacks = [Patch(facecolor=shade, alpha=0.45, label=label) for shade, label in SLACKS]
-        legend_above(figure, [*lines, *slacks], columns=4)
+        legend_above(figure, [*lines, *slacks])
         name = results.activations[activation]
         caption = (
             f"The chain {NORM} ≤ Π‖<i>S<sub>i</sub></i>‖<sub>2</sub> ≤ <i>η</i><sup>ℓ</sup> ≤ ({GAMMA_NORM})<sup>ℓ</sup>, "

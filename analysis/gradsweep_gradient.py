@@ -50,7 +50,7 @@ def contributions_picture(results: Results, show_all: bool) -> Picture | None:
         Line2D([], [], color=INK, linestyle=":", label=r"error  $\ln(‖e_\ell‖/‖e_0‖)$"),
         Line2D([], [], color=INK, linestyle=(0, (4, 2)), linewidth=1.1, label=r"bound  $\ell\,\ln(\gamma‖W‖_2)$"),
     ]
-    legend_above(figure, [*handles, *kinds], columns=max(3, len(handles)))
+    legend_above(figure, [*handles, *kinds])
     caption = (
         f"The error <i>e</i><sub>ℓ</sub> carried back over ℓ steps, its bound ln{FIRST_ERROR} + ℓ ln({GAMMA_NORM}), and "
         f"the temporal contribution ‖{CONTRIBUTION}‖<sub>F</sub> = ‖<i>e</i><sub>ℓ</sub>‖ "

@@ -71,7 +71,7 @@ def conditions_map_picture(results: Results, show_all: bool) -> Picture | None:
         Patch(facecolor=AGREE_VANISHING, label="both say: vanishes"),
         Patch(facecolor=AGREE_GROWING, label="neither says so"),
     ]
-    legend_above(figure, [*seen, *said, *_condition_handles()], columns=4)
+    legend_above(figure, [*seen, *said, *_condition_handles()])
     caption = (
         f"Strong colours: cells where {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1, by what was observed over the "
         f"measured lags (<i>d</i> = {results.hidden_sizes[size]}; where replicas differ, the one that grows most "
