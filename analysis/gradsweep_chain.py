@@ -50,10 +50,13 @@ def chain_pictures(results: Results, show_all: bool) -> Iterator[Picture]:
         legend_above(figure, [*lines, *slacks])
         name = results.activations[activation]
         caption = (
-            f"The chain {NORM} ≤ Π‖<i>S<sub>i</sub></i>‖<sub>2</sub> ≤ <i>η</i><sup>ℓ</sup> ≤ ({GAMMA_NORM})<sup>ℓ</sup>, "
+            f"The chain {NORM} ≤ Π‖<i>S<sub>i</sub></i>‖<sub>2</sub> ≤ <i>η</i><sup>ℓ</sup> ≤ "
+            f"({GAMMA_NORM})<sup>ℓ</sup>, "
             f"as logarithms per step (<i>d</i> = {results.hidden_sizes[size]}, mean of the replicas; <i>η</i> is the "
-            "largest ‖<i>S<sub>i</sub></i>‖<sub>2</sub> of the ℓ steps). The bands are the slacks. Blue: the steps do not "
-            "stretch the same direction. Orange: not every step stretches as much as the strongest. Purple: even that one "
+            "largest ‖<i>S<sub>i</sub></i>‖<sub>2</sub> of the ℓ steps). The bands are the slacks. Blue: the steps do "
+            "not "
+            "stretch the same direction. Orange: not every step stretches as much as the strongest. Purple: even that "
+            "one "
             "stays below what the weights allow, because <i>σ</i>′ &lt; <i>γ</i> where units saturate."
         )
         yield Picture(f"chain-{file_name(name)}", f"The chain of bounds: {name}", caption, figure)

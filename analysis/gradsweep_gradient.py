@@ -52,11 +52,13 @@ def contributions_picture(results: Results, show_all: bool) -> Picture | None:
     ]
     legend_above(figure, [*handles, *kinds])
     caption = (
-        f"The error <i>e</i><sub>ℓ</sub> carried back over ℓ steps, its bound ln{FIRST_ERROR} + ℓ ln({GAMMA_NORM}), and "
+        f"The error <i>e</i><sub>ℓ</sub> carried back over ℓ steps, its bound ln{FIRST_ERROR} + ℓ ln({GAMMA_NORM}), "
+        "and "
         f"the temporal contribution ‖{CONTRIBUTION}‖<sub>F</sub> = ‖<i>e</i><sub>ℓ</sub>‖ "
         "‖<i>σ</i>(<i>x</i><sub><i>T</i>−ℓ−1</sub>)‖ to the gradient of the last loss, all divided by "
         f"{FIRST_ERROR} so that activations share the bound (<i>d</i> = {results.hidden_sizes[size]}, mean of the "
-        "replicas). The contribution is bounded through its error, not by the dashed line: it is apart from the error by "
+        "replicas). The contribution is bounded through its error, not by the dashed line: it is apart from the error "
+        "by "
         "the norm of the state it meets."
     )
     return Picture("contributions", "Temporal contributions against the lag", caption, figure)
@@ -122,8 +124,10 @@ def triangle_picture(results: Results, show_all: bool) -> Picture | None:
     caption = (
         "Which step <i>k</i> the gradient of the loss at time <i>t</i> comes from: the contribution "
         f"<i>C<sub>k</sub></i> to {STEP_GRADIENT} relative to the whole of it. Dark: "
-        "the step hardly counts, the gradient has vanished on its way there. Above 0 a contribution is larger than the sum "
-        "of all, so contributions cancel; alike along a whole row, distant steps count as much as near ones. One network "
+        "the step hardly counts, the gradient has vanished on its way there. Above 0 a contribution is larger than "
+        "the sum "
+        "of all, so contributions cancel; alike along a whole row, distant steps count as much as near ones. One "
+        "network "
         f"(the first finished replica, <i>d</i> = {results.hidden_sizes[size]}) a panel. "
         + ("The line is <i>k</i> = <i>t</i>; grey: lags that were not asked for." if dense else "")
     )

@@ -75,8 +75,10 @@ def conditions_map_picture(results: Results, show_all: bool) -> Picture | None:
     caption = (
         f"Strong colours: cells where {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1, by what was observed over the "
         f"measured lags (<i>d</i> = {results.hidden_sizes[size]}; where replicas differ, the one that grows most "
-        f"counts). Dark blue: {LOG_NORM} is never above 0, the guarantee was only too cautious; light red: the gradient "
-        "grows before it vanishes; dark red: it still grows at the longest lags, which the linear limit excludes. Pale: "
+        f"counts). Dark blue: {LOG_NORM} is never above 0, the guarantee was only too cautious; light red: the "
+        "gradient "
+        "grows before it vanishes; dark red: it still grows at the longest lags, as no linear network can in the "
+        "limit. Pale: "
         "the conditions agree."
     )
     return Picture("conditions-map", "Where the two conditions disagree: the plane", caption, figure)
@@ -131,8 +133,10 @@ def _cancellation_plane(results: Results, show_all: bool) -> Picture | None:
     legend_above(figure, handles)
     caption = _cancellation_caption(results, size) + (
         f" White, with their values: contours of ln‖{TOTAL}‖<sub>F</sub>, the gradient of the total loss. Red: where "
-        f"{LOG_NORM} at the longest lag is 0: below and to the left distant contributions vanish and the total gradient stays "
-        "bounded as <i>T</i> grows; above and to the right it explodes, as far as contributions do not cancel. Grey: unfinished, or all "
+        f"{LOG_NORM} at the longest lag is 0: below and to the left distant contributions vanish and the total "
+        "gradient stays "
+        "bounded as <i>T</i> grows; above and to the right it explodes, as far as contributions do not cancel. Grey: "
+        "unfinished, or all "
         "contributions are 0."
     )
     return Picture("cancellation", "How much of the gradient cancels", caption, figure)

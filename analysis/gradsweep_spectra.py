@@ -70,8 +70,10 @@ def singular_pictures(results: Results, show_all: bool) -> Iterator[Picture]:
 
 def _singular_caption(results: Results, size: int, with_eigenvalues: bool, has_zeros: bool) -> str:
     text = (
-        f"All singular values of the Jacobian product per step, {LOG_SINGULAR}, in descending order (one network, <i>d</i> "
-        f"= {results.hidden_sizes[size]}, a panel); the first is the norm. Above 0 a direction explodes, below it vanishes."
+        f"All singular values of the Jacobian product per step, {LOG_SINGULAR}, in descending order (one network, "
+        "<i>d</i> "
+        f"= {results.hidden_sizes[size]}, a panel); the first is the norm. Above 0 a direction explodes, below it "
+        "vanishes."
     )
     if with_eigenvalues:
         text += (
@@ -178,9 +180,12 @@ def expansion_picture(results: Results) -> Picture | None:
     caption = (
         "Identity: the relative distance of the expansion Σ<sub><i>i</i></sub> <i>c<sub>i</sub></i> "
         "(<i>γλ<sub>i</sub></i>)<sup>ℓ</sup> <i>q<sub>i</sub></i><sup>T</sup> in left eigenvectors to the error "
-        "<i>e</i><sub>ℓ</sub> itself, one point a cell and lag, against the condition <i>κ</i> of the eigenvectors' basis "
-        "times the lag. Line: <i>u κ</i> ℓ with the unit roundoff <i>u</i> = 2<sup>−53</sup>, the error to be expected up "
-        "to a factor of the order of the size and of ‖<i>e</i><sub>0</sub>‖(<i>γρ</i>)<sup>ℓ</sup>/‖<i>e</i><sub>ℓ</sub>‖."
+        "<i>e</i><sub>ℓ</sub> itself, one point a cell and lag, against the condition <i>κ</i> of the eigenvectors' "
+        "basis "
+        "times the lag. Line: <i>u κ</i> ℓ with the unit roundoff <i>u</i> = 2<sup>−53</sup>, the error to be "
+        "expected up "
+        "to a factor of the order of the size and of "
+        "‖<i>e</i><sub>0</sub>‖(<i>γρ</i>)<sup>ℓ</sup>/‖<i>e</i><sub>ℓ</sub>‖."
     )
     notes = []
     if any(samples[ensemble].offered > len(samples[ensemble].points) for ensemble in with_points):

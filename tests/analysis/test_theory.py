@@ -1,5 +1,5 @@
-"""The report's figures of the later measures, on a results file made by NumPy with datasets of known values: what is drawn
-is what is in the file, and gaps (pending, failed, NaN, -inf, absent datasets) leave gaps.
+"""The report's figures of the later measures, on a results file made by NumPy with datasets of known values: what is
+drawn is what is in the file, and gaps (pending, failed, NaN, -inf, absent datasets) leave gaps.
 
 The pictures are built, not written, where only their content counts: writing is the slow part.
 """
