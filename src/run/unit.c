@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* A unit aims at so many seconds; its chains come in multiples of the kernel's tile so that no column is padding. */
-static const double UNIT_SECONDS = 1.0;
+static const double UNIT_SECONDS = 0.25;
 static const double CLAIM_SECONDS = 1.0;
 enum { TILE_COLUMNS = 8, CHAINS_IN_MEMORY = 32 };
 /* Results of one unit that wait in memory to be written. */
