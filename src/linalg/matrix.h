@@ -7,6 +7,7 @@
 #define GRADSWEEP_LINALG_MATRIX_H
 
 #include "linalg/block.h"
+#include "linalg/process_grid.h"
 
 #include <stdbool.h>
 
@@ -18,9 +19,24 @@ struct matrix;
 CHECKED enum status matrix_create(long dimension, const double *values, bool transposed, struct matrix **matrix);
 void matrix_destroy(struct matrix *matrix);
 
-long matrix_dimension(const struct matrix *matrix);
+/* Fills values[rows * columns], column-major without gaps, with the part of a matrix that begins at (first_row,
+ * first_column). Not collective, and asked for no more than its rows and columns (process_grid_row_range) of each
+ * rank. */
+typedef enum status matrix_fill(void *context, long first_row, long rows, long first_column, long columns,
+                                double *values);
 
-/* y := A x and y := A^T x, both [dimension, columns]; y must not overlap x. Not collective on a local matrix.
+/* The same on a team: every rank holds some rows of A and of A^T (process_grid_row_range), packed, 1/size of each.
+ * Blocks of columns are whole on every rank: matrix_apply multiplies by this rank's rows and gathers the others', so
+ * that the bits are those of one rank. `grid` NULL is a rank alone. `fill` is not called again later. Collective within
+ * the team, and agreed. Errors: STATUS_MEMORY, and what `fill` returns. */
+CHECKED enum status matrix_create_on_grid(const struct process_grid *grid, long dimension, matrix_fill *fill,
+                                          void *context, bool transposed, struct matrix **matrix);
+
+long matrix_dimension(const struct matrix *matrix);
+const struct process_grid *matrix_grid(const struct matrix *matrix); /* NULL: one rank */
+
+/* y := A x and y := A^T x, both [dimension, columns]; y must not overlap x. Collective within the team of the matrix,
+ * with the same x on every rank; not collective on one rank. Errors: STATUS_PARALLEL.
  * The transposed form needs a matrix created with `transposed`. */
 CHECKED enum status matrix_apply(const struct matrix *matrix, const struct block *x, struct block *y);
 CHECKED enum status matrix_apply_transposed(const struct matrix *matrix, const struct block *x, struct block *y);

@@ -1,12 +1,14 @@
 /* Spectral radius and spectral norm of one matrix, right to rounding. values[d * d] column-major throughout, not
  * changed. BLAS and LAPACK run with one thread on shapes fixed by d, so that the bits are the same everywhere.
- * Not collective. */
+ * Not collective, but for what says so. */
 #ifndef GRADSWEEP_LINALG_SPECTRUM_H
 #define GRADSWEEP_LINALG_SPECTRUM_H
 
 #include "base/status.h"
+#include "linalg/matrix.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* rho(A) by LAPACK eigenvalues (dgeev; dsyev where `symmetric`). Errors: STATUS_MEMORY; STATUS_NUMERICAL for elements
  * that are not finite (tested first: LAPACK's iterations hang on them) or where LAPACK does not converge. */
@@ -17,6 +19,17 @@ CHECKED enum status spectrum_radius(long dimension, const double *values, bool s
  * STATUS_MEMORY; STATUS_NUMERICAL where the powers underflow (||A^2||/||A||^2 < 1e-8: nilpotent or strongly
  * non-normal). */
 CHECKED enum status spectrum_radius_by_squaring(long dimension, const double *values, double *radius);
+
+/* The same for a matrix of which each rank of a team holds some rows (process_grid_row_range), rows[count * d],
+ * column-major: bit for bit what one rank finds, on any grid. Collective within the team, and agreed. */
+CHECKED enum status spectrum_radius_by_squaring_on_grid(const struct process_grid *grid, long dimension,
+                                                        const double *rows, double *radius);
+
+/* ||A||_2 by Lanczos through products alone, right to rounding: relative error at most spectrum_norm_error(dimension).
+ * For matrices of any size on any grid, with the same bits. `seed` keys the start vector. Collective within the team of
+ * the matrix. Errors: STATUS_NUMERICAL where the largest singular values lie too close together for it. */
+CHECKED enum status spectrum_norm_by_products(const struct matrix *matrix, uint64_t seed, bool (*stop_requested)(void),
+                                              double *norm);
 
 /* ||A||_2 as the largest singular value of a full LAPACK SVD (values only); relative error at most
  * spectrum_norm_error(dimension). Errors as spectrum_radius. */

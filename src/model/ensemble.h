@@ -36,6 +36,12 @@ enum ensemble_spectrum {
     SPECTRUM_NONE           /* untied: no single W; NaN */
 };
 
+/* Rows first_row .. first_row + rows - 1 and columns likewise of a matrix. */
+struct matrix_part {
+    long first_row, rows;
+    long first_column, columns;
+};
+
 struct ensemble_kind {
     const char *name;
     const char *help;
@@ -44,8 +50,12 @@ struct ensemble_kind {
     enum ensemble_spectrum spectrum;
     bool is_file;                /* {kind: file, path}: read, not drawn */
     bool is_fresh_at_every_step; /* untied */
-    /* Fills values[d * d], column-major, with W as drawn (before rescaling). `radius` receives rho where the law draws
-     * it (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
+    /* Fills values[part->rows * part->columns], column-major, with a part of W as drawn (before rescaling): any part,
+     * at any time, with the same bits. NULL for laws that only give the whole W. */
+    enum status (*draw_part)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
+                             const struct matrix_part *part, double *values);
+    /* For laws that only give the whole W, values[d * d] as above. `radius` receives rho where the law draws it
+     * (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
     enum status (*draw)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
                         double *values, double *radius);
 };

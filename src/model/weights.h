@@ -25,6 +25,13 @@ struct weight_spectrum {
 CHECKED enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                                      long distribute_from, struct weight_spectrum *spectrum);
 
+/* The same by a team that holds W together; `grid` NULL is a rank alone. From distribute_from on, the norm comes from
+ * products alone (and for symmetric and antisymmetric W the radius with it): for laws whose entries are drawn one by
+ * one the bits are the same on any grid, one rank included. Collective within the team, and agreed. */
+CHECKED enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
+                                             uint64_t seed, long hidden_size, long replica, long distribute_from,
+                                             bool (*stop_requested)(void), struct weight_spectrum *spectrum);
+
 /* The bound on the error of ln ||W||_2 that weights_spectrum gives for this law and size; for spectra read back from a
  * results file, which does not hold it. */
 double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size);
@@ -45,11 +52,22 @@ CHECKED enum status weights_open(const struct ensemble *ensemble, uint64_t seed,
                                  double divisor, struct weights **weights);
 void weights_close(struct weights *weights);
 
+/* The same on a team: every rank draws, or reads, its own part of W, the same W on any grid (but for orthogonal and
+ * nonnormal ones, whose QR decomposition differs). `grid` NULL is a rank alone; it must outlive the weights. Collective
+ * within the team, and agreed. */
+CHECKED enum status weights_open_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
+                                         uint64_t seed, long hidden_size, long replica, double divisor,
+                                         struct weights **weights);
+
+/* The grid that holds W; NULL: one rank has it all. */
+const struct process_grid *weights_grid(const struct weights *weights);
+
 /* The packed W_unit that makes x_step from x_{step-1}, step = 1..T: always the same one unless untied, where it is
- * drawn afresh and stays valid until the next call. */
+ * drawn afresh and stays valid until the next call. On a grid collective within the team. */
 CHECKED enum status weights_at(struct weights *weights, long step, const struct matrix **matrix);
 
-/* The same W_unit as plain values[d * d], column-major, owned by `weights` and valid as long. */
+/* The same W_unit as plain values[d * d], column-major, owned by `weights` and valid as long. For a rank alone:
+ * STATUS_INTERNAL on a grid. */
 CHECKED enum status weights_values(struct weights *weights, long step, const double **values);
 
 /* What the file of a file ensemble gives beside W, in place of the model's: owned by `weights`; without any for other
