@@ -34,8 +34,10 @@ const struct team *teams_at(const struct teams *teams, int level);
 int team_count(int world_size, int size);
 int team_number_of(int world_size, int size, int rank);
 
-/* What one rank of a team alone can see, all must know before the next collective call: as world_agree. `team` may be
- * NULL (a rank on its own): returns `local`. Collective within the team. */
+/* For the next four `team` may be NULL: a rank on its own, which keeps what it has.
+ *
+ * What one rank of a team alone can see, all must know before the next collective call: as world_agree, ranks counted
+ * as in the world. Collective within the team. */
 CHECKED enum status team_agree(const struct team *team, enum status local);
 
 /* bytes[count] of the team's rank 0, to all. Collective within the team. */

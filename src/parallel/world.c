@@ -65,24 +65,29 @@ void world_close(struct world *world, int exit_code, double timeout)
     MPI_Finalize();
 }
 
-enum status world_agree(const struct world *world, enum status local)
+enum status world_agree_among(const struct world *members, int first_rank, enum status local)
 {
     struct {
         int code;
         char message[STATUS_MESSAGE_SIZE];
     } failure = { .code = local };
-    int first_failed = local == STATUS_OK ? world->size : world->rank;
-    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &first_failed, 1, MPI_INT, MPI_MIN, world->communicator),
+    int first_failed = local == STATUS_OK ? members->size : members->rank;
+    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &first_failed, 1, MPI_INT, MPI_MIN, members->communicator),
                     "agreeing on a status"));
-    if (first_failed == world->size)
+    if (first_failed == members->size)
         return STATUS_OK;
-    if (world->rank == first_failed)
+    if (members->rank == first_failed)
         strncpy(failure.message, status_message(), sizeof failure.message - 1);
-    TRY(world_check(MPI_Bcast(&failure, sizeof failure, MPI_BYTE, first_failed, world->communicator),
+    TRY(world_check(MPI_Bcast(&failure, sizeof failure, MPI_BYTE, first_failed, members->communicator),
                     "telling the others of a failure"));
-    if (world->size == 1)
+    if (members->size == 1)
         return status_fail(failure.code, "%s", failure.message);
-    return status_fail(failure.code, "rank %d: %s", first_failed, failure.message);
+    return status_fail(failure.code, "rank %d: %s", first_rank + first_failed, failure.message);
+}
+
+enum status world_agree(const struct world *world, enum status local)
+{
+    return world_agree_among(world, 0, local);
 }
 
 enum status world_broadcast_text(const struct world *world, char **text)

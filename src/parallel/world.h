@@ -24,6 +24,10 @@ void world_close(struct world *world, int exit_code, double timeout);
  * failed, with its message (prefixed by its rank where there are several), on every rank. Collective. */
 CHECKED enum status world_agree(const struct world *world, enum status local);
 
+/* The same among some ranks alone, whose communicator, rank and size `members` holds; the message names them counted
+ * from `first_rank`. Collective among them. */
+CHECKED enum status world_agree_among(const struct world *members, int first_rank, enum status local);
+
 /* Sends a NUL-terminated text from rank 0 to all; on the others *text is allocated (memory_free). Collective. */
 CHECKED enum status world_broadcast_text(const struct world *world, char **text);
 

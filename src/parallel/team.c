@@ -1,0 +1,176 @@
+#include "parallel/team.h"
+
+#include "base/memory.h"
+#include "parallel/stop.h"
+
+#include <limits.h>
+
+enum { PIECE = 1 << 30 }; /* MPI counts are ints */
+
+struct teams {
+    int count;
+    struct team *at; /* [count]; communicator MPI_COMM_NULL where this rank is left over */
+};
+
+/* ---- arithmetic ---- */
+
+int team_count(int world_size, int size)
+{
+    return world_size / size;
+}
+
+int team_number_of(int world_size, int size, int rank)
+{
+    const int number = rank / size;
+    return number < team_count(world_size, size) ? number : -1;
+}
+
+/* ---- making and releasing ---- */
+
+static enum status check_sizes(int world_size, int count, const int *sizes)
+{
+    if (count < 1 || sizes[0] > world_size || sizes[count - 1] != 1)
+        return status_fail(STATUS_INTERNAL, "team sizes must begin with at most the number of ranks and end with 1");
+    for (int level = 1; level < count; level++)
+        if (sizes[level] < 1 || sizes[level] >= sizes[level - 1] || sizes[level - 1] % sizes[level] != 0)
+            return status_fail(STATUS_INTERNAL, "a team size of %d cannot follow one of %d: it must divide it",
+                               sizes[level], sizes[level - 1]);
+    return STATUS_OK;
+}
+
+static enum status make_team(const struct world *world, int size, struct team *team)
+{
+    const int number = team_number_of(world->size, size, world->rank);
+    *team = (struct team){ .communicator = MPI_COMM_NULL };
+    TRY(world_check(
+        MPI_Comm_split(world->communicator, number < 0 ? MPI_UNDEFINED : number, world->rank, &team->communicator),
+        "making teams of ranks"));
+    if (number < 0)
+        return STATUS_OK;
+    team->number = number;
+    team->size = size;
+    team->first_rank = number * size;
+    team->rank = world->rank - team->first_rank;
+    return world_check(MPI_Comm_set_errhandler(team->communicator, MPI_ERRORS_RETURN),
+                       "setting a team's error handler");
+}
+
+enum status teams_create(const struct world *world, int count, const int *sizes, struct teams **teams)
+{
+    enum status status = STATUS_OK;
+    struct teams *made = NULL;
+    *teams = NULL;
+    TRY(check_sizes(world->size, count, sizes));
+    status = memory_allocate(&made, 1, "teams");
+    if (status == STATUS_OK)
+        status = memory_allocate(&made->at, count, "teams");
+    TRY_OR(failed, world_agree(world, status));
+    for (int level = 0; level < count; level++) {
+        TRY_OR(failed, world_agree(world, make_team(world, sizes[level], &made->at[level])));
+        made->count++;
+    }
+    *teams = made;
+    return STATUS_OK;
+failed:
+    teams_destroy(made);
+    return status;
+}
+
+void teams_destroy(struct teams *teams)
+{
+    if (teams == NULL)
+        return;
+    for (int level = 0; level < teams->count; level++)
+        if (teams->at[level].communicator != MPI_COMM_NULL)
+            MPI_Comm_free(&teams->at[level].communicator);
+    memory_free(teams->at);
+    memory_free(teams);
+}
+
+const struct team *teams_at(const struct teams *teams, int level)
+{
+    return teams->at[level].communicator == MPI_COMM_NULL ? NULL : &teams->at[level];
+}
+
+/* ---- talking within a team ---- */
+
+enum status team_agree(const struct team *team, enum status local)
+{
+    if (team == NULL)
+        return local;
+    const struct world members = { .communicator = team->communicator, .rank = team->rank, .size = team->size };
+    return world_agree_among(&members, team->first_rank, local);
+}
+
+enum status team_broadcast(const struct team *team, void *bytes, size_t count)
+{
+    if (team == NULL)
+        return STATUS_OK;
+    for (size_t sent = 0; sent < count; sent += PIECE) {
+        const int piece = count - sent < PIECE ? (int)(count - sent) : PIECE;
+        TRY(world_check(MPI_Bcast((char *)bytes + sent, piece, MPI_BYTE, 0, team->communicator),
+                        "sending to the ranks of a team"));
+    }
+    return STATUS_OK;
+}
+
+/* An MPI_Allreduce may add in another order on each rank: one rank adds, the others take what it found. */
+static enum status reduce(const struct team *team, long count, double *values, MPI_Op operation)
+{
+    if (team == NULL)
+        return STATUS_OK;
+    for (long done = 0; done < count; done += PIECE) {
+        const int piece = count - done < PIECE ? (int)(count - done) : PIECE;
+        const void *from = team->rank == 0 ? MPI_IN_PLACE : values + done;
+        TRY(world_check(MPI_Reduce(from, values + done, piece, MPI_DOUBLE, operation, 0, team->communicator),
+                        "adding up over the ranks of a team"));
+    }
+    return team_broadcast(team, values, (size_t)count * sizeof *values);
+}
+
+enum status team_sum(const struct team *team, long count, double *values)
+{
+    return reduce(team, count, values, MPI_SUM);
+}
+
+/* The larger of each pair, and NaN where one is: MPI_MAX may lose it. */
+static void keep_largest(void *from, void *into, int *count, MPI_Datatype *type)
+{
+    const double *values = from;
+    double *largest = into;
+    (void)type;
+    for (int i = 0; i < *count; i++)
+        if (!(values[i] <= largest[i]) && largest[i] == largest[i])
+            largest[i] = values[i];
+}
+
+enum status team_largest(const struct team *team, long count, double *values)
+{
+    MPI_Op operation;
+    TRY(world_check(MPI_Op_create(keep_largest, 1, &operation), "defining a largest value"));
+    const enum status status = reduce(team, count, values, operation);
+    MPI_Op_free(&operation);
+    return status;
+}
+
+/* ---- stopping together ---- */
+
+static const struct team *entered;
+
+void team_enter(const struct team *team)
+{
+    entered = team;
+}
+
+bool team_stop_requested(void)
+{
+    if (entered == NULL || entered->size == 1)
+        return stop_requested();
+    int requested = stop_requested();
+    if (world_check(MPI_Bcast(&requested, 1, MPI_INT, 0, entered->communicator), "asking for a stop request") ==
+        STATUS_OK)
+        return requested;
+    /* Without MPI nothing goes on: leave, and the others will be told or ended. */
+    stop_request();
+    return true;
+}
