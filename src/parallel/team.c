@@ -1,11 +1,17 @@
 #include "parallel/team.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "parallel/stop.h"
 
-#include <limits.h>
+#include <unistd.h>
 
 enum { PIECE = 1 << 30 }; /* MPI counts are ints */
+
+/* No step between two meetings of a healthy team takes a rank so much longer than the others. */
+static const double PATIENCE = 30.0;
+static const double POLL_SECONDS = 1e-3;
 
 struct teams {
     int count;
@@ -41,7 +47,7 @@ static enum status check_sizes(int world_size, int count, const int *sizes)
 static enum status make_team(const struct world *world, int size, struct team *team)
 {
     const int number = team_number_of(world->size, size, world->rank);
-    *team = (struct team){ .communicator = MPI_COMM_NULL };
+    *team = (struct team){ .communicator = MPI_COMM_NULL, .agreement = MPI_COMM_NULL };
     TRY(world_check(
         MPI_Comm_split(world->communicator, number < 0 ? MPI_UNDEFINED : number, world->rank, &team->communicator),
         "making teams of ranks"));
@@ -51,8 +57,8 @@ static enum status make_team(const struct world *world, int size, struct team *t
     team->size = size;
     team->first_rank = number * size;
     team->rank = world->rank - team->first_rank;
-    return world_check(MPI_Comm_set_errhandler(team->communicator, MPI_ERRORS_RETURN),
-                       "setting a team's error handler");
+    TRY(world_check(MPI_Comm_set_errhandler(team->communicator, MPI_ERRORS_RETURN), "setting a team's error handler"));
+    return world_check(MPI_Comm_dup(team->communicator, &team->agreement), "making teams of ranks");
 }
 
 enum status teams_create(const struct world *world, int count, const int *sizes, struct teams **teams)
@@ -76,13 +82,20 @@ failed:
     return status;
 }
 
+static void release(struct team *team)
+{
+    if (team->agreement != MPI_COMM_NULL)
+        MPI_Comm_free(&team->agreement);
+    if (team->communicator != MPI_COMM_NULL)
+        MPI_Comm_free(&team->communicator);
+}
+
 void teams_destroy(struct teams *teams)
 {
     if (teams == NULL)
         return;
     for (int level = 0; level < teams->count; level++)
-        if (teams->at[level].communicator != MPI_COMM_NULL)
-            MPI_Comm_free(&teams->at[level].communicator);
+        release(&teams->at[level]);
     memory_free(teams->at);
     memory_free(teams);
 }
@@ -94,11 +107,34 @@ const struct team *teams_at(const struct teams *teams, int level)
 
 /* ---- talking within a team ---- */
 
+/* A rank that failed does not wait for ever for others who wait for it elsewhere. */
+static enum status meet(const struct team *team, bool has_failed)
+{
+    MPI_Request meeting;
+    int all_came = 0;
+    TRY(world_check(MPI_Ibarrier(team->agreement, &meeting), "agreeing within a team"));
+    if (!has_failed)
+        return world_check(MPI_Wait(&meeting, MPI_STATUS_IGNORE), "agreeing within a team");
+    const double deadline = clock_seconds() + PATIENCE;
+    while (!all_came && clock_seconds() < deadline) {
+        TRY(world_check(MPI_Test(&meeting, &all_came, MPI_STATUS_IGNORE), "agreeing within a team"));
+        if (!all_came)
+            clock_sleep(POLL_SECONDS);
+    }
+    if (all_came)
+        return STATUS_OK;
+    log_error("rank %d of a team of ranks %d to %d: %s; the others cannot hear of it where they are, so the job ends",
+              team->first_rank + team->rank, team->first_rank, team->first_rank + team->size - 1, status_message());
+    MPI_Abort(team->communicator, status_exit_code(STATUS_PARALLEL));
+    _exit(status_exit_code(STATUS_PARALLEL));
+}
+
 enum status team_agree(const struct team *team, enum status local)
 {
-    if (team == NULL)
+    if (team == NULL || team->size == 1)
         return local;
-    const struct world members = { .communicator = team->communicator, .rank = team->rank, .size = team->size };
+    TRY(meet(team, local != STATUS_OK));
+    const struct world members = { .communicator = team->agreement, .rank = team->rank, .size = team->size };
     return world_agree_among(&members, team->first_rank, local);
 }
 

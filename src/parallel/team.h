@@ -13,6 +13,7 @@
 
 struct team {
     MPI_Comm communicator; /* its errors are returned */
+    MPI_Comm agreement;    /* of the same ranks, for team_agree alone: what is sent elsewhere cannot be taken for it */
     int rank, size;        /* within the team */
     int number;            /* of this team among those of its size, from 0 */
     int first_rank;        /* of the team, in the world */
