@@ -21,6 +21,17 @@ static const double ACTIVATION_SECONDS = 25e-9; /* value and derivative of one e
 static const double NORMAL_SECONDS = 25e-9;     /* one random number */
 static const double LAPACK_RATE = 8e9;          /* eigenvalues, singular values, QR at moderate sizes */
 static const double SQUARINGS = 50.0;           /* of Gelfand's ratio */
+static const double SQUARING_COLUMNS = 128.0;   /* gathered at a time */
+static const double NORM_ITERATIONS = 100.0;    /* of Lanczos for ||W||_2 right to rounding */
+static const double ELEMENT_SECONDS = 3e-9;     /* scaling, balancing and copying one element of a product */
+static const double TILE_COLUMNS = 8.0;         /* vectors that stand side by side at least */
+
+/* Of teams: PDGEMM beside dgemm on as many cores, ScaLAPACK's QR beside LAPACK's; bytes that a rank receives a second
+ * while all others do, and the time that a collective call takes for each other rank. */
+static const double PDGEMM_EFFICIENCY = 0.85;
+static const double SCALAPACK_EFFICIENCY = 0.5;
+static const double TEAM_BANDWIDTH = 1e9;
+static const double MESSAGE_SECONDS = 2e-6;
 
 /* Straight lines in ln d between the rows, constant outside. */
 static double rate_at(long hidden_size, size_t column_offset)
@@ -43,21 +54,88 @@ static double rate_at(long hidden_size, size_t column_offset)
 
 struct cost cost_add(struct cost a, struct cost b)
 {
-    return (struct cost){ a.flops + b.flops, a.seconds + b.seconds };
+    return (struct cost){ .flops = a.flops + b.flops,
+                          .seconds = a.seconds + b.seconds,
+                          .lapack = a.lapack + b.lapack,
+                          .squares = a.squares + b.squares,
+                          .replicated = a.replicated + b.replicated,
+                          .gathered_bytes = a.gathered_bytes + b.gathered_bytes,
+                          .panel_bytes = a.panel_bytes + b.panel_bytes,
+                          .messages = a.messages + b.messages };
 }
 
+struct cost cost_times(struct cost cost, double times)
+{
+    return (struct cost){ .flops = times * cost.flops,
+                          .seconds = times * cost.seconds,
+                          .lapack = times * cost.lapack,
+                          .squares = times * cost.squares,
+                          .replicated = times * cost.replicated,
+                          .gathered_bytes = times * cost.gathered_bytes,
+                          .panel_bytes = times * cost.panel_bytes,
+                          .messages = times * cost.messages };
+}
+
+struct cost cost_on(struct cost cost, const struct cost_speed *speed)
+{
+    cost.seconds = (cost.seconds - cost.lapack) * speed->kernel + cost.lapack * speed->lapack;
+    cost.lapack *= speed->lapack;
+    cost.squares *= speed->kernel;
+    cost.replicated *= speed->kernel;
+    return cost;
+}
+
+double cost_seconds(const struct cost *cost, int team_size)
+{
+    double size = team_size;
+    if (team_size <= 1)
+        return cost->seconds;
+    double shared = cost->seconds - cost->lapack - cost->squares - cost->replicated;
+    return cost->replicated +
+           (shared + cost->squares / PDGEMM_EFFICIENCY + cost->lapack / SCALAPACK_EFFICIENCY) / size +
+           (cost->gathered_bytes * (1.0 - 1.0 / size) + cost->panel_bytes / sqrt(size)) / TEAM_BANDWIDTH +
+           cost->messages * (size - 1.0) * MESSAGE_SECONDS;
+}
+
+/* LAPACK work on one core. */
+static struct cost lapack_cost(double flops)
+{
+    double seconds = flops / LAPACK_RATE;
+    return (struct cost){ .flops = flops, .seconds = seconds, .lapack = seconds };
+}
+
+/* Applying W or W^T to `columns` vectors, of which TILE_COLUMNS stand side by side, with what is done to each element
+ * of the result. */
+static struct cost narrow_cost(long hidden_size, double columns)
+{
+    double d = (double)hidden_size;
+    struct cost cost = { .flops = 2.0 * d * d * columns };
+    cost.replicated = d * columns * ELEMENT_SECONDS;
+    cost.seconds = cost.flops / RATE_AT(hidden_size, narrow);
+    cost.replicated = fmin(cost.replicated, cost.seconds);
+    cost.gathered_bytes = 8.0 * d * columns;
+    cost.messages = columns / TILE_COLUMNS;
+    return cost;
+}
+
+/* Whole products, and their largest singular values. The rates of this and of implicit_cost choose the method. */
 static struct cost explicit_cost(const struct cost_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->lags[question->lag_count - 1];
     double iterations = (double)question->lag_count * fmin(LANCZOS_ITERATIONS, d);
     struct cost products = { .flops = 2.0 * d * d * d * steps };
     struct cost norms = { .flops = iterations * 4.0 * d * d };
-    products.seconds = products.flops / RATE_AT(question->hidden_size, wide);
+    products.seconds = products.squares = products.flops / RATE_AT(question->hidden_size, wide);
+    products.panel_bytes = steps * 16.0 * d * d;
+    products.messages = steps;
     norms.seconds = norms.flops / RATE_AT(question->hidden_size, vector) + iterations * LANCZOS_OVERHEAD;
+    norms.gathered_bytes = iterations * 2.0 * 8.0 * d;
+    norms.messages = iterations * 2.0;
     struct cost sum = cost_add(products, norms);
     if (question->ensemble->kind->is_fresh_at_every_step) {
         struct cost draws = cost_of_weights(question->ensemble, question->hidden_size);
-        sum.seconds += steps * (draws.seconds + 40.0 * 4.0 * d * d / RATE_AT(question->hidden_size, vector));
+        draws.seconds += 40.0 * 4.0 * d * d / RATE_AT(question->hidden_size, vector);
+        sum.seconds += steps * draws.seconds;
     }
     return sum;
 }
@@ -68,17 +146,17 @@ static struct cost implicit_cost(const struct cost_question *question)
     for (long i = 0; i < question->lag_count; i++)
         sum_of_lags += (double)question->lags[i];
     double iterations = fmin(LANCZOS_ITERATIONS, d);
-    struct cost cost = { .flops = iterations * 4.0 * d * d * sum_of_lags };
-    cost.seconds = cost.flops / RATE_AT(question->hidden_size, narrow) +
-                   iterations * (double)question->lag_count * LANCZOS_OVERHEAD;
+    struct cost cost = narrow_cost(question->hidden_size, iterations * 2.0 * sum_of_lags);
+    cost.seconds += iterations * (double)question->lag_count * LANCZOS_OVERHEAD;
     return cost;
 }
 
 static struct cost trajectory_cost(const struct cost_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->model->steps;
-    struct cost cost = { .flops = steps * 2.0 * d * d };
-    cost.seconds = cost.flops / RATE_AT(question->hidden_size, narrow) + steps * d * ACTIVATION_SECONDS;
+    struct cost cost = narrow_cost(question->hidden_size, steps);
+    cost.seconds += steps * d * ACTIVATION_SECONDS;
+    cost.replicated += steps * d * ACTIVATION_SECONDS;
     if (question->ensemble->kind->is_fresh_at_every_step)
         cost.seconds += steps * cost_of_weights(question->ensemble, question->hidden_size).seconds;
     return cost;
@@ -101,9 +179,7 @@ static struct cost certify_cost(const struct cost_question *question)
     double d = (double)question->hidden_size;
     if (!question->options.certify)
         return (struct cost){ 0 };
-    struct cost cost = { .flops = (2.0 + 4.0 / 3.0) * d * d * d };
-    cost.seconds = cost.flops / LAPACK_RATE;
-    return cost;
+    return lapack_cost((2.0 + 4.0 / 3.0) * d * d * d);
 }
 
 struct cost cost_of_chain(const struct cost_question *question)
@@ -129,9 +205,11 @@ struct cost cost_of_measures(const struct cost_question *question)
         const struct measure *measure = measure_at((enum measure_id)id);
         if (!(question->measures & 1u << id) || !measure->flops)
             continue;
-        double flops = measure->flops(question);
-        cost.flops += flops;
-        cost.seconds += flops * fmax(measure->slowdown, 1.0) / RATE_AT(question->hidden_size, narrow);
+        double flops = measure->flops(question), d = (double)question->hidden_size;
+        struct cost own = narrow_cost(question->hidden_size, flops / (2.0 * d * d));
+        own.seconds *= fmax(measure->slowdown, 1.0);
+        own.lapack = measure->slowdown > 1.0 ? own.seconds : 0.0;
+        cost = cost_add(cost, own);
     }
     if (question->activation->is_identity && measure_has_functions(question->measures))
         cost = cost_add(cost, trajectory_cost(question));
@@ -143,15 +221,34 @@ struct cost cost_of_weights(const struct ensemble *ensemble, long hidden_size)
     double d = (double)hidden_size;
     struct cost cost = { .flops = 0.0, .seconds = d * d * NORMAL_SECONDS };
     if (ensemble->kind->spectrum == SPECTRUM_ALL_ONE || ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN) {
-        cost.flops = 8.0 / 3.0 * d * d * d; /* QR and its orthogonal factor */
-        cost.seconds += cost.flops / LAPACK_RATE;
+        cost = cost_add(cost, lapack_cost(8.0 / 3.0 * d * d * d)); /* QR and its orthogonal factor */
     }
+    return cost;
+}
+
+/* ||W||_2 by Lanczos through products with one vector. */
+static struct cost norm_by_products(long hidden_size)
+{
+    double d = (double)hidden_size, products = 2.0 * fmin(NORM_ITERATIONS, d);
+    struct cost cost = { .flops = products * 2.0 * d * d, .gathered_bytes = products * 8.0 * d, .messages = products };
+    cost.seconds = cost.flops / RATE_AT(hidden_size, vector);
+    return cost;
+}
+
+/* rho(W) by squaring: W by rows, columns gathered, the fixed-order kernel. */
+static struct cost radius_by_squaring(long hidden_size)
+{
+    double d = (double)hidden_size;
+    struct cost cost = { .flops = SQUARINGS * 2.0 * d * d * d, .gathered_bytes = SQUARINGS * 8.0 * d * d };
+    cost.seconds = cost.flops / RATE_AT(hidden_size, wide);
+    cost.messages = SQUARINGS * ceil(d / SQUARING_COLUMNS);
     return cost;
 }
 
 struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from)
 {
     double d = (double)hidden_size, cube = d * d * d;
+    bool is_large = hidden_size >= distribute_from;
     struct cost cost = { 0 };
     switch (ensemble->kind->spectrum) {
     case SPECTRUM_ALL_ONE:
@@ -161,20 +258,20 @@ struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, 
     case SPECTRUM_SYMMETRIC:
     case SPECTRUM_ANTISYMMETRIC:
     case SPECTRUM_RADIUS_DRAWN:
-        cost.flops = 4.0 * cube;
+        cost = is_large ? norm_by_products(hidden_size) : lapack_cost(4.0 * cube);
         break;
     case SPECTRUM_COMPUTED:
-        cost.flops = (hidden_size >= distribute_from ? 2.0 * SQUARINGS : 10.0) * cube + 4.0 * cube;
+        cost = is_large ? cost_add(radius_by_squaring(hidden_size), norm_by_products(hidden_size))
+                        : lapack_cost(14.0 * cube);
         break;
     }
-    cost.seconds = cost.flops / (hidden_size >= distribute_from ? RATE_AT(hidden_size, wide) : LAPACK_RATE);
     return cost_add(cost, cost_of_weights(ensemble, hidden_size));
 }
 
 struct cost cost_of_eigenvalues(long hidden_size)
 {
-    double d = (double)hidden_size, flops = 25.0 * d * d * d;
-    return (struct cost){ .flops = flops, .seconds = flops / LAPACK_RATE };
+    double d = (double)hidden_size;
+    return lapack_cost(25.0 * d * d * d);
 }
 
 /* Doubles that a chain's trajectory keeps. */
@@ -193,7 +290,7 @@ double cost_chain_bytes(const struct cost_question *question)
     double d = (double)question->hidden_size, elements = window_elements(question);
     switch (cost_method(question)) {
     case METHOD_EXPLICIT:
-        elements += 2.0 * d * d;
+        elements += 2.0 * d * d / fmax(question->team_size, 1.0);
         break;
     case METHOD_IMPLICIT:
         elements += d * 2.0 * LANCZOS_ITERATIONS;

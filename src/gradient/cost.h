@@ -24,11 +24,28 @@ struct cost_question {
     long lag_count;
     unsigned measures;
     struct measure_options options;
+    int team_size; /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
 };
 
+/* What a piece of work takes. Its seconds are those of one core that does everything; on a team some of them are
+ * shared, some not, and there is communication: cost_seconds. */
 struct cost {
     double flops;
-    double seconds; /* on one core of the machine that the rates were measured on */
+    double seconds; /* on one core */
+    /* Of these seconds: */
+    double lapack;     /* in LAPACK; in ScaLAPACK on a team */
+    double squares;    /* in products of whole matrices; in PDGEMM on a team */
+    double replicated; /* in element-wise work on whole vectors, which every rank of a team does for itself */
+    /* Of a team: */
+    double gathered_bytes; /* that each rank receives of vectors */
+    double panel_bytes;    /* of the matrices that PDGEMM multiplies, both factors */
+    double messages;       /* collective calls */
+};
+
+/* How many times longer work takes than on the machine that the rates were measured on. */
+struct cost_speed {
+    double kernel; /* all but LAPACK */
+    double lapack;
 };
 
 /* Closed form where ||W^l|| is known by construction (identity with a normal or nilpotent law, no Frobenius norm asked
@@ -53,7 +70,16 @@ struct cost cost_of_eigenvalues(long hidden_size);
 
 struct cost cost_add(struct cost a, struct cost b);
 
-/* Bytes that one chain needs beside its results: the trajectory's window and its share of the blocks. */
+/* All of it `times` times. */
+struct cost cost_times(struct cost cost, double times);
+
+/* The same work on another machine: seconds are scaled, communication is not. */
+struct cost cost_on(struct cost cost, const struct cost_speed *speed);
+
+/* Wall seconds on a team of so many ranks; 1: cost.seconds. */
+double cost_seconds(const struct cost *cost, int team_size);
+
+/* Bytes that one chain needs on each rank beside its results: the trajectory's window and its share of the blocks. */
 double cost_chain_bytes(const struct cost_question *question);
 
 /* Bytes that the measures and proofs need for themselves, however many chains stand side by side. */

@@ -46,5 +46,8 @@ enum status plan_simulate(const struct unit_list *list, int ranks, struct plan *
 
 double plan_rank_bytes(const struct unit_list *list)
 {
-    return LIBRARY_BYTES + RESULT_BYTES + unit_list_peak_bytes(list);
+    double peak = 0.0;
+    for (long i = 0; i < unit_list_class_count(list); i++)
+        peak = fmax(peak, unit_list_class_bytes(list, unit_list_class(list, i), 1));
+    return LIBRARY_BYTES + RESULT_BYTES + peak;
 }

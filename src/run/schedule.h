@@ -25,6 +25,11 @@ const int *schedule_team_sizes(const struct schedule *schedule);
 uint64_t schedule_queue_length(const struct schedule *schedule, int level);
 uint64_t schedule_unit(const struct schedule *schedule, int level, uint64_t position);
 
+/* Predicted wall seconds of that unit on a team of its level, and the time that all ranks together spend on all units.
+ */
+double schedule_seconds(const struct schedule *schedule, int level, uint64_t position);
+double schedule_core_seconds(const struct schedule *schedule);
+
 /* The level at which a rank begins: the first whose queue is not empty and where the rank is in a team; the last one
  * where there is none. */
 int schedule_first_level(const struct schedule *schedule, int rank);

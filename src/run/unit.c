@@ -6,24 +6,25 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A unit aims at so many seconds; its chains come in multiples of the kernel's tile so that no column is padding. */
+/* A unit aims at so many seconds on its team. */
 static const double UNIT_SECONDS = 0.25;
-static const double CLAIM_SECONDS = 1.0;
+/* Whoever takes a unit draws W, unless it had one of the same network before: no more than this share of a unit. */
+static const double DRAW_SHARE = 0.2;
+/* Chains come in multiples of the kernel's tile, so that no column is padding. Whole products fill the kernel with one
+ * chain, and only their trajectory suffers from fewer: worth it for a finer cut where so many seconds go by. */
 enum { TILE_COLUMNS = 8, CHAINS_IN_MEMORY = 32 };
-/* Results of one unit that wait in memory to be written. */
+static const double EXPLICIT_SECONDS = 2.0;
+static const double CLAIM_SECONDS = 1.0;
+/* Results of one unit that wait in memory to be written, at most. */
 static const double RESULT_BYTES = 64e6;
 
-/* Units that differ in replica and plane range only, and so cost the same. */
-struct unit_class {
-    enum unit_kind kind;
-    long activation, ensemble, hidden_size; /* positions on the axes */
-    uint64_t cells_per_unit;                /* UNIT_CHAINS; the last of a plane may have fewer */
-    uint64_t units_per_network;
-    uint64_t first_unit; /* number of the class's first unit in the list */
-    uint64_t unit_count;
-    struct cost unit_cost;
-    double peak_bytes;
-};
+/* From which hidden size on how many ranks had best hold W together: d^2 / ranks stays the same, 32 MB of W a rank, and
+ * so does the time of a unit of 8 chains, for both grow with d^2. */
+static const struct team_rule {
+    long hidden_size;
+    int ranks;
+} team_rules[] = { { 0, 4 }, { 8192, 16 }, { 16384, 64 }, { 32768, 256 } };
+enum { TEAM_RULES = sizeof team_rules / sizeof *team_rules };
 
 struct unit_list {
     const struct sweep *sweep;
@@ -31,6 +32,15 @@ struct unit_list {
     long class_count;
     uint64_t unit_count;
 };
+
+static int wished_team_size(const struct sweep *sweep, long hidden_size)
+{
+    int ranks = 1;
+    for (int i = 0; i < TEAM_RULES && hidden_size >= sweep->distribute_from; i++)
+        if (hidden_size >= team_rules[i].hidden_size)
+            ranks = team_rules[i].ranks;
+    return ranks;
+}
 
 struct measure_options unit_measure_options(const struct sweep *sweep)
 {
@@ -67,27 +77,34 @@ static double cell_bytes(const struct sweep *sweep)
     return bytes;
 }
 
-/* How a plane is cut: into units of about UNIT_SECONDS. The norms of identity cost one chain for any number of cells.
- */
+/* The fewest chains that a unit is cut into: a tile of columns, or fewer where one chain takes long and is wide enough
+ * by itself. */
+static double fewest_chains(const struct cost_question *question, double chain_seconds)
+{
+    if (question->activation->is_identity || cost_method(question) != METHOD_EXPLICIT)
+        return TILE_COLUMNS;
+    return fmax(1.0, fmin(TILE_COLUMNS, ceil(EXPLICIT_SECONDS / chain_seconds)));
+}
+
+/* How a plane is cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms of identity cost
+ * one chain for any number of cells. */
 static void cut_plane(const struct sweep *sweep, struct unit_class *class)
 {
     struct cost_question question = question_of(sweep, class);
     struct cost chain = cost_of_chain(&question), measures = cost_of_measures(&question);
     struct cost weights = cost_of_weights(question.ensemble, question.hidden_size);
     bool shares_chain = question.activation->is_identity;
-    double plane = (double)plane_size(sweep);
+    double plane = (double)plane_size(sweep), chain_seconds = cost_seconds(&chain, class->team_size);
     double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / cell_bytes(sweep)));
-    double cell_seconds = measures.seconds + (shares_chain ? 0.0 : chain.seconds);
-    double wished = UNIT_SECONDS / cell_seconds; /* infinite where all cells come from the one chain */
-    double cells = fmax(TILE_COLUMNS, floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
+    double cell_seconds = cost_seconds(&measures, class->team_size) + (shares_chain ? 0.0 : chain_seconds);
+    double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&weights, class->team_size) / DRAW_SHARE);
+    double wished = unit_seconds / cell_seconds; /* infinite where all cells come from the one chain */
+    double cells = fmax(fewest_chains(&question, cell_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     cells = fmin(fmin(cells, most), plane);
-    double chains = shares_chain ? 1.0 : cells;
     class->cells_per_unit = (uint64_t)cells;
     class->units_per_network = (plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
-    class->unit_cost = (struct cost){ chain.flops * chains + measures.flops * cells,
-                                      chain.seconds * chains + measures.seconds * cells + weights.seconds };
-    class->peak_bytes = cost_weights_bytes(question.hidden_size) + cost_measure_bytes(&question) +
-                        fmin(cells, CHAINS_IN_MEMORY) * cost_chain_bytes(&question);
+    class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : cells), cost_times(measures, cells));
+    class->unit_cost = cost_add(class->unit_cost, weights);
 }
 
 static void fill_weight_class(const struct sweep *sweep, struct unit_class *class)
@@ -98,7 +115,6 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     class->unit_cost = cost_of_spectrum(ensemble, hidden_size, sweep->distribute_from);
     if (sweep->measures & 1u << MEASURE_EXPANSION)
         class->unit_cost = cost_add(class->unit_cost, cost_of_eigenvalues(hidden_size));
-    class->peak_bytes = cost_weights_bytes(hidden_size);
 }
 
 /* Weight units before chain units, dearest first, ties in the order of the axes: one order everywhere. */
@@ -107,8 +123,9 @@ static int compare_classes(const void *left, const void *right)
     const struct unit_class *a = left, *b = right;
     if (a->kind != b->kind)
         return a->kind < b->kind ? -1 : 1;
-    if (a->unit_cost.seconds != b->unit_cost.seconds)
-        return a->unit_cost.seconds > b->unit_cost.seconds ? -1 : 1;
+    double seconds_a = cost_seconds(&a->unit_cost, a->team_size), seconds_b = cost_seconds(&b->unit_cost, b->team_size);
+    if (seconds_a != seconds_b)
+        return seconds_a > seconds_b ? -1 : 1;
     long order_a[] = { a->activation, a->ensemble, a->hidden_size };
     long order_b[] = { b->activation, b->ensemble, b->hidden_size };
     for (int i = 0; i < 3; i++)
@@ -121,14 +138,19 @@ static void add_classes(const struct sweep *sweep, struct unit_list *list)
 {
     for (long ensemble = 0; ensemble < sweep->ensemble_count; ensemble++)
         for (long size = 0; size < sweep->hidden_size_count; size++) {
-            struct unit_class weight = { .kind = UNIT_WEIGHT, .ensemble = ensemble, .hidden_size = size };
+            int team_size = wished_team_size(sweep, sweep->hidden_sizes[size]);
+            struct unit_class weight = {
+                .kind = UNIT_WEIGHT, .ensemble = ensemble, .hidden_size = size, .team_size = team_size
+            };
             fill_weight_class(sweep, &weight);
             if (sweep->ensembles[ensemble].kind->spectrum != SPECTRUM_NONE)
                 list->classes[list->class_count++] = weight;
             for (long activation = 0; activation < sweep->activation_count; activation++) {
-                struct unit_class chains = {
-                    .kind = UNIT_CHAINS, .activation = activation, .ensemble = ensemble, .hidden_size = size
-                };
+                struct unit_class chains = { .kind = UNIT_CHAINS,
+                                             .activation = activation,
+                                             .ensemble = ensemble,
+                                             .hidden_size = size,
+                                             .team_size = team_size };
                 cut_plane(sweep, &chains);
                 list->classes[list->class_count++] = chains;
             }
@@ -189,7 +211,7 @@ struct unit unit_list_at(const struct unit_list *list, uint64_t number)
 {
     const struct unit_class *class = class_of(list, number);
     uint64_t place = number - class->first_unit, range = place % class->units_per_network;
-    struct unit unit = { .kind = class->kind, .cost = class->unit_cost };
+    struct unit unit = { .kind = class->kind, .team_size = class->team_size, .cost = class->unit_cost };
     /* A network's units follow each other, so that a rank that takes several draws W once. */
     unit.at = (struct cell){ .activation = class->activation,
                              .ensemble = class->ensemble,
@@ -205,22 +227,40 @@ struct unit unit_list_at(const struct unit_list *list, uint64_t number)
     return unit;
 }
 
+void unit_list_set_speed(struct unit_list *list, const struct cost_speed *speed)
+{
+    for (long i = 0; i < list->class_count; i++)
+        list->classes[i].unit_cost = cost_on(list->classes[i].unit_cost, speed);
+}
+
 struct cost unit_list_cost(const struct unit_list *list)
 {
     struct cost sum = { 0 };
-    for (long i = 0; i < list->class_count; i++) {
-        sum.flops += list->classes[i].unit_cost.flops * (double)list->classes[i].unit_count;
-        sum.seconds += list->classes[i].unit_cost.seconds * (double)list->classes[i].unit_count;
-    }
+    for (long i = 0; i < list->class_count; i++)
+        sum = cost_add(sum, cost_times(list->classes[i].unit_cost, (double)list->classes[i].unit_count));
     return sum;
 }
 
-double unit_list_peak_bytes(const struct unit_list *list)
+long unit_list_class_count(const struct unit_list *list)
 {
-    double peak = 0.0;
-    for (long i = 0; i < list->class_count; i++)
-        peak = fmax(peak, list->classes[i].peak_bytes);
-    return peak;
+    return list->class_count;
+}
+
+const struct unit_class *unit_list_class(const struct unit_list *list, long number)
+{
+    return &list->classes[number];
+}
+
+double unit_list_class_bytes(const struct unit_list *list, const struct unit_class *class, int team_size)
+{
+    struct cost_question question = question_of(list->sweep, class);
+    double weights = cost_weights_bytes(question.hidden_size) / team_size;
+    question.team_size = team_size;
+    if (class->kind == UNIT_WEIGHT)
+        return weights;
+    double cells = (double)class->cells_per_unit;
+    return weights + cost_measure_bytes(&question) + cells * cell_bytes(list->sweep) +
+           fmin(cells, CHAINS_IN_MEMORY) * cost_chain_bytes(&question);
 }
 
 double unit_list_share(const struct unit_list *list, uint64_t number)

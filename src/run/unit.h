@@ -1,9 +1,9 @@
-/* Units of work: what one rank takes at a time.
+/* Units of work: what one rank, or one team, takes at a time.
  *
  * First the weight units, one a WEIGHT (spectral radius and norm of W, kept in the results file), then the chain units:
- * cells of one network and activation, a contiguous range of the (rho, gamma) plane. Dearest first. Everything here is
- * a function of the sweep alone and is found by arithmetic over classes of equal units, so that memory does not grow
- * with the grid. Not collective. */
+ * cells of one network and activation, a contiguous range of the (rho, gamma) plane. Dearest first. Which unit has
+ * which number and cells is a function of the sweep alone, and is found by arithmetic over classes of equal units, so
+ * that memory does not grow with the grid. Not collective. */
 #ifndef GRADSWEEP_RUN_UNIT_H
 #define GRADSWEEP_RUN_UNIT_H
 
@@ -18,6 +18,7 @@ struct unit {
     uint64_t weight;     /* WEIGHT number */
     uint64_t first_cell; /* UNIT_CHAINS: cells first_cell .. first_cell + cell_count - 1 */
     uint64_t cell_count;
+    int team_size; /* the wish: ranks that had best compute it, from the hidden size alone; 1 below distribute_from */
     struct cost cost;
 };
 
@@ -33,9 +34,12 @@ void unit_list_close(struct unit_list *list);
 uint64_t unit_list_count(const struct unit_list *list);
 struct unit unit_list_at(const struct unit_list *list, uint64_t number);
 
-/* The sum of all units' costs, and the largest working memory that any unit needs on its rank (bytes). */
+/* Predicts times for another machine from here on: the costs of all units, and what is derived from them; not their
+ * numbers. */
+void unit_list_set_speed(struct unit_list *list, const struct cost_speed *speed);
+
+/* The sum of all units' costs. */
 struct cost unit_list_cost(const struct unit_list *list);
-double unit_list_peak_bytes(const struct unit_list *list);
 
 /* The share of all predicted seconds that units 0 .. number-1 hold, 0 to 1. */
 double unit_list_share(const struct unit_list *list, uint64_t number);
@@ -43,5 +47,23 @@ double unit_list_share(const struct unit_list *list, uint64_t number);
 /* How many units to claim at once when the next is `number`: about a second of work, but never so much that the other
  * ranks could run dry at the end. */
 int64_t unit_list_claim(const struct unit_list *list, uint64_t number, int ranks);
+
+/* Units that cost the same: they differ in replica and range of the plane only, and have consecutive numbers. */
+struct unit_class {
+    enum unit_kind kind;
+    long activation, ensemble, hidden_size; /* positions on the axes */
+    uint64_t cells_per_unit;                /* UNIT_CHAINS; the last of a plane may have fewer */
+    uint64_t units_per_network;
+    uint64_t first_unit;
+    uint64_t unit_count;
+    int team_size;
+    struct cost unit_cost;
+};
+
+long unit_list_class_count(const struct unit_list *list);
+const struct unit_class *unit_list_class(const struct unit_list *list, long number);
+
+/* Bytes that each rank of a team needs for a unit of this class, beside what every process takes. */
+double unit_list_class_bytes(const struct unit_list *list, const struct unit_class *class, int team_size);
 
 #endif
