@@ -10,11 +10,11 @@ static const struct ensemble_kind table[] = {
     { .name = "ginibre",
       .help = "independent N(0, 1/d)",
       .spectrum = SPECTRUM_COMPUTED,
-      .draw = ensemble_draw_ginibre },
+      .draw_part = ensemble_draw_ginibre },
     { .name = "uniform",
       .help = "independent, uniform on +-sqrt(3/d)",
       .spectrum = SPECTRUM_COMPUTED,
-      .draw = ensemble_draw_uniform },
+      .draw_part = ensemble_draw_uniform },
     { .name = "sparse",
       .help = "each entry N(0, 1/(density d)) with probability `density`, else 0",
       .parameter_count = 1,
@@ -25,7 +25,7 @@ static const struct ensemble_kind table[] = {
                         .highest = 1,
                         .lowest_excluded = true } },
       .spectrum = SPECTRUM_COMPUTED,
-      .draw = ensemble_draw_sparse },
+      .draw_part = ensemble_draw_sparse },
     { .name = "orthogonal",
       .help = "Haar distributed",
       .spectrum = SPECTRUM_ALL_ONE,
@@ -33,11 +33,11 @@ static const struct ensemble_kind table[] = {
     { .name = "symmetric",
       .help = "(G + G^T)/sqrt 8, G ginibre",
       .spectrum = SPECTRUM_SYMMETRIC,
-      .draw = ensemble_draw_symmetric },
+      .draw_part = ensemble_draw_symmetric },
     { .name = "antisymmetric",
       .help = "(G - G^T)/sqrt 8, G ginibre",
       .spectrum = SPECTRUM_ANTISYMMETRIC,
-      .draw = ensemble_draw_antisymmetric },
+      .draw_part = ensemble_draw_antisymmetric },
     { .name = "elliptic",
       .help = "variance 1/d, corr(W_ij, W_ji) = tau, divided by 1 + |tau|",
       .parameter_count = 1,
@@ -47,8 +47,8 @@ static const struct ensemble_kind table[] = {
                         .lowest = -1,
                         .highest = 1 } },
       .spectrum = SPECTRUM_COMPUTED,
-      .draw = ensemble_draw_elliptic },
-    { .name = "cycle", .help = "the cyclic shift", .spectrum = SPECTRUM_ALL_ONE, .draw = ensemble_draw_cycle },
+      .draw_part = ensemble_draw_elliptic },
+    { .name = "cycle", .help = "the cyclic shift", .spectrum = SPECTRUM_ALL_ONE, .draw_part = ensemble_draw_cycle },
     { .name = "chain",
       .help = "one superdiagonal; its spectral radius is 0",
       .parameter_count = 1,
@@ -58,7 +58,7 @@ static const struct ensemble_kind table[] = {
                         .lowest = -1e100,
                         .highest = 1e100 } },
       .spectrum = SPECTRUM_NILPOTENT,
-      .draw = ensemble_draw_chain },
+      .draw_part = ensemble_draw_chain },
     { .name = "nonnormal",
       .help =
           "real Schur form Q (L + N) Q^T: eigenvalues uniform on the unit disc, N strictly upper N(0, departure^2/d)",
@@ -74,12 +74,12 @@ static const struct ensemble_kind table[] = {
       .help = "a fresh ginibre at every step; the spectral radius is then a gain",
       .spectrum = SPECTRUM_NONE,
       .is_fresh_at_every_step = true,
-      .draw = ensemble_draw_untied },
+      .draw_part = ensemble_draw_untied },
     { .name = "file",
       .help = "a network in an HDF5 file, whose hidden size is the only one of the sweep",
       .spectrum = SPECTRUM_COMPUTED,
       .is_file = true,
-      .draw = ensemble_draw_file },
+      .draw_part = ensemble_draw_file },
 };
 
 size_t ensemble_kind_count(void)
@@ -98,6 +98,21 @@ const struct ensemble_kind *ensemble_kind_find(const char *name)
         if (strcmp(table[i].name, name) == 0)
             return &table[i];
     return NULL;
+}
+
+enum status ensemble_verify(const struct ensemble *ensemble, long hidden_size)
+{
+    return ensemble->kind->is_file ? network_weights_verify(&ensemble->source, hidden_size) : STATUS_OK;
+}
+
+enum status ensemble_draw(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
+                          double *values, double *radius)
+{
+    const struct matrix_part whole = ensemble_whole(hidden_size);
+    TRY(ensemble_verify(ensemble, hidden_size));
+    if (ensemble->kind->draw_part)
+        return ensemble->kind->draw_part(ensemble, seed, hidden_size, replica, step, &whole, values);
+    return ensemble->kind->draw(ensemble, seed, hidden_size, replica, values, radius);
 }
 
 bool ensemble_is_normal(const struct ensemble *ensemble)

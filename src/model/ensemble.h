@@ -36,12 +36,6 @@ enum ensemble_spectrum {
     SPECTRUM_NONE           /* untied: no single W; NaN */
 };
 
-/* Rows first_row .. first_row + rows - 1 and columns likewise of a matrix. */
-struct matrix_part {
-    long first_row, rows;
-    long first_column, columns;
-};
-
 struct ensemble_kind {
     const char *name;
     const char *help;
@@ -56,8 +50,8 @@ struct ensemble_kind {
                              const struct matrix_part *part, double *values);
     /* For laws that only give the whole W, values[d * d] as above. `radius` receives rho where the law draws it
      * (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
-    enum status (*draw)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
-                        double *values, double *radius);
+    enum status (*draw)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, double *values,
+                        double *radius);
 };
 
 /* One entry of the ensemble axis. Strings are owned by whoever made it. */
@@ -77,6 +71,15 @@ bool ensemble_is_normal(const struct ensemble *ensemble);
 
 /* True where rho(W) = 0 is certain at this hidden size (chain; antisymmetric d = 1). */
 bool ensemble_radius_is_zero(const struct ensemble *ensemble, long hidden_size);
+
+/* Fills values[d * d], column-major, with all of W at a step (0 but for untied), by whichever way its law has; `radius`
+ * as in struct ensemble_kind. Errors: STATUS_MEMORY, STATUS_NUMERICAL, STATUS_IO. */
+CHECKED enum status ensemble_draw(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                  long step, double *values, double *radius);
+
+/* Where W comes from a file: that it still is what it was when the sweep was read, W itself and its shape. All is well
+ * with other laws. Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status ensemble_verify(const struct ensemble *ensemble, long hidden_size);
 
 /* The canonical text "kind{parameters} d=.. replica=.. role=.." (of a file: the fingerprint of its W) that keys every
  * draw of a network (role "weights", "input_weights", "inputs", "bias", "initial_state", ...), into text[size]. */

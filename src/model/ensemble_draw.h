@@ -6,33 +6,41 @@
 #include "base/random.h"
 #include "model/ensemble.h"
 
-/* Each as `draw` of struct ensemble_kind describes it. */
-typedef enum status ensemble_draw(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  long step, double *values, double *radius);
+/* As `draw_part` and `draw` of struct ensemble_kind describe them. */
+typedef enum status ensemble_draw_part(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                       long step, const struct matrix_part *part, double *values);
+typedef enum status ensemble_draw_whole(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                        double *values, double *radius);
 
-ensemble_draw ensemble_draw_ginibre;
-ensemble_draw ensemble_draw_untied;
-ensemble_draw ensemble_draw_uniform;
-ensemble_draw ensemble_draw_sparse;
-ensemble_draw ensemble_draw_orthogonal;
-ensemble_draw ensemble_draw_nonnormal;
-ensemble_draw ensemble_draw_symmetric;
-ensemble_draw ensemble_draw_antisymmetric;
-ensemble_draw ensemble_draw_elliptic;
-ensemble_draw ensemble_draw_cycle;
-ensemble_draw ensemble_draw_chain;
-ensemble_draw ensemble_draw_file;
+ensemble_draw_part ensemble_draw_ginibre;
+ensemble_draw_part ensemble_draw_untied;
+ensemble_draw_part ensemble_draw_uniform;
+ensemble_draw_part ensemble_draw_sparse;
+ensemble_draw_part ensemble_draw_symmetric;
+ensemble_draw_part ensemble_draw_antisymmetric;
+ensemble_draw_part ensemble_draw_elliptic;
+ensemble_draw_part ensemble_draw_cycle;
+ensemble_draw_part ensemble_draw_chain;
+ensemble_draw_part ensemble_draw_file;
+ensemble_draw_whole ensemble_draw_orthogonal;
+ensemble_draw_whole ensemble_draw_nonnormal;
 
 /* The stream of a network's array `role`. */
 struct random_stream ensemble_stream(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                                      const char *role);
 
-/* values[d * d] := scale * standard normals of the stream at `step`. Element (i, j) of the matrix is element i d + j of
- * the stream, so that whoever needs one entry can draw it alone; `values` is column-major as everywhere. */
-void ensemble_fill_normal(const struct random_stream *stream, long step, long hidden_size, double scale,
-                          double *values);
+/* Fills values[count] with entries first_column .. of one row of a matrix; `source` is its caller's. */
+typedef void ensemble_fill_run(const void *source, long row, long first_column, long count, double *values);
 
-/* Swaps rows and columns of values[d * d] in place. */
-void ensemble_transpose(long hidden_size, double *values);
+/* Fills a part of a matrix, column-major, from runs along its rows: whoever draws from a stream in which element (i, j)
+ * is number i d + j draws runs at the cost of their length, and a part of any size at that of its own. */
+void ensemble_fill_part(const struct matrix_part *part, ensemble_fill_run *fill, const void *source, double *values);
+
+/* A part of scale * standard normals of the stream at `step`, in that order of elements. */
+void ensemble_fill_normal(const struct random_stream *stream, long step, long hidden_size, double scale,
+                          const struct matrix_part *part, double *values);
+
+/* All of a matrix as a part. */
+struct matrix_part ensemble_whole(long hidden_size);
 
 #endif

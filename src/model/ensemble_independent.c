@@ -3,79 +3,123 @@
 
 #include <math.h>
 
-enum { TILE = 32 };
+/* Runs of so many entries, so many rows at a time: a tile stays in the first-level cache while it is turned. */
+enum { TILE_ROWS = 16, TILE_COLUMNS = 256 };
 
-void ensemble_transpose(long hidden_size, double *values)
+static long smaller(long a, long b)
 {
-    /* by square tiles, so that both sides of a swap stay in cache at any size */
-    for (long column_tile = 0; column_tile < hidden_size; column_tile += TILE)
-        for (long row_tile = column_tile; row_tile < hidden_size; row_tile += TILE)
-            for (long j = column_tile; j < column_tile + TILE && j < hidden_size; j++)
-                for (long i = row_tile > j ? row_tile : j + 1; i < row_tile + TILE && i < hidden_size; i++) {
-                    double kept = values[j * hidden_size + i];
-                    values[j * hidden_size + i] = values[i * hidden_size + j];
-                    values[i * hidden_size + j] = kept;
-                }
+    return a < b ? a : b;
 }
 
-void ensemble_fill_normal(const struct random_stream *stream, long step, long hidden_size, double scale, double *values)
+struct matrix_part ensemble_whole(long hidden_size)
 {
-    long count = hidden_size * hidden_size;
-    random_normal(stream, (uint64_t)step, 0, (uint64_t)count, values);
-    for (long i = 0; i < count; i++)
-        values[i] *= scale;
-    ensemble_transpose(hidden_size, values); /* drawn row by row */
+    return (struct matrix_part){ .rows = hidden_size, .columns = hidden_size };
+}
+
+void ensemble_fill_part(const struct matrix_part *part, ensemble_fill_run *fill, const void *source, double *values)
+{
+    double tile[TILE_ROWS][TILE_COLUMNS];
+    for (long row = 0; row < part->rows; row += TILE_ROWS) {
+        const long rows = smaller(TILE_ROWS, part->rows - row);
+        for (long column = 0; column < part->columns; column += TILE_COLUMNS) {
+            const long columns = smaller(TILE_COLUMNS, part->columns - column);
+            for (long i = 0; i < rows; i++)
+                fill(source, part->first_row + row + i, part->first_column + column, columns, tile[i]);
+            for (long j = 0; j < columns; j++)
+                for (long i = 0; i < rows; i++)
+                    values[(column + j) * part->rows + row + i] = tile[i][j];
+        }
+    }
+}
+
+/* What the entries of a matrix are drawn from. */
+struct entries {
+    struct random_stream stream;
+    struct random_stream pattern; /* of sparse ones */
+    uint64_t step;
+    long hidden_size;
+    double scale;
+    double density;
+};
+
+static uint64_t element(const struct entries *entries, long row, long column)
+{
+    return (uint64_t)row * (uint64_t)entries->hidden_size + (uint64_t)column;
+}
+
+static void fill_normal(const void *source, long row, long first_column, long count, double *values)
+{
+    const struct entries *entries = source;
+    random_normal(&entries->stream, entries->step, element(entries, row, first_column), (uint64_t)count, values);
+    for (long j = 0; j < count; j++)
+        values[j] *= entries->scale;
+}
+
+static void fill_uniform(const void *source, long row, long first_column, long count, double *values)
+{
+    const struct entries *entries = source;
+    random_uniform(&entries->stream, 0, element(entries, row, first_column), (uint64_t)count, values);
+    for (long j = 0; j < count; j++)
+        values[j] = entries->scale * (2 * values[j] - 1);
+}
+
+static void fill_sparse(const void *source, long row, long first_column, long count, double *values)
+{
+    const struct entries *entries = source;
+    double chance[TILE_COLUMNS];
+    fill_normal(source, row, first_column, count, values);
+    random_uniform(&entries->pattern, 0, element(entries, row, first_column), (uint64_t)count, chance);
+    for (long j = 0; j < count; j++)
+        values[j] = chance[j] < entries->density ? values[j] : 0;
+}
+
+void ensemble_fill_normal(const struct random_stream *stream, long step, long hidden_size, double scale,
+                          const struct matrix_part *part, double *values)
+{
+    const struct entries entries = {
+        .stream = *stream, .step = (uint64_t)step, .hidden_size = hidden_size, .scale = scale
+    };
+    ensemble_fill_part(part, fill_normal, &entries, values);
 }
 
 enum status ensemble_draw_untied(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                 long step, double *values, double *radius)
+                                 long step, const struct matrix_part *part, double *values)
 {
-    (void)radius;
     struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
-    ensemble_fill_normal(&stream, step, hidden_size, sqrt(1.0 / (double)hidden_size), values);
+    ensemble_fill_normal(&stream, step, hidden_size, sqrt(1.0 / (double)hidden_size), part, values);
     return STATUS_OK;
 }
 
 /* The one matrix that ginibre keeps is what untied would draw at step 0. */
 enum status ensemble_draw_ginibre(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  long step, double *values, double *radius)
+                                  long step, const struct matrix_part *part, double *values)
 {
     (void)step;
-    return ensemble_draw_untied(ensemble, seed, hidden_size, replica, 0, values, radius);
+    return ensemble_draw_untied(ensemble, seed, hidden_size, replica, 0, part, values);
 }
 
 enum status ensemble_draw_uniform(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  long step, double *values, double *radius)
+                                  long step, const struct matrix_part *part, double *values)
 {
     (void)step;
-    (void)radius;
-    struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
-    long count = hidden_size * hidden_size;
-    double half_width = sqrt(3.0 / (double)hidden_size);
-    random_uniform(&stream, 0, 0, (uint64_t)count, values);
-    for (long i = 0; i < count; i++)
-        values[i] = half_width * (2 * values[i] - 1);
-    ensemble_transpose(hidden_size, values);
+    const struct entries entries = { .stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
+                                     .hidden_size = hidden_size,
+                                     .scale = sqrt(3.0 / (double)hidden_size) };
+    ensemble_fill_part(part, fill_uniform, &entries, values);
     return STATUS_OK;
 }
 
 enum status ensemble_draw_sparse(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                 long step, double *values, double *radius)
+                                 long step, const struct matrix_part *part, double *values)
 {
     (void)step;
-    (void)radius;
-    enum { CHUNK = 512 };
-    double density = ensemble->parameters[0], scale = sqrt(1.0 / (density * (double)hidden_size)), chance[CHUNK];
-    struct random_stream entries = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
-                         pattern = ensemble_stream(ensemble, seed, hidden_size, replica, "weights/pattern");
-    long count = hidden_size * hidden_size;
-    random_normal(&entries, 0, 0, (uint64_t)count, values);
-    for (long first = 0; first < count; first += CHUNK) {
-        long taken = count - first < CHUNK ? count - first : CHUNK;
-        random_uniform(&pattern, 0, (uint64_t)first, (uint64_t)taken, chance);
-        for (long i = 0; i < taken; i++)
-            values[first + i] = chance[i] < density ? scale * values[first + i] : 0;
-    }
-    ensemble_transpose(hidden_size, values);
+    const double density = ensemble->parameters[0];
+    const struct entries entries = { .stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
+                                     .pattern =
+                                         ensemble_stream(ensemble, seed, hidden_size, replica, "weights/pattern"),
+                                     .hidden_size = hidden_size,
+                                     .scale = sqrt(1.0 / (density * (double)hidden_size)),
+                                     .density = density };
+    ensemble_fill_part(part, fill_sparse, &entries, values);
     return STATUS_OK;
 }

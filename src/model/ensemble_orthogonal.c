@@ -5,21 +5,20 @@
 #include "linalg/spectrum.h"
 
 #include <math.h>
-#include <string.h>
 
 /* values := Haar distributed, of the stream `role`. */
 static enum status draw_haar(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                              const char *role, double *values)
 {
     struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, role);
-    ensemble_fill_normal(&stream, 0, hidden_size, 1, values);
+    const struct matrix_part whole = ensemble_whole(hidden_size);
+    ensemble_fill_normal(&stream, 0, hidden_size, 1, &whole, values);
     return spectrum_orthogonalise(hidden_size, values);
 }
 
 enum status ensemble_draw_orthogonal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                     long step, double *values, double *radius)
+                                     double *values, double *radius)
 {
-    (void)step;
     (void)radius;
     return draw_haar(ensemble, seed, hidden_size, replica, "weights", values);
 }
@@ -74,9 +73,8 @@ static void transpose_block(const struct block *from, struct block *to)
 
 /* W = Q (S Q^T): with the kernel's left products alone, Y = Q S, then W^T = Q Y^T. */
 enum status ensemble_draw_nonnormal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                    long step, double *values, double *radius)
+                                    double *values, double *radius)
 {
-    (void)step;
     enum status status = STATUS_OK;
     struct block schur = { 0 }, product = { 0 };
     struct matrix *basis = NULL;
@@ -84,7 +82,8 @@ enum status ensemble_draw_nonnormal(const struct ensemble *ensemble, uint64_t se
     TRY_OR(clean_up, block_create(hidden_size, hidden_size, &product));
 
     struct random_stream upper = ensemble_stream(ensemble, seed, hidden_size, replica, "weights/departure");
-    ensemble_fill_normal(&upper, 0, hidden_size, 1, values);
+    const struct matrix_part whole = ensemble_whole(hidden_size);
+    ensemble_fill_normal(&upper, 0, hidden_size, 1, &whole, values);
     *radius = fill_schur(ensemble, seed, hidden_size, replica, values, &schur);
 
     TRY_OR(clean_up, draw_haar(ensemble, seed, hidden_size, replica, "weights/basis", values));
@@ -93,8 +92,8 @@ enum status ensemble_draw_nonnormal(const struct ensemble *ensemble, uint64_t se
     transpose_block(&product, &schur);
     TRY_OR(clean_up, matrix_apply(basis, &schur, &product));
     for (long j = 0; j < hidden_size; j++)
-        memcpy(values + j * hidden_size, block_column(&product, j), (size_t)hidden_size * sizeof *values);
-    ensemble_transpose(hidden_size, values);
+        for (long i = 0; i < hidden_size; i++)
+            values[j * hidden_size + i] = block_column(&product, i)[j];
 
 clean_up:
     matrix_destroy(basis);

@@ -57,21 +57,68 @@ void network_arrays_free(struct network_arrays *arrays)
     *arrays = (struct network_arrays){ 0 };
 }
 
-static enum status read_weights(struct network_file *file, const struct network_source *source, long hidden_size,
-                                double *values)
+static enum status require_shape(struct network_file *file, const struct network_source *source, long hidden_size)
 {
     struct network_shape shape;
     TRY(network_file_shape(file, NETWORK_WEIGHTS, &shape));
     if (shape.rank != 2 || shape.sizes[0] != hidden_size || shape.sizes[1] != hidden_size)
         return refuse_change(source, NETWORK_WEIGHTS);
-    return read_verified(file, source, NETWORK_WEIGHTS, values);
+    return STATUS_OK;
 }
 
-enum status network_weights_read(const struct network_source *source, long hidden_size, double *values)
+enum status network_weights_verify(const struct network_source *source, long hidden_size)
 {
     struct network_file *file = NULL;
     TRY(network_file_open(source->path, &file));
-    enum status status = read_weights(file, source, hidden_size, values);
+    enum status status = require_shape(file, source, hidden_size);
+    if (status == STATUS_OK)
+        status = read_verified(file, source, NETWORK_WEIGHTS, NULL);
+    network_file_close(file);
+    return as_io(status);
+}
+
+/* So many rows at a time are turned from the file's order to ours. */
+enum { ROWS_AT_ONCE = 64 };
+
+/* Rows row .. row+rows-1 of the part into piece[rows * columns], row-major: at once where they lie side by side. */
+static enum status read_rows(struct network_file *file, long hidden_size, const struct matrix_part *part, long row,
+                             long rows, double *piece)
+{
+    const uint64_t d = (uint64_t)hidden_size, columns = (uint64_t)part->columns;
+    const uint64_t first = (uint64_t)(part->first_row + row) * d + (uint64_t)part->first_column;
+    if (columns == d)
+        return network_file_read_range(file, NETWORK_WEIGHTS, first, (uint64_t)rows * d, piece);
+    for (long i = 0; i < rows; i++)
+        TRY(network_file_read_range(file, NETWORK_WEIGHTS, first + (uint64_t)i * d, columns,
+                                    piece + i * part->columns));
+    return STATUS_OK;
+}
+
+static enum status read_part(struct network_file *file, long hidden_size, const struct matrix_part *part,
+                             double *values)
+{
+    double *piece;
+    enum status status = STATUS_OK;
+    TRY(memory_allocate(&piece, ROWS_AT_ONCE * part->columns, "rows of a network file"));
+    for (long row = 0, rows; status == STATUS_OK && row < part->rows; row += rows) {
+        rows = part->rows - row < ROWS_AT_ONCE ? part->rows - row : ROWS_AT_ONCE;
+        status = read_rows(file, hidden_size, part, row, rows, piece);
+        for (long j = 0; status == STATUS_OK && j < part->columns; j++)
+            for (long i = 0; i < rows; i++)
+                values[j * part->rows + row + i] = piece[i * part->columns + j];
+    }
+    memory_free(piece);
+    return status;
+}
+
+enum status network_weights_read_part(const struct network_source *source, long hidden_size,
+                                      const struct matrix_part *part, double *values)
+{
+    struct network_file *file = NULL;
+    TRY(network_file_open(source->path, &file));
+    enum status status = require_shape(file, source, hidden_size);
+    if (status == STATUS_OK)
+        status = read_part(file, hidden_size, part, values);
     network_file_close(file);
     return as_io(status);
 }

@@ -174,3 +174,14 @@ enum status network_file_read(struct network_file *file, enum network_array arra
     H5Dclose(dataset);
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
 }
+
+enum status network_file_read_range(struct network_file *file, enum network_array array, uint64_t first, uint64_t count,
+                                    double *values)
+{
+    struct h5_shape shape;
+    hid_t dataset;
+    TRY(open_array(file, array, &shape, &dataset));
+    enum status status = h5_dataset_read(dataset, ELEMENT_FLOAT64, first, count, values);
+    H5Dclose(dataset);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: %s", file->path, table[array].name);
+}

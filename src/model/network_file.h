@@ -58,6 +58,11 @@ CHECKED enum status network_file_shape(struct network_file *file, enum network_a
 CHECKED enum status network_file_read(struct network_file *file, enum network_array array, double *values,
                                       char fingerprint[NETWORK_FINGERPRINT_TEXT]);
 
+/* Elements first .. first+count-1 of an array, in row-major order, into values[]. Errors as network_file_read; they are
+ * taken as they are, finite or not. */
+CHECKED enum status network_file_read_range(struct network_file *file, enum network_array array, uint64_t first,
+                                            uint64_t count, double *values);
+
 /* The arrays of a source beside W, in memory; NULL where the source has none. */
 struct network_arrays {
     double *values[NETWORK_ARRAYS]; /* row-major; that of W stays NULL */
@@ -69,7 +74,18 @@ struct network_arrays {
 CHECKED enum status network_arrays_read(const struct network_source *source, struct network_arrays *arrays);
 void network_arrays_free(struct network_arrays *arrays);
 
-/* Reads W [hidden_size, hidden_size] of a source into values[], row-major. Errors as network_arrays_read. */
-CHECKED enum status network_weights_read(const struct network_source *source, long hidden_size, double *values);
+/* Rows first_row .. first_row + rows - 1 and columns likewise of a matrix. */
+struct matrix_part {
+    long first_row, rows;
+    long first_column, columns;
+};
+
+/* Whether W [hidden_size, hidden_size] of a source is what its fingerprint says; read in pieces, so that it need not
+ * fit into memory. Errors as network_arrays_read. */
+CHECKED enum status network_weights_verify(const struct network_source *source, long hidden_size);
+
+/* Reads a part of W into values[rows * columns], column-major, without that. Errors as network_arrays_read. */
+CHECKED enum status network_weights_read_part(const struct network_source *source, long hidden_size,
+                                              const struct matrix_part *part, double *values);
 
 #endif

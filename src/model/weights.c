@@ -20,8 +20,7 @@ static enum status draw_unit(struct weights *weights, long step)
 {
     long d = weights->hidden_size;
     double radius_drawn = NAN; /* known to whoever gave the divisor */
-    TRY(weights->ensemble->kind->draw(weights->ensemble, weights->seed, d, weights->replica, step, weights->values,
-                                      &radius_drawn));
+    TRY(ensemble_draw(weights->ensemble, weights->seed, d, weights->replica, step, weights->values, &radius_drawn));
     for (long i = 0; i < d * d; i++)
         weights->values[i] /= weights->divisor;
     matrix_destroy(weights->matrix);

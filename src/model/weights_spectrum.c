@@ -116,7 +116,7 @@ enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, lon
     enum status status = STATUS_OK;
     double *values = NULL, drawn = NAN;
     TRY_OR(clean_up, memory_allocate(&values, hidden_size * hidden_size, "a weight matrix"));
-    TRY_OR(clean_up, ensemble->kind->draw(ensemble, seed, hidden_size, replica, 0, values, &drawn));
+    TRY_OR(clean_up, ensemble_draw(ensemble, seed, hidden_size, replica, 0, values, &drawn));
     TRY_OR(clean_up, find_spectrum(ensemble, hidden_size, values, drawn, distribute_from, spectrum));
 
 clean_up:

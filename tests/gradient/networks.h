@@ -36,10 +36,10 @@ static inline struct ensemble ensemble_named(const char *name)
 /* The matrix that the ensemble "given" draws; column-major, set by the test. */
 static const double *given_values;
 
-static enum status draw_given(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
+static enum status draw_given(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                               double *values, double *radius)
 {
-    (void)ensemble, (void)seed, (void)replica, (void)step, (void)radius;
+    (void)ensemble, (void)seed, (void)replica, (void)radius;
     memcpy(values, given_values, (size_t)(hidden_size * hidden_size) * sizeof *values);
     return STATUS_OK;
 }

@@ -82,7 +82,7 @@ static inline void reference_run(const struct ensemble *ensemble, const struct m
     long double drive[REFERENCE_LARGEST], next[REFERENCE_LARGEST];
     reference_start(ensemble, model, d, replica, x);
     for (long step = 1; step <= model->steps; step++) {
-        assert_int_equal(ensemble->kind->draw(ensemble, REFERENCE_SEED, d, replica, step, unit, &radius), STATUS_OK);
+        assert_int_equal(ensemble_draw(ensemble, REFERENCE_SEED, d, replica, step, unit, &radius), STATUS_OK);
         for (long i = 0; i < d * d; i++)
             unit[i] /= divisor;
         reference_drive(ensemble, model, d, replica, step, drive);

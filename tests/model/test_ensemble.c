@@ -359,8 +359,8 @@ static void only_untied_changes_with_the_step(void **state)
         if (ensemble_kind_at(k)->is_file)
             continue;
         struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN);
-        assert_int_equal(ensemble.kind->draw(&ensemble, 5, SMALL, 0, 3, first, &radius), STATUS_OK);
-        assert_int_equal(ensemble.kind->draw(&ensemble, 5, SMALL, 0, 4, second, &radius), STATUS_OK);
+        assert_int_equal(ensemble_draw(&ensemble, 5, SMALL, 0, 3, first, &radius), STATUS_OK);
+        assert_int_equal(ensemble_draw(&ensemble, 5, SMALL, 0, 4, second, &radius), STATUS_OK);
         bool differ = memcmp(first, second, sizeof first) != 0;
         assert_int_equal(differ, ensemble.kind->is_fresh_at_every_step);
         assert_int_equal(differ, strcmp(ensemble.kind->name, "untied") == 0);

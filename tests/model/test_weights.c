@@ -210,7 +210,7 @@ static void untied_weights_are_drawn_for_their_step_in_any_order(void **state)
     double expected[D * D], radius;
     for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
         const double *values = NULL;
-        assert_int_equal(untied.kind->draw(&untied, 3, D, 1, steps[k], expected, &radius), STATUS_OK);
+        assert_int_equal(ensemble_draw(&untied, 3, D, 1, steps[k], expected, &radius), STATUS_OK);
         assert_int_equal(weights_values(weights, steps[k], &values), STATUS_OK);
         assert_memory_equal(values, expected, sizeof expected);
         const struct matrix *first = NULL, *again = NULL; /* asking twice does not take away what was handed out */
