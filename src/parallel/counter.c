@@ -4,19 +4,17 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "parallel/stop.h"
+#include "parallel/thread.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <string.h>
 
 /* Everything travels in small messages: letters to rank 0, whose helper thread answers claims, and notices from rank 0
  * to all. The life of a rank: claims and reports, ARRIVED (in counter_destroy), then, once rank 0 has seen all arrive
  * and has sent NOTICE_ALL_ARRIVED, LEFT: the last letter, so that none is left unreceived. */
 enum letter_kind { LETTER_CLAIM, LETTER_REPORT, LETTER_STOP, LETTER_ARRIVED, LETTER_LEFT };
-enum notice_kind { NOTICE_STOP, NOTICE_ALL_ARRIVED, NOTICE_KINDS };
+enum notice_kind { NOTICE_STOP, NOTICE_FAILURE, NOTICE_ALL_ARRIVED, NOTICE_KINDS };
 enum tag { TAG_LETTER = 1, TAG_CLAIM_REPLY, TAG_NOTICE };
 
 struct letter {
@@ -24,12 +22,11 @@ struct letter {
     int64_t number; /* LETTER_CLAIM: of the counter */
     int64_t amount;
     struct counter_progress progress; /* LETTER_REPORT */
-    int signal;                       /* LETTER_STOP: which one it was, 0 for none */
+    int cause;                        /* LETTER_STOP: see stop_cause */
 };
 
 static const double poll_seconds = 1e-3;
 static const double claim_poll_seconds = 5e-5;
-static const int stopped_exit_code = 75;
 
 /* Two threads add to and take from it; the three numbers need not fit each other at every moment. */
 struct tally {
@@ -67,7 +64,7 @@ struct counter {
     MPI_Request *requests; /* [1 + NOTICE_KINDS][size]: replies, then notices */
 };
 
-static const int notices[NOTICE_KINDS] = { NOTICE_STOP, NOTICE_ALL_ARRIVED };
+static const int notices[NOTICE_KINDS] = { NOTICE_STOP, NOTICE_FAILURE, NOTICE_ALL_ARRIVED };
 
 static void tally_add(struct tally *tally, const struct counter_progress *increment)
 {
@@ -124,7 +121,7 @@ static enum status read_letter(struct counter *counter, int sender)
         tally_add(&counter->totals, &letter.progress);
         break;
     case LETTER_STOP:
-        stop_request_heard(letter.signal);
+        stop_request_heard(letter.cause);
         break;
     case LETTER_ARRIVED:
         counter->arrivals++;
@@ -149,7 +146,7 @@ static enum status serve(struct counter *counter, bool *ended)
     }
     if (stop_requested() && !counter->stop_spread && !counter->all_arrived) {
         counter->stop_spread = true;
-        TRY(send_notice(counter, NOTICE_STOP));
+        TRY(send_notice(counter, stop_cause() == STOP_CAUSE_FAILURE ? NOTICE_FAILURE : NOTICE_STOP));
     }
     if (counter->arrived && counter->arrivals == others && !counter->all_arrived) {
         TRY(send_notice(counter, NOTICE_ALL_ARRIVED));
@@ -173,11 +170,11 @@ static enum status read_notices(struct counter *counter)
         int notice = 0;
         TRY(world_check(MPI_Recv(&notice, 1, MPI_INT, 0, TAG_NOTICE, counter->world.communicator, MPI_STATUS_IGNORE),
                         "receiving a notice"));
-        if (notice == NOTICE_STOP) {
-            counter->stop_spread = true;
-            stop_request_heard(0);
-        } else {
+        if (notice == NOTICE_ALL_ARRIVED) {
             counter->all_arrived = true;
+        } else {
+            counter->stop_spread = true;
+            stop_request_heard(notice == NOTICE_FAILURE ? STOP_CAUSE_FAILURE : STOP_CAUSE_UNKNOWN);
         }
     }
     return STATUS_OK;
@@ -193,7 +190,7 @@ static bool compose_letter(struct counter *counter, struct letter *letter)
         return true;
     if (stop_requested() && !counter->stop_spread && !counter->all_arrived) {
         letter->kind = LETTER_STOP;
-        letter->signal = stop_signal();
+        letter->cause = stop_cause();
         return counter->stop_spread = true;
     }
     if (arrived && !counter->arrival_told) {
@@ -231,6 +228,9 @@ static void end_if_overdue(struct counter *counter)
         counter->stop_seen = clock_seconds();
     if (clock_seconds() - counter->stop_seen <= counter->grace_seconds)
         return;
+    /* The others may never hear of it otherwise. */
+    if (stop_failure()[0] != '\0')
+        log_error("rank %d: %s", counter->world.rank, stop_failure());
     if (!counter->arrived)
         log_warning(
             "rank %d did not come to an end within %g s of the stop request; ending the job, cells in work are lost",
@@ -238,7 +238,7 @@ static void end_if_overdue(struct counter *counter)
     else if (counter->world.rank == 0)
         log_warning("%d ranks did not come to an end within %g s of the stop request; ending the job",
                     counter->world.size - 1 - counter->arrivals, counter->grace_seconds);
-    world_abort(&counter->world, stopped_exit_code);
+    world_abort(&counter->world, stop_exit_code());
 }
 
 static void *help(void *argument)
@@ -257,19 +257,6 @@ static void *help(void *argument)
         }
     }
     return NULL;
-}
-
-/* Signals are for the computing thread: the helper's sleeps are not cut short by them. */
-static enum status start_helper(struct counter *counter)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&counter->helper, NULL, help, counter);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure != 0)
-        return status_fail(STATUS_PARALLEL, "cannot start the helper thread: %s", strerror(failure));
-    return STATUS_OK;
 }
 
 static void release(struct counter *counter)
@@ -314,7 +301,7 @@ enum status counter_create(const struct world *world, int count, const int64_t *
     counter->grace_seconds = grace_seconds;
     TRY_OR(failed, world_check(MPI_Comm_dup(world->communicator, &counter->world.communicator),
                                "making the counters' communicator"));
-    enum status started = start_helper(counter);
+    enum status started = thread_start(&counter->helper, help, counter);
     status = world_agree(world, started);
     if (status != STATUS_OK) {
         counter->abandoned = true;

@@ -14,7 +14,8 @@
 struct counter;
 
 /* Makes `count` counters that start at starts[i], and starts the helper threads. After a stop request a rank that does
- * not call counter_destroy within `grace_seconds` is ended by its helper thread with exit code 75, and the job with it.
+ * not call counter_destroy within `grace_seconds` is ended by its helper thread with stop_exit_code(), and the job with
+ * it.
  * Collective. Release with counter_destroy. Errors: STATUS_PARALLEL, STATUS_MEMORY. */
 CHECKED enum status counter_create(const struct world *world, int count, const int64_t *starts, double grace_seconds,
                                    struct counter **counter);
@@ -42,7 +43,8 @@ struct counter_progress counter_progress(const struct counter *counter);
 bool counter_meet(struct counter *counter, double seconds);
 
 /* Collective: the last meeting. Waits for every rank to arrive (they may compute for long) unless a stop was requested;
- * then for grace_seconds after the request at most, when the job is aborted with 75. Then ends the helper threads. */
+ * then for grace_seconds after the request at most, when the job is aborted (as above). Then ends the helper threads.
+ */
 void counter_destroy(struct counter *counter);
 
 #endif

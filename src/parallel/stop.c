@@ -5,15 +5,18 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 /* 0: none; a signal's number; or one of these. The first request with a reason wins. */
-enum { REQUESTED_SILENTLY = -1, REQUESTED_FOR_REASON = -2 };
+enum { REQUESTED_SILENTLY = -1, REQUESTED_FOR_REASON = -2, REQUESTED_BY_FAILURE = -3 };
 static atomic_int request;
 static _Atomic(const char *) given_reason;
-/* Written once, before there is a second thread. */
+/* Written once; the reason last, for it is what the other threads look at. */
 static double deadline;
-static const char *deadline_reason;
+static _Atomic(const char *) deadline_reason;
+static char failure[STATUS_MESSAGE_SIZE];
+static atomic_bool has_failed;
 
 static const struct {
     int number;
@@ -49,16 +52,17 @@ enum status stop_install_handlers(void)
 void stop_at(double when, const char *reason)
 {
     deadline = when;
-    deadline_reason = reason;
+    atomic_store(&deadline_reason, reason);
 }
 
 bool stop_requested(void)
 {
     if (atomic_load_explicit(&request, memory_order_relaxed) != 0)
         return true;
-    if (deadline_reason == NULL || clock_seconds() < deadline)
+    const char *reason = atomic_load(&deadline_reason);
+    if (reason == NULL || clock_seconds() < deadline)
         return false;
-    stop_request_because(deadline_reason);
+    stop_request_because(reason);
     return true;
 }
 
@@ -67,15 +71,15 @@ void stop_request(void)
     record(REQUESTED_SILENTLY);
 }
 
-void stop_request_heard(int signal)
+void stop_request_heard(int cause)
 {
-    record(signal > 0 ? signal : REQUESTED_SILENTLY);
+    record(cause > 0 ? cause : cause == STOP_CAUSE_FAILURE ? REQUESTED_BY_FAILURE : REQUESTED_SILENTLY);
 }
 
-int stop_signal(void)
+int stop_cause(void)
 {
     int what = atomic_load(&request);
-    return what > 0 ? what : 0;
+    return what > 0 ? what : what == REQUESTED_BY_FAILURE ? STOP_CAUSE_FAILURE : STOP_CAUSE_UNKNOWN;
 }
 
 void stop_request_because(const char *reason)
@@ -86,11 +90,33 @@ void stop_request_because(const char *reason)
         record(REQUESTED_FOR_REASON);
 }
 
+void stop_request_failure(const char *message)
+{
+    if (atomic_load(&has_failed))
+        return;
+    snprintf(failure, sizeof failure, "%s", message);
+    atomic_store(&has_failed, true);
+    record(REQUESTED_BY_FAILURE);
+}
+
+const char *stop_failure(void)
+{
+    return atomic_load(&has_failed) ? failure : "";
+}
+
+int stop_exit_code(void)
+{
+    bool by_failure = atomic_load(&has_failed) || stop_cause() == STOP_CAUSE_FAILURE;
+    return status_exit_code(by_failure ? STATUS_FAILED_CELLS : STATUS_STOPPED);
+}
+
 const char *stop_reason(void)
 {
     int what = atomic_load(&request);
     if (what == REQUESTED_FOR_REASON)
         return atomic_load(&given_reason);
+    if (what == REQUESTED_BY_FAILURE)
+        return "an error";
     for (int i = 0; i < STOPPING_SIGNALS; i++) {
         if (stopping_signals[i].number == what)
             return stopping_signals[i].name;

@@ -16,18 +16,32 @@ bool stop_requested(void);
 /* Requests a stop from this rank; the counter's helper thread tells the others. Safe in a signal handler. */
 void stop_request(void);
 
-/* The request of another rank, caused by that signal (0: by something else). A reason of this rank's own takes the
- * place of none, so that a signal that all ranks get is named wherever it arrives first. */
-void stop_request_heard(int signal);
+/* What caused a stop, as ranks tell each other: a signal's number, or one of these. */
+enum { STOP_CAUSE_FAILURE = -1, STOP_CAUSE_UNKNOWN = 0 };
 
-/* The signal that requested the stop, on this rank or as heard from another; 0 for none. */
-int stop_signal(void);
+/* The request of another rank, and its cause. A cause takes the place of an unknown one, so that a signal that all
+ * ranks get is named wherever it arrives first. */
+void stop_request_heard(int cause);
+
+/* The cause of the stop, on this rank or as heard from another. */
+int stop_cause(void);
 
 /* The same with a reason for the message, e.g. "--max-time": a string that stays valid. Not in signal handlers. */
 void stop_request_because(const char *reason);
 
-/* Requests a stop, with that reason, once clock_seconds() reaches `when` (base/clock.h). Call before the helper thread
- * starts, which then notices the time even while this rank is inside a long library call. */
+/* Requests a stop because this rank failed: the run is not merely stopped, it ends with 1. `message`, of which a copy
+ * is kept (of the first), is shown where this rank cannot tell the others in time. Not in signal handlers; for the
+ * computing thread. */
+void stop_request_failure(const char *message);
+
+/* The message of this rank's own failure; "" where it had none. */
+const char *stop_failure(void);
+
+/* With what a job is ended that does not end by itself after the request: 75, or 1 after a failure on any rank. */
+int stop_exit_code(void);
+
+/* Requests a stop, with that reason, once clock_seconds() reaches `when` (base/clock.h). Once a run; helper threads
+ * notice the time even while this rank is inside a long library call. */
 void stop_at(double when, const char *reason);
 
 /* Why, for the message: "SIGUSR1", "--max-time", ...; "" where none was requested here. The first request counts. */

@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "parallel/watch.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,6 +15,9 @@
 enum { TEXT_PIECE = 1 << 30 }; /* MPI counts are ints */
 
 static const double poll_seconds = 1e-3;
+
+/* MPI_Abort has so long to end this process, before it ends itself. */
+enum { ABORT_SECONDS = 5 };
 
 enum status world_check(int mpi_code, const char *what)
 {
@@ -39,7 +44,34 @@ enum status world_open(int *argc, char ***argv, struct world *world)
                            "this MPI library offers thread level %d, and MPI_THREAD_MULTIPLE (%d) is "
                            "needed; use an MPI built with thread support",
                            level, MPI_THREAD_MULTIPLE);
-    return STATUS_OK;
+    return watch_start(world, &world->watch);
+}
+
+/* ---- the last resort: leaving a process in which MPI hangs ---- */
+
+static volatile sig_atomic_t last_exit_code;
+
+static void exit_at_once(int number)
+{
+    static const char text[] = "gradsweep: error: MPI does not come to an end; leaving without it\n";
+    (void)number;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(last_exit_code);
+    _exit(last_exit_code);
+}
+
+/* An alarm, since it reaches a process whatever its threads wait for. */
+static void exit_after(unsigned seconds, int exit_code)
+{
+    struct sigaction action = { .sa_handler = exit_at_once };
+    sigset_t set;
+    last_exit_code = exit_code;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    alarm(seconds);
 }
 
 /* Whether all ranks arrived within `timeout` seconds. */
@@ -61,8 +93,11 @@ void world_close(struct world *world, int exit_code, double timeout)
         log_error("rank %d waited %.0f s for the others to end; ending the job", world->rank, timeout);
         world_abort(world, exit_code);
     }
+    exit_after((unsigned)timeout + 1, exit_code);
+    watch_end(world->watch);
     MPI_Comm_free(&world->communicator);
     MPI_Finalize();
+    alarm(0);
 }
 
 enum status world_agree_among(const struct world *members, int first_rank, enum status local)
@@ -117,6 +152,7 @@ failed:
 
 _Noreturn void world_abort(const struct world *world, int exit_code)
 {
+    exit_after(ABORT_SECONDS, exit_code);
     MPI_Abort(world->communicator, exit_code);
     _exit(exit_code);
 }

@@ -6,18 +6,21 @@
 
 #include <mpi.h>
 
+struct watch;
+
 struct world {
     MPI_Comm communicator; /* a duplicate of MPI_COMM_WORLD, its errors returned */
     int rank;
     int size;
+    struct watch *watch; /* over its ranks (parallel/watch.h); NULL in copies with another communicator */
 };
 
-/* Starts MPI (MPI_THREAD_MULTIPLE; works without mpirun, as one rank). Collective. Errors: STATUS_PARALLEL where the
- * MPI library does not offer the thread level. */
+/* Starts MPI (MPI_THREAD_MULTIPLE; works without mpirun, as one rank) and the watch over the ranks. Collective. Errors:
+ * STATUS_PARALLEL where the MPI library does not offer the thread level; those of watch_start. */
 CHECKED enum status world_open(int *argc, char ***argv, struct world *world);
 
-/* Ends MPI. Collective; waits for the others at most `timeout` seconds, then aborts the job with `exit_code`, so that
- * nobody waits for ever for a rank that is gone. */
+/* Ends the watch and MPI. Collective; waits for the others at most `timeout` seconds, then aborts the job with
+ * `exit_code`, so that nobody waits for ever for a rank that is gone; nor for MPI itself. */
 void world_close(struct world *world, int exit_code, double timeout);
 
 /* What one rank alone can see, all must know before the next collective call: the status of the lowest rank that
@@ -34,7 +37,7 @@ CHECKED enum status world_broadcast_text(const struct world *world, char **text)
 /* Turns an MPI return code into a status whose message names `what` and MPI's reason. Not collective. */
 CHECKED enum status world_check(int mpi_code, const char *what);
 
-/* Ends all ranks at once with the exit code. Not collective. */
+/* Ends all ranks at once with the exit code; this one in any case, also where MPI_Abort hangs. Not collective. */
 _Noreturn void world_abort(const struct world *world, int exit_code);
 
 #endif

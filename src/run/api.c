@@ -79,8 +79,13 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     struct sweep *sweep = NULL;
     struct run_options options = options_of(run_options);
     enum status status = world_open(argc, argv, &world);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        if (world.rank == 0)
+            log_error("%s", status_message());
+        if (world.communicator != MPI_COMM_NULL)
+            world_close(&world, status_exit_code(status), CLOSING_SECONDS);
         return status_exit_code(status);
+    }
     log_configure(LOG_INFO, world.rank == 0);
     spectrum_set_blas_threads(1); /* one rank a core; the BLAS would start a thread a core in each */
     status = world_agree(&world, stop_install_handlers());

@@ -49,7 +49,7 @@ static void oversee(struct run *run, bool is_last)
                   unit_list_share(run->units, run->last_unit), is_last);
     uint64_t limit = run->options->max_failures;
     if (limit > 0 && run->earlier_failures + total.cells_failed >= limit)
-        stop_request_because("--max-failures");
+        stop_request_failure("too many cells failed, the limit of --max-failures");
 }
 
 static enum status do_unit(struct run *run, uint64_t number)
@@ -106,7 +106,7 @@ static enum status work_together(struct run *run)
     run->last_flush = began;
     status = work(run);
     if (status != STATUS_OK && status != STATUS_STOPPED)
-        stop_request_because("an error");
+        stop_request_failure(status_message());
     run->last_unit = unit_list_count(run->units);
     while (!counter_meet(run->counter, MEETING_INTERVAL) && !stop_requested())
         oversee(run, false);

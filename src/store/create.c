@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "h5/file.h"
+#include "parallel/stop.h"
 #include "store/disk.h"
 #include "store/store.h"
 
@@ -13,46 +14,89 @@
 
 /* Small enough for any rank's memory, large enough for the disk to be busy. */
 enum { FILL_BYTES = 4 << 20 };
+/* After so many bytes a rank, all agree whether to go on: a failure or a stop request on one of them ends the filling.
+ */
+enum { AGREED_BYTES = 64 << 20 };
 
-static enum status fill_dataset(const struct world *world, hid_t file, const struct layout_dataset *rule, char *buffer)
+struct filling {
+    const struct world *world;
+    hid_t file;
+    char *buffer;
+    uint64_t since_agreed; /* bytes of the largest share, so that all ranks agree at the same places */
+    enum status status;    /* of this rank, since then */
+};
+
+static enum status agree_on_filling(struct filling *filling)
+{
+    filling->since_agreed = 0;
+    if (filling->status == STATUS_OK && stop_requested())
+        filling->status = status_fail(STATUS_STOPPED, "stopped%s%s before it was made; run again to make it",
+                                      stop_reason()[0] ? " by " : "", stop_reason());
+    return filling->status = world_agree(filling->world, filling->status);
+}
+
+static enum status write_piece(const struct filling *filling, const struct layout_dataset *rule, hid_t dataset,
+                               uint64_t first, uint64_t count)
+{
+    if (count == 0)
+        return STATUS_OK;
+    enum status status = h5_dataset_write(dataset, rule->element, first, count, filling->buffer);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "filling %s", rule->name);
+}
+
+/* This rank's share of a dataset, first .. end-1, in rounds of `piece` elements. A rank that failed goes on without
+ * writing until all agree: the others count on it there. */
+static enum status fill_share(struct filling *filling, const struct layout_dataset *rule, hid_t dataset, uint64_t first,
+                              uint64_t end, uint64_t largest_share)
 {
     const size_t size = h5_element_size(rule->element);
-    const uint64_t elements = h5_shape_elements(&rule->shape), ranks = (uint64_t)world->size;
-    const uint64_t share = elements / ranks, rest = elements % ranks, rank = (uint64_t)world->rank;
-    uint64_t first = rank * share + (rank < rest ? rank : rest);
-    const uint64_t end = first + share + (rank < rest);
     const uint64_t piece = FILL_BYTES / size;
-    for (uint64_t i = 0; i < piece && i < end - first; i++)
-        layout_fill_element(rule, buffer + i * size);
+    for (uint64_t done = 0; done < largest_share; done += piece) {
+        uint64_t count = end - first < piece ? end - first : piece;
+        if (filling->status == STATUS_OK)
+            filling->status = write_piece(filling, rule, dataset, first, count);
+        first += count;
+        filling->since_agreed += piece * size;
+        if (filling->since_agreed >= AGREED_BYTES)
+            TRY(agree_on_filling(filling));
+    }
+    return STATUS_OK;
+}
+
+static enum status fill_dataset(struct filling *filling, const struct layout_dataset *rule)
+{
+    const size_t size = h5_element_size(rule->element);
+    const uint64_t elements = h5_shape_elements(&rule->shape), ranks = (uint64_t)filling->world->size;
+    const uint64_t share = elements / ranks, rest = elements % ranks, rank = (uint64_t)filling->world->rank;
+    const uint64_t first = rank * share + (rank < rest ? rank : rest), end = first + share + (rank < rest);
+    for (uint64_t i = 0; i < FILL_BYTES / size && i < end - first; i++)
+        layout_fill_element(rule, filling->buffer + i * size);
 
     hid_t dataset = H5I_INVALID_HID;
-    TRY(h5_dataset_open(file, rule->name, rule->element, &rule->shape, &dataset));
-    enum status status = STATUS_OK;
-    for (uint64_t count; status == STATUS_OK && first < end; first += count) {
-        count = end - first < piece ? end - first : piece;
-        status = h5_dataset_write(dataset, rule->element, first, count, buffer);
-    }
-    H5Dclose(dataset);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "filling %s", rule->name);
+    if (filling->status == STATUS_OK)
+        filling->status = h5_dataset_open(filling->file, rule->name, rule->element, &rule->shape, &dataset);
+    const enum status agreed = fill_share(filling, rule, dataset, first, end, share + (rest > 0));
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return agreed;
 }
 
 enum status create_fill(const struct world *world, const struct layout *layout, const char *path)
 {
-    hid_t file;
-    char *buffer = NULL;
-    enum status allocated = memory_allocate(&buffer, FILL_BYTES, "the buffer to fill the results file from");
-    TRY(world_agree(world, allocated));
-    enum status status = h5_file_open_parallel(path, world->communicator, &file);
+    struct filling filling = { .world = world };
+    enum status status = memory_allocate(&filling.buffer, FILL_BYTES, "the buffer to fill the results file from");
+    TRY(world_agree(world, status));
+    status = world_agree(world, h5_file_open_parallel(path, world->communicator, &filling.file));
     for (size_t i = 0; status == STATUS_OK && i < layout->count; i++)
-        status = fill_dataset(world, file, &layout->datasets[i], buffer);
-    memory_free(buffer);
-    if (file < 0)
-        return status;
+        status = fill_dataset(&filling, &layout->datasets[i]);
+    if (status == STATUS_OK)
+        status = agree_on_filling(&filling);
+    memory_free(filling.buffer);
     /* Closing is collective: a rank that failed comes here as well. */
-    enum status closed = h5_file_close(file, path);
-    if (status == STATUS_OK && closed == STATUS_OK)
-        return disk_sync(path);
-    return status == STATUS_OK ? closed : status;
+    enum status closed = h5_file_close(filling.file, path);
+    TRY(status);
+    TRY(closed);
+    return disk_sync(path);
 }
 
 static enum status begin(const struct layout *layout, const char *temporary)
@@ -82,7 +126,9 @@ enum status create_results_file(const struct world *world, const struct layout *
     TRY_OR(failed, world_agree(world, status));
 
     status = create_fill(world, layout, temporary);
-    if (status != STATUS_OK) {
+    if (status == STATUS_STOPPED)
+        status = status_prefix(status, "%s", path);
+    else if (status != STATUS_OK) {
         uint64_t needed = layout_data_bytes(layout), available = disk_available(directory);
         status = status_prefix(status, "%s: reserving %.1f MB, %.1f MB left on the file system", path,
                                (double)needed / 1e6, (double)available / 1e6);

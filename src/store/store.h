@@ -39,7 +39,8 @@ enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
  * the same sweep or none. Everything that can be refused (an existing file, one that is not ours, missing directory, a
  * different sweep, a lock) is refused before anything is touched. *is_fresh: nothing was computed before. `sweep` and
  * `world` are borrowed until store_close. Collective; agreed on all ranks. Errors: STATUS_REFUSED; STATUS_IO, also for
- * a disk too small, with the bytes needed and left: an existing file is then as it was. */
+ * a disk too small, with the bytes needed and left; STATUS_STOPPED, where a stop is requested before the file is
+ * published: an existing file is then as it was. */
 CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const char *path,
                                enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh);
 
