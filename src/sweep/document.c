@@ -1,5 +1,6 @@
 #include "sweep/document.h"
 
+#include "gradient/measure.h"
 #include "sweep/files.h"
 #include "sweep/schema.h"
 
@@ -8,7 +9,8 @@
 
 enum { MAX_NAMES = 16 };
 
-#define MAX_RESULTS 0x1p53 /* numbers of cells stay exact in double precision */
+#define MAX_RESULTS 0x1p53 /* numbers of cells stay exact in double precision, and all sizes in bytes 64-bit */
+#define MAX_KINDS   1e8    /* costs are found for each kind of network, with a look at every lag: seconds */
 
 static const struct yaml_node *entry_of(const struct yaml_node *mapping, const char *name)
 {
@@ -133,18 +135,61 @@ static enum status refuse_certified_teams(struct reader *reader, const struct ya
                         largest, sweep->distribute_from, largest + 1);
 }
 
+/* Results that one cell has at most; doubles, as below. */
+static double results_of_a_cell(const struct sweep *sweep)
+{
+    const double lags = (double)sweep->lag_count, steps = (double)sweep->contribution_map_steps;
+    const double indices = (double)sweep->hidden_sizes[sweep->hidden_size_count - 1];
+    const struct dataset_rule *rule;
+    double results = 0;
+    for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)) != NULL; number++)
+        switch (rule->shape) {
+        case SHAPE_CELL_LAG:
+            results += lags;
+            break;
+        case SHAPE_CELL_STEP:
+            results += steps;
+            break;
+        case SHAPE_CELL_STEP_LAG:
+            results += steps * lags;
+            break;
+        case SHAPE_CELL_INDEX:
+        case SHAPE_WEIGHT_INDEX:
+            results += indices;
+            break;
+        case SHAPE_CELL_LAG_INDEX:
+            results += lags * indices;
+            break;
+        case SHAPE_CELL:
+        case SHAPE_WEIGHT:
+            results += 1;
+        }
+    return results;
+}
+
 static enum status refuse_huge_grid(struct reader *reader, const struct yaml_node *root)
 {
     const struct sweep *sweep = reader->sweep;
-    /* Doubles: no product of these overflows, and it is exact as far as it is allowed. */
-    double results = (double)sweep->activation_count * (double)sweep->ensemble_count *
-                     (double)sweep->hidden_size_count * (double)sweep->replicas * (double)sweep->spectral_radius_count *
-                     (double)sweep->gamma_count * (double)sweep->lag_count *
-                     fmax(1, (double)sweep->contribution_map_steps);
-    if (results < MAX_RESULTS)
+    if (sweep->hidden_size_count == 0)
         return STATUS_OK;
-    return mistakes_add(reader->mistakes, &root->keys[yaml_find(root, "grid")]->place,
-                        "the grid has %.3g results, cells times lags; at most 2^53 can be numbered", results);
+    const struct place *place = &root->keys[yaml_find(root, "grid")]->place;
+    /* Doubles: no product of these overflows, and it is exact as far as it is allowed. */
+    double networks =
+        (double)sweep->activation_count * (double)sweep->ensemble_count * (double)sweep->hidden_size_count;
+    double cells =
+        networks * (double)sweep->replicas * (double)sweep->spectral_radius_count * (double)sweep->gamma_count;
+    double results = cells * results_of_a_cell(sweep), kinds = networks * (double)sweep->lag_count;
+    if (results >= MAX_RESULTS)
+        TRY(mistakes_add(reader->mistakes, place,
+                         "the grid has %.3g cells with %.3g results each; at most 2^53 results can be numbered, so "
+                         "split the sweep",
+                         cells, results_of_a_cell(sweep)));
+    if (kinds > MAX_KINDS)
+        TRY(mistakes_add(reader->mistakes, place,
+                         "the grid has %.3g combinations of activation, ensemble, hidden_size and lag; at most %g can "
+                         "be planned, so split the sweep",
+                         kinds, MAX_KINDS));
+    return STATUS_OK;
 }
 
 enum status document_read(struct reader *reader, const struct source *source, const struct yaml_node *root)

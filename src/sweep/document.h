@@ -9,8 +9,8 @@
 CHECKED enum status document_read(struct reader *reader, const struct source *source, const struct yaml_node *root);
 
 /* Puts the value of "grid.gamma=[0.5,1]" into the tree, making sections that are not there; whether such a key exists
- * is checked by document_read. `number` counts the overrides from 0. Errors: STATUS_USAGE without '=', STATUS_MEMORY.
- */
+ * is checked by document_read. `number` counts the overrides from 0. What is no override, for want of a key or of '=',
+ * is a mistake as others are. Errors: STATUS_MEMORY. */
 CHECKED enum status override_parse(struct reader *reader, const char *text, size_t number, struct yaml_node **root);
 
 /* The value of one key as the effective text has it; *text is allocated (free). Errors: STATUS_MEMORY. */

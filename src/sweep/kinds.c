@@ -216,9 +216,9 @@ enum status read_ensembles(struct reader *reader, const struct key_rule *rule, c
     size_t mistakes_before = reader->mistakes->count;
     if (count == 0)
         return mistakes_add(reader->mistakes, &node->place, "%s: the list is empty", path);
-    if (count > AXIS_MAX_VALUES)
-        return mistakes_add(reader->mistakes, &node->place, "%s: an axis holds at most %d values", path,
-                            AXIS_MAX_VALUES);
+    if (count > ENSEMBLES_MAX)
+        return mistakes_add(reader->mistakes, &node->place, "%s: the axis holds at most %d ensembles, not %ld", path,
+                            ENSEMBLES_MAX, count);
     TRY(arena_allocate(reader->owned, &reader->sweep->ensembles, count));
     for (long i = 0; i < count; i++)
         TRY(add_ensemble(reader, rule, is_list ? node->items[i] : node, path));

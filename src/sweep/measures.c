@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { CONTRIBUTION_MAP_STEPS = 32, MEASURE_PATH = 128 };
+enum { CONTRIBUTION_MAP_STEPS = 32, MEASURE_PATH = 128, MOST_LISTED = 1000 };
 
 static const struct number_range steps_range = { .lowest = 1, .highest = 0x1p40, .is_integer = true };
 
@@ -82,6 +82,9 @@ enum status read_measures(struct reader *reader, const struct key_rule *rule, co
                           const char *path)
 {
     unsigned seen = 0;
+    if (reader_item_count(node) > MOST_LISTED)
+        return mistakes_add(reader->mistakes, &node->place, "%s: the list has %ld entries, but there are %d measures",
+                            path, reader_item_count(node), (int)MEASURE_COUNT);
     for (long i = 0; i < reader_item_count(node); i++)
         TRY(add_measure(reader, rule, reader_item_at(node, i), path, &seen));
     reader->sweep->measures = seen | 1u << MEASURE_JACOBIAN_NORM;

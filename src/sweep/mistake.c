@@ -1,5 +1,7 @@
 #include "sweep/mistake.h"
 
+#include "sweep/yaml.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -7,7 +9,8 @@
 
 enum {
     SHOWN_CHARACTERS = 120, /* of a long line */
-    SHOWN_BEFORE = 60       /* the caret, where the line is cut on the left */
+    SHOWN_BEFORE = 60,      /* the caret, where the line is cut on the left */
+    LONGEST_TEXT = 1024
 };
 
 static bool is_same(const struct mistake *mistake, const struct place *place, const char *text)
@@ -16,39 +19,54 @@ static bool is_same(const struct mistake *mistake, const struct place *place, co
            strcmp(mistake->text, text) == 0;
 }
 
-static enum status grow(struct mistakes *mistakes)
+size_t mistakes_kept(const struct mistakes *mistakes)
 {
-    size_t capacity = mistakes->capacity == 0 ? 8 : 2 * mistakes->capacity;
-    struct mistake *items = NULL;
-    TRY(arena_allocate(mistakes->arena, &items, capacity));
-    if (mistakes->count > 0)
-        memcpy(items, mistakes->items, mistakes->count * sizeof *items);
-    mistakes->items = items;
-    mistakes->capacity = capacity;
+    return mistakes->count < MISTAKES_KEPT ? mistakes->count : MISTAKES_KEPT;
+}
+
+static bool is_control(char byte)
+{
+    return (unsigned char)byte < 0x20 || byte == 0x7F;
+}
+
+/* Texts of the file stand in messages, and may be cut within a character. */
+static void make_plain(char *text)
+{
+    size_t length = strlen(text), valid = 0;
+    for (size_t at = 0; at < length && !yaml_is_text(text + at, length - at, &valid); at += valid + 1)
+        text[at + valid] = '?';
+    for (size_t at = 0; at < length; at++)
+        if (is_control(text[at]))
+            text[at] = '?';
+}
+
+static enum status keep(struct mistakes *mistakes, const struct place *place, const char *text)
+{
+    /* A value behind an alias is read once for each of its uses, one after the other. */
+    if (mistakes->count > 0 && is_same(&mistakes->items[mistakes->count - 1], place, text))
+        return STATUS_OK;
+    if (mistakes->count == 0)
+        TRY(arena_allocate(mistakes->arena, &mistakes->items, MISTAKES_KEPT));
+    struct mistake *mistake = &mistakes->items[mistakes->count];
+    *mistake = (struct mistake){ .place = *place, .number = mistakes->count };
+    TRY(arena_copy_text(mistakes->arena, text, strlen(text), &mistake->text));
+    mistakes->count++;
     return STATUS_OK;
 }
 
 enum status mistakes_add(struct mistakes *mistakes, const struct place *place, const char *format, ...)
 {
-    va_list arguments, again;
-    va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    char *text = NULL;
-    enum status status = arena_allocate(mistakes->arena, &text, (length < 0 ? 0 : length) + 1);
-    if (status == STATUS_OK)
-        vsnprintf(text, (size_t)(length < 0 ? 0 : length) + 1, format, again);
-    va_end(again);
-    TRY(status);
-    /* A value behind an alias is read once for each of its uses, one after the other. */
-    if (mistakes->count > 0 && is_same(&mistakes->items[mistakes->count - 1], place, text))
+    char text[LONGEST_TEXT];
+    va_list arguments;
+    if (mistakes->count >= MISTAKES_KEPT) {
+        mistakes->count++;
         return STATUS_OK;
-    if (mistakes->count == mistakes->capacity)
-        TRY(grow(mistakes));
-    mistakes->items[mistakes->count] = (struct mistake){ .place = *place, .text = text, .number = mistakes->count };
-    mistakes->count++;
-    return STATUS_OK;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    make_plain(text);
+    return keep(mistakes, place, text);
 }
 
 /* UTF-8 continuation bytes are no characters of their own. */
@@ -96,10 +114,12 @@ static long count_characters(const struct source *source, size_t from, size_t to
 
 void place_find(const struct place *place, long *line, long *column)
 {
+    const char *text = place->source->text;
     size_t start = line_start(place);
     *line = 1;
+    /* As starts_line, without branches: a file of 16 MiB may have a hundred mistakes at its end. */
     for (size_t offset = 1; offset <= start; offset++)
-        *line += starts_line(place->source, offset);
+        *line += (text[offset - 1] == '\n') | ((text[offset - 1] == '\r') & (text[offset] != '\n'));
     *column = 1 + count_characters(place->source, start, place->offset);
 }
 
@@ -131,7 +151,7 @@ static int compare(const void *left, const void *right)
 void mistakes_sort(struct mistakes *mistakes)
 {
     if (mistakes->count > 0)
-        qsort(mistakes->items, mistakes->count, sizeof *mistakes->items, compare);
+        qsort(mistakes->items, mistakes_kept(mistakes), sizeof *mistakes->items, compare);
 }
 
 static size_t skip_characters(const char *text, size_t from, size_t end, long count)
@@ -144,12 +164,18 @@ static size_t skip_characters(const char *text, size_t from, size_t end, long co
     return from;
 }
 
-/* Control characters would reach the terminal as commands; tabs stay, so that the caret stands right. */
+/* What is no character is shown as one; so are control characters, but for tabs, so that the caret stands right. */
 static void print_plainly(const char *text, size_t from, size_t to, FILE *stream)
 {
-    for (size_t offset = from; offset < to; offset++) {
-        unsigned char byte = (unsigned char)text[offset];
-        fputc((byte < 0x20 && byte != '\t') || byte == 0x7F ? '?' : byte, stream);
+    size_t valid = 0;
+    for (size_t offset = from; offset < to; offset += valid) {
+        bool is_text = yaml_is_text(text + offset, to - offset, &valid);
+        for (size_t at = offset; at < offset + valid; at++)
+            fputc(is_control(text[at]) && text[at] != '\t' ? '?' : text[at], stream);
+        if (!is_text) {
+            fputc('?', stream);
+            valid++;
+        }
     }
 }
 
@@ -172,7 +198,8 @@ void mistake_print(const struct mistake *mistake, FILE *stream)
     const struct source *source = place->source;
     long line = 0, column = 0;
     place_find(place, &line, &column);
-    fprintf(stream, "%s:%ld:%ld: error: %s\n", source->name, line, column, mistake->text);
+    print_plainly(source->name, 0, strlen(source->name), stream);
+    fprintf(stream, ":%ld:%ld: error: %s\n", line, column, mistake->text);
 
     size_t start = line_start(place), end = line_end(source, place->offset);
     if (has_byte_order_mark(source, start))

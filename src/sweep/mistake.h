@@ -27,14 +27,20 @@ struct mistake {
     size_t number; /* in the order of discovery */
 };
 
+/* More than a reader would go through; those behind them are not told, so that no file takes long to refuse. */
+enum { MISTAKES_KEPT = 100 };
+
 struct mistakes {
     struct arena *arena;
-    struct mistake *items;
+    struct mistake *items; /* the first MISTAKES_KEPT of them */
     size_t count;
-    size_t capacity;
 };
 
-/* Notes a printf-formatted mistake; the same words at the same place count once. Errors: STATUS_MEMORY. */
+/* How many of them can be shown. */
+size_t mistakes_kept(const struct mistakes *mistakes);
+
+/* Notes a printf-formatted mistake; the same words at the same place count once. The text that is kept is valid UTF-8
+ * on one line, without control characters, which would reach the terminal as commands. Errors: STATUS_MEMORY. */
 CHECKED enum status mistakes_add(struct mistakes *mistakes, const struct place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -86,7 +86,7 @@ static enum status parse_all(struct reader *reader, const struct source *source,
 
 static const char *plural(size_t count)
 {
-    return count == 1 ? "" : "s";
+    return count == 1 ? "" : count >= MISTAKES_KEPT ? "s or more" : "s";
 }
 
 /* In one piece: stderr is unbuffered, and other ranks may write to it. */
@@ -97,8 +97,10 @@ static enum status print_all(const struct mistakes *mistakes)
     FILE *stream = open_memstream(&text, &length);
     if (stream == NULL)
         return status_fail(STATUS_MEMORY, "no memory for the messages about the sweep file");
-    for (size_t i = 0; i < mistakes->count; i++)
+    for (size_t i = 0; i < mistakes_kept(mistakes); i++)
         mistake_print(&mistakes->items[i], stream);
+    if (mistakes->count >= MISTAKES_KEPT)
+        fprintf(stream, "... after so many mistakes the rest is not read\n");
     if (fclose(stream) == 0)
         fwrite(text, 1, length, stderr);
     free(text);
@@ -113,13 +115,13 @@ static enum status report(struct mistakes *mistakes, const char *name, bool diag
     mistakes_sort(mistakes);
     if (diagnostics) {
         TRY(print_all(mistakes));
-        return status_fail(STATUS_INPUT, "%s: %zu mistake%s", name, mistakes->count, plural(mistakes->count));
+        return status_fail(STATUS_INPUT, "%s: %zu mistake%s", name, mistakes_kept(mistakes), plural(mistakes->count));
     }
     long line = 0, column = 0;
     const struct mistake *first = &mistakes->items[0];
     place_find(&first->place, &line, &column);
     return status_fail(STATUS_INPUT, "%s:%ld:%ld: error: %s (%zu mistake%s)", first->place.source->name, line, column,
-                       first->text, mistakes->count, plural(mistakes->count));
+                       first->text, mistakes_kept(mistakes), plural(mistakes->count));
 }
 
 /* `folder` as struct reader has it. */

@@ -19,21 +19,35 @@ static enum status check_text(struct reader *reader, const struct source *source
     return mistakes_add(reader->mistakes, &place, "a byte that is no UTF-8 text");
 }
 
-static enum status make_sources(struct reader *reader, const char *text, size_t number, struct override *override)
+/* The whole text, a source of its own; *is_good false after a mistake. */
+static enum status make_key_source(struct reader *reader, const char *text, size_t number, struct override *override,
+                                   bool *is_good)
 {
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || equals == text)
-        return status_fail(STATUS_USAGE, "--set %s: expected KEY=VALUE, such as grid.gamma=[0.5,1]", text);
-    override->path_length = (size_t)(equals - text);
-    char *name = NULL, *copy = NULL;
-    size_t name_size = override->path_length + sizeof "--set ";
-    TRY(arena_allocate(reader->scratch, &name, name_size));
-    snprintf(name, name_size, "--set %.*s", (int) override->path_length, text);
+    char *copy = NULL;
     TRY(arena_copy_text(reader->scratch, text, strlen(text), &copy));
     int order = (int)number + 1; /* the file comes first */
     override->key = (struct source){ .name = "--set", .text = copy, .length = strlen(copy), .order = order };
-    const char *value = copy + override->path_length + 1;
-    override->value = (struct source){ .name = name, .text = value, .length = strlen(value), .order = order };
+    TRY(check_text(reader, &override->key, is_good));
+    const char *equals = strchr(copy, '=');
+    if (!*is_good || (equals != NULL && equals > copy)) {
+        override->path_length = equals == NULL ? 0 : (size_t)(equals - copy);
+        return STATUS_OK;
+    }
+    *is_good = false;
+    struct place place = { .source = &override->key, .width = override->key.length };
+    return mistakes_add(reader->mistakes, &place, "expected KEY=VALUE, such as grid.gamma=[0.5,1]");
+}
+
+/* The part behind '='. */
+static enum status make_value_source(struct reader *reader, struct override *override)
+{
+    char *name = NULL;
+    size_t name_size = override->path_length + sizeof "--set ";
+    TRY(arena_allocate(reader->scratch, &name, name_size));
+    snprintf(name, name_size, "--set %.*s", (int) override->path_length, override->key.text);
+    const char *value = override->key.text + override->path_length + 1;
+    override->value =
+        (struct source){ .name = name, .text = value, .length = strlen(value), .order = override->key.order };
     return STATUS_OK;
 }
 
@@ -87,10 +101,10 @@ enum status override_parse(struct reader *reader, const char *text, size_t numbe
     struct yaml_node *value = NULL;
     bool is_good = false;
     TRY(arena_allocate(reader->scratch, &override, 1));
-    TRY(make_sources(reader, text, number, override));
-    TRY(check_text(reader, &override->key, &is_good));
+    TRY(make_key_source(reader, text, number, override, &is_good));
     if (!is_good)
         return STATUS_OK;
+    TRY(make_value_source(reader, override));
     size_t mistakes_before = reader->mistakes->count;
     TRY(yaml_parse(reader->scratch, &override->value, reader->mistakes, &value));
     if (reader->mistakes->count > mistakes_before)

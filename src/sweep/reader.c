@@ -7,6 +7,16 @@
 
 enum { SHOWN_TEXT = 60, LIST_TEXT = 1024 };
 
+/* How many bytes of a text a message shows: whole characters. */
+static int shown_length(const char *text)
+{
+    int length = (int)strnlen(text, SHOWN_TEXT);
+    if (text[length] != '\0')
+        while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
+            length--;
+    return length;
+}
+
 /* How a message shows what stands in the file, into text[size]. */
 static void describe_node(const struct yaml_node *node, char *text, size_t size)
 {
@@ -17,7 +27,7 @@ static void describe_node(const struct yaml_node *node, char *text, size_t size)
     else if (yaml_is_null(node))
         snprintf(text, size, "nothing");
     else
-        snprintf(text, size, "%s%.*s%s", node->is_plain ? "" : "the text \"", SHOWN_TEXT, node->text,
+        snprintf(text, size, "%s%.*s%s", node->is_plain ? "" : "the text \"", shown_length(node->text), node->text,
                  node->is_plain ? "" : "\"");
 }
 
@@ -40,14 +50,15 @@ enum status reader_unknown(struct reader *reader, const struct yaml_node *node, 
                            size_t count, const char *const *names)
 {
     const char *prefix = path[0] == '\0' ? "" : ": ";
+    int shown = shown_length(node->text);
     const char *nearest = suggest_nearest(node->text, count, names);
     if (nearest != NULL)
         return mistakes_add(reader->mistakes, &node->place, "%s%sunknown %s \"%.*s\"; did you mean \"%s\"?", path,
-                            prefix, what, SHOWN_TEXT, node->text, nearest);
+                            prefix, what, shown, node->text, nearest);
     char list[LIST_TEXT];
     join_names(count, names, list, sizeof list);
-    return mistakes_add(reader->mistakes, &node->place, "%s%sunknown %s \"%.*s\"; known: %s", path, prefix, what,
-                        SHOWN_TEXT, node->text, list);
+    return mistakes_add(reader->mistakes, &node->place, "%s%sunknown %s \"%.*s\"; known: %s", path, prefix, what, shown,
+                        node->text, list);
 }
 
 static bool is_among(const char *word, size_t count, const char *const *names)
@@ -74,7 +85,8 @@ static enum status unknown_key(struct reader *reader, const struct yaml_node *ke
 enum status reader_check_keys(struct reader *reader, const struct yaml_node *mapping, const char *path, size_t count,
                               const char *const *names)
 {
-    for (long i = 0; i < mapping->count; i++) {
+    /* Every key beyond the known ones is a mistake: a mapping of millions is soon enough refused. */
+    for (long i = 0; i < mapping->count && reader->mistakes->count < MISTAKES_KEPT; i++) {
         const struct yaml_node *key = mapping->keys[i];
         long line = 0, column = 0;
         if (!is_among(key->text, count, names)) {
@@ -93,10 +105,11 @@ enum status reader_check_keys(struct reader *reader, const struct yaml_node *map
 enum status reader_number(struct reader *reader, const struct yaml_node *node, const char *path,
                           const struct number_range *range, double *value, bool *is_good)
 {
-    *is_good = node->kind == YAML_SCALAR && node->is_plain && number_parse(node->text, value) &&
-               number_is_within(range, *value);
+    double number = 0;
+    *is_good = node->kind == YAML_SCALAR && node->is_plain && number_parse(node->text, &number) &&
+               number_is_within(range, number);
     if (*is_good) {
-        *value += 0.0; /* -0 is 0, and draws and hashes the same */
+        *value = number + 0.0; /* -0 is 0, and draws and hashes the same */
         return STATUS_OK;
     }
     char expected[NUMBER_RANGE_TEXT];

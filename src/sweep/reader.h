@@ -9,7 +9,7 @@
 #include "sweep/sweep.h"
 #include "sweep/yaml.h"
 
-enum { AXIS_MAX_VALUES = 100000 };
+enum { AXIS_MAX_VALUES = 100000, ENSEMBLES_MAX = 1000 };
 
 struct reader {
     struct arena *scratch; /* what reading needs */
@@ -31,7 +31,7 @@ CHECKED enum status reader_unknown(struct reader *reader, const struct yaml_node
 CHECKED enum status reader_check_keys(struct reader *reader, const struct yaml_node *mapping, const char *path,
                                       size_t count, const char *const *names);
 
-/* A number within the range; *is_good false after a mistake. */
+/* A number within the range; *is_good false, and *value as it was, after a mistake. */
 CHECKED enum status reader_number(struct reader *reader, const struct yaml_node *node, const char *path,
                                   const struct number_range *range, double *value, bool *is_good);
 

@@ -184,7 +184,7 @@ static const struct key_rule rules[] = {
       .range = { .lowest = 1,
                  .highest = HIDDEN_SIZE_MAX,
                  .is_integer = true,
-                 .reason = "d^2 must fit the 32-bit indices of LAPACK" },
+                 .reason = "d^2 must fit the 32-bit indices of LAPACK and ScaLAPACK" },
       .expected = AXIS_FORM ", or {start, stop, step}",
       .help = "d, the size of the state" },
     { .section = "grid",

@@ -50,8 +50,8 @@ struct sweep {
 /* Reads and validates a sweep file; `overrides` are the texts of --set ("grid.gamma=[0.5,1]"). Network files that they
  * name are read and checked, and their contents enter the hash; relative paths are relative to the sweep file. On
  * success *sweep is owned by the caller, released with sweep_close. On STATUS_INPUT every mistake (file, line, column,
- * caret, what was expected) has been printed to stderr, where `diagnostics` is true, and status_message() counts them;
- * STATUS_USAGE for an override without '='. Not collective: rank 0 reads, and the others get the text (sweep_parse). */
+ * caret, what was expected) has been printed to stderr, where `diagnostics` is true, and status_message() counts them.
+ * Not collective: rank 0 reads, and the others get the text (sweep_parse). */
 CHECKED enum status sweep_open(const char *path, size_t override_count, const char *const *overrides, bool diagnostics,
                                struct sweep **sweep);
 

@@ -4,7 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 32 }; /* a sweep file needs five; libfyaml sets no limit of its own here */
+enum {
+    MAX_DEPTH = 32, /* a sweep file needs five; libfyaml sets no limit of its own here */
+    MAX_ANCHORS = 1000
+};
 
 struct anchor {
     struct anchor *next;
@@ -22,7 +25,8 @@ struct builder {
     struct anchor *anchors; /* the latest first: a name may be used again */
     size_t last_end;        /* where the last token ended: the place of what is not there */
     int depth;
-    bool is_given_up; /* nested too deep: nothing more is read */
+    int anchor_count;
+    bool is_given_up; /* nested too deep, or too many anchors: nothing more is read */
 };
 
 enum status yaml_make_mapping(struct arena *arena, const struct place *place, struct yaml_node **mapping)
@@ -177,6 +181,10 @@ static enum status add_anchor(struct builder *builder, struct fy_event *event, s
     *anchor = NULL;
     if (token == NULL)
         return STATUS_OK;
+    if (++builder->anchor_count > MAX_ANCHORS) {
+        builder->is_given_up = true;
+        return mistakes_add(builder->mistakes, &node->place, "more than %d anchors", MAX_ANCHORS);
+    }
     TRY(arena_allocate(builder->arena, anchor, 1));
     TRY(copy_token(builder, token, &(*anchor)->name));
     (*anchor)->node = node;

@@ -103,7 +103,7 @@ class Refusals(CommandTest):
                     "weights.replicas=0", patterns=[r"--set grid\.gamma:1:4: error: grid\.gamma: expected a number > 0",
                                                     r"error: unknown key \"gird\"; did you mean \"grid\"",
                                                     r"--set weights\.replicas:1:1: error: "])
-        self.refuse("plan", self.smallest, "--set", "grid", patterns=["--set grid: expected KEY=VALUE"])
+        self.refuse("plan", self.smallest, "--set", "grid", patterns=["--set:1:1: error: expected KEY=VALUE"])
 
     def test_weights_that_cannot_be_rescaled(self):
         chain = self.sweep("weights: {ensemble: [ginibre, chain]}\n" + sweeps.SMALLEST)

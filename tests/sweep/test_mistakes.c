@@ -102,11 +102,12 @@ static const struct mistaken table[] = {
       "1:60: error: grid.spectral_radius: expected a number > 0, found native" },
     { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: 46341}\n",
       "1:59: error: grid.hidden_size: expected an integer from 1 to 46340 (d^2 must fit the 32-bit indices of "
-      "LAPACK)" },
+      "LAPACK and ScaLAPACK)" },
     { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: 2.5}\n",
       "1:59: error: grid.hidden_size: expected an integer" },
     { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: {start: 1, stop: 2, num: 3}}\n",
-      "1:59: error: grid.hidden_size: expected an integer from 1 to 46340 (d^2 must fit the 32-bit indices of LAPACK), "
+      "1:59: error: grid.hidden_size: expected an integer from 1 to 46340 (d^2 must fit the 32-bit indices of LAPACK "
+      "and ScaLAPACK), "
       "but value 2 of the axis is 1.5" },
     { "grid: {spectral_radius: 1, gamma: 1, lag: 1, hidden_size: {start: 3, stop: 2, step: 1}}\n",
       "1:59: error: grid.hidden_size: empty, since start 3 exceeds stop 2" },
@@ -183,7 +184,7 @@ static const struct mistaken table[] = {
       "  spectral_radius: {start: 1, stop: 2, num: 100000}\n"
       "  gamma: {start: 1, stop: 2, num: 100000}\n"
       "  lag: {start: 1, stop: 100000, step: 1}\n",
-      "1:1: error: the grid has 4.6e+19 results" },
+      "1:1: error: the grid has 4.6e+14 cells with 3e+05 results each" },
 };
 
 /* The message is at its place, stands in the status too where nothing is printed, and is followed by the line itself.

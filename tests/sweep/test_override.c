@@ -106,17 +106,36 @@ static void mistakes_of_file_and_overrides_come_in_one_go(void **state)
     assert_string_equal(status_message(), "sweep.yaml: 5 mistakes");
 }
 
-static void an_override_without_a_value_is_wrong_use(void **state)
+/* What is no override hides neither the mistakes of the file nor those of other overrides. */
+static void overrides_without_key_or_value_hide_no_other_mistake(void **state)
 {
     (void)state;
     static char printed[PRINTED_SIZE];
-    static const char *const overrides[] = { "grid.gamma", "=3" };
+    static const char *const overrides[] = { "grid", "=3", "", "grid.lag=0", "\xFF" };
+    static const char *const expected = "sweep.yaml:1:1: error: unknown key \"nmae\"; did you mean \"name\"?\n"
+                                        "nmae: x\n"
+                                        "^~~~\n"
+                                        "--set:1:1: error: expected KEY=VALUE, such as grid.gamma=[0.5,1]\n"
+                                        "grid\n"
+                                        "^~~~\n"
+                                        "--set:1:1: error: expected KEY=VALUE, such as grid.gamma=[0.5,1]\n"
+                                        "=3\n"
+                                        "^~\n"
+                                        "--set:1:1: error: expected KEY=VALUE, such as grid.gamma=[0.5,1]\n"
+                                        "\n"
+                                        "^\n"
+                                        "--set grid.lag:1:1: error: grid.lag: expected an integer from 1 to "
+                                        "1099511627776, found 0\n"
+                                        "0\n"
+                                        "^\n"
+                                        "--set:1:1: error: a byte that is no UTF-8 text\n"
+                                        "?\n"
+                                        "^\n";
     struct sweep *sweep = NULL;
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(open_text(FILE_TEXT, strlen(FILE_TEXT), 1, &overrides[i], true, printed, &sweep),
-                         STATUS_USAGE);
-        assert_non_null(strstr(status_message(), "expected KEY=VALUE"));
-    }
+    assert_int_equal(
+        open_text("nmae: x\n" SMALLEST_GRID, strlen("nmae: x\n" SMALLEST_GRID), 5, overrides, true, printed, &sweep),
+        STATUS_INPUT);
+    assert_string_equal(printed, expected);
 }
 
 int main(void)
@@ -128,7 +147,7 @@ int main(void)
         cmocka_unit_test(a_replaced_mistake_is_none),
         cmocka_unit_test(mistakes_in_overrides_are_placed),
         cmocka_unit_test(mistakes_of_file_and_overrides_come_in_one_go),
-        cmocka_unit_test(an_override_without_a_value_is_wrong_use),
+        cmocka_unit_test(overrides_without_key_or_value_hide_no_other_mistake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
