@@ -78,3 +78,8 @@ target_link_libraries(gradsweep_dependencies INTERFACE ${XXHASH_LIBRARY})
 
 find_package(Threads REQUIRED)
 target_link_libraries(gradsweep_dependencies INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
+
+find_package(OpenMP COMPONENTS C QUIET)
+if(OpenMP_C_FOUND)
+    target_link_libraries(gradsweep_dependencies INTERFACE ${OpenMP_C_LIBRARIES})
+endif()

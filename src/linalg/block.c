@@ -146,9 +146,13 @@ VECTORISED static void scale_by_power_of_two(double *values, long count, int exp
         values[i] = values[i] * first * second;
 }
 
-static void balance(double *values, long count, int64_t *exponent)
+void block_scale_by_power_of_two(struct block *block, int exponent)
 {
-    double largest = block_largest_magnitude(values, count);
+    scale_by_power_of_two(block->values, block->stride * block->columns, exponent);
+}
+
+static void balance(double *values, long count, double largest, int64_t *exponent)
+{
     bool comfortable = largest >= 0x1p-200 && largest <= 0x1p200;
     if (comfortable || largest == 0 || !isfinite(largest))
         return;
@@ -160,11 +164,25 @@ static void balance(double *values, long count, int64_t *exponent)
 
 void block_balance_columns(struct block *block, int64_t *exponents)
 {
-    for (long j = 0; j < block->columns; j++)
-        balance(block_column(block, j), block->stride, &exponents[j]);
+    for (long j = 0; j < block->columns; j++) {
+        double *column = block_column(block, j);
+        balance(column, block->stride, block_largest_magnitude(column, block->stride), &exponents[j]);
+    }
+}
+
+void block_balance_for(struct block *block, double largest, int64_t *exponent)
+{
+    balance(block->values, block->stride * block->columns, largest, exponent);
 }
 
 void block_balance(struct block *block, int64_t *exponent)
 {
-    balance(block->values, block->stride * block->columns, exponent);
+    block_balance_for(block, block_largest_magnitude(block->values, block->stride * block->columns), exponent);
+}
+
+void block_clear_padding(struct block *block)
+{
+    const size_t padding = (size_t)(block->stride - block->rows) * sizeof *block->values;
+    for (long j = 0; padding > 0 && j < block->columns; j++)
+        memset(block_column(block, j) + block->rows, 0, padding);
 }

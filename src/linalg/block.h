@@ -56,6 +56,15 @@ void block_balance_columns(struct block *block, int64_t *exponents);
 /* The same for the whole block by one power of two. */
 void block_balance(struct block *block, int64_t *exponent);
 
+/* The same where `largest` is the largest |element| of the block and of others that are scaled with it. */
+void block_balance_for(struct block *block, double largest, int64_t *exponent);
+
+/* Every element *= 2^exponent. */
+void block_scale_by_power_of_two(struct block *block, int exponent);
+
+/* The padding below each column := 0, where a product has left a NaN. */
+void block_clear_padding(struct block *block);
+
 /* The largest |element| of values[count]; infinite or NaN where an element is. */
 double block_largest_magnitude(const double *values, long count);
 

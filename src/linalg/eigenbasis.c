@@ -22,16 +22,6 @@ static void decomposition_destroy(struct decomposition *found)
     memory_free(found->work);
 }
 
-static enum status check_info(int info, const char *routine, long dimension)
-{
-    if (info == 0)
-        return STATUS_OK;
-    if (info < 0)
-        return status_fail(STATUS_INTERNAL, "LAPACK's %s refuses its argument %d", routine, -info);
-    return status_fail(STATUS_NUMERICAL, "LAPACK's %s did not converge for a matrix of dimension %ld (info %d)",
-                       routine, dimension, info);
-}
-
 /* With the vectors always: without them dgeev's eigenvalues have other bits. */
 static enum status decompose(long dimension, const double *values, struct decomposition *found)
 {
@@ -48,12 +38,12 @@ static enum status decompose(long dimension, const double *values, struct decomp
     memcpy(found->copy, values, (size_t)(dimension * dimension) * sizeof *values);
     dgeev_("V", "N", &n, found->copy, &n, found->re, found->im, found->vectors, &n, NULL, &one, &optimum, &query, &info,
            1, 1);
-    TRY_OR(failed, check_info(info, "dgeev", dimension));
+    TRY_OR(failed, lapack_check(info, "dgeev", dimension));
     const int length = (int)optimum;
     TRY_OR(failed, memory_allocate(&found->work, length, "eigenvalue workspace"));
     dgeev_("V", "N", &n, found->copy, &n, found->re, found->im, found->vectors, &n, NULL, &one, found->work, &length,
            &info, 1, 1);
-    TRY_OR(failed, check_info(info, "dgeev", dimension));
+    TRY_OR(failed, lapack_check(info, "dgeev", dimension));
     return STATUS_OK;
 failed:
     decomposition_destroy(found);
@@ -133,7 +123,7 @@ static enum status factorise(struct eigenbasis *eigenbasis)
     dgetrf_(&n, &n, eigenbasis->factors, &n, eigenbasis->pivots, &info);
     if (info > 0) /* a zero pivot: exactly singular, whatever the singular values say */
         eigenbasis->condition = INFINITY;
-    return info < 0 ? check_info(info, "dgetrf", n) : STATUS_OK;
+    return info < 0 ? lapack_check(info, "dgetrf", n) : STATUS_OK;
 }
 
 enum status eigenbasis_create(long dimension, const double *values, struct eigenbasis *eigenbasis)

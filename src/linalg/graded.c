@@ -45,23 +45,18 @@ void graded_destroy(struct graded_product *product)
     *product = (struct graded_product){ 0 };
 }
 
-static enum status check_info(int info, const char *routine)
-{
-    return info == 0 ? STATUS_OK : status_fail(STATUS_INTERNAL, "LAPACK's %s refuses its argument %d", routine, -info);
-}
-
 static enum status find_work_length(long dimension, int *length)
 {
     const int n = (int)dimension, query = -1;
     double a = 0, tau = 0, optima[3] = { 0 };
     int column = 0, info = 0;
     dgeqp3_(&n, &n, &a, &n, &column, &tau, &optima[0], &query, &info);
-    TRY(check_info(info, "dgeqp3"));
+    TRY(lapack_check(info, "dgeqp3", dimension));
     dgeqrf_(&n, &n, &a, &n, &tau, &optima[1], &query, &info);
-    TRY(check_info(info, "dgeqrf"));
+    TRY(lapack_check(info, "dgeqrf", dimension));
     dorgqr_(&n, &n, &n, &a, &n, &tau, &optima[2], &query, &info);
     *length = (int)fmax(fmax(optima[0], optima[1]), optima[2]);
-    return check_info(info, "dorgqr");
+    return lapack_check(info, "dorgqr", dimension);
 }
 
 static enum status workspace_create(long dimension, struct graded_workspace **made)
@@ -140,10 +135,10 @@ static enum status decompose(const struct graded_product *product, const struct 
         for (long j = 0; j < n; j++)
             space->columns[j] = 0;
         dgeqp3_(&n, &n, space->factor, &n, space->columns, space->reflections, space->work, &space->work_length, &info);
-        return check_info(info, "dgeqp3");
+        return lapack_check(info, "dgeqp3", n);
     }
     dgeqrf_(&n, &n, space->factor, &n, space->reflections, space->work, &space->work_length, &info);
-    return check_info(info, "dgeqrf");
+    return lapack_check(info, "dgeqrf", n);
 }
 
 /* coefficients row i := R row i diag(2^exponents) / 2^(returned exponent), its largest element within 1/2 .. 1. */
@@ -262,7 +257,7 @@ enum status graded_absorb(struct graded_product *product, struct block *factor, 
     TRY(decompose(product, factor));
     multiply_triangles(product);
     dorgqr_(&n, &n, &n, space->factor, &n, space->reflections, space->work, &space->work_length, &info);
-    TRY(check_info(info, "dorgqr"));
+    TRY(lapack_check(info, "dorgqr", n));
     for (long j = 0; j < n; j++)
         for (long i = 0; i < n; i++)
             block_column(factor, j)[space->order[i].row] = space->factor[i + j * n];

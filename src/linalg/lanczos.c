@@ -261,7 +261,8 @@ static enum status advance(struct lanczos *lanczos, long place, long k, bool *do
         chain->basis = NULL;
         return STATUS_OK;
     }
-    TRY(grow_basis(lanczos, chain, k + 1));
+    if (k + 1 > chain->capacity)
+        TRY(team_agree(lanczos->options->team, grow_basis(lanczos, chain, k + 1)));
     memcpy(chain->basis + k * stride, z, (size_t)stride * sizeof *z);
     basis_scale(chain->basis + k * stride, stride, 1 / chain->off_diagonal[k - 1]);
     return STATUS_OK;
@@ -302,6 +303,7 @@ enum status lanczos_norms(const struct lanczos_operator *operator, long count, c
     enum status status = lanczos_open(&lanczos, count);
     if (status == STATUS_OK)
         status = set_starts(&lanczos);
+    status = team_agree(options->team, status);
     if (status == STATUS_OK)
         status = iterate(&lanczos);
     lanczos_close(&lanczos, count);

@@ -2,11 +2,12 @@
  *
  * Golub and Van Loan, Matrix Computations, ch. 10; full reorthogonalisation. Stopping by the difference of successive
  * values misconverges where singular values lie close; a value is accepted only on its residual (lanczos.c has the
- * argument). Not collective for local operators. */
+ * argument). Collective where the operator is. */
 #ifndef GRADSWEEP_LINALG_LANCZOS_H
 #define GRADSWEEP_LINALG_LANCZOS_H
 
 #include "linalg/block.h"
+#include "parallel/team.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,9 @@ struct lanczos_options {
     uint64_t seed;       /* of the random start vectors; a chain's start depends on (seed, rows) alone */
     /* The stop request, looked at once an iteration; may be NULL. */
     bool (*stop_requested)(void);
+    /* The ranks that run the same iteration, where the operator is collective among them; NULL for a rank alone. They
+     * agree on memory that one of them lacks; all else they find alike. */
+    const struct team *team;
 };
 
 enum lanczos_outcome {

@@ -4,12 +4,22 @@
 #ifndef GRADSWEEP_LINALG_LAPACK_H
 #define GRADSWEEP_LINALG_LAPACK_H
 
+#include "base/status.h"
+
 #include <stddef.h>
+
+/* Turns LAPACK's answer into a status: STATUS_INTERNAL for an argument it refuses, STATUS_NUMERICAL where it did not
+ * converge for a matrix of that dimension. */
+CHECKED enum status lapack_check(int info, const char *routine, long dimension);
 
 /* C := alpha op(A) op(B) + beta C */
 void dgemm_(const char *transpose_a, const char *transpose_b, const int *m, const int *n, const int *k,
             const double *alpha, const double *a, const int *lda, const double *b, const int *ldb, const double *beta,
             double *c, const int *ldc, size_t, size_t);
+
+/* y := alpha op(A) x + beta y */
+void dgemv_(const char *transpose, const int *m, const int *n, const double *alpha, const double *a, const int *lda,
+            const double *x, const int *x_increment, const double *beta, double *y, const int *y_increment);
 
 /* One triangle of C := alpha A^T A + beta C (`transposed` "T"), and the Cholesky factor of a symmetric matrix, which
  * takes its place; info > 0 where it is not positive definite. */

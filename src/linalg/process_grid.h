@@ -13,7 +13,7 @@ struct process_grid {
     int context;        /* BLACS: rows x columns, row-major */
     int row_context;    /* BLACS: team->size x 1 */
     int column_context; /* BLACS: 1 x team->size */
-    int threads;        /* BLAS threads of this rank while it works in this grid */
+    int threads;        /* of this rank while it works in this grid: the cores it has for itself (team.h) */
 };
 
 /* Makes the grid of a team: the shape that multiplies fastest (rows <= columns, as square as the size allows), the
@@ -29,12 +29,19 @@ void process_grid_destroy(struct process_grid *grid); /* collective within the t
  * contiguous, in whole kernel panels; count may be 0. Not collective. */
 void process_grid_row_range(const struct process_grid *grid, long dimension, int team_rank, long *first, long *count);
 
+/* How many of them the first ranks hold; the ranks after these hold fewer, or none. Not collective. */
+long process_grid_rows_per_rank(const struct process_grid *grid, long dimension);
+
 /* Rows and columns of a block-cyclic d x d matrix that this rank holds, and the number in the matrix of a local row or
  * column. Not collective. */
 long process_grid_local_rows(const struct process_grid *grid, long dimension);
 long process_grid_local_columns(const struct process_grid *grid, long dimension);
 long process_grid_global_row(const struct process_grid *grid, long local_row);
 long process_grid_global_column(const struct process_grid *grid, long local_column);
+
+/* ScaLAPACK's descriptor[9] of a block-cyclic d x d matrix whose local columns are local_stride apart. Not collective.
+ */
+void process_grid_describe(const struct process_grid *grid, long dimension, long local_stride, int *descriptor);
 
 /* Whether d x d fits the grid: ScaLAPACK's local indices have 32 bits. Not collective; `grid` NULL is a rank alone. The
  * same answer on all ranks. Errors: STATUS_MEMORY with d, the ranks and how many would do. */

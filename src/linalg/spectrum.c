@@ -11,29 +11,24 @@
 #include <string.h>
 
 /* LAPACK's own iterations can hang on a NaN, so it is looked for first. */
-enum status spectrum_check_matrix(long dimension, const double *values, const char *purpose)
+enum status spectrum_check_rows(long dimension, long first_row, long rows, const double *values, const char *purpose)
 {
     /* Workspaces grow like a panel width (at most 128) times the dimension, in 32-bit integers. */
     if (dimension < 1 || dimension > INT_MAX / 256)
         return status_fail(STATUS_NUMERICAL, "%s: a dimension of %ld is outside 1..%d", purpose, dimension,
                            INT_MAX / 256);
     for (long j = 0; j < dimension; j++)
-        for (long i = 0; i < dimension; i++)
-            if (!isfinite(values[i + j * dimension]))
+        for (long i = 0; i < rows; i++)
+            if (!isfinite(values[i + j * rows]))
                 return status_fail(STATUS_NUMERICAL,
-                                   "%s: element [%ld, %ld] of the matrix is %g; finite elements are needed", purpose, i,
-                                   j, values[i + j * dimension]);
+                                   "%s: element [%ld, %ld] of the matrix is %g; finite elements are needed", purpose,
+                                   first_row + i, j, values[i + j * rows]);
     return STATUS_OK;
 }
 
-static enum status check_info(int info, const char *routine, long dimension)
+enum status spectrum_check_matrix(long dimension, const double *values, const char *purpose)
 {
-    if (info == 0)
-        return STATUS_OK;
-    if (info < 0)
-        return status_fail(STATUS_INTERNAL, "LAPACK's %s refuses its argument %d", routine, -info);
-    return status_fail(STATUS_NUMERICAL, "LAPACK's %s did not converge for a matrix of dimension %ld (info %d)",
-                       routine, dimension, info);
+    return spectrum_check_rows(dimension, 0, dimension, values, purpose);
 }
 
 /* LAPACK overwrites its matrix, and may round differently at another alignment: it works on an aligned copy. */
@@ -52,13 +47,13 @@ static enum status largest_general_modulus(long dimension, double *a, double *ra
     double *re = NULL, *im = NULL, *work = NULL, optimum = 0;
     int info = 0;
     dgeev_("N", "N", &n, a, &n, NULL, NULL, NULL, &one, NULL, &one, &optimum, &query, &info, 1, 1);
-    TRY(check_info(info, "dgeev", dimension));
+    TRY(lapack_check(info, "dgeev", dimension));
     const int length = (int)optimum;
     TRY_OR(done, memory_allocate(&re, dimension, "eigenvalues"));
     TRY_OR(done, memory_allocate(&im, dimension, "eigenvalues"));
     TRY_OR(done, memory_allocate(&work, length, "eigenvalue workspace"));
     dgeev_("N", "N", &n, a, &n, re, im, NULL, &one, NULL, &one, work, &length, &info, 1, 1);
-    TRY_OR(done, check_info(info, "dgeev", dimension));
+    TRY_OR(done, lapack_check(info, "dgeev", dimension));
     *radius = 0;
     for (long i = 0; i < dimension; i++)
         *radius = fmax(*radius, hypot(re[i], im[i]));
@@ -77,12 +72,12 @@ static enum status largest_symmetric_modulus(long dimension, double *a, double *
     double *eigenvalues = NULL, *work = NULL, optimum = 0;
     int info = 0;
     dsyev_("N", "L", &n, a, &n, NULL, &optimum, &query, &info, 1, 1);
-    TRY(check_info(info, "dsyev", dimension));
+    TRY(lapack_check(info, "dsyev", dimension));
     const int length = (int)optimum;
     TRY_OR(done, memory_allocate(&eigenvalues, dimension, "eigenvalues"));
     TRY_OR(done, memory_allocate(&work, length, "eigenvalue workspace"));
     dsyev_("N", "L", &n, a, &n, eigenvalues, work, &length, &info, 1, 1);
-    TRY_OR(done, check_info(info, "dsyev", dimension));
+    TRY_OR(done, lapack_check(info, "dsyev", dimension));
     *radius = fmax(fabs(eigenvalues[0]), fabs(eigenvalues[dimension - 1]));
 done:
     memory_free(eigenvalues);
@@ -111,11 +106,11 @@ enum status spectrum_singular_values(long dimension, const double *values, doubl
     TRY_OR(done, copy_matrix(dimension, values, &copy));
     TRY_OR(done, memory_allocate(&integers, 8 * dimension, "singular value workspace"));
     dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, &optimum, &query, integers, &info, 1);
-    TRY_OR(done, check_info(info, "dgesdd", dimension));
+    TRY_OR(done, lapack_check(info, "dgesdd", dimension));
     const int length = (int)optimum;
     TRY_OR(done, memory_allocate(&work, length, "singular value workspace"));
     dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, work, &length, integers, &info, 1);
-    TRY_OR(done, check_info(info, "dgesdd", dimension));
+    TRY_OR(done, lapack_check(info, "dgesdd", dimension));
 done:
     memory_free(copy);
     memory_free(integers);
@@ -158,17 +153,17 @@ enum status spectrum_orthogonalise(long dimension, double *values)
     TRY_OR(done, memory_allocate(&tau, dimension, "Householder factors"));
     TRY_OR(done, memory_allocate(&signs, dimension, "signs of the diagonal of R"));
     dgeqrf_(&n, &n, q, &n, tau, &optimum[0], &query, &info);
-    TRY_OR(done, check_info(info, "dgeqrf", dimension));
+    TRY_OR(done, lapack_check(info, "dgeqrf", dimension));
     dorgqr_(&n, &n, &n, q, &n, tau, &optimum[1], &query, &info);
-    TRY_OR(done, check_info(info, "dorgqr", dimension));
+    TRY_OR(done, lapack_check(info, "dorgqr", dimension));
     const int length = (int)fmax(optimum[0], optimum[1]);
     TRY_OR(done, memory_allocate(&work, length, "QR workspace"));
     dgeqrf_(&n, &n, q, &n, tau, work, &length, &info);
-    TRY_OR(done, check_info(info, "dgeqrf", dimension));
+    TRY_OR(done, lapack_check(info, "dgeqrf", dimension));
     for (long j = 0; j < dimension; j++)
         signs[j] = copysign(1.0, q[j + j * dimension]);
     dorgqr_(&n, &n, &n, q, &n, tau, work, &length, &info);
-    TRY_OR(done, check_info(info, "dorgqr", dimension));
+    TRY_OR(done, lapack_check(info, "dorgqr", dimension));
     for (long j = 0; j < dimension; j++)
         for (long i = 0; i < dimension; i++)
             values[i + j * dimension] = signs[j] * q[i + j * dimension];

@@ -17,17 +17,22 @@ CHECKED enum status spectrum_radius(long dimension, const double *values, bool s
 /* rho(A) by Gelfand's ratio under repeated squaring with the fixed-order kernel:
  * (ln||A^2l||_F - ln||A^l||_F) / l with l = 2^49 after 50 squarings, the form that converges fast. Errors:
  * STATUS_MEMORY; STATUS_NUMERICAL where the powers underflow (||A^2||/||A||^2 < 1e-8: nilpotent or strongly
- * non-normal). */
-CHECKED enum status spectrum_radius_by_squaring(long dimension, const double *values, double *radius);
+ * non-normal); STATUS_STOPPED. `stop_requested` (may be NULL) is asked between blocks of 128 columns. */
+CHECKED enum status spectrum_radius_by_squaring(long dimension, const double *values, bool (*stop_requested)(void),
+                                                double *radius);
 
 /* The same for a matrix of which each rank of a team holds some rows (process_grid_row_range), rows[count * d],
- * column-major: bit for bit what one rank finds, on any grid. Collective within the team, and agreed. */
+ * column-major: bit for bit what one rank finds, on any grid (NULL: a rank alone, with all rows). Collective within the
+ * team, and agreed; stop_requested is collective likewise (team_stop_requested). Errors: STATUS_PARALLEL too. */
 CHECKED enum status spectrum_radius_by_squaring_on_grid(const struct process_grid *grid, long dimension,
-                                                        const double *rows, double *radius);
+                                                        const double *rows, bool (*stop_requested)(void),
+                                                        double *radius);
 
 /* ||A||_2 by Lanczos through products alone, right to rounding: relative error at most spectrum_norm_error(dimension).
  * For matrices of any size on any grid, with the same bits. `seed` keys the start vector. Collective within the team of
- * the matrix. Errors: STATUS_NUMERICAL where the largest singular values lie too close together for it. */
+ * the matrix, which was created with `transposed`; stop_requested (may be NULL) likewise, asked once an iteration.
+ * Errors: STATUS_MEMORY (agreed), STATUS_PARALLEL, STATUS_STOPPED; STATUS_NUMERICAL for elements that are not finite,
+ * and where the largest singular values lie too close together for it. */
 CHECKED enum status spectrum_norm_by_products(const struct matrix *matrix, uint64_t seed, bool (*stop_requested)(void),
                                               double *norm);
 
@@ -48,7 +53,12 @@ CHECKED enum status spectrum_orthogonalise(long dimension, double *values);
  * LAPACK can take; `purpose` begins the message. */
 CHECKED enum status spectrum_check_matrix(long dimension, const double *values, const char *purpose);
 
-/* Makes the BLAS use so many threads in this process, whichever BLAS it is; call once at start. */
+/* The same for `rows` rows of the matrix, from first_row on: values[rows * dimension], column-major. */
+CHECKED enum status spectrum_check_rows(long dimension, long first_row, long rows, const double *values,
+                                        const char *purpose);
+
+/* Makes the BLAS use so many threads in this process, whichever BLAS it is: one at the start; more only within
+ * functions that compute on a process grid. */
 void spectrum_set_blas_threads(int threads);
 
 #endif

@@ -16,6 +16,8 @@ struct squares {
     long count;
     /* What this rank holds. One rank: [d, d * count]. On a grid: [local rows, local columns * count]. */
     struct block part;
+    /* On a grid: room for the rows of vectors that stand beside its rows and its columns. */
+    struct block beside_rows, beside_columns;
 };
 
 /* Makes `count` zeroed matrices; release with squares_destroy. Collective, and agreed. Errors: STATUS_MEMORY. */

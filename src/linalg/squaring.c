@@ -1,7 +1,9 @@
-/* Gelfand's formula by repeated squaring, with the fixed-order kernel: bits that no BLAS, thread count or block width
- * can change. */
+/* Gelfand's formula by repeated squaring, with the fixed-order kernel: bits that no BLAS, thread count, block width or
+ * process grid can change. Every rank holds some rows of the power; its columns are gathered some at a time, multiplied
+ * by the rows, and their norms added up whole and in their order on every rank. */
 #include "base/memory.h"
-#include "linalg/matrix.h"
+#include "linalg/panels.h"
+#include "linalg/row_gather.h"
 #include "linalg/spectrum.h"
 
 #include <math.h>
@@ -10,123 +12,161 @@
 /* A complex leading pair makes the ratio's error fall like 2^-k only: 50 squarings bring it to rounding level. */
 enum { SQUARINGS = 50 };
 
+enum { COLUMNS_AT_ONCE = 128 }; /* the kernel's full rate */
+
 /* Below this ||A^2|| / ||A||^2 the leading eigenvalues drown in what was rounded away. */
 static const double LEAST_SHRINKING = 1e-8;
 
-static double largest_element(long count, const double *values)
-{
-    double largest = 0;
-    for (long i = 0; i < count; i++)
-        largest = fmax(largest, fabs(values[i]));
-    return largest;
-}
-
-/* The power [dimension, dimension] and the room to square it. */
-struct power {
-    long dimension;
-    double *values;       /* dense, column-major */
-    struct block columns; /* the same, as a block */
-    struct block square;
+struct squaring {
+    const struct process_grid *grid;
+    bool (*stop_requested)(void);
+    struct row_gather gather;
+    struct block power, square; /* this rank's rows of A^(2^k) and of its square, each up to a power of two */
+    struct panels panels;       /* those of the power, packed */
+    struct block columns;       /* some of the power's, whole */
+    double *scratch;
 };
 
-static void power_close(struct power *power)
+static const struct team *team_of(const struct squaring *squaring)
 {
-    memory_free(power->values);
-    block_destroy(&power->columns);
-    block_destroy(&power->square);
+    return squaring->grid == NULL ? NULL : squaring->grid->team;
 }
 
-/* Takes the columns of `from` divided by the power of two above their largest element, which is exact, so that neither
- * the squares nor their sum can overflow. Returns the exponent. */
-static int power_set(struct power *power, const double *from, long stride)
+static void squaring_close(struct squaring *squaring)
 {
-    long d = power->dimension;
-    int exponent = 0;
-    double largest = 0;
-    for (long j = 0; j < d; j++)
-        largest = fmax(largest, largest_element(d, from + j * stride));
-    frexp(largest, &exponent);
-    for (long j = 0; j < d; j++)
-        for (long i = 0; i < d; i++) {
-            double scaled = ldexp(from[i + j * stride], -exponent);
-            power->values[i + j * d] = scaled;
-            block_column(&power->columns, j)[i] = scaled;
-        }
-    return exponent;
+    row_gather_destroy(&squaring->gather);
+    block_destroy(&squaring->power);
+    block_destroy(&squaring->square);
+    panels_destroy(&squaring->panels);
+    block_destroy(&squaring->columns);
+    memory_free(squaring->scratch);
 }
 
-static enum status power_open(long dimension, const double *values, struct power *power, int *exponent)
+static enum status allocate(struct squaring *squaring, long d)
 {
-    enum status status = STATUS_OK;
-    *power = (struct power){ .dimension = dimension };
-    TRY_OR(failed, memory_allocate(&power->values, dimension * dimension, "a power of the weight matrix"));
-    TRY_OR(failed, block_create(dimension, dimension, &power->columns));
-    TRY_OR(failed, block_create(dimension, dimension, &power->square));
-    *exponent = power_set(power, values, dimension);
-    return STATUS_OK;
-failed:
-    power_close(power);
-    return status;
+    const int threads = squaring->grid == NULL ? 1 : squaring->grid->threads;
+    TRY(row_gather_create(squaring->grid, d, COLUMNS_AT_ONCE, &squaring->gather));
+    const long rows = squaring->gather.rows;
+    TRY(block_create(rows, d, &squaring->power));
+    TRY(block_create(rows, d, &squaring->square));
+    TRY(panels_create(rows, d, threads, &squaring->panels));
+    TRY(block_create(d, COLUMNS_AT_ONCE, &squaring->columns));
+    return memory_allocate(&squaring->scratch, panels_scratch_size(d), "packed columns");
 }
 
-/* ||.||_F, the columns summed in their order. */
-static double frobenius_norm(const struct block *block)
+/* A NaN would run through all squarings before it shows, on some ranks alone. */
+static enum status squaring_open(struct squaring *squaring, long d, const double *values)
 {
-    double sum = 0;
-    for (long j = 0; j < block->columns; j++) {
-        struct block column = block_view(block, j, 1);
-        double square = 0;
-        block_column_dots(&column, &column, &square);
-        sum += square;
+    enum status status = allocate(squaring, d);
+    if (status == STATUS_OK)
+        status = spectrum_check_rows(d, squaring->gather.first, squaring->gather.rows, values, "spectral radius");
+    status = team_agree(team_of(squaring), status);
+    if (status != STATUS_OK) {
+        squaring_close(squaring);
+        return status;
     }
-    return sqrt(sum);
+    for (long j = 0; j < d; j++)
+        memcpy(block_column(&squaring->square, j), values + j * squaring->gather.rows,
+               (size_t)squaring->gather.rows * sizeof *values);
+    return STATUS_OK;
 }
 
-/* power := power^2 up to a power of two; *shrinking = ||P^2||_F / ||P||_F^2. */
-static enum status power_square(struct power *power, double *shrinking)
+/* power := square divided by the power of two above its largest element, which is exact, so that neither the squares
+ * nor their sum can overflow. *exponent receives it; *largest is the element. */
+static enum status take_square(struct squaring *squaring, int *exponent, double *largest)
 {
-    struct matrix *matrix = NULL;
-    TRY(matrix_create(power->dimension, power->values, false, &matrix));
-    enum status status = matrix_apply(matrix, &power->columns, &power->square);
-    matrix_destroy(matrix);
-    TRY(status);
-    double norm = frobenius_norm(&power->columns);
-    *shrinking = frobenius_norm(&power->square) / (norm * norm);
-    power_set(power, power->square.values, power->square.stride);
+    const struct block swap = squaring->power;
+    *largest = block_largest_magnitude(squaring->square.values, squaring->square.stride * squaring->square.columns);
+    TRY(team_largest(team_of(squaring), 1, largest));
+    frexp(*largest, exponent);
+    block_scale_by_power_of_two(&squaring->square, -*exponent);
+    squaring->power = squaring->square;
+    squaring->square = swap;
+    return STATUS_OK;
+}
+
+static enum status check_stop(const struct squaring *squaring)
+{
+    if (squaring->stop_requested != NULL && squaring->stop_requested())
+        return status_fail(STATUS_STOPPED, "stopped on request while a spectral radius was computed");
+    return STATUS_OK;
+}
+
+/* *norm := ||power||_F and, where `multiply`, square := power^2. */
+static enum status square(struct squaring *squaring, bool multiply, double *norm)
+{
+    const struct row_gather *gather = &squaring->gather;
+    const long d = gather->dimension, stride = squaring->power.stride;
+    double sum = 0;
+    if (multiply)
+        panels_set(&squaring->panels, 0, gather->rows, 0, d, squaring->power.values, 1, stride);
+    for (long first = 0; first < d; first += COLUMNS_AT_ONCE) {
+        const long width = d - first < COLUMNS_AT_ONCE ? d - first : COLUMNS_AT_ONCE;
+        struct block columns = block_view(&squaring->columns, 0, width);
+        TRY(check_stop(squaring));
+        memcpy(row_gather_own(gather, width), squaring->power.values + first * stride,
+               (size_t)(stride * width) * sizeof(double));
+        TRY(row_gather_run(gather, &columns));
+        for (long j = 0; j < width; j++) {
+            const struct block column = block_view(&columns, j, 1);
+            double dot = 0;
+            block_column_dots(&column, &column, &dot);
+            sum += dot;
+        }
+        if (multiply)
+            panels_multiply(&squaring->panels, &columns, squaring->scratch, squaring->square.values + first * stride,
+                            stride);
+    }
+    *norm = sqrt(sum);
     return STATUS_OK;
 }
 
 /* With s_k = ||A^(2^k)||_F / ||A^(2^(k-1))||_F^2 it is ln||A^(2^k)||_F = 2^k (ln||A||_F + sum_{j<=k} 2^-j ln s_j), so
  * that the ratio asked for is ln||A||_F + sum_{j<=49} 2^-j ln s_j + 2^-49 ln s_50: no large logarithms are subtracted.
  */
-enum status spectrum_radius_by_squaring(long dimension, const double *values, double *radius)
+static enum status find_radius(struct squaring *squaring, double *radius)
 {
-    TRY(spectrum_check_matrix(dimension, values, "spectral radius"));
-    if (largest_element(dimension * dimension, values) == 0) {
+    int first_exponent = 0, exponent = 0;
+    double norm = 0, largest = 0, weight = 1;
+    TRY(take_square(squaring, &first_exponent, &largest));
+    if (largest == 0) {
         *radius = 0;
         return STATUS_OK;
     }
-    struct power power;
-    int exponent = 0;
-    TRY(power_open(dimension, values, &power, &exponent));
-    enum status status = STATUS_OK;
-    double log_radius = log(frobenius_norm(&power.columns)), weight = 1;
+    TRY(square(squaring, true, &norm));
+    double log_radius = log(norm);
     for (int k = 1; k <= SQUARINGS; k++) {
-        double shrinking = 0;
-        TRY_OR(done, power_square(&power, &shrinking));
-        if (!(shrinking >= LEAST_SHRINKING)) {
-            status = status_fail(
+        double next = 0;
+        TRY(take_square(squaring, &exponent, &largest));
+        TRY(square(squaring, k < SQUARINGS, &next));
+        const double shrinking = ldexp(next, exponent) / (norm * norm);
+        if (!(shrinking >= LEAST_SHRINKING))
+            return status_fail(
                 STATUS_NUMERICAL,
                 "spectral radius: ||A^2||/||A||^2 = %.1e after %d squarings, below %.0e: the matrix is nilpotent or "
                 "strongly non-normal, and its radius is lost in rounding; use spectral_radius: native",
                 shrinking, k - 1, LEAST_SHRINKING);
-            goto done;
-        }
         weight = k < SQUARINGS ? weight / 2 : weight;
         log_radius += weight * log(shrinking);
+        norm = next;
     }
-    *radius = ldexp(exp(log_radius), exponent);
-done:
-    power_close(&power);
+    *radius = ldexp(exp(log_radius), first_exponent);
+    return STATUS_OK;
+}
+
+enum status spectrum_radius_by_squaring_on_grid(const struct process_grid *grid, long dimension, const double *rows,
+                                                bool (*stop_requested)(void), double *radius)
+{
+    struct squaring squaring = { .grid = grid, .stop_requested = stop_requested };
+    TRY(process_grid_check(grid, dimension));
+    TRY(squaring_open(&squaring, dimension, rows));
+    const enum status status = find_radius(&squaring, radius);
+    squaring_close(&squaring);
     return status;
+}
+
+enum status spectrum_radius_by_squaring(long dimension, const double *values, bool (*stop_requested)(void),
+                                        double *radius)
+{
+    return spectrum_radius_by_squaring_on_grid(NULL, dimension, values, stop_requested, radius);
 }

@@ -49,7 +49,7 @@ static enum status compute_radius(long hidden_size, const double *values, long d
         *radius = 0;
         return STATUS_OK;
     }
-    enum status status = hidden_size >= distribute_from ? spectrum_radius_by_squaring(hidden_size, values, radius)
+    enum status status = hidden_size >= distribute_from ? spectrum_radius_by_squaring(hidden_size, values, NULL, radius)
                                                         : spectrum_radius(hidden_size, values, false, radius);
     if (status == STATUS_NUMERICAL) {
         *radius = NAN;

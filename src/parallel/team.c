@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "parallel/cores.h"
 #include "parallel/stop.h"
 
 #include <unistd.h>
@@ -44,7 +45,7 @@ static enum status check_sizes(int world_size, int count, const int *sizes)
     return STATUS_OK;
 }
 
-static enum status make_team(const struct world *world, int size, struct team *team)
+static enum status make_team(const struct world *world, int size, int cores, struct team *team)
 {
     const int number = team_number_of(world->size, size, world->rank);
     *team = (struct team){ .communicator = MPI_COMM_NULL, .agreement = MPI_COMM_NULL };
@@ -55,6 +56,7 @@ static enum status make_team(const struct world *world, int size, struct team *t
         return STATUS_OK;
     team->number = number;
     team->size = size;
+    team->cores = cores;
     team->first_rank = number * size;
     team->rank = world->rank - team->first_rank;
     TRY(world_check(MPI_Comm_set_errhandler(team->communicator, MPI_ERRORS_RETURN), "setting a team's error handler"));
@@ -71,8 +73,10 @@ enum status teams_create(const struct world *world, int count, const int *sizes,
     if (status == STATUS_OK)
         status = memory_allocate(&made->at, count, "teams");
     TRY_OR(failed, world_agree(world, status));
+    int cores = 1;
+    TRY_OR(failed, world_agree(world, cores_of_rank(world, &cores)));
     for (int level = 0; level < count; level++) {
-        TRY_OR(failed, world_agree(world, make_team(world, sizes[level], &made->at[level])));
+        TRY_OR(failed, world_agree(world, make_team(world, sizes[level], cores, &made->at[level])));
         made->count++;
     }
     *teams = made;
@@ -183,6 +187,8 @@ static void keep_largest(void *from, void *into, int *count, MPI_Datatype *type)
 enum status team_largest(const struct team *team, long count, double *values)
 {
     MPI_Op operation;
+    if (team == NULL)
+        return STATUS_OK; /* MPI need not have been started */
     TRY(world_check(MPI_Op_create(keep_largest, 1, &operation), "defining a largest value"));
     const enum status status = reduce(team, count, values, operation);
     MPI_Op_free(&operation);

@@ -17,6 +17,7 @@ struct team {
     int rank, size;        /* within the team */
     int number;            /* of this team among those of its size, from 0 */
     int first_rank;        /* of the team, in the world */
+    int cores;             /* that this rank may keep busy: those it is bound to, shared with the ranks beside it */
 };
 
 struct teams;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEVELS = 4, MANY = 1000 };
+enum { LEVELS = 4, MANY = 100 };
 
 /* Sizes that divide each other, the first at most `ranks`; returns their number. */
 static int choose_sizes(int ranks, int first, int second, int *sizes)
@@ -142,6 +142,13 @@ int MPI_Comm_dup(MPI_Comm parent, MPI_Comm *made)
 {
     communicators++;
     return PMPI_Comm_dup(parent, made);
+}
+
+int MPI_Comm_split_type(MPI_Comm parent, int type, int key, MPI_Info info, MPI_Comm *made)
+{
+    const int code = PMPI_Comm_split_type(parent, type, key, info, made);
+    communicators += *made != MPI_COMM_NULL;
+    return code;
 }
 
 int MPI_Comm_free(MPI_Comm *communicator)

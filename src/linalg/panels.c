@@ -1,0 +1,260 @@
+#include "linalg/panels.h"
+
+#include "base/memory.h"
+#include "linalg/kernel.h"
+#include "linalg/matrix.h"
+#include "linalg/vectorised.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum {
+    PACKING_DIMENSION =
+        128,              /* from here on columns are packed: eight of them, a power of two apart, evict each other */
+    UNPACKED_COLUMNS = 4, /* so many never do */
+    PACKED_GROUPS = 16    /* groups packed at a time: the panel in the second-level cache is used for all of them */
+};
+
+/* Where OpenMP is not to be had, one thread does it all. */
+#ifdef _OPENMP
+#define WITH_THREADS _Pragma("omp parallel for num_threads(threads) schedule(static)")
+#else
+#define WITH_THREADS
+#endif
+
+/* ---- the choice of a kernel ---- */
+
+static const struct {
+    const char *name;
+    kernel_panel *const *function;
+} kernels[] = {
+    [MATRIX_KERNEL_AVX512] = { "avx512", &kernel_avx512 },
+    [MATRIX_KERNEL_AVX2] = { "avx2", &kernel_avx2 },
+    [MATRIX_KERNEL_PLAIN] = { "plain", &kernel_plain },
+};
+
+enum { NO_KERNEL = -1 };
+
+static atomic_int selected_kernel = NO_KERNEL;
+
+static bool is_supported(enum matrix_kernel kernel)
+{
+#ifdef __x86_64__
+    switch (kernel) {
+    case MATRIX_KERNEL_AVX512:
+        return __builtin_cpu_supports("avx512f");
+    case MATRIX_KERNEL_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case MATRIX_KERNEL_PLAIN:
+        return true;
+    }
+#endif
+    return kernel == MATRIX_KERNEL_PLAIN;
+}
+
+bool matrix_kernel_select(enum matrix_kernel kernel)
+{
+    if (!is_supported(kernel))
+        return false;
+    atomic_store(&selected_kernel, (int)kernel);
+    return true;
+}
+
+static enum matrix_kernel current_kernel(void)
+{
+    int kernel = atomic_load_explicit(&selected_kernel, memory_order_relaxed);
+    for (int best = MATRIX_KERNEL_AVX512; kernel == NO_KERNEL; best++)
+        if (matrix_kernel_select((enum matrix_kernel)best))
+            kernel = best;
+    return (enum matrix_kernel)kernel;
+}
+
+const char *matrix_kernel_name(void)
+{
+    return kernels[current_kernel()].name;
+}
+
+/* ---- packing ---- */
+
+static long panel_count(long rows)
+{
+    return (block_stride(rows) + KERNEL_PANEL_ROWS - 1) / KERNEL_PANEL_ROWS;
+}
+
+/* The first row of a panel; of the one after the last: the end of the padding. 24 + 8 rows at the end are 16 + 16: a
+ * panel of 8 is slow. */
+static long panel_first(long rows, long panel)
+{
+    const long stride = block_stride(rows), last = panel_count(rows) - 1;
+    if (panel > last)
+        return stride;
+    const bool shortened = panel == last && panel > 0 && stride % KERNEL_PANEL_ROWS == KERNEL_ROW_UNIT;
+    return panel * KERNEL_PANEL_ROWS - (shortened ? KERNEL_ROW_UNIT : 0);
+}
+
+static int panel_height(long rows, long panel)
+{
+    return (int)(panel_first(rows, panel + 1) - panel_first(rows, panel));
+}
+
+enum status panels_create(long rows, long depth, int threads, struct panels *panels)
+{
+    *panels = (struct panels){ .rows = rows, .depth = depth, .threads = threads };
+    return memory_allocate(&panels->values, block_stride(rows) * depth, "packed rows of a weight matrix");
+}
+
+void panels_destroy(struct panels *panels)
+{
+    memory_free(panels->values);
+    *panels = (struct panels){ 0 };
+}
+
+/* The rows of a panel among first .. end-1, as numbers in the panel. */
+static void rows_within(const struct panels *panels, long panel, long first, long end, long *from, long *to)
+{
+    const long begin = panel_first(panels->rows, panel), height = panel_height(panels->rows, panel);
+    *from = first > begin ? first - begin : 0;
+    *to = end - begin < height ? end - begin : height;
+}
+
+void panels_set(struct panels *panels, long first_row, long rows, long first_k, long depth, const double *values,
+                long row_stride, long k_stride)
+{
+    assert(first_row + rows <= panels->rows && first_k + depth <= panels->depth);
+    for (long panel = 0; panel < panel_count(panels->rows); panel++) {
+        long from, to;
+        rows_within(panels, panel, first_row, first_row + rows, &from, &to);
+        const long begin = panel_first(panels->rows, panel), height = panel_height(panels->rows, panel);
+        double *at = panels->values + begin * panels->depth + first_k * height;
+        for (long k = 0; k < depth; k++)
+            for (long i = from; i < to; i++)
+                at[k * height + i] = values[(begin + i - first_row) * row_stride + k * k_stride];
+    }
+}
+
+void panels_get(const struct panels *panels, long first_k, long depth, double *to, long to_stride)
+{
+    for (long panel = 0; panel < panel_count(panels->rows); panel++) {
+        long from, end;
+        rows_within(panels, panel, 0, panels->rows, &from, &end);
+        const long begin = panel_first(panels->rows, panel), height = panel_height(panels->rows, panel);
+        const double *at = panels->values + begin * panels->depth + first_k * height;
+        for (long k = 0; k < depth; k++)
+            for (long i = from; i < end; i++)
+                to[begin + i + k * to_stride] = at[k * height + i];
+    }
+}
+
+/* ---- multiplication ---- */
+
+long panels_scratch_size(long depth)
+{
+    return depth < PACKING_DIMENSION ? 0 : PACKED_GROUPS * KERNEL_COLUMNS * block_stride(depth);
+}
+
+static int group_width(const struct block *x, long first)
+{
+    return x->columns - first < KERNEL_COLUMNS ? (int)(x->columns - first) : KERNEL_COLUMNS;
+}
+
+typedef double quad __attribute__((vector_size(32), aligned(32)));
+
+/* Elements i, j, k, l of the eight that two quads have together. */
+#ifdef __clang__
+#define QUAD_PICK(left, right, i, j, k, l) __builtin_shufflevector(left, right, i, j, k, l)
+#else
+typedef long long quad_order __attribute__((vector_size(32)));
+#define QUAD_PICK(left, right, i, j, k, l) __builtin_shuffle(left, right, (quad_order){ i, j, k, l })
+#endif
+
+/* Rows 0 .. 3 of four columns, transposed, to four rows of `packed`. */
+static inline __attribute__((always_inline)) void pack_square(const double *columns, long stride, double *packed)
+{
+    const quad a = *(const quad *)columns, b = *(const quad *)(columns + stride);
+    const quad c = *(const quad *)(columns + 2 * stride), d = *(const quad *)(columns + 3 * stride);
+    const quad ab_even = QUAD_PICK(a, b, 0, 4, 2, 6);
+    const quad ab_odd = QUAD_PICK(a, b, 1, 5, 3, 7);
+    const quad cd_even = QUAD_PICK(c, d, 0, 4, 2, 6);
+    const quad cd_odd = QUAD_PICK(c, d, 1, 5, 3, 7);
+    *(quad *)packed = QUAD_PICK(ab_even, cd_even, 0, 1, 4, 5);
+    *(quad *)(packed + KERNEL_COLUMNS) = QUAD_PICK(ab_odd, cd_odd, 0, 1, 4, 5);
+    *(quad *)(packed + 2 * KERNEL_COLUMNS) = QUAD_PICK(ab_even, cd_even, 2, 3, 6, 7);
+    *(quad *)(packed + 3 * KERNEL_COLUMNS) = QUAD_PICK(ab_odd, cd_odd, 2, 3, 6, 7);
+}
+
+/* Columns first .. first+width-1 of x as [stride][KERNEL_COLUMNS]. */
+VECTORISED static void pack_columns(const struct block *x, long first, int width, double *packed)
+{
+    int j = 0;
+    for (; j + 4 <= width; j += 4)
+        for (long k = 0; k < x->stride; k += 4)
+            pack_square(block_column(x, first + j) + k, x->stride, packed + k * KERNEL_COLUMNS + j);
+    for (; j < width; j++) {
+        const double *column = block_column(x, first + j);
+        for (long k = 0; k < x->rows; k++)
+            packed[k * KERNEL_COLUMNS + j] = column[k];
+    }
+}
+
+/* Some columns of a product: each panel stays in cache for all the groups. */
+struct product {
+    const struct panels *panels;
+    kernel_panel *multiply;
+    struct kernel_columns groups[PACKED_GROUPS];
+    int count;
+    double *y;
+    long y_stride;
+};
+
+static struct kernel_columns group_of(const struct block *x, long first, double *packed)
+{
+    const int width = group_width(x, first);
+    if (packed == NULL || width <= UNPACKED_COLUMNS)
+        return (struct kernel_columns){ block_column(x, first), x->stride, width, false };
+    pack_columns(x, first, width, packed);
+    return (struct kernel_columns){ packed, x->stride, width, true };
+}
+
+static void multiply_panel(const struct product *product, long panel)
+{
+    const struct panels *panels = product->panels;
+    const long row = panel_first(panels->rows, panel);
+    for (int group = 0; group < product->count; group++)
+        product->multiply(panels->depth, panel_height(panels->rows, panel), panels->values + row * panels->depth,
+                          &product->groups[group], product->y + group * KERNEL_COLUMNS * product->y_stride + row,
+                          product->y_stride);
+}
+
+/* Columns of x from `first` on, at most PACKED_GROUPS groups of them. */
+static void multiply_groups(const struct panels *panels, const struct block *x, long first, double *scratch, double *y,
+                            long y_stride)
+{
+    const long left = (x->columns - first + KERNEL_COLUMNS - 1) / KERNEL_COLUMNS, count = panel_count(panels->rows);
+    const int threads = panels->threads;
+    struct product product = { .panels = panels,
+                               .multiply = *kernels[current_kernel()].function,
+                               .count = left < PACKED_GROUPS ? (int)left : PACKED_GROUPS,
+                               .y = y + first * y_stride,
+                               .y_stride = y_stride };
+    for (int group = 0; group < product.count; group++) {
+        const long place = group * KERNEL_COLUMNS;
+        double *packed = panels_scratch_size(x->rows) == 0 ? NULL : scratch + place * x->stride;
+        product.groups[group] = group_of(x, first + place, packed);
+    }
+    if (threads <= 1) {
+        for (long panel = 0; panel < count; panel++)
+            multiply_panel(&product, panel);
+        return;
+    }
+    WITH_THREADS
+    for (long panel = 0; panel < count; panel++)
+        multiply_panel(&product, panel);
+}
+
+void panels_multiply(const struct panels *panels, const struct block *x, double *scratch, double *y, long y_stride)
+{
+    assert(x->rows == panels->depth);
+    for (long first = 0; first < x->columns; first += PACKED_GROUPS * KERNEL_COLUMNS)
+        multiply_groups(panels, x, first, scratch, y, y_stride);
+}

@@ -1,0 +1,317 @@
+/* Whole matrices spread over process grids of every shape, against one rank's; on any number of ranks. */
+#include "linalg/squares.h"
+
+#include "linalg/grids.h"
+
+enum { COUNT = 2 };
+
+static double norm_of(const double *values, long count, long stride)
+{
+    double sum = 0;
+    for (long i = 0; i < count; i++)
+        sum += values[i * stride] * values[i * stride];
+    return sqrt(sum);
+}
+
+/* This rank's part of numbers that all ranks know: COUNT matrices [d, d], one after the other. */
+static struct squares new_squares(const struct process_grid *grid, long d, const double *values)
+{
+    struct squares squares;
+    REQUIRE(squares_create(grid, d, COUNT, &squares) == STATUS_OK);
+    const long columns = process_grid_local_columns(grid, d);
+    REQUIRE(squares.part.rows == process_grid_local_rows(grid, d) && squares.part.columns == COUNT * columns);
+    for (long column = 0; values != NULL && column < COUNT * columns; column++)
+        for (long row = 0; row < squares.part.rows; row++)
+            block_column(&squares.part, column)[row] =
+                values[column / columns * d * d + process_grid_global_row(grid, row) +
+                       process_grid_global_column(grid, column % columns) * d];
+    return squares;
+}
+
+/* All of it, on every rank. */
+static double *whole_of(const struct squares *squares)
+{
+    const struct process_grid *grid = squares->grid;
+    const long d = squares->dimension, columns = process_grid_local_columns(grid, d);
+    double *values = NULL;
+    REQUIRE(memory_allocate(&values, COUNT * d * d, "whole matrices") == STATUS_OK);
+    for (long column = 0; column < COUNT * columns; column++)
+        for (long row = 0; row < squares->part.rows; row++)
+            values[column / columns * d * d + process_grid_global_row(grid, row) +
+                   process_grid_global_column(grid, column % columns) * d] = block_column(&squares->part, column)[row];
+    REQUIRE(team_sum(grid->team, COUNT * d * d, values) == STATUS_OK);
+    return values;
+}
+
+static long dimension;
+
+/* Both sides round each of d additions by u of what is added up, of absolute value at most |a| |x| by Cauchy and
+ * Schwarz. */
+static void products_agree_with_one_rank(const struct process_grid *grid)
+{
+    const long d = dimension;
+    double *values = new_numbers(d * d, "weights"), *numbers = new_numbers(COUNT * d * d, "squares");
+    struct matrix *local, *matrix = new_matrix_on(grid, d, values);
+    struct squares from = new_squares(grid, d, numbers), to = new_squares(grid, d, NULL);
+    struct block x, y;
+    REQUIRE(matrix_create(d, values, true, &local) == STATUS_OK);
+    REQUIRE(block_create(d, COUNT * d, &x) == STATUS_OK && block_create(d, COUNT * d, &y) == STATUS_OK);
+    for (long j = 0; j < COUNT * d; j++)
+        memcpy(block_column(&x, j), numbers + j * d, (size_t)d * sizeof *numbers);
+    REQUIRE(matrix_apply_transposed(local, &x, &y) == STATUS_OK);
+    for (int again = 0; again < 2; again++) { /* the second time with the matrix already spread */
+        if (again > 0 && to.part.rows > 0 && to.part.columns > 0)
+            to.part.values[0] = NAN; /* what stood there before must not count */
+        REQUIRE(squares_apply_transposed(matrix, &from, &to) == STATUS_OK);
+        double *found = whole_of(&to);
+        for (long j = 0; j < COUNT * d; j++)
+            for (long i = 0; i < d; i++) {
+                const double size = norm_of(values + i * d, d, 1) * norm_of(numbers + j * d, d, 1);
+                REQUIRE(fabs(found[i + j * d] - block_column(&y, j)[i]) <= 2 * (double)d * UNIT_ROUNDOFF * size);
+            }
+        memory_free(found);
+    }
+    matrix_destroy(local);
+    matrix_destroy(matrix);
+    squares_destroy(&from);
+    squares_destroy(&to);
+    block_destroy(&x);
+    block_destroy(&y);
+    memory_free(values);
+    memory_free(numbers);
+}
+
+/* A NaN and an infinity run through their columns, and nobody waits. */
+static void what_is_not_finite_stays_in_its_column(const struct process_grid *grid)
+{
+    const long d = dimension;
+    double *values = new_numbers(d * d, "weights"), *numbers = new_numbers(COUNT * d * d, "squares"), norm = 0;
+    numbers[d - 1] = NAN;
+    numbers[d * d + (d - 1) * d] = INFINITY;
+    struct matrix *matrix = new_matrix_on(grid, d, values);
+    struct squares from = new_squares(grid, d, numbers), to = new_squares(grid, d, NULL);
+    REQUIRE(squares_apply_transposed(matrix, &from, &to) == STATUS_OK);
+    double *found = whole_of(&to);
+    for (long j = 0; j < COUNT * d; j++)
+        for (long i = 0; i < d; i++)
+            REQUIRE(isfinite(found[i + j * d]) == (j != 0 && j != 2 * d - 1));
+    REQUIRE(squares_norm(&from, 0, &norm) == STATUS_OK && isnan(norm));
+    REQUIRE(squares_norm(&from, 1, &norm) == STATUS_OK && norm == INFINITY);
+    memory_free(found);
+    matrix_destroy(matrix);
+    squares_destroy(&from);
+    squares_destroy(&to);
+    memory_free(values);
+    memory_free(numbers);
+}
+
+static void vectors_and_norms_agree_with_one_rank(const struct process_grid *grid)
+{
+    const long d = dimension;
+    double *numbers = new_numbers(COUNT * d * d, "squares");
+    struct squares squares = new_squares(grid, d, numbers);
+    struct block x = new_columns(d, 1, "a vector"), y;
+    REQUIRE(block_create(d, 1, &y) == STATUS_OK);
+    for (long number = 0; number < COUNT; number++) {
+        const double *values = numbers + number * d * d;
+        double norm = 0;
+        for (int transposed = 0; transposed < 2; transposed++) {
+            const long along = transposed ? 1 : d, across = transposed ? d : 1;
+            REQUIRE(squares_multiply(&squares, number, transposed, x.values, y.values) == STATUS_OK);
+            for (long i = 0; i < d; i++) {
+                double sum = 0;
+                for (long k = 0; k < d; k++)
+                    sum += values[i * across + k * along] * x.values[k];
+                const double size = norm_of(values + i * across, d, along) * norm_of(x.values, d, 1);
+                REQUIRE(fabs(y.values[i] - sum) <= 2 * (double)d * UNIT_ROUNDOFF * size);
+            }
+            REQUIRE(same_on_all(grid->team, y.values, d));
+        }
+        REQUIRE(squares_norm(&squares, number, &norm) == STATUS_OK && same_on_all(grid->team, &norm, 1));
+        /* Positive terms: each of d^2 additions and multiplications errs by u of the sum at most. */
+        const double expected = norm_of(values, d * d, 1);
+        REQUIRE(fabs(norm - expected) <= 2 * (double)(d * d) * UNIT_ROUNDOFF * expected);
+    }
+    block_destroy(&x);
+    block_destroy(&y);
+    squares_destroy(&squares);
+    memory_free(numbers);
+}
+
+/* One multiplication an element: no bit may differ. */
+static void rows_are_scaled(const struct process_grid *grid)
+{
+    const long d = dimension;
+    double *numbers = new_numbers(COUNT * d * d, "squares"), *factors = new_numbers(COUNT * d, "diagonals");
+    const double *diagonals[COUNT] = { factors, factors + d };
+    struct squares squares = new_squares(grid, d, numbers);
+    squares_scale_rows(&squares, diagonals);
+    double *found = whole_of(&squares);
+    for (long place = 0; place < COUNT * d * d; place++)
+        REQUIRE(found[place] == numbers[place] * diagonals[place / (d * d)][place % d]);
+    memory_free(found);
+
+    squares_set_identity(&squares);
+    found = whole_of(&squares);
+    for (long place = 0; place < COUNT * d * d; place++)
+        REQUIRE(found[place] == (place % (d * d) % (d + 1) == 0));
+    memory_free(found);
+    squares_destroy(&squares);
+    memory_free(numbers);
+    memory_free(factors);
+}
+
+/* All ranks must scale by one power of two, the one that a rank alone takes. */
+static void all_balance_alike(const struct process_grid *grid)
+{
+    const long d = dimension;
+    const double sizes[] = { 0x1p250, 0x1p-300, 1, 0, NAN, INFINITY, 0x1p700 };
+    double *numbers = new_numbers(COUNT * d * d, "squares");
+    for (size_t n = 0; n < COUNT_OF(sizes); n++) {
+        int64_t exponents[COUNT] = { 5, 5 }, expected = 5;
+        struct block alone;
+        REQUIRE(block_create(d, d, &alone) == STATUS_OK);
+        for (long j = 0; j < d; j++)
+            memcpy(block_column(&alone, j), numbers + j * d, (size_t)d * sizeof *numbers);
+        struct squares squares = new_squares(grid, d, numbers);
+        const struct block first = block_view(&squares.part, 0, squares.part.columns / COUNT);
+        /* The last element alone is special, so that most ranks do not see it; for 0 all are. */
+        block_column(&alone, d - 1)[d - 1] = sizes[n];
+        for (long j = 0; j < first.columns; j++)
+            for (long i = 0; i < first.rows; i++)
+                if (process_grid_global_row(grid, i) == d - 1 && process_grid_global_column(grid, j) == d - 1)
+                    block_column(&first, j)[i] = sizes[n];
+                else if (sizes[n] == 0)
+                    block_column(&first, j)[i] = 0;
+        if (sizes[n] == 0)
+            memset(alone.values, 0, (size_t)(alone.stride * d) * sizeof *alone.values);
+        block_balance(&alone, &expected);
+        REQUIRE(squares_balance(&squares, exponents) == STATUS_OK);
+        REQUIRE(exponents[0] == expected && exponents[1] == 5);
+        for (long j = 0; j < first.columns; j++)
+            for (long i = 0; i < first.rows; i++) {
+                const double *other = block_column(&alone, process_grid_global_column(grid, j));
+                REQUIRE(memcmp(&block_column(&first, j)[i], &other[process_grid_global_row(grid, i)], sizeof(double)) ==
+                        0);
+            }
+        squares_destroy(&squares);
+        block_destroy(&alone);
+    }
+    memory_free(numbers);
+}
+
+static void outer_products_are_added(const struct process_grid *grid)
+{
+    const long d = dimension, counts[] = { 0, 1, 5, 130 };
+    const double factors[] = { 1, 0.5, 0 };
+    double *numbers = new_numbers(COUNT * d * d, "squares"), *lefts = new_numbers(d * 130, "left"),
+           *rights = new_numbers(d * 130, "right");
+    struct block left, right;
+    REQUIRE(block_create(d, 130, &left) == STATUS_OK && block_create(d, 130, &right) == STATUS_OK);
+    for (long j = 0; j < 130; j++) {
+        memcpy(block_column(&left, j), lefts + j * d, (size_t)d * sizeof *lefts);
+        memcpy(block_column(&right, j), rights + j * d, (size_t)d * sizeof *rights);
+    }
+    for (size_t n = 0; n < COUNT_OF(counts); n++) {
+        const long count = counts[n];
+        const double factor = factors[n % COUNT_OF(factors)];
+        struct squares squares = new_squares(grid, d, numbers);
+        squares_add_outer(&squares, 1, factor, &left, &right, count);
+        double *found = whole_of(&squares);
+        REQUIRE(memcmp(found, numbers, (size_t)(d * d) * sizeof *found) == 0); /* the other matrix */
+        for (long i = 0; i < d; i++)
+            for (long j = 0; j < d; j++) {
+                double sum = factor * numbers[d * d + i + j * d], size = fabs(sum);
+                for (long k = 0; k < count; k++) {
+                    sum += lefts[i + k * d] * rights[j + k * d];
+                    size += fabs(lefts[i + k * d] * rights[j + k * d]);
+                }
+                REQUIRE(fabs(found[d * d + i + j * d] - sum) <= 2 * (double)(count + 2) * UNIT_ROUNDOFF * size);
+            }
+        memory_free(found);
+        squares_destroy(&squares);
+    }
+    block_destroy(&left);
+    block_destroy(&right);
+    memory_free(numbers);
+    memory_free(lefts);
+    memory_free(rights);
+}
+
+/* What one rank's squares do, which the rest of the program relies on: the very same calls without a grid. */
+static void a_rank_alone_has_them_whole(long d)
+{
+    struct squares squares, next;
+    double *values = new_numbers(d * d, "weights"), *diagonal = new_numbers(d, "diagonals"),
+           *found = new_numbers(d * d, "place");
+    const double *diagonals[COUNT] = { diagonal, diagonal };
+    struct matrix *matrix = new_matrix_on(NULL, d, values);
+    REQUIRE(squares_create(NULL, d, COUNT, &squares) == STATUS_OK);
+    REQUIRE(squares_create(NULL, d, COUNT, &next) == STATUS_OK);
+    squares_set_identity(&squares);
+    REQUIRE(squares_apply_transposed(matrix, &squares, &next) == STATUS_OK);
+    squares_scale_rows(&next, diagonals);
+    struct block x = new_columns(d, 1, "a vector"), y;
+    REQUIRE(block_create(d, 1, &y) == STATUS_OK);
+    REQUIRE(squares_multiply(&next, 1, false, x.values, y.values) == STATUS_OK);
+    squares_copy_values(&next, 1, found);
+    for (long i = 0; i < d; i++) {
+        double sum = 0;
+        for (long j = 0; j < d; j++) {
+            REQUIRE(found[i + j * d] == diagonal[i] * values[j + i * d]);
+            sum += found[i + j * d] * x.values[j];
+        }
+        /* Both sides round each of d additions by u. */
+        const double size = norm_of(found + i, d, d) * norm_of(x.values, d, 1);
+        REQUIRE(fabs(y.values[i] - sum) <= 2 * (double)d * UNIT_ROUNDOFF * size);
+    }
+    squares_add_outer(&next, 0, 0.0, &x, &x, 1);
+    squares_copy_values(&next, 0, found);
+    for (long i = 0; i < d; i++)
+        for (long j = 0; j < d; j++)
+            REQUIRE(found[i + j * d] == x.values[i] * x.values[j]);
+    block_destroy(&x);
+    block_destroy(&y);
+    matrix_destroy(matrix);
+    squares_destroy(&squares);
+    squares_destroy(&next);
+    memory_free(values);
+    memory_free(diagonal);
+    memory_free(found);
+}
+
+static void all_operations(const struct process_grid *grid)
+{
+    products_agree_with_one_rank(grid);
+    what_is_not_finite_stays_in_its_column(grid);
+    vectors_and_norms_agree_with_one_rank(grid);
+    rows_are_scaled(grid);
+    all_balance_alike(grid);
+    outer_products_are_added(grid);
+}
+
+int main(int argc, char **argv)
+{
+    const long dimensions[] = { 1, 2, 3, 5, 63, 64, 65 }, block_sizes[] = { 1, 7, 64, 100 };
+    struct world world;
+    struct teams *teams;
+    REQUIRE(world_open(&argc, &argv, &world) == STATUS_OK);
+    const int sizes[] = { world.size, 1 };
+    REQUIRE(teams_create(&world, world.size > 1 ? 2 : 1, sizes, &teams) == STATUS_OK);
+    const struct team *team = teams_at(teams, 0);
+    for (size_t n = 0; n < COUNT_OF(dimensions); n++)
+        for (size_t b = 0; b < COUNT_OF(block_sizes); b++) {
+            dimension = dimensions[n];
+            on_all_shapes(team, block_sizes[b], all_operations);
+        }
+    dimension = 257;
+    on_all_shapes(team, 7, all_operations);
+    on_all_shapes(team, 100, all_operations);
+    dimension = 700;
+    on_all_shapes(team, 64, products_agree_with_one_rank);
+    a_rank_alone_has_them_whole(1);
+    a_rank_alone_has_them_whole(65);
+    teams_destroy(teams);
+    world_close(&world, 1, 10.0);
+    return 0;
+}
