@@ -54,9 +54,18 @@ struct gradsweep_run_options {
 GRADSWEEP_API int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *sweep,
                                 const struct gradsweep_run_options *options);
 
-/* Prints to `out` what the sweep will cost: cells, floating-point operations, memory per rank, file size, and for each
- * number of ranks (at least one) the predicted time and efficiency. Not collective, needs no MPI. */
-GRADSWEEP_API int gradsweep_plan(const struct gradsweep_sweep *sweep, size_t count, const int *ranks, FILE *out);
+struct gradsweep_plan_options {
+    size_t count; /* of numbers of ranks, at least one */
+    const int *ranks;
+    int cores_per_node;     /* as many ranks share a node's memory */
+    double memory_per_rank; /* bytes; a sweep that needs more is refused; 0: no limit */
+};
+
+/* Prints to `out` what the sweep will cost: cells, floating-point operations, file size, and for each number of ranks
+ * the predicted time and efficiency, memory per rank and node, teams, and options for Slurm. Measures for 50 ms how
+ * fast this machine is. Not collective, needs no MPI. */
+GRADSWEEP_API int gradsweep_plan(const struct gradsweep_sweep *sweep, const struct gradsweep_plan_options *options,
+                                 FILE *out);
 
 /* Prints to `out` the axes, progress, failures and provenance of a results file, of a running one too. Not collective.
  */

@@ -6,12 +6,13 @@
 #include <stddef.h>
 
 /* Measured on one core of the reference machine (2.6 GHz, AVX-512), GF/s: the fixed-order kernel on blocks of some 128
- * columns (whole products) and of some 16 (vectors of chains side by side), and dgemv on a matrix of its own. */
+ * columns (whole products) and of some 16 (vectors of chains side by side), dgemv on a matrix of its own or the kernel
+ * on a single column, and LAPACK: eigenvalues, singular values, QR, rotations. */
 static const struct rate {
-    double hidden_size, wide, narrow, vector;
+    double hidden_size, wide, narrow, vector, lapack;
 } rates[] = {
-    { 1, 0.1, 0.1, 0.05 }, { 16, 25, 16, 1.5 }, { 64, 45, 30, 5 },    { 256, 52, 42, 6 },
-    { 1024, 52, 45, 4 },   { 4096, 52, 40, 2 }, { 16384, 50, 40, 2 },
+    { 1, 0.1, 0.1, 0.05, 0.05 }, { 16, 25, 16, 1.5, 1.0 },  { 64, 45, 30, 5, 2.5 },     { 256, 52, 42, 6, 6.5 },
+    { 1024, 52, 45, 4, 9.0 },    { 4096, 52, 40, 2, 11.0 }, { 16384, 50, 40, 2, 11.0 },
 };
 enum { RATE_ROWS = sizeof rates / sizeof *rates };
 
@@ -19,12 +20,10 @@ static const double LANCZOS_ITERATIONS = 16.0;  /* per lag; measured 5 to 40 */
 static const double LANCZOS_OVERHEAD = 1e-6;    /* seconds an iteration beside the products */
 static const double ACTIVATION_SECONDS = 25e-9; /* value and derivative of one element */
 static const double NORMAL_SECONDS = 25e-9;     /* one random number */
-static const double LAPACK_RATE = 8e9;          /* eigenvalues, singular values, QR at moderate sizes */
 static const double SQUARINGS = 50.0;           /* of Gelfand's ratio */
 static const double SQUARING_COLUMNS = 128.0;   /* gathered at a time */
 static const double NORM_ITERATIONS = 100.0;    /* of Lanczos for ||W||_2 right to rounding */
 static const double ELEMENT_SECONDS = 3e-9;     /* scaling, balancing and copying one element of a product */
-static const double TILE_COLUMNS = 8.0;         /* vectors that stand side by side at least */
 
 /* Of teams: PDGEMM beside dgemm on as many cores, ScaLAPACK's QR beside LAPACK's; bytes that a rank receives a second
  * while all others do, and the time that a collective call takes for each other rank. */
@@ -98,24 +97,30 @@ double cost_seconds(const struct cost *cost, int team_size)
 }
 
 /* LAPACK work on one core. */
-static struct cost lapack_cost(double flops)
+static struct cost lapack_cost(long hidden_size, double flops)
 {
-    double seconds = flops / LAPACK_RATE;
+    double seconds = flops / RATE_AT(hidden_size, lapack);
     return (struct cost){ .flops = flops, .seconds = seconds, .lapack = seconds };
 }
 
-/* Applying W or W^T to `columns` vectors, of which TILE_COLUMNS stand side by side, with what is done to each element
- * of the result. */
-static struct cost narrow_cost(long hidden_size, double columns)
+/* Applying W or W^T to `columns` vectors, `side_by_side` of them at a time, with what is done to each element of the
+ * result. Fewer columns than a tile leave most of the kernel idle: it waits for W to come from memory. */
+static struct cost narrow_cost(long hidden_size, double columns, double side_by_side)
 {
     double d = (double)hidden_size;
+    double rate = fmin(RATE_AT(hidden_size, narrow), side_by_side * RATE_AT(hidden_size, vector));
     struct cost cost = { .flops = 2.0 * d * d * columns };
     cost.replicated = d * columns * ELEMENT_SECONDS;
-    cost.seconds = cost.flops / RATE_AT(hidden_size, narrow);
+    cost.seconds = cost.flops / rate;
     cost.replicated = fmin(cost.replicated, cost.seconds);
     cost.gathered_bytes = 8.0 * d * columns;
-    cost.messages = columns / TILE_COLUMNS;
+    cost.messages = columns / side_by_side;
     return cost;
+}
+
+static double side_by_side(const struct cost_question *question)
+{
+    return question->side_by_side ? (double)question->side_by_side : COST_SIDE_BY_SIDE;
 }
 
 /* Whole products, and their largest singular values. The rates of this and of implicit_cost choose the method. */
@@ -140,13 +145,14 @@ static struct cost explicit_cost(const struct cost_question *question)
     return sum;
 }
 
-static struct cost implicit_cost(const struct cost_question *question)
+/* Lanczos through the factors; for identity there is but one chain. */
+static struct cost implicit_cost(const struct cost_question *question, double iterations, double width)
 {
-    double d = (double)question->hidden_size, sum_of_lags = 0.0;
+    double sum_of_lags = 0.0, d = (double)question->hidden_size;
     for (long i = 0; i < question->lag_count; i++)
         sum_of_lags += (double)question->lags[i];
-    double iterations = fmin(LANCZOS_ITERATIONS, d);
-    struct cost cost = narrow_cost(question->hidden_size, iterations * 2.0 * sum_of_lags);
+    iterations = fmin(iterations, d);
+    struct cost cost = narrow_cost(question->hidden_size, iterations * 2.0 * sum_of_lags, width);
     cost.seconds += iterations * (double)question->lag_count * LANCZOS_OVERHEAD;
     return cost;
 }
@@ -154,7 +160,7 @@ static struct cost implicit_cost(const struct cost_question *question)
 static struct cost trajectory_cost(const struct cost_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->model->steps;
-    struct cost cost = narrow_cost(question->hidden_size, steps);
+    struct cost cost = narrow_cost(question->hidden_size, steps, side_by_side(question));
     cost.seconds += steps * d * ACTIVATION_SECONDS;
     cost.replicated += steps * d * ACTIVATION_SECONDS;
     if (question->ensemble->kind->is_fresh_at_every_step)
@@ -170,7 +176,8 @@ enum jacobian_method cost_method(const struct cost_question *question)
         return METHOD_CLOSED_FORM;
     if (wants_products || question->ensemble->kind->is_fresh_at_every_step)
         return METHOD_EXPLICIT;
-    return explicit_cost(question).seconds <= implicit_cost(question).seconds ? METHOD_EXPLICIT : METHOD_IMPLICIT;
+    double by_vectors = implicit_cost(question, LANCZOS_ITERATIONS, COST_SIDE_BY_SIDE).seconds;
+    return explicit_cost(question).seconds <= by_vectors ? METHOD_EXPLICIT : METHOD_IMPLICIT;
 }
 
 /* What proofs typically take: one product and one Cholesky decomposition. */
@@ -179,7 +186,7 @@ static struct cost certify_cost(const struct cost_question *question)
     double d = (double)question->hidden_size;
     if (!question->options.certify)
         return (struct cost){ 0 };
-    return lapack_cost((2.0 + 4.0 / 3.0) * d * d * d);
+    return lapack_cost(question->hidden_size, (2.0 + 4.0 / 3.0) * d * d * d);
 }
 
 struct cost cost_of_chain(const struct cost_question *question)
@@ -191,7 +198,8 @@ struct cost cost_of_chain(const struct cost_question *question)
     case METHOD_EXPLICIT:
         return cost_add(common, explicit_cost(question));
     case METHOD_IMPLICIT:
-        return cost_add(common, implicit_cost(question));
+        return cost_add(common, implicit_cost(question, LANCZOS_ITERATIONS,
+                                              question->activation->is_identity ? 1.0 : side_by_side(question)));
     case METHOD_CLOSED_FORM:
         break;
     }
@@ -206,9 +214,11 @@ struct cost cost_of_measures(const struct cost_question *question)
         if (!(question->measures & 1u << id) || !measure->flops)
             continue;
         double flops = measure->flops(question), d = (double)question->hidden_size;
-        struct cost own = narrow_cost(question->hidden_size, flops / (2.0 * d * d));
-        own.seconds *= fmax(measure->slowdown, 1.0);
-        own.lapack = measure->slowdown > 1.0 ? own.seconds : 0.0;
+        struct cost own = measure->is_in_lapack
+                              ? lapack_cost(question->hidden_size, flops)
+                              : narrow_cost(question->hidden_size, flops / (2.0 * d * d), side_by_side(question));
+        if (id == MEASURE_STEP_BOUND) /* Lanczos, an iteration of which applies W and W^T */
+            own.seconds += flops / (4.0 * d * d) * LANCZOS_OVERHEAD;
         cost = cost_add(cost, own);
     }
     if (question->activation->is_identity && measure_has_functions(question->measures))
@@ -221,7 +231,7 @@ struct cost cost_of_weights(const struct ensemble *ensemble, long hidden_size)
     double d = (double)hidden_size;
     struct cost cost = { .flops = 0.0, .seconds = d * d * NORMAL_SECONDS };
     if (ensemble->kind->spectrum == SPECTRUM_ALL_ONE || ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN) {
-        cost = cost_add(cost, lapack_cost(8.0 / 3.0 * d * d * d)); /* QR and its orthogonal factor */
+        cost = cost_add(cost, lapack_cost(hidden_size, 8.0 / 3.0 * d * d * d)); /* QR and its orthogonal factor */
     }
     return cost;
 }
@@ -248,30 +258,34 @@ static struct cost radius_by_squaring(long hidden_size)
 struct cost cost_of_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from)
 {
     double d = (double)hidden_size, cube = d * d * d;
-    bool is_large = hidden_size >= distribute_from;
-    struct cost cost = { 0 };
+    struct cost cost;
     switch (ensemble->kind->spectrum) {
     case SPECTRUM_ALL_ONE:
     case SPECTRUM_NILPOTENT:
     case SPECTRUM_NONE:
-        return cost;
+        return (struct cost){ 0 };
     case SPECTRUM_SYMMETRIC:
+        cost = lapack_cost(hidden_size, 4.0 / 3.0 * cube); /* values of a symmetric matrix */
+        break;
     case SPECTRUM_ANTISYMMETRIC:
     case SPECTRUM_RADIUS_DRAWN:
-        cost = is_large ? norm_by_products(hidden_size) : lapack_cost(4.0 * cube);
+        cost = lapack_cost(hidden_size, 8.0 / 3.0 * cube); /* singular values */
         break;
     case SPECTRUM_COMPUTED:
-        cost = is_large ? cost_add(radius_by_squaring(hidden_size), norm_by_products(hidden_size))
-                        : lapack_cost(14.0 * cube);
+        cost = lapack_cost(hidden_size, (10.0 + 8.0 / 3.0) * cube); /* eigenvalues and singular values */
         break;
     }
+    if (hidden_size >= distribute_from)
+        cost = norm_by_products(hidden_size);
+    if (hidden_size >= distribute_from && ensemble->kind->spectrum == SPECTRUM_COMPUTED)
+        cost = cost_add(cost, radius_by_squaring(hidden_size));
     return cost_add(cost, cost_of_weights(ensemble, hidden_size));
 }
 
 struct cost cost_of_eigenvalues(long hidden_size)
 {
     double d = (double)hidden_size;
-    return lapack_cost(25.0 * d * d * d);
+    return lapack_cost(hidden_size, 25.0 * d * d * d);
 }
 
 /* Doubles that a chain's trajectory keeps. */

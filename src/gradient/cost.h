@@ -14,6 +14,9 @@
 /* How ||J_l|| of a cell is computed; the values are those of the dataset `method`. */
 enum jacobian_method { METHOD_EXPLICIT = 1, METHOD_IMPLICIT = 2, METHOD_CLOSED_FORM = 3 };
 
+/* Chains stand side by side in blocks of so many where there are enough. */
+enum { COST_SIDE_BY_SIDE = 32 };
+
 /* All that a chain's cost and method depend on. */
 struct cost_question {
     const struct ensemble *ensemble;
@@ -24,7 +27,8 @@ struct cost_question {
     long lag_count;
     unsigned measures;
     struct measure_options options;
-    int team_size; /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
+    int team_size;     /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
+    long side_by_side; /* chains of a block; 0 counts as COST_SIDE_BY_SIDE. The method does not depend on it */
 };
 
 /* What a piece of work takes. Its seconds are those of one core that does everything; on a team some of them are

@@ -244,6 +244,7 @@ enum status measure_expansion(const struct measure_task *task)
 double measure_expansion_flops(const struct cost_question *question)
 {
     const double d = (double)question->hidden_size, largest_lag = (double)question->lags[question->lag_count - 1];
-    const double cells_of_a_basis = 32.0; /* the cells of a task share one */
+    /* The cells of a task share a basis. */
+    const double cells_of_a_basis = question->side_by_side ? (double)question->side_by_side : COST_SIDE_BY_SIDE;
     return question->activation->is_identity ? 2.0 * d * d * largest_lag + 30.0 * d * d * d / cells_of_a_basis : 0.0;
 }

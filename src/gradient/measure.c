@@ -174,10 +174,7 @@ static const struct dataset_rule singular_values_datasets[] = {
       { NULL } },
 };
 
-#define FUNCTION(name) .function = measure_##name, .flops = measure_##name##_flops
-/* Measured at d = 16 to 128: QR, eigenvectors and rotations of small matrices against the kernel. */
-#define LAPACK_SLOWDOWN 10.0
-
+#define FUNCTION(name)  .function = measure_##name, .flops = measure_##name##_flops
 #define DATASETS(rules) .datasets = (rules), .dataset_count = sizeof(rules) / sizeof *(rules)
 
 static const struct measure measures[MEASURE_COUNT] = {
@@ -208,14 +205,14 @@ static const struct measure measures[MEASURE_COUNT] = {
                             .needs = MEASURE_NEEDS_TIED | MEASURE_NEEDS_ONE_RANK | MEASURE_NEEDS_IDENTITY,
                             .function = measure_expansion,
                             .flops = measure_expansion_flops,
-                            .slowdown = LAPACK_SLOWDOWN,
+                            .is_in_lapack = true,
                             DATASETS(expansion_datasets) },
     [MEASURE_SINGULAR_VALUES] = { .name = "singular_values",
                                   .help = "all singular values of the Jacobian products, to high relative accuracy",
                                   .needs = MEASURE_NEEDS_ONE_RANK,
                                   .function = measure_singular_values,
                                   .flops = measure_singular_values_flops,
-                                  .slowdown = LAPACK_SLOWDOWN,
+                                  .is_in_lapack = true,
                                   DATASETS(singular_values_datasets) },
 };
 

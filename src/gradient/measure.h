@@ -78,7 +78,7 @@ struct measure {
     enum status (*function)(const struct measure_task *task);
     /* Floating-point operations for one cell, beside the norms and the trajectory; NULL: none. */
     double (*flops)(const struct cost_question *question);
-    double slowdown; /* how many times longer an operation takes than in the kernel on narrow blocks; 0: as long */
+    bool is_in_lapack; /* these operations are LAPACK's, at its rate; else the kernel's on narrow blocks */
 };
 
 /* The row of one measure; NULL for a name that is none. */

@@ -177,7 +177,8 @@ enum status measure_singular_values(const struct measure_task *task)
 double measure_singular_values_flops(const struct cost_question *question)
 {
     const double d = (double)question->hidden_size, factor = 17.0 / 3.0, sweeps = 8.0; /* measured 4 to 10 */
-    const double cells_of_a_chain = 32.0; /* for identity all cells of a task share one */
+    /* For identity all cells of a task share a chain. */
+    const double cells_of_a_chain = question->side_by_side ? (double)question->side_by_side : COST_SIDE_BY_SIDE;
     double flops =
         d * d * d *
         (factor * (double)question->lags[question->lag_count - 1] + 3.0 * sweeps * (double)question->lag_count);

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "linalg/spectrum.h"
 #include "parallel/stop.h"
-#include "run/plan.h"
+#include "run/plan_report.h"
 #include "run/run.h"
 #include "store/inspect.h"
 
@@ -100,52 +100,15 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     return status_exit_code(status);
 }
 
-/* A number of bytes as people say it. */
-static const char *bytes_text(double bytes, char *text, size_t size)
-{
-    static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-    size_t unit = 0;
-    while (bytes >= 1000.0 && unit + 1 < sizeof units / sizeof *units) {
-        bytes /= 1000.0;
-        unit++;
-    }
-    snprintf(text, size, unit == 0 ? "%.0f %s" : "%.3g %s", bytes, units[unit]);
-    return text;
-}
-
-static enum status print_plan(const struct sweep *sweep, size_t count, const int *ranks, FILE *out)
-{
-    struct unit_list *list;
-    char memory[32], file[32];
-    TRY(unit_list_open(sweep, &list));
-    struct cost cost = unit_list_cost(list);
-    fprintf(out, "sweep              %s\n", sweep->name);
-    fprintf(out, "cells              %llu\n", (unsigned long long)grid_cell_count(sweep));
-    fprintf(out, "weight matrices    %llu\n", (unsigned long long)grid_weight_count(sweep));
-    fprintf(out, "units of work      %llu\n", (unsigned long long)unit_list_count(list));
-    fprintf(out, "steps              %ld\n", sweep->model.steps);
-    fprintf(out, "operations         %.4g floating-point operations\n", cost.flops);
-    fprintf(out, "memory per rank    %s\n", bytes_text(plan_rank_bytes(list), memory, sizeof memory));
-    fprintf(out, "results file       %s\n", bytes_text((double)store_predicted_bytes(sweep), file, sizeof file));
-    fprintf(out, "\n%10s %16s %12s\n", "ranks", "seconds", "efficiency");
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct plan plan;
-        status = plan_simulate(list, ranks[i], &plan);
-        if (status == STATUS_OK)
-            fprintf(out, "%10d %16.4g %11.1f%%\n", ranks[i], plan.makespan_seconds, 100.0 * plan.efficiency);
-    }
-    unit_list_close(list);
-    return status;
-}
-
-int gradsweep_plan(const struct gradsweep_sweep *asked, size_t count, const int *ranks, FILE *out)
+int gradsweep_plan(const struct gradsweep_sweep *asked, const struct gradsweep_plan_options *options, FILE *out)
 {
     struct sweep *sweep;
+    struct plan_request request = { options->count, options->ranks, options->cores_per_node, options->memory_per_rank };
     enum status status = sweep_open(asked->path, asked->override_count, asked->overrides, true, &sweep);
     if (status != STATUS_OK)
         return status_exit_code(status);
-    status = print_plan(sweep, count, ranks, out);
+    spectrum_set_blas_threads(1);
+    status = plan_report(sweep, &request, out);
     sweep_close(sweep);
     return status_exit_code(status);
 }

@@ -1,53 +1,253 @@
 #include "run/plan.h"
 
 #include "base/memory.h"
+#include "base/random.h"
+#include "parallel/team.h"
 
 #include <math.h>
 
-/* MPI, HDF5 and BLAS take so much before the first unit (measured: 60 to 110 MB resident). */
-static const double LIBRARY_BYTES = 120e6;
-static const double RESULT_BYTES = 64e6;
+/* Resident after start-up: MPI, HDF5 and the BLAS (measured: 30 to 34 MB). */
+static const double PROCESS_BYTES = 33e6;
 
-/* The times at which ranks are free, as a binary heap with the earliest on top. */
-static void sink(double *heap, int count)
+/* A team that takes units. */
+struct runner {
+    double free_at;
+    int level;
+    int64_t given; /* position of its first unit; -1: it asks the counter */
+};
+
+struct simulation {
+    const struct unit_list *list;
+    const struct sweep *sweep;
+    const struct schedule *schedule;
+    int ranks;
+    double relative_error;
+    struct random_stream stream;
+    int64_t counters[SCHEDULE_MAX_LEVELS];
+    struct runner *heap; /* [ranks], the earliest on top */
+    int heap_count;
+    /* By WEIGHT number, when rho and ||W|| are in the file; by ensemble and hidden size, the units that find them. */
+    double *known_from;
+    const struct unit_class **weight_classes;
+    double latest;
+    double busy[SCHEDULE_MAX_LEVELS];
+};
+
+/* ---- the heap ---- */
+
+static void push(struct simulation *simulation, struct runner runner)
 {
-    double value = heap[0];
-    int place = 0;
+    struct runner *heap = simulation->heap;
+    int place = simulation->heap_count++;
+    for (; place > 0 && heap[(place - 1) / 2].free_at > runner.free_at; place = (place - 1) / 2)
+        heap[place] = heap[(place - 1) / 2];
+    heap[place] = runner;
+}
+
+static struct runner pop(struct simulation *simulation)
+{
+    struct runner *heap = simulation->heap, top = heap[0], last = heap[--simulation->heap_count];
+    int place = 0, count = simulation->heap_count;
     for (int child = 1; child < count; child = 2 * place + 1) {
-        if (child + 1 < count && heap[child + 1] < heap[child])
+        if (child + 1 < count && heap[child + 1].free_at < heap[child].free_at)
             child++;
-        if (heap[child] >= value)
+        if (heap[child].free_at >= last.free_at)
             break;
         heap[place] = heap[child];
         place = child;
     }
-    heap[place] = value;
+    heap[place] = last;
+    return top;
 }
 
-enum status plan_simulate(const struct unit_list *list, int ranks, struct plan *plan)
+/* ---- units ---- */
+
+static double disturbance(const struct simulation *simulation, uint64_t number)
 {
-    double *free_at, work = 0.0, latest = 0.0;
-    TRY(memory_allocate(&free_at, ranks, "the simulated ranks"));
-    uint64_t count = unit_list_count(list);
-    for (uint64_t number = 0; number < count;) {
-        uint64_t amount = number < (uint64_t)ranks ? 1 : (uint64_t)unit_list_claim(list, number, ranks);
-        for (uint64_t i = 0; i < amount && number < count; i++, number++) {
-            double seconds = unit_list_at(list, number).cost.seconds;
-            free_at[0] += seconds;
-            work += seconds;
-        }
-        latest = fmax(latest, free_at[0]);
-        sink(free_at, ranks);
+    double normal;
+    if (!(simulation->relative_error > 0.0))
+        return 1.0;
+    random_normal(&simulation->stream, 0, number, 1, &normal);
+    return exp(simulation->relative_error * normal);
+}
+
+/* Seconds for rho and ||W|| if a chain unit that begins at `start` must find them; 0 if the file has them. */
+static double spectrum_seconds(struct simulation *simulation, const struct unit *unit, int team_size, double start)
+{
+    double *known_from = &simulation->known_from[unit->weight];
+    if (*known_from <= start)
+        return 0.0;
+    long place = unit->at.ensemble * simulation->sweep->hidden_size_count + unit->at.hidden_size;
+    double seconds = cost_seconds(&simulation->weight_classes[place]->unit_cost, team_size);
+    *known_from = fmin(*known_from, start + seconds);
+    return seconds;
+}
+
+static void do_unit(struct simulation *simulation, struct runner *runner, uint64_t position)
+{
+    int level = runner->level, size = schedule_team_sizes(simulation->schedule)[level];
+    uint64_t number = schedule_unit(simulation->schedule, level, position);
+    struct unit unit = unit_list_at(simulation->list, number);
+    double seconds = schedule_seconds(simulation->schedule, level, position) * disturbance(simulation, number);
+    simulation->busy[level] += seconds * size;
+    if (unit.kind == UNIT_WEIGHT)
+        simulation->known_from[unit.weight] = fmin(simulation->known_from[unit.weight], runner->free_at + seconds);
+    else
+        seconds += spectrum_seconds(simulation, &unit, size, runner->free_at);
+    runner->free_at += seconds;
+}
+
+/* The next units of a team; false where its queue has none left. */
+static bool take_units(struct simulation *simulation, struct runner *runner)
+{
+    int64_t length = (int64_t)schedule_queue_length(simulation->schedule, runner->level);
+    int64_t *counter = &simulation->counters[runner->level];
+    int64_t first = runner->given, amount = 1;
+    if (first < 0) {
+        first = *counter;
+        amount = schedule_claim(simulation->schedule, runner->level, (uint64_t)first);
+        *counter += amount;
     }
-    memory_free(free_at);
-    *plan = (struct plan){ .makespan_seconds = latest, .efficiency = latest > 0.0 ? work / (latest * ranks) : 1.0 };
+    runner->given = -1;
+    for (int64_t position = first; position < first + amount && position < length; position++)
+        do_unit(simulation, runner, (uint64_t)position);
+    return first < length;
+}
+
+/* A team whose queue is empty goes on in its teams of the next size. */
+static void split(struct simulation *simulation, struct runner runner)
+{
+    const int *sizes = schedule_team_sizes(simulation->schedule);
+    if (runner.level + 1 == schedule_level_count(simulation->schedule)) {
+        simulation->latest = fmax(simulation->latest, runner.free_at);
+        return;
+    }
+    int parts = sizes[runner.level] / sizes[runner.level + 1];
+    runner.level++;
+    for (int i = 0; i < parts; i++)
+        push(simulation, runner);
+}
+
+/* ---- the whole ---- */
+
+static void start_teams(struct simulation *simulation)
+{
+    const int *sizes = schedule_team_sizes(simulation->schedule);
+    for (int level = 0; level < schedule_level_count(simulation->schedule); level++) {
+        simulation->counters[level] = schedule_counter_start(simulation->schedule, level);
+        for (int team = 0; team < team_count(simulation->ranks, sizes[level]); team++) {
+            if (schedule_first_level(simulation->schedule, team * sizes[level]) != level)
+                continue;
+            int64_t given = schedule_given_position(simulation->schedule, level, team);
+            push(simulation, (struct runner){ .level = level, .given = given });
+        }
+    }
+}
+
+/* Nothing is known yet where there are weight units to find it; all is known where there are none. */
+static void start_weights(struct simulation *simulation)
+{
+    const struct sweep *sweep = simulation->sweep;
+    for (long i = 0; i < unit_list_class_count(simulation->list); i++) {
+        const struct unit_class *class = unit_list_class(simulation->list, i);
+        if (class->kind != UNIT_WEIGHT)
+            continue;
+        simulation->weight_classes[class->ensemble * sweep->hidden_size_count + class->hidden_size] = class;
+        for (long replica = 0; replica < sweep->replicas; replica++) {
+            struct cell cell = { .ensemble = class->ensemble, .hidden_size = class->hidden_size, .replica = replica };
+            simulation->known_from[grid_weight_number(sweep, &cell)] = INFINITY;
+        }
+    }
+}
+
+static enum status simulate(struct simulation *simulation)
+{
+    enum status status = STATUS_OK;
+    const struct sweep *sweep = simulation->sweep;
+    TRY_OR(done, memory_allocate(&simulation->heap, simulation->ranks, "the simulated teams"));
+    TRY_OR(done, memory_allocate(&simulation->known_from, grid_weight_count(sweep), "the simulated weights"));
+    TRY_OR(done, memory_allocate(&simulation->weight_classes, sweep->ensemble_count * sweep->hidden_size_count,
+                                 "the simulated weights"));
+    start_weights(simulation);
+    start_teams(simulation);
+    while (simulation->heap_count > 0) {
+        struct runner runner = pop(simulation);
+        if (take_units(simulation, &runner))
+            push(simulation, runner);
+        else
+            split(simulation, runner);
+    }
+done:
+    memory_free(simulation->heap);
+    memory_free(simulation->known_from);
+    memory_free(simulation->weight_classes);
+    return status;
+}
+
+/* ---- memory ---- */
+
+static void find_memory(const struct unit_list *list, const struct schedule *schedule, int ranks, struct plan *plan)
+{
+    *plan = (struct plan){ .level_count = schedule_level_count(schedule) };
+    for (int level = 0; level < plan->level_count; level++) {
+        int size = schedule_team_sizes(schedule)[level];
+        plan->levels[level] = (struct plan_level){ .team_size = size,
+                                                   .teams = team_count(ranks, size),
+                                                   .units = schedule_queue_length(schedule, level) };
+    }
+    for (long i = 0; i < unit_list_class_count(list); i++) {
+        const struct unit_class *class = unit_list_class(list, i);
+        int size = schedule_team_sizes(schedule)[schedule_level_of(schedule, class->team_size)];
+        double bytes = PROCESS_BYTES + unit_list_class_bytes(list, class, size);
+        if (bytes > plan->rank_bytes) {
+            plan->rank_bytes = bytes;
+            plan->largest = class->hidden_size;
+        }
+    }
+}
+
+enum status plan_memory(const struct unit_list *list, int ranks, struct plan *plan)
+{
+    struct schedule *schedule;
+    TRY(schedule_open(list, ranks, &schedule));
+    find_memory(list, schedule, ranks, plan);
+    schedule_close(schedule);
     return STATUS_OK;
 }
 
-double plan_rank_bytes(const struct unit_list *list)
+enum status plan_fitting_ranks(const struct unit_list *list, double bytes, int most, int *ranks)
 {
-    double peak = 0.0;
-    for (long i = 0; i < unit_list_class_count(list); i++)
-        peak = fmax(peak, unit_list_class_bytes(list, unit_list_class(list, i), 1));
-    return LIBRARY_BYTES + RESULT_BYTES + peak;
+    struct plan plan;
+    for (*ranks = 1; *ranks <= most; *ranks = *ranks % 3 == 0 ? *ranks / 3 * 4 : *ranks + (*ranks + 1) / 2) {
+        TRY(plan_memory(list, *ranks, &plan)); /* 1, 2, 3, 4, 6, 8, 12, ... */
+        if (plan.rank_bytes <= bytes)
+            return STATUS_OK;
+    }
+    *ranks = 0;
+    return STATUS_OK;
+}
+
+enum status plan_simulate(const struct unit_list *list, const struct sweep *sweep, int ranks, double relative_error,
+                          struct plan *plan)
+{
+    struct schedule *schedule;
+    TRY(schedule_open(list, ranks, &schedule));
+    struct simulation simulation = { .list = list,
+                                     .sweep = sweep,
+                                     .schedule = schedule,
+                                     .ranks = ranks,
+                                     .relative_error = relative_error,
+                                     .stream = random_stream_open(0, "errors of predicted costs") };
+    find_memory(list, schedule, ranks, plan);
+    enum status status = simulate(&simulation);
+    schedule_close(schedule);
+    TRY(status);
+    double busy = 0.0;
+    for (int level = 0; level < plan->level_count; level++)
+        busy += simulation.busy[level];
+    for (int level = 0; level < plan->level_count; level++)
+        plan->levels[level].share = busy > 0.0 ? simulation.busy[level] / busy : 0.0;
+    plan->makespan_seconds = simulation.latest;
+    plan->efficiency = simulation.latest > 0.0 ? busy / (simulation.latest * ranks) : 1.0;
+    return STATUS_OK;
 }

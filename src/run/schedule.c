@@ -84,8 +84,7 @@ static enum status choose_sizes(struct schedule *schedule)
     }
 }
 
-/* The level that a wish became: the first whose teams are no larger. */
-static int level_of(const struct schedule *schedule, int wish)
+int schedule_level_of(const struct schedule *schedule, int wish)
 {
     int level = 0;
     while (schedule->sizes[level] > wish)
@@ -110,7 +109,7 @@ static void fill_queue(const struct schedule *schedule, int level, struct queue 
 {
     for (long i = 0; i < unit_list_class_count(schedule->list); i++) {
         const struct unit_class *class = unit_list_class(schedule->list, i);
-        if (level_of(schedule, class->team_size) == level)
+        if (schedule_level_of(schedule, class->team_size) == level)
             queue->stretches[queue->stretch_count++] =
                 (struct stretch){ .class = class,
                                   .unit_seconds = cost_seconds(&class->unit_cost, schedule->sizes[level]) };

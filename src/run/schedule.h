@@ -21,6 +21,9 @@ void schedule_close(struct schedule *schedule);
 int schedule_level_count(const struct schedule *schedule);
 const int *schedule_team_sizes(const struct schedule *schedule);
 
+/* The level of the units that wish for so many ranks: the first whose teams are no larger. */
+int schedule_level_of(const struct schedule *schedule, int wish);
+
 /* The queue of a level: how many units, and the number (unit_list_at) of the one at a position. */
 uint64_t schedule_queue_length(const struct schedule *schedule, int level);
 uint64_t schedule_unit(const struct schedule *schedule, int level, uint64_t position);

@@ -12,11 +12,14 @@ static const double UNIT_SECONDS = 0.25;
 static const double DRAW_SHARE = 0.2;
 /* Chains come in multiples of the kernel's tile, so that no column is padding. Whole products fill the kernel with one
  * chain, and only their trajectory suffers from fewer: worth it for a finer cut where so many seconds go by. */
-enum { TILE_COLUMNS = 8, CHAINS_IN_MEMORY = 32 };
+enum { TILE_COLUMNS = 8 };
 static const double EXPLICIT_SECONDS = 2.0;
 static const double CLAIM_SECONDS = 1.0;
 /* Results of one unit that wait in memory to be written, at most. */
 static const double RESULT_BYTES = 64e6;
+
+/* What a unit takes beside its computation: memory, and a write into each dataset. */
+static const double WRITE_SECONDS = 1e-4, WRITE_RATE = 1e9;
 
 /* From which hidden size on how many ranks had best hold W together: d^2 / ranks stays the same, 32 MB of W a rank, and
  * so does the time of a unit of 8 chains, for both grow with d^2. */
@@ -77,6 +80,13 @@ static double cell_bytes(const struct sweep *sweep)
     return bytes;
 }
 
+/* Handing a unit's results to the file. */
+static struct cost cost_of_writing(double bytes)
+{
+    double seconds = WRITE_SECONDS + bytes / WRITE_RATE;
+    return (struct cost){ .seconds = seconds, .replicated = seconds };
+}
+
 /* The fewest chains that a unit is cut into: a tile of columns, or fewer where one chain takes long and is wide enough
  * by itself. */
 static double fewest_chains(const struct cost_question *question, double chain_seconds)
@@ -101,10 +111,13 @@ static void cut_plane(const struct sweep *sweep, struct unit_class *class)
     double wished = unit_seconds / cell_seconds; /* infinite where all cells come from the one chain */
     double cells = fmax(fewest_chains(&question, cell_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     cells = fmin(fmin(cells, most), plane);
+    question.side_by_side = (long)fmin(cells, COST_SIDE_BY_SIDE);
+    chain = cost_of_chain(&question);
+    measures = cost_of_measures(&question);
     class->cells_per_unit = (uint64_t)cells;
     class->units_per_network = (plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : cells), cost_times(measures, cells));
-    class->unit_cost = cost_add(class->unit_cost, weights);
+    class->unit_cost = cost_add(class->unit_cost, cost_add(weights, cost_of_writing(cells * cell_bytes(sweep))));
 }
 
 static void fill_weight_class(const struct sweep *sweep, struct unit_class *class)
@@ -115,6 +128,7 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     class->unit_cost = cost_of_spectrum(ensemble, hidden_size, sweep->distribute_from);
     if (sweep->measures & 1u << MEASURE_EXPANSION)
         class->unit_cost = cost_add(class->unit_cost, cost_of_eigenvalues(hidden_size));
+    class->unit_cost = cost_add(class->unit_cost, cost_of_writing(0.0));
 }
 
 /* Weight units before chain units, dearest first, ties in the order of the axes: one order everywhere. */
@@ -260,7 +274,7 @@ double unit_list_class_bytes(const struct unit_list *list, const struct unit_cla
         return weights;
     double cells = (double)class->cells_per_unit;
     return weights + cost_measure_bytes(&question) + cells * cell_bytes(list->sweep) +
-           fmin(cells, CHAINS_IN_MEMORY) * cost_chain_bytes(&question);
+           fmin(cells, COST_SIDE_BY_SIDE) * cost_chain_bytes(&question);
 }
 
 double unit_list_share(const struct unit_list *list, uint64_t number)
