@@ -29,6 +29,14 @@ void pdgemr2d_(const int *m, const int *n, const double *a, const int *row_a, co
                const int *descriptor_a, double *b, const int *row_b, const int *column_b, const int *descriptor_b,
                const int *context);
 
+/* QR decomposition of a matrix [m, n], which is overwritten: R above the diagonal, Householder vectors below it, their
+ * factors in tau[local columns]. Then the first n columns of Q in its place. work_length -1 asks for the room: work[0].
+ */
+void pdgeqrf_(const int *m, const int *n, double *a, const int *row_a, const int *column_a, const int *descriptor_a,
+              double *tau, double *work, const int *work_length, int *info);
+void pdorgqr_(const int *m, const int *n, const int *reflections, double *a, const int *row_a, const int *column_a,
+              const int *descriptor_a, const double *tau, double *work, const int *work_length, int *info);
+
 /* The block size by which the PBLAS cuts its panels. Ours takes the place of the library's own (squares_grid.c). */
 int pilaenv_(const int *context, const char *precision, size_t);
 

@@ -1,11 +1,12 @@
 /* Ensembles of weight matrices: the laws W is drawn from, one table row each and one file a family.
  *
  * A draw is keyed by (seed, kind and parameters, d, replica, role), never by an axis index, a rank or an order, so that
- * growing an axis keeps every number. Not collective. */
+ * growing an axis keeps every number. Not collective, but for what says so. */
 #ifndef GRADSWEEP_MODEL_ENSEMBLE_H
 #define GRADSWEEP_MODEL_ENSEMBLE_H
 
 #include "base/status.h"
+#include "linalg/process_grid.h"
 #include "model/network_file.h"
 
 #include <stdbool.h>
@@ -52,6 +53,11 @@ struct ensemble_kind {
      * (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
     enum status (*draw)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, double *values,
                         double *radius);
+    /* The same by a team, of laws that need the whole of it: fills rows[count * d] and columns[d * count],
+     * column-major, with the rows and the columns of W that this rank holds (process_grid_row_range). Another W of the
+     * same law than `draw` gives, with the same radius. Collective within the team, and agreed. */
+    enum status (*draw_on_grid)(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
+                                long hidden_size, long replica, double *rows, double *columns, double *radius);
 };
 
 /* One entry of the ensemble axis. Strings are owned by whoever made it. */

@@ -20,6 +20,7 @@ static void motion_close(struct motion *motion)
     block_destroy(&motion->activated);
     block_destroy(&motion->product);
     memory_free(motion->drive);
+    motion->drive = NULL;
 }
 
 static enum status motion_open(const struct model *model, const struct weights *weights, long chains,
@@ -160,6 +161,17 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     return STATUS_OK;
 }
 
+/* Motion and trajectory, on all ranks of the weights' team or on none. */
+static enum status open_together(const struct model *model, const struct weights *weights, long chains, long window,
+                                 enum trajectory_keep keep, struct motion *motion, struct trajectory *trajectory)
+{
+    const struct process_grid *grid = weights_grid(weights);
+    enum status status = motion_open(model, weights, chains, motion);
+    if (status == STATUS_OK)
+        status = trajectory_create(weights_hidden_size(weights), chains, window, keep, trajectory);
+    return team_agree(grid == NULL ? NULL : grid->team, status);
+}
+
 enum status trajectory_run(const struct model *model, struct weights *weights, long count, const struct chain *chains,
                            long window, enum trajectory_keep keep, bool (*stop_requested)(void),
                            struct trajectory *trajectory)
@@ -170,8 +182,7 @@ enum status trajectory_run(const struct model *model, struct weights *weights, l
                            model->steps);
     enum status status = STATUS_OK;
     struct motion motion;
-    TRY(motion_open(model, weights, count, &motion));
-    TRY_OR(clean_up, trajectory_create(weights_hidden_size(weights), count, window, keep, trajectory));
+    TRY_OR(clean_up, open_together(model, weights, count, window, keep, &motion, trajectory));
     start(model, weights, trajectory);
     for (long step = 1; step <= model->steps; step++) {
         if (stop_requested != NULL && stop_requested()) {

@@ -3,7 +3,8 @@
  * A state is a mantissa times 2^e, with e = 0 while its largest element is within 1e-100 .. 1e100; beyond that phi is
  * its linear part at 0 or its asymptote and bias and inputs are multiplied by 2^-e: states that vanish or explode
  * exponentially stay right. Computed by the fixed-order kernel, so that chaotic networks give the same bits everywhere.
- * Not collective. */
+ * On weights that a team holds, states are whole on each of its ranks, with the bits of a rank alone; trajectory_run is
+ * collective within that team, the others are not. */
 #ifndef GRADSWEEP_MODEL_TRAJECTORY_H
 #define GRADSWEEP_MODEL_TRAJECTORY_H
 
@@ -48,7 +49,8 @@ struct trajectory {
 };
 
 /* Runs chains[count] for model->steps steps and keeps the last `window` (at most T). What is random (w_in, inputs, b,
- * x_0) is keyed by the weights' ensemble, d and replica. `stop_requested` (may be NULL) is looked at once a step.
+ * x_0) is keyed by the weights' ensemble, d and replica. `stop_requested` (may be NULL; on a team collective, and equal
+ * on all its ranks) is looked at once a step. Collective within the team of the weights, and agreed.
  * Release with trajectory_destroy. Errors: STATUS_MEMORY, STATUS_STOPPED, STATUS_INPUT (an input that cannot be read),
  * STATUS_INTERNAL (a window longer than T). A state that turns NaN leaves NaN derivatives: the cell's failure, not the
  * trajectory's. */

@@ -1,53 +1,106 @@
 #include "model/weights.h"
 
 #include "base/memory.h"
+#include "model/drawing.h"
 
 #include <math.h>
 
 struct weights {
+    const struct process_grid *grid; /* NULL: a rank alone */
     const struct ensemble *ensemble;
     uint64_t seed;
     long hidden_size;
     long replica;
     double divisor;
     long step;      /* whose W_unit is drawn; 0 for tied weights, and until the first step of untied ones */
-    double *values; /* W_unit [d, d], column-major */
+    double *values; /* of a rank alone: W_unit [d, d], column-major */
     struct matrix *matrix;
     struct network_arrays given; /* of a file ensemble */
 };
 
-static enum status draw_unit(struct weights *weights, long step)
+static enum status draw_alone(struct weights *weights, long step)
 {
-    long d = weights->hidden_size;
+    const long d = weights->hidden_size;
     double radius_drawn = NAN; /* known to whoever gave the divisor */
     TRY(ensemble_draw(weights->ensemble, weights->seed, d, weights->replica, step, weights->values, &radius_drawn));
     for (long i = 0; i < d * d; i++)
         weights->values[i] /= weights->divisor;
+    return matrix_create(d, weights->values, true, &weights->matrix);
+}
+
+/* W_unit, a part at a time. */
+struct unit_source {
+    struct drawing *drawing;
+    double divisor;
+};
+
+static enum status fill_unit(void *context, long first_row, long rows, long first_column, long columns, double *values)
+{
+    const struct unit_source *source = context;
+    TRY(drawing_fill(source->drawing, first_row, rows, first_column, columns, values));
+    for (long i = 0; i < rows * columns; i++)
+        values[i] /= source->divisor;
+    return STATUS_OK;
+}
+
+static enum status draw_on_grid(struct weights *weights, long step)
+{
+    struct unit_source source = { .divisor = weights->divisor };
+    TRY(drawing_open(weights->grid, weights->ensemble, weights->seed, weights->hidden_size, weights->replica, step,
+                     &source.drawing));
+    enum status status =
+        matrix_create_on_grid(weights->grid, weights->hidden_size, fill_unit, &source, true, &weights->matrix);
+    drawing_close(source.drawing);
+    return status;
+}
+
+static enum status draw_unit(struct weights *weights, long step)
+{
     matrix_destroy(weights->matrix);
     weights->matrix = NULL;
-    TRY(matrix_create(d, weights->values, true, &weights->matrix));
+    TRY(weights->grid == NULL ? draw_alone(weights, step) : draw_on_grid(weights, step));
     weights->step = step;
     return STATUS_OK;
 }
 
-enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, double divisor,
-                         struct weights **weights)
+static enum status check_divisor(const struct ensemble *ensemble, long hidden_size, long replica, double divisor)
+{
+    if (divisor > 0 && !isinf(divisor))
+        return STATUS_OK;
+    return status_fail(STATUS_NUMERICAL,
+                       "the spectral radius of %s weights, hidden size %ld, replica %ld, is %g: they cannot be "
+                       "rescaled to another one; use spectral_radius: native",
+                       ensemble->label, hidden_size, replica, divisor);
+}
+
+/* What one rank alone can see of a failure. */
+static enum status prepare(struct weights *weights)
+{
+    if (weights->ensemble->kind->is_file)
+        TRY(network_arrays_read(&weights->ensemble->source, &weights->given));
+    if (weights->grid != NULL)
+        return STATUS_OK;
+    return memory_allocate(&weights->values, weights->hidden_size * weights->hidden_size, "a weight matrix");
+}
+
+enum status weights_open_on_grid(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
+                                 long hidden_size, long replica, double divisor, struct weights **weights)
 {
     *weights = NULL;
-    if (!(divisor > 0) || isinf(divisor))
-        return status_fail(STATUS_NUMERICAL,
-                           "the spectral radius of %s weights, hidden size %ld, replica %ld, is %g: they cannot be "
-                           "rescaled to another one; use spectral_radius: native",
-                           ensemble->label, hidden_size, replica, divisor);
-    enum status status = STATUS_OK;
+    TRY(check_divisor(ensemble, hidden_size, replica, divisor));
+    TRY(process_grid_check(grid, hidden_size));
     struct weights *made = NULL;
-    TRY_OR(failed, memory_allocate(&made, 1, "weights"));
-    *made = (struct weights){
-        .ensemble = ensemble, .seed = seed, .hidden_size = hidden_size, .replica = replica, .divisor = divisor
-    };
-    if (ensemble->kind->is_file)
-        TRY_OR(failed, network_arrays_read(&ensemble->source, &made->given));
-    TRY_OR(failed, memory_allocate(&made->values, hidden_size * hidden_size, "a weight matrix"));
+    enum status status = memory_allocate(&made, 1, "weights");
+    if (status == STATUS_OK) {
+        *made = (struct weights){ .grid = grid,
+                                  .ensemble = ensemble,
+                                  .seed = seed,
+                                  .hidden_size = hidden_size,
+                                  .replica = replica,
+                                  .divisor = divisor };
+        status = prepare(made);
+    }
+    TRY_OR(failed, team_agree(grid == NULL ? NULL : grid->team, status));
     if (!ensemble->kind->is_fresh_at_every_step)
         TRY_OR(failed, draw_unit(made, 0));
     *weights = made;
@@ -56,6 +109,12 @@ enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hi
 failed:
     weights_close(made);
     return status;
+}
+
+enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, double divisor,
+                         struct weights **weights)
+{
+    return weights_open_on_grid(NULL, ensemble, seed, hidden_size, replica, divisor, weights);
 }
 
 void weights_close(struct weights *weights)
@@ -83,8 +142,15 @@ enum status weights_at(struct weights *weights, long step, const struct matrix *
     return STATUS_OK;
 }
 
+const struct process_grid *weights_grid(const struct weights *weights)
+{
+    return weights->grid;
+}
+
 enum status weights_values(struct weights *weights, long step, const double **values)
 {
+    if (weights->grid != NULL)
+        return status_fail(STATUS_INTERNAL, "no rank of a team holds all of a weight matrix");
     TRY(go_to_step(weights, step));
     *values = weights->values;
     return STATUS_OK;

@@ -2,7 +2,7 @@
  *
  * Swept weights are W = gain * W_unit. With a spectral radius asked for, W_unit = W_drawn / rho(W_drawn) and the gain
  * is the swept radius; at `native` scale W_unit = W_drawn and the gain is 1; untied weights are never divided, and the
- * gain is the swept radius (or 1). Not collective. */
+ * gain is the swept radius (or 1). Not collective, but for what says so. */
 #ifndef GRADSWEEP_MODEL_WEIGHTS_H
 #define GRADSWEEP_MODEL_WEIGHTS_H
 

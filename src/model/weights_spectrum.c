@@ -4,58 +4,19 @@
 #include "base/memory.h"
 #include "linalg/eigenbasis.h"
 #include "linalg/spectrum.h"
+#include "model/drawing.h"
+#include "model/nilpotent.h"
 
 #include <float.h>
 #include <math.h>
 
-/* True where powers of W vanish because of its zeros alone: the graph of its entries has no cycle. Then rho(W) is
- * exactly 0, which only the pattern can tell: repeated squaring underflows, and eigenvalues of a Jordan block come out
- * as u^(1/d) of rounding noise where LAPACK's permutations do not uncover it. Conversely, a random matrix with a cycle
- * has a positive radius with certainty, though it may be small. Kahn's algorithm: take away nodes that nothing leads to
- * until none, or only cycles, are left. */
-static enum status has_no_cycle(long hidden_size, const double *values, bool *acyclic)
+/* A radius that LAPACK or the squaring cannot find is NaN, the reason in status_message(). */
+static enum status accept_no_radius(enum status status, double *radius)
 {
-    long *incoming = NULL, *ready = NULL, ready_count = 0, taken = 0;
-    enum status status = STATUS_OK;
-    TRY_OR(clean_up, memory_allocate(&incoming, hidden_size, "the graph of a weight matrix"));
-    TRY_OR(clean_up, memory_allocate(&ready, hidden_size, "the graph of a weight matrix"));
-    for (long j = 0; j < hidden_size; j++)
-        for (long i = 0; i < hidden_size; i++)
-            incoming[i] += values[j * hidden_size + i] != 0;
-    for (long i = 0; i < hidden_size; i++)
-        if (incoming[i] == 0)
-            ready[ready_count++] = i;
-    for (; taken < ready_count; taken++) {
-        const double *leaving = values + ready[taken] * hidden_size;
-        for (long i = 0; i < hidden_size; i++)
-            if (leaving[i] != 0 && --incoming[i] == 0)
-                ready[ready_count++] = i;
-    }
-    *acyclic = taken == hidden_size;
-
-clean_up:
-    memory_free(ready);
-    memory_free(incoming);
-    return status;
-}
-
-/* rho(W) where it must be found from the entries. What LAPACK or the squaring cannot find is NaN, the reason in
- * status_message(). */
-static enum status compute_radius(long hidden_size, const double *values, long distribute_from, double *radius)
-{
-    bool nilpotent = false;
-    TRY(has_no_cycle(hidden_size, values, &nilpotent));
-    if (nilpotent) {
-        *radius = 0;
-        return STATUS_OK;
-    }
-    enum status status = hidden_size >= distribute_from ? spectrum_radius_by_squaring(hidden_size, values, NULL, radius)
-                                                        : spectrum_radius(hidden_size, values, false, radius);
-    if (status == STATUS_NUMERICAL) {
-        *radius = NAN;
-        return STATUS_OK;
-    }
-    return status;
+    if (status != STATUS_NUMERICAL)
+        return status;
+    *radius = NAN;
+    return STATUS_OK;
 }
 
 /* Eigenvalues are those of a W that rounding has moved by some u ||W||: a radius below that is all noise, as for
@@ -71,15 +32,21 @@ double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size)
     return ensemble->kind->spectrum == SPECTRUM_NILPOTENT ? 0 : spectrum_norm_error(hidden_size);
 }
 
-/* Fills in what the law leaves open. `drawn` is the radius the draw reported, NaN if it did not. */
-static enum status find_spectrum(const struct ensemble *ensemble, long hidden_size, const double *values, double drawn,
-                                 long distribute_from, struct weight_spectrum *spectrum)
+/* ---- below distribute_from: by LAPACK, from all of W ---- */
+
+static enum status radius_by_lapack(long hidden_size, const double *values, double *radius)
 {
-    spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
+    bool nilpotent = false;
+    TRY(nilpotent_by_pattern(NULL, hidden_size, values, &nilpotent));
+    *radius = 0;
+    return nilpotent ? STATUS_OK : accept_no_radius(spectrum_radius(hidden_size, values, false, radius), radius);
+}
+
+/* `drawn` is the radius that the draw reported, NaN if it did not. */
+static enum status find_by_lapack(const struct ensemble *ensemble, long hidden_size, const double *values, double drawn,
+                                  struct weight_spectrum *spectrum)
+{
     switch (ensemble->kind->spectrum) {
-    case SPECTRUM_ALL_ONE: /* up to the rounding of Q, which is of the size of spectrum_norm_error */
-        spectrum->radius = spectrum->norm = 1;
-        return STATUS_OK;
     case SPECTRUM_SYMMETRIC:
         TRY(spectrum_radius(hidden_size, values, true, &spectrum->radius));
         spectrum->norm = spectrum->radius;
@@ -88,43 +55,161 @@ static enum status find_spectrum(const struct ensemble *ensemble, long hidden_si
         TRY(spectrum_norm(hidden_size, values, &spectrum->norm));
         spectrum->radius = spectrum->norm;
         return STATUS_OK;
-    case SPECTRUM_NILPOTENT:
-        spectrum->radius = 0;
-        spectrum->norm = hidden_size > 1 ? fabs(ensemble->parameters[0]) : 0;
-        return STATUS_OK;
     case SPECTRUM_RADIUS_DRAWN:
         spectrum->radius = drawn;
         return spectrum_norm(hidden_size, values, &spectrum->norm);
-    case SPECTRUM_COMPUTED:
-        TRY(compute_radius(hidden_size, values, distribute_from, &spectrum->radius));
+    default:
+        TRY(radius_by_lapack(hidden_size, values, &spectrum->radius));
         TRY(spectrum_norm(hidden_size, values, &spectrum->norm));
         drop_rounding(hidden_size, spectrum);
         return STATUS_OK;
-    case SPECTRUM_NONE:
-        break;
     }
-    *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = NAN };
+}
+
+static enum status spectrum_by_lapack(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                      struct weight_spectrum *spectrum)
+{
+    enum status status = STATUS_OK;
+    double *values = NULL, drawn = NAN;
+    TRY_OR(clean_up, memory_allocate(&values, hidden_size * hidden_size, "a weight matrix"));
+    TRY_OR(clean_up, ensemble_draw(ensemble, seed, hidden_size, replica, 0, values, &drawn));
+    status = find_by_lapack(ensemble, hidden_size, values, drawn, spectrum);
+
+clean_up:
+    memory_free(values);
+    return status;
+}
+
+/* ---- from distribute_from on: by products, from each rank's share of W ---- */
+
+/* W as a team holds it: its rows for the radius, then both its rows and columns, packed, for the norm. */
+struct shares {
+    const struct process_grid *grid;
+    long hidden_size;
+    uint64_t seed;
+    struct drawing *drawing;
+    bool (*stop_requested)(void);
+};
+
+static enum status find_radius_of_rows(const struct shares *shares, const double *rows, double *radius)
+{
+    bool nilpotent = false;
+    TRY(nilpotent_by_pattern(shares->grid, shares->hidden_size, rows, &nilpotent));
+    *radius = 0;
+    if (nilpotent)
+        return STATUS_OK;
+    return accept_no_radius(
+        spectrum_radius_by_squaring_on_grid(shares->grid, shares->hidden_size, rows, shares->stop_requested, radius),
+        radius);
+}
+
+static enum status radius_by_products(const struct shares *shares, double *radius)
+{
+    const struct process_grid *grid = shares->grid;
+    const struct team *team = grid == NULL ? NULL : grid->team;
+    const long d = shares->hidden_size;
+    double *rows = NULL;
+    long first, count;
+    process_grid_row_range(grid, d, team == NULL ? 0 : team->rank, &first, &count);
+    enum status status = memory_allocate(&rows, count * d, "rows of a weight matrix");
+    if (status == STATUS_OK && count > 0)
+        status = drawing_fill(shares->drawing, first, count, 0, d, rows);
+    status = team_agree(team, status);
+    if (status == STATUS_OK)
+        status = find_radius_of_rows(shares, rows, radius);
+    memory_free(rows);
+    return status;
+}
+
+static enum status norm_by_products(const struct shares *shares, double *norm)
+{
+    struct matrix *matrix = NULL;
+    TRY(matrix_create_on_grid(shares->grid, shares->hidden_size, drawing_fill, shares->drawing, true, &matrix));
+    enum status status = spectrum_norm_by_products(matrix, shares->seed, shares->stop_requested, norm);
+    matrix_destroy(matrix);
+    return status;
+}
+
+static enum status find_by_products(const struct ensemble *ensemble, const struct shares *shares,
+                                    struct weight_spectrum *spectrum)
+{
+    switch (ensemble->kind->spectrum) {
+    case SPECTRUM_SYMMETRIC:
+    case SPECTRUM_ANTISYMMETRIC:
+        TRY(norm_by_products(shares, &spectrum->norm));
+        spectrum->radius = spectrum->norm;
+        return STATUS_OK;
+    case SPECTRUM_RADIUS_DRAWN:
+        spectrum->radius = drawing_radius(shares->drawing);
+        return norm_by_products(shares, &spectrum->norm);
+    default:
+        TRY(radius_by_products(shares, &spectrum->radius));
+        TRY(norm_by_products(shares, &spectrum->norm));
+        drop_rounding(shares->hidden_size, spectrum);
+        return STATUS_OK;
+    }
+}
+
+static enum status spectrum_by_products(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
+                                        long hidden_size, long replica, bool (*stop_requested)(void),
+                                        struct weight_spectrum *spectrum)
+{
+    struct shares shares = { .grid = grid, .hidden_size = hidden_size, .seed = seed, .stop_requested = stop_requested };
+    TRY(process_grid_check(grid, hidden_size));
+    TRY(drawing_open(grid, ensemble, seed, hidden_size, replica, 0, &shares.drawing));
+    enum status status = find_by_products(ensemble, &shares, spectrum);
+    drawing_close(shares.drawing);
+    return status;
+}
+
+/* ---- by whichever way ---- */
+
+/* What needs no W; false where W must be drawn. */
+static bool is_known_by_construction(const struct ensemble *ensemble, long hidden_size,
+                                     struct weight_spectrum *spectrum)
+{
+    switch (ensemble->kind->spectrum) {
+    case SPECTRUM_NONE:
+        return true;
+    case SPECTRUM_ALL_ONE: /* up to the rounding of Q, which is of the size of spectrum_norm_error */
+        spectrum->radius = spectrum->norm = 1;
+        break;
+    case SPECTRUM_NILPOTENT:
+        spectrum->radius = 0;
+        spectrum->norm = hidden_size > 1 ? fabs(ensemble->parameters[0]) : 0;
+        break;
+    default:
+        return false;
+    }
+    spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
+    return true;
+}
+
+enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
+                                     long hidden_size, long replica, long distribute_from, bool (*stop_requested)(void),
+                                     struct weight_spectrum *spectrum)
+{
+    const struct weight_spectrum unknown = { .radius = NAN, .norm = NAN, .log_norm_error = NAN };
+    *spectrum = unknown;
+    if (is_known_by_construction(ensemble, hidden_size, spectrum))
+        return STATUS_OK;
+    enum status status =
+        grid == NULL && hidden_size < distribute_from
+            ? spectrum_by_lapack(ensemble, seed, hidden_size, replica, spectrum)
+            : spectrum_by_products(grid, ensemble, seed, hidden_size, replica, stop_requested, spectrum);
+    spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
+    if (status != STATUS_OK) {
+        *spectrum = unknown;
+        return status_prefix(status, "spectrum of %s weights, hidden size %ld, replica %ld", ensemble->label,
+                             hidden_size, replica);
+    }
     return STATUS_OK;
 }
 
 enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                              long distribute_from, struct weight_spectrum *spectrum)
 {
-    *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = NAN };
-    if (ensemble->kind->spectrum == SPECTRUM_NONE)
-        return STATUS_OK;
-    enum status status = STATUS_OK;
-    double *values = NULL, drawn = NAN;
-    TRY_OR(clean_up, memory_allocate(&values, hidden_size * hidden_size, "a weight matrix"));
-    TRY_OR(clean_up, ensemble_draw(ensemble, seed, hidden_size, replica, 0, values, &drawn));
-    TRY_OR(clean_up, find_spectrum(ensemble, hidden_size, values, drawn, distribute_from, spectrum));
-
-clean_up:
-    memory_free(values);
-    if (status != STATUS_OK)
-        return status_prefix(status, "spectrum of %s weights, hidden size %ld, replica %ld", ensemble->label,
-                             hidden_size, replica);
-    return status;
+    return weights_spectrum_on_grid(NULL, ensemble, seed, hidden_size, replica, distribute_from, NULL, spectrum);
 }
 
 enum status weights_eigenvalues(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,

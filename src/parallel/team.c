@@ -142,16 +142,21 @@ enum status team_agree(const struct team *team, enum status local)
     return world_agree_among(&members, team->first_rank, local);
 }
 
-enum status team_broadcast(const struct team *team, void *bytes, size_t count)
+enum status team_broadcast_from(const struct team *team, int from, void *bytes, size_t count)
 {
     if (team == NULL)
         return STATUS_OK;
     for (size_t sent = 0; sent < count; sent += PIECE) {
         const int piece = count - sent < PIECE ? (int)(count - sent) : PIECE;
-        TRY(world_check(MPI_Bcast((char *)bytes + sent, piece, MPI_BYTE, 0, team->communicator),
+        TRY(world_check(MPI_Bcast((char *)bytes + sent, piece, MPI_BYTE, from, team->communicator),
                         "sending to the ranks of a team"));
     }
     return STATUS_OK;
+}
+
+enum status team_broadcast(const struct team *team, void *bytes, size_t count)
+{
+    return team_broadcast_from(team, 0, bytes, count);
 }
 
 /* An MPI_Allreduce may add in another order on each rank: one rank adds, the others take what it found. */

@@ -42,8 +42,9 @@ int team_number_of(int world_size, int size, int rank);
  * as in the world. Collective within the team. */
 CHECKED enum status team_agree(const struct team *team, enum status local);
 
-/* bytes[count] of the team's rank 0, to all. Collective within the team. */
+/* bytes[count] of the team's rank 0, or of its rank `from`, to all. Collective within the team. */
 CHECKED enum status team_broadcast(const struct team *team, void *bytes, size_t count);
+CHECKED enum status team_broadcast_from(const struct team *team, int from, void *bytes, size_t count);
 
 /* values[count] := the sums, or the largest, over the team's ranks: the same bits on each of them, for all decide by
  * them. Collective within the team. */
