@@ -10,11 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Chains side by side in one block: wide enough for the kernel's full rate, and few enough that the windows of their
- * trajectories stay within WINDOW_BYTES. */
-enum { CHAINS_SIDE_BY_SIDE = 32 };
-static const double WINDOW_BYTES = 512e6;
-
 /* Logarithms of gain and gamma are right to rounding; a condition at 1 must not turn on their last bits. */
 static const double LOGARITHM_ERROR = 8.0 * DBL_EPSILON;
 
@@ -199,7 +194,7 @@ static enum status measure_side_by_side(const struct batch *batch, struct gradie
                                         enum jacobian_method method, const double *log_unit_bounds, long first,
                                         long count, const struct batch_results *results)
 {
-    struct chain chains[CHAINS_SIDE_BY_SIDE];
+    struct chain chains[COST_SIDE_BY_SIDE];
     struct trajectory trajectory = { 0 };
     struct chain_norms norms;
     enum status status = STATUS_OK;
@@ -225,13 +220,6 @@ done:
     trajectory_destroy(&trajectory);
     norms_destroy(&norms);
     return status;
-}
-
-static long chains_side_by_side(const struct batch *batch)
-{
-    struct cost_question question = question_of(batch);
-    double fitting = WINDOW_BYTES / (cost_chain_bytes(&question) + 1.0);
-    return fitting < 1.0 ? 1 : fitting > CHAINS_SIDE_BY_SIDE ? CHAINS_SIDE_BY_SIDE : (long)fitting;
 }
 
 /* log_unit_bounds[lag_count] := the sums of ln ||W_unit,t|| over each lag. */
@@ -290,7 +278,7 @@ static enum status measure_all(const struct batch *batch, struct gradient_contex
 {
     struct cost_question question = question_of(batch);
     enum jacobian_method method = cost_method(&question);
-    long width = chains_side_by_side(batch);
+    long width = cost_side_by_side(&question);
     if (method == METHOD_CLOSED_FORM)
         measure_closed_form(batch, results);
     else if (batch->activation->is_identity)

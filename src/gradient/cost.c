@@ -16,6 +16,9 @@ static const struct rate {
 };
 enum { RATE_ROWS = sizeof rates / sizeof *rates };
 
+static const double WINDOW_BYTES = 512e6;       /* of chains side by side */
+static const double PRODUCT_COLUMNS = 128.0;    /* of whole products side by side */
+static const double GATHERED_COLUMNS = 128.0;   /* of a block that a team gathers at a time */
 static const double LANCZOS_ITERATIONS = 16.0;  /* per lag; measured 5 to 40 */
 static const double LANCZOS_OVERHEAD = 1e-6;    /* seconds an iteration beside the products */
 static const double ACTIVATION_SECONDS = 25e-9; /* value and derivative of one element */
@@ -299,37 +302,86 @@ static double window_elements(const struct cost_question *question)
     return d * (double)question->lags[question->lag_count - 1];
 }
 
+/* Doubles of the whole products that stand beside each other, J_l^T and the next one. */
+static double product_elements(const struct cost_question *question, double chains)
+{
+    double d = (double)question->hidden_size;
+    if (cost_method(question) != METHOD_EXPLICIT)
+        return 0.0;
+    return fmin(chains, fmax(1.0, floor(PRODUCT_COLUMNS / d))) * 2.0 * d * d / fmax(question->team_size, 1.0);
+}
+
 double cost_chain_bytes(const struct cost_question *question)
 {
     double d = (double)question->hidden_size, elements = window_elements(question);
-    switch (cost_method(question)) {
-    case METHOD_EXPLICIT:
-        elements += 2.0 * d * d / fmax(question->team_size, 1.0);
-        break;
-    case METHOD_IMPLICIT:
+    if (cost_method(question) == METHOD_IMPLICIT)
         elements += d * 2.0 * LANCZOS_ITERATIONS;
-        break;
-    case METHOD_CLOSED_FORM:
-        break;
-    }
-    return 8.0 * elements;
+    return 8.0 * (elements + product_elements(question, 1.0));
 }
 
-double cost_measure_bytes(const struct cost_question *question)
+long cost_side_by_side(const struct cost_question *question)
+{
+    double fitting = WINDOW_BYTES / (cost_chain_bytes(question) + 1.0);
+    return fitting < 1.0 ? 1 : fitting > COST_SIDE_BY_SIDE ? COST_SIDE_BY_SIDE : (long)fitting;
+}
+
+/* What sums of contributions take: as many columns at once as there are, or as fit. */
+static double backward_columns_bytes(const struct cost_question *question)
+{
+    double losses = question->measures & 1u << MEASURE_CONTRIBUTION_MAP
+                        ? fmax(2.0, (double)question->options.contribution_map_steps)
+                        : 2.0; /* the last loss, and their sum */
+    double columns = losses * side_by_side(question), width = (double)backward_width(question->hidden_size);
+    return backward_bytes(question->hidden_size) * fmin(1.0, columns / width);
+}
+
+/* Bytes that the measures and proofs need for themselves, however many chains stand side by side. */
+static double measure_bytes(const struct cost_question *question)
 {
     double d = (double)question->hidden_size;
     double bytes = question->options.certify ? 8.0 * 4.0 * d * d : 0.0; /* two products, W, and a Gram matrix */
     if (question->measures & (1u << MEASURE_GRADIENT | 1u << MEASURE_CONTRIBUTION_MAP))
-        bytes = fmax(bytes, backward_bytes(question->hidden_size));
+        bytes = fmax(bytes, backward_columns_bytes(question) / fmax(question->team_size, 1.0));
     if (question->measures & 1u << MEASURE_EXPANSION)
-        bytes = fmax(bytes, 8.0 * 4.0 * d * d); /* the eigenbasis, its factors and what LAPACK works on */
+        bytes = fmax(bytes, 8.0 * 10.0 * d * d); /* complex eigenvectors, their factors and what LAPACK works on */
     if (question->measures & 1u << MEASURE_SINGULAR_VALUES)
         bytes = fmax(bytes, 8.0 * 6.0 * d * fmax(d, 128.0)); /* two blocks, and four squares a chain of a group */
     return bytes;
 }
 
-double cost_weights_bytes(long hidden_size)
+double cost_chains_bytes(const struct cost_question *question, double chains)
 {
-    /* As drawn, W packed and W^T packed. */
-    return 3.0 * 8.0 * (double)hidden_size * (double)hidden_size;
+    double d = (double)question->hidden_size;
+    double vectors = cost_chain_bytes(question) - 8.0 * product_elements(question, 1.0);
+    double cyclic = cost_method(question) == METHOD_EXPLICIT && question->team_size > 1
+                        ? 8.0 * d * d / question->team_size /* W^T once more, block-cyclic */
+                        : 0.0;
+    double identity_alone = question->activation->is_identity && !measure_has_functions(question->measures);
+    return (identity_alone ? 1.0 : chains) * vectors + 8.0 * product_elements(question, chains) + cyclic +
+           measure_bytes(question);
+}
+
+/* Blocks of columns that a team's ranks send each other. */
+static double gather_bytes(double hidden_size, int team_size)
+{
+    return team_size > 1 ? 8.0 * hidden_size * GATHERED_COLUMNS * 2.0 : 0.0;
+}
+
+double cost_weights_bytes(const struct ensemble *ensemble, long hidden_size, int team_size)
+{
+    double d = (double)hidden_size, part = 8.0 * d * d / team_size;
+    double held = team_size > 1 ? 2.0 : 3.0; /* W and W^T packed; on one rank also as drawn */
+    bool is_fresh = ensemble->kind->is_fresh_at_every_step;
+    bool is_from_schur = ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN;
+    double drawing = is_fresh ? 2.0 : is_from_schur ? 4.0 : 1.0; /* matrices that come and go */
+    return (held + drawing) * part + gather_bytes(d, team_size);
+}
+
+double cost_spectrum_bytes(const struct ensemble *ensemble, long hidden_size, int team_size, long distribute_from)
+{
+    double d = (double)hidden_size, part = 8.0 * d * d / team_size;
+    bool is_large = hidden_size >= distribute_from, is_computed = ensemble->kind->spectrum == SPECTRUM_COMPUTED;
+    /* Squaring: W, a power, its square, and the power packed. LAPACK overwrites a copy. */
+    double matrices = is_large && is_computed ? 4.0 : 3.0;
+    return matrices * part + gather_bytes(d, team_size);
 }

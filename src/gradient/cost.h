@@ -14,7 +14,7 @@
 /* How ||J_l|| of a cell is computed; the values are those of the dataset `method`. */
 enum jacobian_method { METHOD_EXPLICIT = 1, METHOD_IMPLICIT = 2, METHOD_CLOSED_FORM = 3 };
 
-/* Chains stand side by side in blocks of so many where there are enough. */
+/* Chains stand side by side in blocks of so many where there are enough: wide enough for the kernel's full rate. */
 enum { COST_SIDE_BY_SIDE = 32 };
 
 /* All that a chain's cost and method depend on. */
@@ -83,13 +83,18 @@ struct cost cost_on(struct cost cost, const struct cost_speed *speed);
 /* Wall seconds on a team of so many ranks; 1: cost.seconds. */
 double cost_seconds(const struct cost *cost, int team_size);
 
-/* Bytes that one chain needs on each rank beside its results: the trajectory's window and its share of the blocks. */
+/* Bytes that one more chain side by side needs beside its results: the window of its trajectory, its vectors and
+ * products. */
 double cost_chain_bytes(const struct cost_question *question);
 
-/* Bytes that the measures and proofs need for themselves, however many chains stand side by side. */
-double cost_measure_bytes(const struct cost_question *question);
+/* How many chains stand side by side: few enough that the windows of their trajectories fit the memory set aside. */
+long cost_side_by_side(const struct cost_question *question);
 
-/* Bytes of the packed weights, which all chains of a unit share. */
-double cost_weights_bytes(long hidden_size);
+/* Bytes that each rank needs for so many chains side by side, with their measures and proofs; without W and results. */
+double cost_chains_bytes(const struct cost_question *question, double chains);
+
+/* Bytes that each rank of a team needs at most to draw W and to keep it packed, and to find its spectrum. */
+double cost_weights_bytes(const struct ensemble *ensemble, long hidden_size, int team_size);
+double cost_spectrum_bytes(const struct ensemble *ensemble, long hidden_size, int team_size, long distribute_from);
 
 #endif

@@ -102,10 +102,9 @@ static enum status require_memory(const struct sweep *sweep, const struct unit_l
         snprintf(advice, sizeof advice, "%d ranks would do", fitting);
     else
         snprintf(advice, sizeof advice, "no number of ranks would do");
-    return status_fail(STATUS_REFUSED,
-                       "hidden_size %ld needs %s on each of %d rank%s, more than --memory-per-rank %s; %s",
-                       sweep->hidden_sizes[plan->largest], bytes_text(plan->rank_bytes, needed), ranks,
-                       ranks == 1 ? "" : "s", bytes_text(limit, given), advice);
+    return status_fail(STATUS_REFUSED, "hidden_size %ld needs %s on %s%d rank%s, more than --memory-per-rank %s; %s",
+                       sweep->hidden_sizes[plan->largest], bytes_text(plan->rank_bytes, needed),
+                       ranks == 1 ? "" : "each of ", ranks, ranks == 1 ? "" : "s", bytes_text(limit, given), advice);
 }
 
 static enum status make_plans(const struct sweep *sweep, const struct unit_list *list,

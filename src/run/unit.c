@@ -111,7 +111,7 @@ static void cut_plane(const struct sweep *sweep, struct unit_class *class)
     double wished = unit_seconds / cell_seconds; /* infinite where all cells come from the one chain */
     double cells = fmax(fewest_chains(&question, cell_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     cells = fmin(fmin(cells, most), plane);
-    question.side_by_side = (long)fmin(cells, COST_SIDE_BY_SIDE);
+    question.side_by_side = (long)fmin(cells, (double)cost_side_by_side(&question));
     chain = cost_of_chain(&question);
     measures = cost_of_measures(&question);
     class->cells_per_unit = (uint64_t)cells;
@@ -268,13 +268,15 @@ const struct unit_class *unit_list_class(const struct unit_list *list, long numb
 double unit_list_class_bytes(const struct unit_list *list, const struct unit_class *class, int team_size)
 {
     struct cost_question question = question_of(list->sweep, class);
-    double weights = cost_weights_bytes(question.hidden_size) / team_size;
     question.team_size = team_size;
+    double spectrum =
+        cost_spectrum_bytes(question.ensemble, question.hidden_size, team_size, list->sweep->distribute_from);
     if (class->kind == UNIT_WEIGHT)
-        return weights;
-    double cells = (double)class->cells_per_unit;
-    return weights + cost_measure_bytes(&question) + cells * cell_bytes(list->sweep) +
-           fmin(cells, COST_SIDE_BY_SIDE) * cost_chain_bytes(&question);
+        return spectrum;
+    double cells = (double)class->cells_per_unit, chains = fmin(cells, (double)cost_side_by_side(&question));
+    question.side_by_side = (long)chains;
+    return fmax(spectrum, cost_weights_bytes(question.ensemble, question.hidden_size, team_size) +
+                              cost_chains_bytes(&question, chains) + cells * cell_bytes(list->sweep));
 }
 
 double unit_list_share(const struct unit_list *list, uint64_t number)
