@@ -152,7 +152,7 @@ enum status squares_grid_apply_transposed(const struct matrix *matrix, const str
 
 /* ---- the weight matrix, block-cyclic ---- */
 
-enum { REDISTRIBUTED_BYTES = 1 << 26 }; /* at a time: PDGEMR2D's buffers overflow beyond 2^31 bytes, and are not ours */
+enum { REDISTRIBUTED_BYTES = 1 << 20 }; /* at a time: PDGEMR2D's buffers overflow beyond 2^31 bytes, and are not ours */
 
 /* Columns of A^T that are redistributed together. */
 static long panel_width(const struct process_grid *grid, long dimension)

@@ -13,6 +13,15 @@ static double norm_of(const double *values, long count, long stride)
     return sqrt(sum);
 }
 
+static double *norms_of_columns(long d, long columns, const double *values)
+{
+    double *norms = NULL;
+    REQUIRE(memory_allocate(&norms, columns, "norms") == STATUS_OK);
+    for (long j = 0; j < columns; j++)
+        norms[j] = norm_of(values + j * d, d, 1);
+    return norms;
+}
+
 /* This rank's part of numbers that all ranks know: COUNT matrices [d, d], one after the other. */
 static struct squares new_squares(const struct process_grid *grid, long d, const double *values)
 {
@@ -59,6 +68,7 @@ static void products_agree_with_one_rank(const struct process_grid *grid)
     for (long j = 0; j < COUNT * d; j++)
         memcpy(block_column(&x, j), numbers + j * d, (size_t)d * sizeof *numbers);
     REQUIRE(matrix_apply_transposed(local, &x, &y) == STATUS_OK);
+    double *sizes = norms_of_columns(d, d, values), *others = norms_of_columns(d, COUNT * d, numbers);
     for (int again = 0; again < 2; again++) { /* the second time with the matrix already spread */
         if (again > 0 && to.part.rows > 0 && to.part.columns > 0)
             to.part.values[0] = NAN; /* what stood there before must not count */
@@ -66,8 +76,8 @@ static void products_agree_with_one_rank(const struct process_grid *grid)
         double *found = whole_of(&to);
         for (long j = 0; j < COUNT * d; j++)
             for (long i = 0; i < d; i++) {
-                const double size = norm_of(values + i * d, d, 1) * norm_of(numbers + j * d, d, 1);
-                REQUIRE(fabs(found[i + j * d] - block_column(&y, j)[i]) <= 2 * (double)d * UNIT_ROUNDOFF * size);
+                const double bound = 2 * (double)d * UNIT_ROUNDOFF * sizes[i] * others[j];
+                REQUIRE(fabs(found[i + j * d] - block_column(&y, j)[i]) <= bound);
             }
         memory_free(found);
     }
@@ -77,6 +87,8 @@ static void products_agree_with_one_rank(const struct process_grid *grid)
     squares_destroy(&to);
     block_destroy(&x);
     block_destroy(&y);
+    memory_free(sizes);
+    memory_free(others);
     memory_free(values);
     memory_free(numbers);
 }
@@ -161,49 +173,51 @@ static void rows_are_scaled(const struct process_grid *grid)
     memory_free(factors);
 }
 
+/* All elements times `factor`, but the last one, which most ranks do not see. */
+static void check_balance(const struct process_grid *grid, const double *numbers, double factor, double last)
+{
+    const long d = dimension;
+    double *values = NULL;
+    int64_t exponents[COUNT] = { 5, 5 }, expected = 5;
+    struct block alone;
+    REQUIRE(memory_allocate(&values, COUNT * d * d, "squares") == STATUS_OK);
+    REQUIRE(block_create(d, d, &alone) == STATUS_OK);
+    for (long place = 0; place < COUNT * d * d; place++)
+        values[place] = numbers[place] * (place < d * d ? factor : 1);
+    values[d * d - 1] = last;
+    for (long j = 0; j < d; j++)
+        memcpy(block_column(&alone, j), values + j * d, (size_t)d * sizeof *values);
+    struct squares squares = new_squares(grid, d, values);
+    block_balance(&alone, &expected);
+    REQUIRE(squares_balance(&squares, exponents) == STATUS_OK);
+    REQUIRE(exponents[0] == expected && exponents[1] == 5);
+    for (long j = 0; j < squares.part.columns / COUNT; j++)
+        for (long i = 0; i < squares.part.rows; i++) {
+            const double *other = block_column(&alone, process_grid_global_column(grid, j));
+            REQUIRE(memcmp(&block_column(&squares.part, j)[i], &other[process_grid_global_row(grid, i)],
+                           sizeof(double)) == 0);
+        }
+    squares_destroy(&squares);
+    block_destroy(&alone);
+    memory_free(values);
+}
+
 /* All ranks must scale by one power of two, the one that a rank alone takes. */
 static void all_balance_alike(const struct process_grid *grid)
 {
-    const long d = dimension;
-    const double sizes[] = { 0x1p250, 0x1p-300, 1, 0, NAN, INFINITY, 0x1p700 };
-    double *numbers = new_numbers(COUNT * d * d, "squares");
-    for (size_t n = 0; n < COUNT_OF(sizes); n++) {
-        int64_t exponents[COUNT] = { 5, 5 }, expected = 5;
-        struct block alone;
-        REQUIRE(block_create(d, d, &alone) == STATUS_OK);
-        for (long j = 0; j < d; j++)
-            memcpy(block_column(&alone, j), numbers + j * d, (size_t)d * sizeof *numbers);
-        struct squares squares = new_squares(grid, d, numbers);
-        const struct block first = block_view(&squares.part, 0, squares.part.columns / COUNT);
-        /* The last element alone is special, so that most ranks do not see it; for 0 all are. */
-        block_column(&alone, d - 1)[d - 1] = sizes[n];
-        for (long j = 0; j < first.columns; j++)
-            for (long i = 0; i < first.rows; i++)
-                if (process_grid_global_row(grid, i) == d - 1 && process_grid_global_column(grid, j) == d - 1)
-                    block_column(&first, j)[i] = sizes[n];
-                else if (sizes[n] == 0)
-                    block_column(&first, j)[i] = 0;
-        if (sizes[n] == 0)
-            memset(alone.values, 0, (size_t)(alone.stride * d) * sizeof *alone.values);
-        block_balance(&alone, &expected);
-        REQUIRE(squares_balance(&squares, exponents) == STATUS_OK);
-        REQUIRE(exponents[0] == expected && exponents[1] == 5);
-        for (long j = 0; j < first.columns; j++)
-            for (long i = 0; i < first.rows; i++) {
-                const double *other = block_column(&alone, process_grid_global_column(grid, j));
-                REQUIRE(memcmp(&block_column(&first, j)[i], &other[process_grid_global_row(grid, i)], sizeof(double)) ==
-                        0);
-            }
-        squares_destroy(&squares);
-        block_destroy(&alone);
-    }
+    double *numbers = new_numbers(COUNT * dimension * dimension, "squares");
+    check_balance(grid, numbers, 1, 0x1p700);
+    check_balance(grid, numbers, 0x1p-300, 0);
+    check_balance(grid, numbers, 0, 0);
+    check_balance(grid, numbers, 0x1p300, NAN);
+    check_balance(grid, numbers, 0x1p300, INFINITY);
     memory_free(numbers);
 }
 
 static void outer_products_are_added(const struct process_grid *grid)
 {
     const long d = dimension, counts[] = { 0, 1, 5, 130 };
-    const double factors[] = { 1, 0.5, 0 };
+    const double factors[] = { 0.5, 1, 0, 0.5 };
     double *numbers = new_numbers(COUNT * d * d, "squares"), *lefts = new_numbers(d * 130, "left"),
            *rights = new_numbers(d * 130, "right");
     struct block left, right;
@@ -214,7 +228,7 @@ static void outer_products_are_added(const struct process_grid *grid)
     }
     for (size_t n = 0; n < COUNT_OF(counts); n++) {
         const long count = counts[n];
-        const double factor = factors[n % COUNT_OF(factors)];
+        const double factor = factors[n];
         struct squares squares = new_squares(grid, d, numbers);
         squares_add_outer(&squares, 1, factor, &left, &right, count);
         double *found = whole_of(&squares);
@@ -292,21 +306,19 @@ static void all_operations(const struct process_grid *grid)
 
 int main(int argc, char **argv)
 {
-    const long dimensions[] = { 1, 2, 3, 5, 63, 64, 65 }, block_sizes[] = { 1, 7, 64, 100 };
+    /* Ranks with nothing, one block or less, blocks that divide d and that do not. */
+    const long cases[][2] = { { 1, 64 },  { 2, 1 },   { 3, 1 },  { 5, 1 },    { 5, 100 },  { 63, 7 },
+                              { 64, 64 }, { 65, 64 }, { 65, 1 }, { 65, 100 }, { 257, 100 } };
     struct world world;
     struct teams *teams;
     REQUIRE(world_open(&argc, &argv, &world) == STATUS_OK);
     const int sizes[] = { world.size, 1 };
     REQUIRE(teams_create(&world, world.size > 1 ? 2 : 1, sizes, &teams) == STATUS_OK);
     const struct team *team = teams_at(teams, 0);
-    for (size_t n = 0; n < COUNT_OF(dimensions); n++)
-        for (size_t b = 0; b < COUNT_OF(block_sizes); b++) {
-            dimension = dimensions[n];
-            on_all_shapes(team, block_sizes[b], all_operations);
-        }
-    dimension = 257;
-    on_all_shapes(team, 7, all_operations);
-    on_all_shapes(team, 100, all_operations);
+    for (size_t n = 0; n < COUNT_OF(cases); n++) {
+        dimension = cases[n][0];
+        on_all_shapes(team, cases[n][1], all_operations);
+    }
     dimension = 700;
     on_all_shapes(team, 64, products_agree_with_one_rank);
     a_rank_alone_has_them_whole(1);
