@@ -16,6 +16,7 @@ static const struct rate {
 };
 enum { RATE_ROWS = sizeof rates / sizeof *rates };
 
+static const double LARGEST_KEPT = 33554432.0;  /* glibc: 32 MiB */
 static const double WINDOW_BYTES = 512e6;       /* of chains side by side */
 static const double PRODUCT_COLUMNS = 128.0;    /* of whole products side by side */
 static const double GATHERED_COLUMNS = 128.0;   /* of a block that a team gathers at a time */
@@ -25,7 +26,7 @@ static const double ACTIVATION_SECONDS = 25e-9; /* value and derivative of one e
 static const double NORMAL_SECONDS = 25e-9;     /* one random number */
 static const double SQUARINGS = 50.0;           /* of Gelfand's ratio */
 static const double SQUARING_COLUMNS = 128.0;   /* gathered at a time */
-static const double NORM_ITERATIONS = 100.0;    /* of Lanczos for ||W||_2 right to rounding */
+static const double NORM_ITERATIONS = 12.5;     /* of Lanczos for ||W||_2 right to rounding, times cbrt(d) */
 static const double ELEMENT_SECONDS = 3e-9;     /* scaling, balancing and copying one element of a product */
 
 /* Of teams: PDGEMM beside dgemm on as many cores, ScaLAPACK's QR beside LAPACK's; bytes that a rank receives a second
@@ -239,12 +240,20 @@ struct cost cost_of_weights(const struct ensemble *ensemble, long hidden_size)
     return cost;
 }
 
-/* ||W||_2 by Lanczos through products with one vector. */
+/* The largest singular values lie d^(-2/3) apart, and Lanczos takes some d^(1/3) ln(1/u) / 3 iterations to rounding. */
+static double norm_iterations(double d)
+{
+    return fmin(NORM_ITERATIONS * cbrt(d), d);
+}
+
+/* ||W||_2 by Lanczos through products with one vector; every rank orthogonalises the iterates for itself. */
 static struct cost norm_by_products(long hidden_size)
 {
-    double d = (double)hidden_size, products = 2.0 * fmin(NORM_ITERATIONS, d);
-    struct cost cost = { .flops = products * 2.0 * d * d, .gathered_bytes = products * 8.0 * d, .messages = products };
-    cost.seconds = cost.flops / RATE_AT(hidden_size, vector);
+    double d = (double)hidden_size, iterations = norm_iterations(d), products = 2.0 * iterations;
+    struct cost cost = narrow_cost(hidden_size, products, 1.0);
+    double orthogonalising = 4.0 * d * iterations * iterations / RATE_AT(hidden_size, vector);
+    cost.seconds += orthogonalising;
+    cost.replicated += orthogonalising;
     return cost;
 }
 
@@ -367,21 +376,36 @@ static double gather_bytes(double hidden_size, int team_size)
     return team_size > 1 ? 8.0 * hidden_size * GATHERED_COLUMNS * 2.0 : 0.0;
 }
 
+/* The C library keeps a freed matrix, where it is below the largest size that it maps apart. */
+static double kept_bytes(double bytes)
+{
+    return bytes < LARGEST_KEPT ? bytes : 0.0;
+}
+
+/* Whether W comes from a QR decomposition, so that no part of it can be drawn alone. */
+static bool is_from_qr(const struct ensemble *ensemble)
+{
+    return ensemble->kind->spectrum == SPECTRUM_ALL_ONE || ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN;
+}
+
 double cost_weights_bytes(const struct ensemble *ensemble, long hidden_size, int team_size)
 {
     double d = (double)hidden_size, part = 8.0 * d * d / team_size;
-    double held = team_size > 1 ? 2.0 : 3.0; /* W and W^T packed; on one rank also as drawn */
-    bool is_fresh = ensemble->kind->is_fresh_at_every_step;
-    bool is_from_schur = ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN;
-    double drawing = is_fresh ? 2.0 : is_from_schur ? 4.0 : 1.0; /* matrices that come and go */
-    return (held + drawing) * part + gather_bytes(d, team_size);
+    if (team_size > 1) /* W and W^T packed, and while it is drawn the shares of what a QR decomposition gives */
+        return (is_from_qr(ensemble) ? 4.0 : 2.0) * part + gather_bytes(d, team_size);
+    /* The same and W as drawn, with what the real Schur form takes meanwhile. */
+    return (ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN ? 6.0 : 3.0) * part + kept_bytes(part);
 }
 
 double cost_spectrum_bytes(const struct ensemble *ensemble, long hidden_size, int team_size, long distribute_from)
 {
     double d = (double)hidden_size, part = 8.0 * d * d / team_size;
-    bool is_large = hidden_size >= distribute_from, is_computed = ensemble->kind->spectrum == SPECTRUM_COMPUTED;
-    /* Squaring: W, a power, its square, and the power packed. LAPACK overwrites a copy. */
-    double matrices = is_large && is_computed ? 4.0 : 3.0;
-    return matrices * part + gather_bytes(d, team_size);
+    if (hidden_size < distribute_from)
+        return 3.0 * part; /* W, and what LAPACK works on */
+    double matrices = is_from_qr(ensemble) ? 4.0 : 2.0;
+    if (ensemble->kind->spectrum == SPECTRUM_COMPUTED)
+        matrices = 4.0;                                /* W, a power, its square, and the power packed */
+    double basis = 8.0 * d * norm_iterations(d) * 2.0; /* it grows by doubling */
+    return fmax(matrices * part, 2.0 * part + basis) + 8.0 * d * GATHERED_COLUMNS + gather_bytes(d, team_size) +
+           kept_bytes(part);
 }
