@@ -5,6 +5,8 @@
 #include "gradient/batch.h"
 #include "linalg/spectrum.h"
 
+#include "benchmarks/median.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -42,18 +44,6 @@ done:
     return status;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static double median(double values[REPETITIONS])
-{
-    qsort(values, REPETITIONS, sizeof *values, ascending);
-    return values[REPETITIONS / 2];
-}
-
 static enum status compare(struct weights *weights, const struct weight_spectrum *spectrum, enum loss_kind loss,
                            long cells)
 {
@@ -81,8 +71,8 @@ static enum status compare(struct weights *weights, const struct weight_spectrum
         TRY(measure(&batch, &with_gradient[repetition]));
         added[repetition] = 100 * (with_gradient[repetition] / plain[repetition] - 1);
     }
-    printf("%6ld %6ld %14s %12.4f %12.4f %9.1f%%\n", weights_hidden_size(weights), cells, names[loss], median(plain),
-           median(with_gradient), median(added));
+    printf("%6ld %6ld %14s %12.4f %12.4f %9.1f%%\n", weights_hidden_size(weights), cells, names[loss],
+           median(REPETITIONS, plain), median(REPETITIONS, with_gradient), median(REPETITIONS, added));
     fflush(stdout);
     return STATUS_OK;
 }

@@ -12,6 +12,8 @@
 #include "linalg/spectrum.h"
 #include "linalg/squares.h"
 
+#include "benchmarks/median.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -108,18 +110,6 @@ static enum status time_it(work *run, struct problem *problem, int calls, double
     return STATUS_OK;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static double median(double values[REPETITIONS])
-{
-    qsort(values, REPETITIONS, sizeof *values, ascending);
-    return values[REPETITIONS / 2];
-}
-
 /* `shares`: how many times the grid's work all ranks together do locally. */
 static enum status compare(const char *what, work *on_grid, work *local, double flops, int shares, int calls,
                            struct problem *problem)
@@ -133,8 +123,8 @@ static enum status compare(const char *what, work *on_grid, work *local, double 
         ratio[repetition] = alone[repetition] / shares / grid[repetition];
     }
     if (problem->team->rank == 0)
-        printf("%-28s %10.1f %10.1f %8.2f\n", what, flops / median(grid) / 1e9, flops * shares / median(alone) / 1e9,
-               median(ratio));
+        printf("%-28s %10.1f %10.1f %8.2f\n", what, flops / median(REPETITIONS, grid) / 1e9,
+               flops * shares / median(REPETITIONS, alone) / 1e9, median(REPETITIONS, ratio));
     fflush(stdout);
     return STATUS_OK;
 }

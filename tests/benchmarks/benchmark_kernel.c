@@ -8,6 +8,8 @@
 #include "linalg/matrix.h"
 #include "linalg/spectrum.h"
 
+#include "benchmarks/median.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -80,18 +82,6 @@ static enum status rate(multiplication *multiply, struct problem *problem, long 
     return STATUS_OK;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static double median(double values[REPETITIONS])
-{
-    qsort(values, REPETITIONS, sizeof *values, ascending);
-    return values[REPETITIONS / 2];
-}
-
 static enum status compare(struct problem *problem, long columns)
 {
     double kernel[REPETITIONS], dgemm[REPETITIONS], ratio[REPETITIONS];
@@ -102,8 +92,8 @@ static enum status compare(struct problem *problem, long columns)
         TRY(rate(run_dgemm, problem, columns, &dgemm[repetition]));
         ratio[repetition] = kernel[repetition] / dgemm[repetition];
     }
-    printf("%6ld %6ld %10.1f %10.1f %8.2f\n", problem->dimension, columns, median(kernel) / 1e9, median(dgemm) / 1e9,
-           median(ratio));
+    printf("%6ld %6ld %10.1f %10.1f %8.2f\n", problem->dimension, columns, median(REPETITIONS, kernel) / 1e9,
+           median(REPETITIONS, dgemm) / 1e9, median(REPETITIONS, ratio));
     return STATUS_OK;
 }
 

@@ -98,4 +98,18 @@ static inline void on_all_shapes(const struct team *team, long block_size, grid_
     }
 }
 
+/* The body of main(): all ranks as one team. */
+static inline int with_one_team(int argc, char **argv, void (*run)(const struct team *))
+{
+    struct world world;
+    struct teams *teams;
+    REQUIRE(world_open(&argc, &argv, &world) == STATUS_OK);
+    const int sizes[] = { world.size, 1 };
+    REQUIRE(teams_create(&world, world.size > 1 ? 2 : 1, sizes, &teams) == STATUS_OK);
+    run(teams_at(teams, 0));
+    teams_destroy(teams);
+    world_close(&world, 1, 10.0);
+    return 0;
+}
+
 #endif

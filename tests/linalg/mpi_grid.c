@@ -236,14 +236,8 @@ static void pblas_asks_us(void)
     REQUIRE(where.dli_fbase == here.dli_fbase);
 }
 
-int main(int argc, char **argv)
+static void run_all(const struct team *team)
 {
-    struct world world;
-    struct teams *teams;
-    REQUIRE(world_open(&argc, &argv, &world) == STATUS_OK);
-    const int sizes[] = { world.size, 1 };
-    REQUIRE(teams_create(&world, world.size > 1 ? 2 : 1, sizes, &teams) == STATUS_OK);
-    const struct team *team = teams_at(teams, 0);
     struct process_grid grid;
 
     pblas_asks_us();
@@ -251,7 +245,7 @@ int main(int argc, char **argv)
         on_all_shapes(team, block_size, elements_are_dealt_once);
     on_all_shapes(team, 64, what_cannot_be_counted_is_refused);
     REQUIRE(process_grid_create(team, &grid) == STATUS_OK);
-    REQUIRE(grid.rows <= grid.columns && grid.rows * grid.columns == world.size && grid.threads >= 1);
+    REQUIRE(grid.rows <= grid.columns && grid.rows * grid.columns == team->size && grid.threads >= 1);
     rows_are_dealt_once(&grid);
     products_have_the_bits_of_one_rank(&grid);
     threads_change_no_bit(&grid);
@@ -261,7 +255,9 @@ int main(int argc, char **argv)
     what_has_no_radius_is_refused_by_all(&grid);
     a_stop_is_obeyed_between_blocks(&grid);
     process_grid_destroy(&grid);
-    teams_destroy(teams);
-    world_close(&world, 1, 10.0);
-    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return with_one_team(argc, argv, run_all);
 }

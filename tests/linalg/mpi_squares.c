@@ -304,17 +304,11 @@ static void all_operations(const struct process_grid *grid)
     outer_products_are_added(grid);
 }
 
-int main(int argc, char **argv)
+static void run_all(const struct team *team)
 {
     /* Ranks with nothing, one block or less, blocks that divide d and that do not. */
     const long cases[][2] = { { 1, 64 },  { 2, 1 },   { 3, 1 },  { 5, 1 },    { 5, 100 },  { 63, 7 },
                               { 64, 64 }, { 65, 64 }, { 65, 1 }, { 65, 100 }, { 257, 100 } };
-    struct world world;
-    struct teams *teams;
-    REQUIRE(world_open(&argc, &argv, &world) == STATUS_OK);
-    const int sizes[] = { world.size, 1 };
-    REQUIRE(teams_create(&world, world.size > 1 ? 2 : 1, sizes, &teams) == STATUS_OK);
-    const struct team *team = teams_at(teams, 0);
     for (size_t n = 0; n < COUNT_OF(cases); n++) {
         dimension = cases[n][0];
         on_all_shapes(team, cases[n][1], all_operations);
@@ -323,7 +317,9 @@ int main(int argc, char **argv)
     on_all_shapes(team, 64, products_agree_with_one_rank);
     a_rank_alone_has_them_whole(1);
     a_rank_alone_has_them_whole(65);
-    teams_destroy(teams);
-    world_close(&world, 1, 10.0);
-    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return with_one_team(argc, argv, run_all);
 }

@@ -155,6 +155,16 @@ static long double norm_in_extended_precision(long d, const double *values)
     return norm;
 }
 
+static double norm_by_products(long d, const double *values)
+{
+    struct matrix *matrix;
+    double norm = NAN;
+    assert_int_equal(matrix_create(d, values, true, &matrix), STATUS_OK);
+    assert_int_equal(spectrum_norm_by_products(matrix, 1, NULL, &norm), STATUS_OK);
+    matrix_destroy(matrix);
+    return norm;
+}
+
 static void the_norm_keeps_its_error_bound(void **state)
 {
     (void)state;
@@ -163,8 +173,9 @@ static void the_norm_keeps_its_error_bound(void **state)
         long d = dimensions[n];
         double *values = new_ginibre(d, 11), norm;
         assert_int_equal(spectrum_norm(d, values, &norm), STATUS_OK);
-        double relative = (double)(norm / norm_in_extended_precision(d, values) - 1);
-        assert_within(relative, 0, spectrum_norm_error(d));
+        const long double exact = norm_in_extended_precision(d, values);
+        assert_within((double)(norm / exact - 1), 0, spectrum_norm_error(d));
+        assert_within((double)(norm_by_products(d, values) / exact - 1), 0, spectrum_norm_error(d));
         memory_free(values);
     }
     for (long d = 1; d <= 200; d += 33) {
@@ -172,8 +183,36 @@ static void the_norm_keeps_its_error_bound(void **state)
         assert_int_equal(spectrum_norm(d, values, &norm), STATUS_OK);
         /* Q itself is orthogonal to a few d u only. */
         assert_within(norm, 1, 2 * spectrum_norm_error(d));
+        assert_within(norm_by_products(d, values), 1, 2 * spectrum_norm_error(d));
         memory_free(values);
     }
+}
+
+/* Two singular values a part in 10^7 apart, as products of nearly equal step Jacobians have them, below weights so
+ * large that products leave the range of doubles; and a matrix of zeros. */
+static void products_tell_close_singular_values_apart(void **state)
+{
+    (void)state;
+    enum { D = 130 };
+    const double scales[] = { 1, 0x1p400, 0x1p-400 };
+    double *left = new_orthogonal(D, 14), *right = new_orthogonal(D, 15), *values = new_matrix(D);
+    assert_true(norm_by_products(D, values) == 0);
+    for (int n = 0; n < 3; n++) {
+        for (long i = 0; i < D; i++)
+            for (long j = 0; j < D; j++) {
+                values[i + j * D] = 0;
+                for (long k = 0; k < D; k++) {
+                    const double singular = k == 0 ? 1 : k == 1 ? 1 - 1e-7 : 1.0 / (double)k;
+                    values[i + j * D] += left[i + k * D] * singular * right[j + k * D];
+                }
+                values[i + j * D] *= scales[n];
+            }
+        /* Building it rounds D times; a scale's logarithm of 277 is known to u of itself. */
+        assert_within(norm_by_products(D, values) / scales[n], 1, 2 * spectrum_norm_error(D) + 280 * 0x1p-53);
+    }
+    memory_free(left);
+    memory_free(right);
+    memory_free(values);
 }
 
 /* Q^T Q = 1, and Q^T G is upper triangular with a positive diagonal; both to d u by Householder's stability, times 8
@@ -214,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_hidden_nilpotent_matrix_is_flagged),
         cmocka_unit_test(what_is_not_finite_is_refused),
         cmocka_unit_test(the_norm_keeps_its_error_bound),
+        cmocka_unit_test(products_tell_close_singular_values_apart),
         cmocka_unit_test(orthogonalise_gives_q_with_positive_r),
     };
     spectrum_set_blas_threads(1);
