@@ -367,6 +367,33 @@ static void only_untied_changes_with_the_step(void **state)
     }
 }
 
+/* Whatever its place and shape, beside and across the tiles that it is drawn in. */
+static void every_part_is_that_piece_of_the_whole(void **state)
+{
+    (void)state;
+    enum { WIDE = 301 };
+    static double whole[WIDE * WIDE], values[WIDE * WIDE];
+    static const struct matrix_part parts[] = { { 0, WIDE, 0, WIDE },    { 0, 1, 0, WIDE },
+                                                { 17, WIDE - 17, 3, 1 }, { 1, 15, 255, 3 },
+                                                { 127, 130, 129, 172 },  { WIDE - 1, 1, WIDE - 1, 1 },
+                                                { 5, 283, 7, 258 } };
+    for (size_t k = 0; k < ensemble_kind_count(); k++) {
+        struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN);
+        if (ensemble.kind->is_file || ensemble.kind->draw_part == NULL)
+            continue;
+        double radius;
+        assert_int_equal(ensemble_draw(&ensemble, 5, WIDE, 2, 3, whole, &radius), STATUS_OK);
+        for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+            const struct matrix_part *part = &parts[p];
+            memset(values, 0x7f, sizeof values);
+            assert_int_equal(ensemble.kind->draw_part(&ensemble, 5, WIDE, 2, 3, part, values), STATUS_OK);
+            for (long j = 0; j < part->columns; j++)
+                assert_memory_equal(values + j * part->rows, whole + (part->first_column + j) * WIDE + part->first_row,
+                                    (size_t)part->rows * sizeof *values);
+        }
+    }
+}
+
 static void structure_is_known_in_advance(void **state)
 {
     (void)state;
@@ -403,6 +430,7 @@ int main(void)
         cmocka_unit_test(without_departure_nonnormal_is_normal),
         cmocka_unit_test(each_part_of_the_key_counts_and_nothing_else),
         cmocka_unit_test(only_untied_changes_with_the_step),
+        cmocka_unit_test(every_part_is_that_piece_of_the_whole),
         cmocka_unit_test(structure_is_known_in_advance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
