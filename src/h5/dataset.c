@@ -4,6 +4,8 @@
 #include "h5/range.h"
 
 #include <hdf5_hl.h>
+#include <math.h>
+#include <stdbool.h>
 
 /* One transfer of 2.3 GB fails in MPI-IO, whose counts are 32-bit; smaller ones also bound what it buffers. */
 static const uint64_t transfer_bytes = 64 << 20;
@@ -151,12 +153,101 @@ static enum status require_type(hid_t dataset, enum h5_element element)
     return same > 0 ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "its elements have another type");
 }
 
+/* Called by HDF5 before it follows a link into another file. */
+static herr_t refuse_other_file(const char *parent_file, const char *parent_group, const char *file, const char *object,
+                                unsigned *access_flags, hid_t access, void *was_asked)
+{
+    (void)parent_file, (void)parent_group, (void)file, (void)object, (void)access_flags, (void)access;
+    *(bool *)was_asked = true;
+    return -1;
+}
+
+static enum status open_object(hid_t file, const char *name, hid_t *object)
+{
+    bool leads_elsewhere = false;
+    hid_t links = H5Pcreate(H5P_LINK_ACCESS);
+    *object = links >= 0 && H5Pset_elink_cb(links, refuse_other_file, &leads_elsewhere) >= 0
+                  ? H5Oopen(file, name, links)
+                  : H5I_INVALID_HID;
+    /* Before any other call to HDF5, which would forget the reason. */
+    enum status status = *object >= 0 ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "%s cannot be opened", name);
+    if (leads_elsewhere)
+        status = status_fail(STATUS_FOREIGN_FILE, "%s is a link into another file; copy it into this one", name);
+    if (links >= 0)
+        H5Pclose(links);
+    return status;
+}
+
+static enum status require_dataset(hid_t object, const char *name)
+{
+    H5I_type_t kind = H5Iget_type(object);
+    return kind == H5I_DATASET ? STATUS_OK
+                               : status_fail(STATUS_FOREIGN_FILE, "%s is a %s, not a dataset", name,
+                                             kind == H5I_GROUP ? "group" : "named type");
+}
+
+/* The chunks that a chunked dataset has when all of it was written; a double, for no such number overflows. */
+static double count_chunks(hid_t properties, hid_t space)
+{
+    hsize_t sizes[H5S_MAX_RANK], chunk[H5S_MAX_RANK];
+    int rank = H5Sget_simple_extent_dims(space, sizes, NULL);
+    double chunks = 1;
+    if (rank < 1 || H5Pget_chunk(properties, rank, chunk) != rank)
+        return -1;
+    for (int axis = 0; axis < rank; axis++)
+        chunks *= ceil((double)sizes[axis] / (double)chunk[axis]);
+    return chunks;
+}
+
+/* Whether every element has its storage. (The space status of HDF5 1.10 takes compressed chunks for missing ones.) */
+static bool is_written(hid_t dataset, hid_t properties, hid_t space)
+{
+    H5D_space_status_t status = H5D_SPACE_STATUS_ERROR;
+    hsize_t chunks = 0;
+    if (H5Sget_simple_extent_npoints(space) == 0)
+        return true;
+    if (H5Pget_layout(properties) == H5D_CHUNKED)
+        return H5Dget_num_chunks(dataset, space, &chunks) >= 0 && (double)chunks == count_chunks(properties, space);
+    return H5Dget_space_status(dataset, &status) >= 0 && status == H5D_SPACE_STATUS_ALLOCATED;
+}
+
+static enum status require_values(hid_t dataset, const char *name)
+{
+    hid_t properties = H5Dget_create_plist(dataset), space = H5Dget_space(dataset);
+    enum status status = STATUS_OK;
+    if (properties < 0 || space < 0)
+        status = h5_fail(STATUS_FOREIGN_FILE, "%s cannot be opened", name);
+    else if (H5Pget_layout(properties) == H5D_VIRTUAL || H5Pget_external_count(properties) != 0)
+        status = h5_fail(STATUS_FOREIGN_FILE, "%s has its values in other files; copy them into this one", name);
+    else if (!is_written(dataset, properties, space))
+        status = h5_fail(STATUS_FOREIGN_FILE, "%s has values that were never written", name);
+    if (properties >= 0)
+        H5Pclose(properties);
+    if (space >= 0)
+        H5Sclose(space);
+    return status;
+}
+
+enum status h5_dataset_open_own(hid_t file, const char *name, hid_t *dataset)
+{
+    TRY(open_object(file, name, dataset));
+    enum status status = require_dataset(*dataset, name);
+    if (status == STATUS_OK)
+        status = require_values(*dataset, name);
+    if (status != STATUS_OK) {
+        H5Oclose(*dataset);
+        *dataset = H5I_INVALID_HID;
+    }
+    return status;
+}
+
 enum status h5_dataset_open(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
                             hid_t *dataset)
 {
-    *dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    if (*dataset < 0)
+    *dataset = H5I_INVALID_HID;
+    if (H5Lexists(file, name, H5P_DEFAULT) <= 0)
         return h5_fail(STATUS_FOREIGN_FILE, "no dataset %s", name);
+    TRY(h5_dataset_open_own(file, name, dataset));
     enum status status = require_type(*dataset, element);
     if (status == STATUS_OK)
         status = require_shape(*dataset, shape);

@@ -45,7 +45,14 @@ uint64_t h5_shape_elements(const struct h5_shape *shape);
 CHECKED enum status h5_dataset_create(hid_t file, const char *name, enum h5_element element,
                                       const struct h5_shape *shape, const void *fill, hid_t *dataset);
 
-/* Opens `name` and makes sure that it has this element type and shape. Errors: STATUS_FOREIGN_FILE. */
+/* Opens the dataset `name`, whose values must all lie in this file. Links into other files, external and virtual
+ * datasets are refused: what they name may be a pipe, which HDF5 would wait for, or missing, which it would read as
+ * zeros; and so are datasets not wholly written, which may claim any size. Closed by the caller with H5Dclose. Errors:
+ * STATUS_FOREIGN_FILE; the message begins with the name. */
+CHECKED enum status h5_dataset_open_own(hid_t file, const char *name, hid_t *dataset);
+
+/* The same for a dataset of this element type and shape; closed with its file, or with H5Dclose. Errors:
+ * STATUS_FOREIGN_FILE. */
 CHECKED enum status h5_dataset_open(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
                                     hid_t *dataset);
 

@@ -2,18 +2,22 @@
 
 #include "h5/error.h"
 
+#include <stdbool.h>
+
 /* Datasets of some size begin on a page, so that numbers are aligned and writers of neighbouring datasets do not meet.
  */
 enum { ALIGNED_FROM_BYTES = 512, ALIGNMENT_BYTES = 4096 };
 
-/* H5F_LIBVER_V18 on both sides: later formats mark an open file, and leave it locked after a kill. HDF5's own file
- * locks are off: they would keep readers from a file that a run is still filling. */
-static hid_t make_access_properties(void)
+/* What is written is H5F_LIBVER_V18 on both sides: later formats mark an open file, and leave it locked after a kill.
+ * Files to read may be of any format. HDF5's own file locks are off: they would keep readers from a file that a run is
+ * still filling. */
+static hid_t make_access_properties(bool is_to_read)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5F_libver_t latest = is_to_read ? H5F_LIBVER_LATEST : H5F_LIBVER_V18;
     if (access < 0)
         return access;
-    if (H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) < 0 || H5Pset_file_locking(access, 0, 1) < 0 ||
+    if (H5Pset_libver_bounds(access, H5F_LIBVER_V18, latest) < 0 || H5Pset_file_locking(access, 0, 1) < 0 ||
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 ||
         H5Pset_alignment(access, ALIGNED_FROM_BYTES, ALIGNMENT_BYTES) < 0) {
         H5Pclose(access);
@@ -40,7 +44,7 @@ static hid_t make_creation_properties(void)
 enum status h5_file_create(const char *path, hid_t *file)
 {
     h5_silence();
-    hid_t access = make_access_properties();
+    hid_t access = make_access_properties(false);
     hid_t creation = make_creation_properties();
     *file = access < 0 || creation < 0 ? H5I_INVALID_HID : H5Fcreate(path, H5F_ACC_EXCL, creation, access);
     enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot create the file", path) : STATUS_OK;
@@ -54,7 +58,7 @@ enum status h5_file_create(const char *path, hid_t *file)
 enum status h5_file_open(const char *path, hid_t *file)
 {
     h5_silence();
-    hid_t access = make_access_properties();
+    hid_t access = make_access_properties(true);
     *file = access < 0 ? H5I_INVALID_HID : H5Fopen(path, H5F_ACC_RDONLY, access);
     enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot open the file as HDF5", path) : STATUS_OK;
     if (access >= 0)
@@ -65,7 +69,7 @@ enum status h5_file_open(const char *path, hid_t *file)
 enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t *file)
 {
     h5_silence();
-    hid_t access = make_access_properties();
+    hid_t access = make_access_properties(false);
     *file = access < 0 || H5Pset_fapl_mpio(access, communicator, MPI_INFO_NULL) < 0
                 ? H5I_INVALID_HID
                 : H5Fopen(path, H5F_ACC_RDWR, access);

@@ -63,22 +63,9 @@ static enum status get_shape(hid_t dataset, const char *name, int rank, struct h
     return STATUS_OK;
 }
 
-static enum status open_dataset(hid_t file, const char *name, hid_t *dataset)
-{
-    H5O_info_t info;
-    *dataset = H5I_INVALID_HID;
-    if (H5Oget_info_by_name2(file, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
-        return h5_fail(STATUS_FOREIGN_FILE, "%s cannot be opened", name);
-    if (info.type != H5O_TYPE_DATASET)
-        return status_fail(STATUS_FOREIGN_FILE, "%s is a %s, not a dataset", name,
-                           info.type == H5O_TYPE_GROUP ? "group" : "named type");
-    *dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    return *dataset < 0 ? h5_fail(STATUS_FOREIGN_FILE, "%s cannot be opened", name) : STATUS_OK;
-}
-
 enum status h5_numeric_open(hid_t file, const char *name, int rank, struct h5_shape *shape, hid_t *dataset)
 {
-    TRY(open_dataset(file, name, dataset));
+    TRY(h5_dataset_open_own(file, name, dataset));
     enum status status = require_numbers(*dataset, name);
     if (status == STATUS_OK)
         status = get_shape(*dataset, name, rank, shape);

@@ -140,6 +140,14 @@ static enum status print_progress(const struct results_file *file, FILE *out)
     return STATUS_OK;
 }
 
+/* Texts of the file, on one line and without what a terminal would take for commands. */
+static void print_plainly(const char *text, FILE *out)
+{
+    for (; *text != '\0'; text++)
+        fputc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, out);
+    fputc('\n', out);
+}
+
 static enum status print_runs(const struct results_file *file, FILE *out)
 {
     const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
@@ -153,7 +161,8 @@ static enum status print_runs(const struct results_file *file, FILE *out)
     fprintf(out, "runs: %" PRIu64 "%s\n", runs, runs > RUNS_SHOWN ? ", the last of them:" : "");
     for (uint64_t run = runs > RUNS_SHOWN ? runs - RUNS_SHOWN : 0; run < runs; run++) {
         TRY(results_file_read(file, number, run * PROVENANCE_CHARACTERS, PROVENANCE_CHARACTERS, row));
-        fprintf(out, "  %s\n", row);
+        fputs("  ", out);
+        print_plainly(row, out);
     }
     return STATUS_OK;
 }
@@ -164,7 +173,8 @@ static enum status print_attribute(const struct results_file *file, const char *
     enum status status = h5_attribute_read_text(file->file, name, &text);
     if (status != STATUS_OK)
         return status_prefix(status, "%s", file->path);
-    fprintf(out, "  %-16s %s\n", label, text);
+    fprintf(out, "  %-16s ", label);
+    print_plainly(text, out);
     memory_free(text);
     return STATUS_OK;
 }

@@ -70,6 +70,21 @@ static enum status read_sweep_text(hid_t file, char **text)
     return h5_attribute_read_text(file, "sweep", text);
 }
 
+/* The sweep is given back where it is not the one whose hash the file has: either of the two is damaged. */
+static enum status require_hash(hid_t file, struct sweep **sweep)
+{
+    char *hash = NULL;
+    enum status status = h5_attribute_read_text(file, "sweep_hash", &hash);
+    if (status == STATUS_OK && strcmp(hash, (*sweep)->hash) != 0)
+        status = status_fail(STATUS_FOREIGN_FILE, "its sweep and its sweep_hash, %.64s, do not belong together", hash);
+    memory_free(hash);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    sweep_close(*sweep);
+    *sweep = NULL;
+    return status;
+}
+
 enum status results_file_read_sweep(const char *path, struct sweep **sweep)
 {
     hid_t file;
@@ -78,6 +93,8 @@ enum status results_file_read_sweep(const char *path, struct sweep **sweep)
     enum status status = read_sweep_text(file, &text);
     if (status == STATUS_OK && sweep_parse(text, sweep) != STATUS_OK)
         status = status_prefix(STATUS_FOREIGN_FILE, "its sweep cannot be read");
+    if (status == STATUS_OK)
+        status = require_hash(file, sweep);
     memory_free(text);
     H5Fclose(file);
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: not a results file of this program", path);
