@@ -8,6 +8,9 @@
 #include <limits.h>
 
 enum {
+    /* Of the rate of two ranks that do not speak to each other, blocks of 32, 64, 128, 256 reach 0.87, 0.89, 0.80, 0.73
+     * on a grid of 1 x 2 (benchmark_grid 2048): the PBLAS gathers its panels of 256 from whole blocks of either size,
+     * and smaller ones are dealt more evenly. */
     BLOCK_SIZE = 64,
     LARGEST_DIMENSION = INT_MAX / 256 /* counts of what ranks exchange, up to 128 columns at a time, are ints */
 };
@@ -50,6 +53,8 @@ enum status process_grid_create_shaped(const struct team *team, int rows, int co
     return STATUS_OK;
 }
 
+/* Near a square the ranks send least; of what is not square the wide shape is the faster one (1 x 2 0.89, 2 x 1 0.75 of
+ * the rate as above). */
 enum status process_grid_create(const struct team *team, struct process_grid *grid)
 {
     int rows = 1;
