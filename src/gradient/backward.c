@@ -87,7 +87,7 @@ static enum status create_sums(struct backward_state *state)
 {
     for (long c = 0; c < state->count; c++) {
         struct contribution_factors *activated = &state->activated[state->columns[c].chain];
-        TRY(contribution_sum_create(state->hidden_size, &state->sums[c]));
+        TRY(contribution_sum_create(weights_grid(state->problem->weights), state->hidden_size, &state->sums[c]));
         TRY(contribution_factors_create(state->hidden_size, &state->errors[c]));
         if (activated->columns.values == NULL)
             TRY(contribution_factors_create(state->hidden_size, activated));
@@ -290,17 +290,17 @@ static enum status sweep(struct backward_state *state)
     return STATUS_OK;
 }
 
-static void finish(struct backward_state *state)
+static enum status finish(struct backward_state *state)
 {
     for (long c = 0; c < state->count; c++) {
         struct backward_column *column = &state->columns[c];
-        column->log_gradient = contribution_sum_log_norm(&state->sums[c]);
-        column->cancellation = contribution_sum_cancellation(&state->sums[c]);
+        TRY(contribution_sum_norms(&state->sums[c], &column->log_gradient, &column->cancellation));
         if (column->gradient) {
             *column->gradient = state->sums[c];
-            state->sums[c].matrix.values = NULL;
+            state->sums[c] = (struct contribution_sum){ 0 };
         }
     }
+    return STATUS_OK;
 }
 
 enum status backward_sweep(const struct backward_problem *problem, struct gradient_context *context, long count,
@@ -312,7 +312,7 @@ enum status backward_sweep(const struct backward_problem *problem, struct gradie
     TRY(state_create(problem, context, count, columns, &state));
     enum status status = sweep(&state);
     if (status == STATUS_OK)
-        finish(&state);
+        status = finish(&state);
     state_destroy(&state);
     return status;
 }

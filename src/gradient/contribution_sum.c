@@ -3,7 +3,6 @@
 #include "base/power_of_two.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/basis.h"
-#include "linalg/lapack.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -28,15 +27,15 @@ void contribution_factors_put(struct contribution_factors *factors, long place, 
     factors->exponents[place] = exponent;
 }
 
-enum status contribution_sum_create(long hidden_size, struct contribution_sum *sum)
+enum status contribution_sum_create(const struct process_grid *grid, long hidden_size, struct contribution_sum *sum)
 {
     *sum = (struct contribution_sum){ .exponent = INT64_MIN, .norm_exponent = INT64_MIN };
-    return block_create(hidden_size, hidden_size, &sum->matrix);
+    return squares_create(grid, hidden_size, 1, &sum->matrix);
 }
 
 void contribution_sum_destroy(struct contribution_sum *sum)
 {
-    block_destroy(&sum->matrix);
+    squares_destroy(&sum->matrix);
 }
 
 /* The power of two of ||C_i||_F. */
@@ -89,27 +88,21 @@ void contribution_sum_add(struct contribution_sum *sum, struct contribution_fact
     }
     if (largest == INT64_MIN)
         return;
-    double one = 1.0, rescale = sum->exponent == INT64_MIN ? 0.0 : power_of_two(sum->exponent - largest);
-    int order = (int)sum->matrix.rows, stride = (int)sum->matrix.stride, inner = (int)count;
+    double rescale = sum->exponent == INT64_MIN ? 0.0 : power_of_two(sum->exponent - largest);
     sum->exponent = largest;
     align_errors(errors, activated, count, largest);
-    dgemm_("N", "T", &order, &order, &inner, &one, errors->columns.values, &stride, activated->columns.values, &stride,
-           &rescale, sum->matrix.values, &stride, 1, 1);
+    squares_add_outer(&sum->matrix, 0, rescale, &errors->columns, &activated->columns, count);
 }
 
-static double matrix_norm(const struct contribution_sum *sum)
+enum status contribution_sum_norms(const struct contribution_sum *sum, double *log_norm, double *cancellation)
 {
-    return basis_norm(sum->matrix.values, sum->matrix.stride * sum->matrix.columns);
-}
-
-double contribution_sum_log_norm(const struct contribution_sum *sum)
-{
-    return sum->exponent == INT64_MIN ? -INFINITY : log(matrix_norm(sum)) + (double)sum->exponent * LOG_2;
-}
-
-double contribution_sum_cancellation(const struct contribution_sum *sum)
-{
+    double norm;
+    *log_norm = -INFINITY;
+    *cancellation = NAN;
     if (sum->exponent == INT64_MIN)
-        return NAN;
-    return matrix_norm(sum) / sum->norm * power_of_two(sum->exponent - sum->norm_exponent);
+        return STATUS_OK;
+    TRY(squares_norm(&sum->matrix, 0, &norm));
+    *log_norm = log(norm) + (double)sum->exponent * LOG_2;
+    *cancellation = norm / sum->norm * power_of_two(sum->exponent - sum->norm_exponent);
+    return STATUS_OK;
 }

@@ -1,10 +1,10 @@
 /* Sums of temporal contributions e (x) s, d x d matrices of rank one, whose sizes may lie any number of powers of two
  * apart: a matrix with a running scale, to which contributions are added a panel at a time. Private to gradient/.
- * Not collective. */
+ * Not collective, but for what says so. */
 #ifndef GRADSWEEP_GRADIENT_CONTRIBUTION_SUM_H
 #define GRADSWEEP_GRADIENT_CONTRIBUTION_SUM_H
 
-#include "linalg/block.h"
+#include "linalg/squares.h"
 
 /* Contributions of a panel: as many dgemm adds at once. */
 enum { CONTRIBUTION_PANEL = 64 };
@@ -25,22 +25,25 @@ void contribution_factors_put(struct contribution_factors *factors, long place, 
 
 /* sum_k C_k = 2^exponent * matrix, and sum_k ||C_k||_F = 2^norm_exponent * norm. */
 struct contribution_sum {
-    struct block matrix; /* [d, d], element (i, j) in row i of column j */
+    struct squares matrix; /* one, element (i, j) in row i of column j; spread over the process grid of W */
     int64_t exponent;
     double norm;
     int64_t norm_exponent;
 };
 
-CHECKED enum status contribution_sum_create(long hidden_size, struct contribution_sum *sum);
+/* An empty sum, on the grid that W is on (NULL: a rank alone). Collective within its team, and agreed. Release with
+ * contribution_sum_destroy. Errors: STATUS_MEMORY. */
+CHECKED enum status contribution_sum_create(const struct process_grid *grid, long hidden_size,
+                                            struct contribution_sum *sum);
 void contribution_sum_destroy(struct contribution_sum *sum);
 
 /* Adds errors_i (x) activated_i for i = 0 .. count-1; the errors' panel is scaled in place, and spent. 2 d^2 count
- * flops in one dgemm of that shape. */
+ * flops. */
 void contribution_sum_add(struct contribution_sum *sum, struct contribution_factors *errors,
                           const struct contribution_factors *activated, long count);
 
-/* ln ||sum_k C_k||_F, and that norm relative to sum_k ||C_k||_F: NaN where both are 0. */
-double contribution_sum_log_norm(const struct contribution_sum *sum);
-double contribution_sum_cancellation(const struct contribution_sum *sum);
+/* ln ||sum_k C_k||_F, and that norm relative to sum_k ||C_k||_F: NaN where both are 0. Collective within the team of
+ * the grid. Errors: STATUS_PARALLEL. */
+CHECKED enum status contribution_sum_norms(const struct contribution_sum *sum, double *log_norm, double *cancellation);
 
 #endif

@@ -4,9 +4,9 @@
 #include "gradient/jacobian_internal.h"
 #include "linalg/lanczos.h"
 #include "linalg/spectrum.h"
+#include "linalg/squares.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Columns that go through the steps together: enough for the kernel's full rate, few enough to stay in the cache. */
 enum { EXPLICIT_COLUMNS = 128 };
@@ -14,8 +14,8 @@ enum { EXPLICIT_COLUMNS = 128 };
 struct explicit_products {
     long hidden_size;
     long chains;
-    struct block product; /* [d, d * chains]: chain c's J_l^T / 2^exponents[c] in columns c d .. c d + d - 1 */
-    struct block next;
+    struct squares product; /* matrix c: chain c's J_l^T / 2^exponents[c] */
+    struct squares next;
     int64_t *exponents;
     double *log_shifts; /* [chains]: logarithms that the derivatives left out, summed over the steps */
     const double **diagonals;
@@ -23,34 +23,29 @@ struct explicit_products {
 
 static void products_destroy(struct explicit_products *products)
 {
-    block_destroy(&products->product);
-    block_destroy(&products->next);
+    squares_destroy(&products->product);
+    squares_destroy(&products->next);
     memory_free(products->exponents);
     memory_free(products->log_shifts);
     memory_free(products->diagonals);
 }
 
-static enum status products_create(long hidden_size, long chains, struct explicit_products *products)
+static enum status products_create(const struct weights *weights, long chains, struct explicit_products *products)
 {
     enum status status = STATUS_OK;
-    long columns = hidden_size * chains;
+    long hidden_size = weights_hidden_size(weights);
+    const struct process_grid *grid = weights_grid(weights);
     *products = (struct explicit_products){ .hidden_size = hidden_size, .chains = chains };
-    TRY_OR(failed, block_create(hidden_size, columns, &products->product));
-    TRY_OR(failed, block_create(hidden_size, columns, &products->next));
+    TRY_OR(failed, squares_create(grid, hidden_size, chains, &products->product));
+    TRY_OR(failed, squares_create(grid, hidden_size, chains, &products->next));
     TRY_OR(failed, memory_allocate(&products->exponents, chains, "exponents of products"));
     TRY_OR(failed, memory_allocate(&products->log_shifts, chains, "shifts of products"));
-    TRY_OR(failed, memory_allocate(&products->diagonals, columns, "diagonals of a step"));
-    for (long column = 0; column < columns; column++)
-        block_column(&products->product, column)[column % hidden_size] = 1.0;
+    TRY_OR(failed, memory_allocate(&products->diagonals, chains, "diagonals of a step"));
+    squares_set_identity(&products->product);
     return STATUS_OK;
 failed:
     products_destroy(products);
     return status;
-}
-
-static struct block product_of(const struct explicit_products *products, long chain)
-{
-    return block_view(&products->product, chain * products->hidden_size, products->hidden_size);
 }
 
 /* J_l^T := D W^T J_{l-1}^T for chains first .. first+chains-1 of the problem. */
@@ -58,24 +53,21 @@ static enum status take_step(const struct jacobian_problem *problem, struct grad
                              long step_index, struct explicit_products *products)
 {
     const struct matrix *matrix;
-    long d = products->hidden_size;
+    double d = (double)products->hidden_size;
     TRY(weights_at(problem->weights, problem->steps - step_index, &matrix));
-    TRY(matrix_apply_transposed(matrix, &products->product, &products->next));
+    TRY(squares_apply_transposed(matrix, &products->product, &products->next));
     if (problem->trajectory) {
-        for (long column = 0; column < d * products->chains; column++)
-            products->diagonals[column] = jacobian_diagonal(problem, step_index, first + column / d);
-        block_scale_rows(&products->next, products->diagonals);
-        for (long chain = 0; chain < products->chains; chain++)
+        for (long chain = 0; chain < products->chains; chain++) {
+            products->diagonals[chain] = jacobian_diagonal(problem, step_index, first + chain);
             products->log_shifts[chain] += jacobian_log_shift(problem, step_index, first + chain);
+        }
+        squares_scale_rows(&products->next, products->diagonals);
     }
-    struct block swap = products->product;
+    struct squares swap = products->product;
     products->product = products->next;
     products->next = swap;
-    for (long chain = 0; chain < products->chains; chain++) {
-        struct block product = product_of(products, chain);
-        block_balance(&product, &products->exponents[chain]);
-    }
-    context->flops += 2.0 * (double)d * (double)d * (double)d * (double)products->chains;
+    TRY(squares_balance(&products->product, products->exponents));
+    context->flops += 2.0 * d * d * d * (double)products->chains;
     return STATUS_OK;
 }
 
@@ -84,57 +76,40 @@ struct explicit_operator {
     struct gradient_context *context;
 };
 
-static void multiply_column(const struct explicit_operator *norm_map, const char *transposed, long chain,
-                            const double *x, double *y)
+static enum status multiply_columns(const struct explicit_operator *norm_map, bool transposed, const long *chains,
+                                    const struct block *x, struct block *y, double *log_scales)
 {
-    struct block product = product_of(norm_map->products, chain);
-    int order = (int)product.rows, leading = (int)product.stride, increment = 1;
-    double one = 1.0, zero = 0.0;
-    dgemv_(transposed, &order, &order, &one, product.values, &leading, x, &increment, &zero, y, &increment);
-    norm_map->context->flops += 2.0 * order * (double)order;
+    for (long j = 0; j < x->columns; j++) {
+        TRY(squares_multiply(&norm_map->products->product, chains[j], transposed, block_column(x, j),
+                             block_column(y, j)));
+        log_scales[j] = 0.0;
+    }
+    norm_map->context->flops += 2.0 * (double)x->rows * (double)x->rows * (double)x->columns;
+    return STATUS_OK;
 }
 
 static enum status apply_product(void *context, const long *chains, const struct block *x, struct block *y,
                                  double *log_scales)
 {
-    for (long j = 0; j < x->columns; j++) {
-        multiply_column(context, "N", chains[j], block_column(x, j), block_column(y, j));
-        log_scales[j] = 0.0;
-    }
-    return STATUS_OK;
+    return multiply_columns(context, false, chains, x, y, log_scales);
 }
 
 static enum status apply_product_transposed(void *context, const long *chains, const struct block *x, struct block *y,
                                             double *log_scales)
 {
-    for (long j = 0; j < x->columns; j++) {
-        multiply_column(context, "T", chains[j], block_column(x, j), block_column(y, j));
-        log_scales[j] = 0.0;
-    }
-    return STATUS_OK;
+    return multiply_columns(context, true, chains, x, y, log_scales);
 }
 
-static double log_frobenius_of(struct block product)
+/* A full SVD, for a chain whose largest singular values lie too close for Lanczos. For a rank alone: on a grid Lanczos
+ * may go on to the end, since ScaLAPACK's SVD has no sound workspace query. */
+static enum status norm_by_svd(const struct squares *products, long chain, double *log_norm)
 {
-    double sum = 0.0;
-    for (long column = 0; column < product.columns; column++) {
-        struct block one = block_view(&product, column, 1);
-        double norm;
-        block_column_norms(&one, &norm);
-        sum += norm * norm;
-    }
-    return 0.5 * log(sum);
-}
-
-/* A full SVD, for a chain whose largest singular values lie too close for Lanczos. */
-static enum status norm_by_svd(struct block product, double *log_norm)
-{
-    double *dense;
-    long d = product.rows;
+    double *dense, norm = NAN;
+    long d = products->dimension;
+    if (products->grid)
+        return status_fail(STATUS_NUMERICAL, "Lanczos found no largest singular value");
     TRY(memory_allocate(&dense, d * d, "a Jacobian product for its SVD"));
-    for (long column = 0; column < d; column++)
-        memcpy(dense + column * d, block_column(&product, column), (size_t)d * sizeof *dense);
-    double norm = NAN;
+    squares_copy_values(products, chain, dense);
     enum status status = spectrum_norm(d, dense, &norm);
     *log_norm = log(norm);
     memory_free(dense);
@@ -149,19 +124,24 @@ static enum status measure_products(const struct jacobian_problem *problem, stru
     struct explicit_operator state = { products, context };
     struct lanczos_operator norm_map = { products->hidden_size, &state, apply_product, apply_product_transposed };
     struct lanczos_options options = jacobian_lanczos_options(problem, context);
+    if (products->product.grid)
+        options.max_iterations = products->hidden_size;
     double norms[EXPLICIT_COLUMNS];
     enum lanczos_outcome found[EXPLICIT_COLUMNS];
     TRY(lanczos_norms(&norm_map, products->chains, &options, NULL, norms, found));
     for (long c = 0; c < products->chains; c++) {
         long chain = first + c, place = chain * problem->lag_count + lag;
         double log_scale = (double)products->exponents[c] * LOG_2 + products->log_shifts[c];
-        if (found[c] == LANCZOS_UNRESOLVED && norm_by_svd(product_of(products, c), &norms[c]) != STATUS_OK)
+        if (found[c] == LANCZOS_UNRESOLVED && norm_by_svd(&products->product, c, &norms[c]) != STATUS_OK)
             outcomes[chain] = JACOBIAN_NOT_CONVERGED;
         if (found[c] == LANCZOS_NOT_FINITE || isnan(norms[c]))
             outcomes[chain] = JACOBIAN_NOT_FINITE;
         log_norms[place] = norms[c] + log_scale;
-        if (log_frobenius)
-            log_frobenius[place] = log_frobenius_of(product_of(products, c)) + log_scale;
+        if (!log_frobenius)
+            continue;
+        double frobenius;
+        TRY(squares_norm(&products->product, c, &frobenius));
+        log_frobenius[place] = log(frobenius) + log_scale;
     }
     return STATUS_OK;
 }
@@ -169,10 +149,10 @@ static enum status measure_products(const struct jacobian_problem *problem, stru
 static enum status measure_group(const struct jacobian_problem *problem, struct gradient_context *context, long first,
                                  long chains, double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes)
 {
-    long d = weights_hidden_size(problem->weights), largest = problem->lags[problem->lag_count - 1];
+    long largest = problem->lags[problem->lag_count - 1];
     struct explicit_products products;
     enum status status = STATUS_OK;
-    TRY(products_create(d, chains, &products));
+    TRY(products_create(problem->weights, chains, &products));
     for (long step_index = 0, lag = 0; step_index < largest; step_index++) {
         TRY_OR(done, jacobian_check_stop(context));
         TRY_OR(done, take_step(problem, context, first, step_index, &products));
@@ -190,7 +170,7 @@ enum status jacobian_norms_explicit(const struct jacobian_problem *problem, stru
                                     double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes)
 {
     long d = weights_hidden_size(problem->weights);
-    long group = d >= EXPLICIT_COLUMNS ? 1 : EXPLICIT_COLUMNS / d;
+    long group = d >= EXPLICIT_COLUMNS || weights_grid(problem->weights) ? 1 : EXPLICIT_COLUMNS / d;
     for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;
     for (long first = 0; first < problem->chains; first += group) {

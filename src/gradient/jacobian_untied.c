@@ -34,9 +34,13 @@ static enum status step_norm(const struct jacobian_problem *problem, struct grad
     struct lanczos_operator map = { matrix_dimension(matrix), (void *)matrix, apply_weights, apply_weights_transposed };
     struct lanczos_options options = jacobian_lanczos_options(problem, context);
     options.tolerance /= (double)problem->lags[problem->lag_count - 1];
+    if (weights_grid(problem->weights)) /* there is no SVD to fall back on */
+        options.max_iterations = matrix_dimension(matrix);
     TRY(lanczos_norms(&map, 1, &options, NULL, log_norm, &outcome));
     if (outcome == LANCZOS_CONVERGED)
         return STATUS_OK;
+    if (weights_grid(problem->weights))
+        return status_fail(STATUS_NUMERICAL, "step %ld: Lanczos found no largest singular value of W", step);
     TRY(weights_values(problem->weights, step, &values));
     TRY(spectrum_norm(matrix_dimension(matrix), values, &norm));
     *log_norm = log(norm);

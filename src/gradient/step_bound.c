@@ -63,12 +63,15 @@ static enum status apply_transposed(void *context, const long *places, const str
     return STATUS_OK;
 }
 
-/* By a full SVD, where Lanczos cannot tell the largest singular values apart. */
+/* By a full SVD, where Lanczos cannot tell the largest singular values apart within
+ * MOST_ITERATIONS; for a rank alone: on a grid it may go on to the end. */
 static enum status norm_by_svd(const struct step_group *group, long place, long step, double *log_norm)
 {
     const double *values, *diagonal = group->diagonals[place];
     double *dense, norm = NAN;
     long d = group->scratch.rows;
+    if (weights_grid(group->task->batch->weights))
+        return status_fail(STATUS_NUMERICAL, "Lanczos found no largest singular value of a step Jacobian");
     TRY(weights_values(group->task->batch->weights, step, &values));
     TRY(memory_allocate(&dense, d * d, "a step Jacobian for its SVD"));
     for (long i = 0; i < d * d; i++)
@@ -94,7 +97,7 @@ static enum status measure_group(struct step_group *group, long step)
     TRY(jacobian_check_stop(task->context));
     TRY(weights_at(batch->weights, step, &group->matrix));
     options.tolerance /= (double)batch->lags[batch->lag_count - 1];
-    options.max_iterations = MOST_ITERATIONS;
+    options.max_iterations = weights_grid(batch->weights) ? group->scratch.rows : MOST_ITERATIONS;
     TRY(lanczos_norms(&operator, group->count, &options, NULL, log_norms, found));
     for (long place = 0; place < group->count; place++) {
         if (found[place] == LANCZOS_NOT_FINITE)

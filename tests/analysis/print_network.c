@@ -30,9 +30,9 @@ static void print_states(const struct trajectory *trajectory)
 
 static void print_gradient(const struct contribution_sum *gradient)
 {
-    for (long i = 0; i < gradient->matrix.rows; i++) {
-        for (long j = 0; j < gradient->matrix.rows; j++)
-            printf("%.17g ", scalbn(block_column(&gradient->matrix, j)[i], (int)gradient->exponent));
+    for (long i = 0; i < gradient->matrix.dimension; i++) {
+        for (long j = 0; j < gradient->matrix.dimension; j++)
+            printf("%.17g ", scalbn(block_column(&gradient->matrix.part, j)[i], (int)gradient->exponent));
         putchar('\n');
     }
 }

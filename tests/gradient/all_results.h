@@ -36,15 +36,17 @@ static inline size_t all_results_bytes(const struct batch *batch, const struct d
     return 0;
 }
 
-/* Measures the batch's cells on a network; weights and spectrum are filled in here. */
-static inline struct all_results all_results_measure(const struct ensemble *ensemble, long d, long replica,
-                                                     struct batch batch)
+/* Measures the batch's cells on a network that a team holds; weights and spectrum are filled in here. */
+static inline struct all_results all_results_measure_on_grid(const struct process_grid *grid,
+                                                             const struct ensemble *ensemble, long d, long replica,
+                                                             long distribute_from, struct batch batch)
 {
     struct all_results all = { .measures = batch.measures };
     struct gradient_context context = { 0 };
     bool is_unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
-    require(weights_spectrum(ensemble, TEST_SEED, d, replica, NO_DISTRIBUTION, &batch.spectrum));
-    require(weights_open(ensemble, TEST_SEED, d, replica, is_unscaled ? 1.0 : batch.spectrum.radius, &batch.weights));
+    require(weights_spectrum_on_grid(grid, ensemble, TEST_SEED, d, replica, distribute_from, NULL, &batch.spectrum));
+    require(weights_open_on_grid(grid, ensemble, TEST_SEED, d, replica, is_unscaled ? 1.0 : batch.spectrum.radius,
+                                 &batch.weights));
     for (size_t i = 0; i < measure_dataset_count(batch.measures); i++) {
         const struct dataset_rule *rule = measure_dataset_at(batch.measures, i);
         size_t bytes = all.bytes_per_cell[i] = all_results_bytes(&batch, rule);
@@ -59,6 +61,13 @@ static inline struct all_results all_results_measure(const struct ensemble *ense
     require(batch_measure(&batch, &context, &results));
     weights_close(batch.weights);
     return all;
+}
+
+/* The same by one rank alone, below the size from which teams would work. */
+static inline struct all_results all_results_measure(const struct ensemble *ensemble, long d, long replica,
+                                                     struct batch batch)
+{
+    return all_results_measure_on_grid(NULL, ensemble, d, replica, NO_DISTRIBUTION, batch);
 }
 
 static inline void all_results_destroy(struct all_results *all)

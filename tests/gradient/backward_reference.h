@@ -116,7 +116,7 @@ static inline double gradient_distance(long d, const struct contribution_sum *fo
     long double difference = 0, norm = 0;
     for (long i = 0; i < d; i++)
         for (long j = 0; j < d; j++) {
-            long double entry = found->exponent == INT64_MIN ? 0 : block_column(&found->matrix, j)[i];
+            long double entry = found->exponent == INT64_MIN ? 0 : block_column(&found->matrix.part, j)[i];
             entry = scalbnl(entry, found->exponent == INT64_MIN ? 0 : (int)found->exponent) - expected[j * d + i];
             difference += entry * entry;
             norm += expected[j * d + i] * expected[j * d + i];

@@ -106,7 +106,7 @@ static void contributions_add_up_to_the_gradient(void **state)
                     for (long j = 0; j < d; j++) {
                         long double expected = plain.gradient[j * d + i];
                         long double difference =
-                            scalbnl(block_column(&found->matrix, j)[i], (int)found->exponent) - expected;
+                            scalbnl(block_column(&found->matrix.part, j)[i], (int)found->exponent) - expected;
                         square += difference * difference;
                         norm += expected * expected;
                     }

@@ -155,7 +155,7 @@ static void one_step_has_the_immediate_derivative(void **state)
     const double *sigma = trajectory_activated(&trajectory, 0, 0, &sigma_exponent);
     for (long i = 0; i < d; i++)
         for (long j = 0; j < d; j++) /* one product, rounded once */
-            assert_true(scalbn(block_column(&swept.gradients[0].matrix, j)[i], (int)swept.gradients[0].exponent) ==
+            assert_true(scalbn(block_column(&swept.gradients[0].matrix.part, j)[i], (int)swept.gradients[0].exponent) ==
                         x[i] * sigma[j]);
     assert_true(fabs(swept.columns[0].cancellation - 1) < 1e-15); /* one contribution cancels nothing */
     assert_true(swept.columns[0].log_contributions[0] == 0);      /* left alone: there is no step 0 */
