@@ -28,11 +28,12 @@ struct letter {
 static const double poll_seconds = 1e-3;
 static const double claim_poll_seconds = 5e-5;
 
-/* Two threads add to and take from it; the three numbers need not fit each other at every moment. */
+/* Two threads add to and take from it; the numbers need not fit each other at every moment. */
 struct tally {
     _Atomic uint64_t cells_done;
     _Atomic uint64_t cells_failed;
     _Atomic double flops;
+    _Atomic double work_seconds;
 };
 
 struct counter {
@@ -66,21 +67,28 @@ struct counter {
 
 static const int notices[NOTICE_KINDS] = { NOTICE_STOP, NOTICE_FAILURE, NOTICE_ALL_ARRIVED };
 
+/* `+=` on an atomic double would need libatomic for the exception flags. */
+static void add_number(_Atomic double *sum, double increment)
+{
+    double seen = *sum;
+    while (!atomic_compare_exchange_weak(sum, &seen, seen + increment))
+        continue;
+}
+
 static void tally_add(struct tally *tally, const struct counter_progress *increment)
 {
     tally->cells_done += increment->cells_done;
     tally->cells_failed += increment->cells_failed;
-    /* `+=` on an atomic double would need libatomic for the exception flags. */
-    double flops = tally->flops;
-    while (!atomic_compare_exchange_weak(&tally->flops, &flops, flops + increment->flops))
-        continue;
+    add_number(&tally->flops, increment->flops);
+    add_number(&tally->work_seconds, increment->work_seconds);
 }
 
 static struct counter_progress tally_take(struct tally *tally)
 {
     return (struct counter_progress){ .cells_done = atomic_exchange(&tally->cells_done, 0),
                                       .cells_failed = atomic_exchange(&tally->cells_failed, 0),
-                                      .flops = atomic_exchange(&tally->flops, 0.0) };
+                                      .flops = atomic_exchange(&tally->flops, 0.0),
+                                      .work_seconds = atomic_exchange(&tally->work_seconds, 0.0) };
 }
 
 /* Rank 0: requests of kind 0 are replies, 1 + notice_kind notices; sends never wait, since a rank may be suspended. */
@@ -186,7 +194,8 @@ static bool compose_letter(struct counter *counter, struct letter *letter)
 {
     bool arrived = counter->arrived;
     *letter = (struct letter){ .kind = LETTER_REPORT, .progress = tally_take(&counter->unsent) };
-    if (letter->progress.cells_done != 0 || letter->progress.cells_failed != 0 || letter->progress.flops != 0.0)
+    if (letter->progress.cells_done != 0 || letter->progress.cells_failed != 0 || letter->progress.flops != 0.0 ||
+        letter->progress.work_seconds != 0.0)
         return true;
     if (stop_requested() && !counter->stop_spread && !counter->all_arrived) {
         letter->kind = LETTER_STOP;
@@ -354,7 +363,8 @@ struct counter_progress counter_progress(const struct counter *counter)
 {
     return (struct counter_progress){ .cells_done = counter->totals.cells_done,
                                       .cells_failed = counter->totals.cells_failed,
-                                      .flops = counter->totals.flops };
+                                      .flops = counter->totals.flops,
+                                      .work_seconds = counter->totals.work_seconds };
 }
 
 bool counter_meet(struct counter *counter, double seconds)

@@ -28,6 +28,7 @@ struct counter_progress {
     uint64_t cells_done;
     uint64_t cells_failed;
     double flops;
+    double work_seconds; /* predicted ones of finished units: tells how far the run has come */
 };
 
 /* Adds this rank's finished work to the totals that rank 0's progress line shows. Not collective, does not wait. */

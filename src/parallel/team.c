@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "parallel/cores.h"
 #include "parallel/stop.h"
 
 #include <unistd.h>
@@ -15,6 +14,7 @@ static const double PATIENCE = 30.0;
 static const double POLL_SECONDS = 1e-3;
 
 struct teams {
+    struct binding binding;
     int count;
     struct team *at; /* [count]; communicator MPI_COMM_NULL where this rank is left over */
 };
@@ -73,10 +73,9 @@ enum status teams_create(const struct world *world, int count, const int *sizes,
     if (status == STATUS_OK)
         status = memory_allocate(&made->at, count, "teams");
     TRY_OR(failed, world_agree(world, status));
-    int cores = 1;
-    TRY_OR(failed, world_agree(world, cores_of_rank(world, &cores)));
+    TRY_OR(failed, binding_find(world, &made->binding));
     for (int level = 0; level < count; level++) {
-        TRY_OR(failed, world_agree(world, make_team(world, sizes[level], cores, &made->at[level])));
+        TRY_OR(failed, world_agree(world, make_team(world, sizes[level], made->binding.threads, &made->at[level])));
         made->count++;
     }
     *teams = made;
@@ -102,6 +101,11 @@ void teams_destroy(struct teams *teams)
         release(&teams->at[level]);
     memory_free(teams->at);
     memory_free(teams);
+}
+
+const struct binding *teams_binding(const struct teams *teams)
+{
+    return &teams->binding;
 }
 
 const struct team *teams_at(const struct teams *teams, int level)

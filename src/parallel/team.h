@@ -6,6 +6,7 @@
 #ifndef GRADSWEEP_PARALLEL_TEAM_H
 #define GRADSWEEP_PARALLEL_TEAM_H
 
+#include "parallel/binding.h"
 #include "parallel/world.h"
 
 #include <stdbool.h>
@@ -30,6 +31,9 @@ void teams_destroy(struct teams *teams); /* collective */
 
 /* This rank's team of sizes[level]; NULL where it is left over there. Not collective. */
 const struct team *teams_at(const struct teams *teams, int level);
+
+/* How this rank is bound to cores. Not collective. */
+const struct binding *teams_binding(const struct teams *teams);
 
 /* The arithmetic behind it, for those who only plan: how many teams of a size a world of so many ranks has, and the
  * number of the one that holds `rank`, or -1. Not collective. */

@@ -14,6 +14,7 @@ struct executor {
     bool is_fresh;
     bool retry_failed;
     struct gradient_context context;
+    const struct process_grid *grid; /* of the team; NULL: this rank alone */
     /* The last network, kept because the next unit often belongs to it too. */
     struct weights *weights;
     struct weight_spectrum spectrum;
@@ -21,14 +22,14 @@ struct executor {
 };
 
 enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool retry_failed,
-                          bool (*stop_requested)(void), struct executor **executor)
+                          struct executor **executor)
 {
     TRY(memory_allocate(executor, 1, "the executor"));
     **executor = (struct executor){ .sweep = sweep,
                                     .store = store,
                                     .is_fresh = is_fresh,
                                     .retry_failed = retry_failed,
-                                    .context = { .stop_requested = stop_requested } };
+                                    .context = { .stop_requested = team_stop_requested } };
     return STATUS_OK;
 }
 
@@ -46,6 +47,25 @@ void executor_close(struct executor *executor)
     memory_free(executor);
 }
 
+void executor_join(struct executor *executor, const struct process_grid *grid)
+{
+    if (executor->grid != grid)
+        forget_weights(executor); /* they lie on the grid that is left */
+    executor->grid = grid;
+    team_enter(grid ? grid->team : NULL);
+}
+
+static const struct team *team_of(const struct executor *executor)
+{
+    return executor->grid ? executor->grid->team : NULL;
+}
+
+/* The one rank of the team that reads and writes the file, counts, and speaks. */
+static bool is_speaker(const struct executor *executor)
+{
+    return executor->grid == NULL || executor->grid->team->rank == 0;
+}
+
 static const struct ensemble *ensemble_of(const struct executor *executor, const struct unit *unit)
 {
     return &executor->sweep->ensembles[unit->at.ensemble];
@@ -54,6 +74,29 @@ static const struct ensemble *ensemble_of(const struct executor *executor, const
 static long hidden_size_of(const struct executor *executor, const struct unit *unit)
 {
     return executor->sweep->hidden_sizes[unit->at.hidden_size];
+}
+
+/* What the file says of a network; NaN, NaN where nothing yet. Collective within the team. */
+static enum status read_spectrum(const struct executor *executor, uint64_t weight, double *radius, double *norm)
+{
+    double stored[2] = { NAN, NAN };
+    enum status status = STATUS_OK;
+    if (is_speaker(executor))
+        status = store_read_weight(executor->store, weight, &stored[0], &stored[1]);
+    TRY(team_agree(team_of(executor), status));
+    TRY(team_broadcast(team_of(executor), stored, sizeof stored));
+    *radius = stored[0];
+    *norm = stored[1];
+    return STATUS_OK;
+}
+
+static enum status write_spectrum(const struct executor *executor, uint64_t weight,
+                                  const struct weight_spectrum *spectrum)
+{
+    enum status status = STATUS_OK;
+    if (is_speaker(executor))
+        status = store_write_weight(executor->store, weight, spectrum->radius, spectrum->norm);
+    return team_agree(team_of(executor), status);
 }
 
 /* *is_stored := the file's spectrum is good. A fresh run's file is trusted. In a resumed one whatever a cell needs is
@@ -69,18 +112,18 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
-    TRY(store_read_weight(executor->store, unit->weight, &radius, &norm));
+    TRY(read_spectrum(executor, unit->weight, &radius, &norm));
     spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
     if (!isnan(norm) && (executor->is_fresh || unit->kind == UNIT_WEIGHT)) {
         spectrum->radius = radius;
         spectrum->norm = norm;
         return STATUS_OK;
     }
-    TRY(weights_spectrum(ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
-                         executor->sweep->distribute_from, spectrum));
+    TRY(weights_spectrum_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
+                                 executor->sweep->distribute_from, team_stop_requested, spectrum));
     bool is_same_radius = spectrum->radius == radius || (isnan(spectrum->radius) && isnan(radius));
     *is_stored = spectrum->norm == norm && is_same_radius;
-    if (!*is_stored && !isnan(norm))
+    if (!*is_stored && !isnan(norm) && is_speaker(executor))
         log_warning("the stored spectrum of weights of ensemble %s, hidden_size %ld, replica %ld was damaged; it is "
                     "written anew",
                     ensemble->label, hidden_size, unit->at.replica);
@@ -133,8 +176,8 @@ static enum status complete_weight(struct executor *executor, const struct unit 
     bool is_stored;
     TRY(find_spectrum(executor, unit, &is_stored, &spectrum));
     if (!is_stored) {
-        tally->flops += unit->cost.flops;
-        TRY(store_write_weight(executor->store, unit->weight, spectrum.radius, spectrum.norm));
+        tally->flops += is_speaker(executor) ? unit->cost.flops : 0.0;
+        TRY(write_spectrum(executor, unit->weight, &spectrum));
     }
     return do_eigenvalues(executor, unit, spectrum.radius);
 }
@@ -144,8 +187,9 @@ static enum status do_weight_unit(struct executor *executor, const struct unit *
     enum status status = complete_weight(executor, unit, tally);
     /* What this network cannot give is the failure of its cells, when their turn comes. */
     if (status == STATUS_NUMERICAL || status == STATUS_MEMORY) {
-        log_warning("weights of ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
-                    hidden_size_of(executor, unit), unit->at.replica, status_message());
+        if (is_speaker(executor))
+            log_warning("weights of ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
+                        hidden_size_of(executor, unit), unit->at.replica, status_message());
         return STATUS_OK;
     }
     return status;
@@ -173,13 +217,13 @@ static enum status take_weights(struct executor *executor, const struct unit *un
     executor->weight = unit->weight;
     enum status status = find_spectrum(executor, unit, &is_stored, &executor->spectrum);
     if (status == STATUS_OK && !is_stored)
-        TRY(store_write_weight(executor->store, unit->weight, executor->spectrum.radius, executor->spectrum.norm));
+        TRY(write_spectrum(executor, unit->weight, &executor->spectrum));
     double radius = executor->spectrum.radius;
     if (status == STATUS_OK && !is_unscaled)
         status = require_radius(radius);
     if (status == STATUS_OK)
-        status = weights_open(ensemble, executor->sweep->seed, hidden_size_of(executor, unit), unit->at.replica,
-                              is_unscaled ? 1.0 : radius, &executor->weights);
+        status = weights_open_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size_of(executor, unit),
+                                      unit->at.replica, is_unscaled ? 1.0 : radius, &executor->weights);
     if (status == STATUS_NUMERICAL)
         *failure = radius == 0.0 ? FAILURE_ZERO_RADIUS : FAILURE_SPECTRUM;
     if (status == STATUS_MEMORY)
@@ -195,6 +239,7 @@ static enum status compute(struct executor *executor, const struct unit *unit, s
         return STATUS_OK;
     enum status status = work_compute(work, executor->sweep, executor->weights, executor->spectrum,
                                       executor->sweep->activations[unit->at.activation], &executor->context);
+    status = team_agree(team_of(executor), status);
     if (status == STATUS_NUMERICAL)
         *failure = FAILURE_NO_CONVERGENCE;
     if (status == STATUS_MEMORY)
@@ -209,30 +254,44 @@ static enum status do_work(struct executor *executor, const struct unit *unit, s
     enum failure_reason failure = FAILURE_NONE;
     executor->context.flops = 0.0;
     TRY(compute(executor, unit, work, &failure));
+    if (!is_speaker(executor))
+        return team_agree(team_of(executor), STATUS_OK);
     if (failure != FAILURE_NONE)
         log_warning("activation %s, ensemble %s, hidden_size %ld, replica %ld: %s",
                     executor->sweep->activations[unit->at.activation]->name, ensemble_of(executor, unit)->label,
                     hidden_size_of(executor, unit), unit->at.replica, status_message());
-    uint64_t failed = work_mark(work, failure, (clock_seconds() - start) / (double)work->count,
-                                unit->cost.seconds / (double)unit->cell_count);
+    int team_size = executor->grid ? executor->grid->team->size : 1;
+    uint64_t failed = work_mark(work, failure, team_size, (clock_seconds() - start) / (double)work->count,
+                                cost_seconds(&unit->cost, team_size) / (double)unit->cell_count);
     tally->cells_done += work->count - failed;
     tally->cells_failed += failed;
     tally->flops += executor->context.flops;
-    return work_write(work, executor->sweep, executor->store);
+    return team_agree(team_of(executor), work_write(work, executor->sweep, executor->store));
+}
+
+/* needed[cell_count] := which cells of a unit are to be computed. Collective within the team. */
+static enum status find_needed(const struct executor *executor, const struct unit *unit, uint8_t *needed)
+{
+    enum status status = STATUS_OK;
+    memset(needed, 1, unit->cell_count);
+    if (executor->is_fresh)
+        return STATUS_OK;
+    if (is_speaker(executor))
+        status =
+            store_cells_needed(executor->store, unit->first_cell, unit->cell_count, executor->retry_failed, needed);
+    TRY(team_agree(team_of(executor), status));
+    return team_broadcast(team_of(executor), needed, unit->cell_count);
 }
 
 static enum status do_chain_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
     uint8_t *needed;
     struct work work;
-    enum status status = STATUS_OK;
-    TRY(memory_allocate(&needed, unit->cell_count, "needed cells of a unit"));
-    memset(needed, 1, unit->cell_count);
-    if (!executor->is_fresh)
-        status =
-            store_cells_needed(executor->store, unit->first_cell, unit->cell_count, executor->retry_failed, needed);
+    enum status status = memory_allocate(&needed, unit->cell_count, "needed cells of a unit");
+    TRY(team_agree(team_of(executor), status));
+    status = find_needed(executor, unit, needed);
     if (status == STATUS_OK)
-        status = work_create(executor->sweep, unit, needed, &work);
+        status = team_agree(team_of(executor), work_create(executor->sweep, unit, needed, &work));
     memory_free(needed);
     TRY(status);
     if (work.count > 0)

@@ -83,7 +83,10 @@ void provenance_write(const struct provenance *provenance, char *text, size_t si
     append_text(&writer, "end", provenance->end);
     append_text(&writer, "host", host);
     append_text(&writer, "cpu", cpu);
-    append(&writer, "\"ranks\": %d, \"teams\": [1], ", provenance->ranks);
+    append(&writer, "\"ranks\": %d, \"teams\": [", provenance->ranks);
+    for (int i = 0; i < provenance->team_count; i++)
+        append(&writer, i == 0 ? "%d" : ", %d", provenance->team_sizes[i]);
+    append(&writer, "], \"threads\": %d, ", provenance->threads);
     append_text(&writer, "slurm_job", getenv("SLURM_JOB_ID"));
     append_text(&writer, "slurm_restarts", getenv("SLURM_RESTART_COUNT"));
     append_text(&writer, "version", GRADSWEEP_VERSION);

@@ -8,6 +8,9 @@ struct provenance {
     char start[32]; /* UTC, ISO 8601 */
     char end[32];   /* "" while the run goes on */
     int ranks;
+    int team_count; /* sizes of teams */
+    const int *team_sizes;
+    int threads;          /* of the BLAS, on a process grid */
     int exit_code;        /* of an ended run */
     double busy_fraction; /* of ranks x wall time inside units; NaN while the run goes on */
 };

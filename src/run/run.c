@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "parallel/counter.h"
 #include "parallel/stop.h"
+#include "run/crew.h"
 #include "run/executor.h"
 #include "run/provenance.h"
 
@@ -23,12 +24,14 @@ struct run {
     const struct run_options *options;
     struct store *store;
     struct unit_list *units;
+    struct schedule *schedule;
+    struct crew *crew;
     struct executor *executor;
     struct counter *counter;
     struct progress progress;
     struct provenance provenance;
     uint64_t earlier_failures;
-    uint64_t last_unit; /* the highest number this rank has heard of */
+    double work_seconds; /* predicted, of all ranks for all units */
     double busy_seconds;
     double wall_seconds;
     double last_flush;
@@ -45,52 +48,82 @@ static void oversee(struct run *run, bool is_last)
     if (!is_first(run))
         return;
     struct counter_progress total = counter_progress(run->counter);
-    progress_show(&run->progress, total.cells_done, total.cells_failed, total.flops,
-                  unit_list_share(run->units, run->last_unit), is_last);
+    double share = run->work_seconds > 0.0 ? total.work_seconds / run->work_seconds : 1.0;
+    progress_show(&run->progress, total.cells_done, total.cells_failed, total.flops, share, is_last);
     uint64_t limit = run->options->max_failures;
     if (limit > 0 && run->earlier_failures + total.cells_failed >= limit)
         stop_request_failure("too many cells failed, the limit of --max-failures");
 }
 
-static enum status do_unit(struct run *run, uint64_t number)
+static enum status do_unit(struct run *run, int level, const struct team *team, uint64_t position)
 {
     struct executor_tally tally = { 0 };
-    struct unit unit = unit_list_at(run->units, number);
+    struct unit unit = unit_list_at(run->units, schedule_unit(run->schedule, level, position));
     double start = clock_seconds();
     enum status status = executor_do(run->executor, &unit, &tally);
     double now = clock_seconds();
     run->busy_seconds += now - start;
-    struct counter_progress increment = { tally.cells_done, tally.cells_failed, tally.flops };
+    struct counter_progress increment = { tally.cells_done, tally.cells_failed, tally.flops, 0.0 };
+    if (status == STATUS_OK && team->rank == 0)
+        increment.work_seconds = schedule_seconds(run->schedule, level, position) * team->size;
     counter_report(run->counter, &increment);
-    if (status == STATUS_OK && now - run->last_flush > FLUSH_INTERVAL) {
+    if (status == STATUS_OK && team->rank == 0 && now - run->last_flush > FLUSH_INTERVAL) {
         run->last_flush = now;
         status = store_flush(run->store);
     }
     oversee(run, false);
-    return status;
+    return team_agree(team->size > 1 ? team : NULL, status);
 }
 
-static enum status do_range(struct run *run, int64_t first, int64_t amount)
+/* Positions first .. first+amount-1 of a queue. */
+static enum status do_range(struct run *run, int level, const struct team *team, int64_t first, int64_t amount)
 {
-    int64_t count = (int64_t)unit_list_count(run->units);
-    for (int64_t number = first; number < first + amount && number < count; number++) {
-        if (stop_requested())
+    int64_t length = (int64_t)schedule_queue_length(run->schedule, level);
+    for (int64_t position = first; position < first + amount && position < length; position++) {
+        if (team_stop_requested())
             return STATUS_OK;
-        run->last_unit = (uint64_t)number;
-        TRY(do_unit(run, (uint64_t)number));
+        TRY(do_unit(run, level, team, (uint64_t)position));
     }
     return STATUS_OK;
 }
 
-/* The first unit of each rank is static, so that nobody has to ask for it; then the counter. */
+/* A team's next positions: its rank 0 asks the counter and tells the others. */
+static enum status claim(const struct run *run, int level, const struct team *team, int64_t amount, int64_t *first)
+{
+    const struct team *others = team->size > 1 ? team : NULL;
+    enum status status = STATUS_OK;
+    if (team->rank == 0)
+        status = counter_claim(run->counter, level, amount, first);
+    TRY(team_agree(others, status));
+    return team_broadcast(others, first, sizeof *first);
+}
+
+/* The queue of one team size, until it is empty or a stop is requested. */
+static enum status empty_queue(struct run *run, int level, const struct team *team)
+{
+    int64_t length = (int64_t)schedule_queue_length(run->schedule, level), amount = 1;
+    int64_t first = schedule_given_position(run->schedule, level, team->number);
+    if (length == 0)
+        return STATUS_OK;
+    executor_join(run->executor, crew_grid(run->crew, level));
+    if (first < 0)
+        TRY(claim(run, level, team, amount, &first));
+    while (first < length && !team_stop_requested()) {
+        TRY(do_range(run, level, team, first, amount));
+        amount = schedule_claim(run->schedule, level, (uint64_t)first);
+        TRY(claim(run, level, team, amount, &first));
+    }
+    return STATUS_OK;
+}
+
+/* From the largest team this rank begins in down to itself alone. */
 static enum status work(struct run *run)
 {
-    int64_t first = run->world->rank, amount = 1;
-    int64_t count = (int64_t)unit_list_count(run->units);
-    while (first < count && !stop_requested()) {
-        TRY(do_range(run, first, amount));
-        amount = unit_list_claim(run->units, (uint64_t)first, run->world->size);
-        TRY(counter_claim(run->counter, 0, amount, &first));
+    int level = schedule_first_level(run->schedule, run->world->rank);
+    for (; level < schedule_level_count(run->schedule); level++) {
+        const struct team *team = crew_team(run->crew, level);
+        if (team)
+            TRY(empty_queue(run, level, team));
     }
     return STATUS_OK;
 }
@@ -99,15 +132,17 @@ static enum status work(struct run *run)
  * computed that cannot be kept. Collective. */
 static enum status work_together(struct run *run)
 {
-    int64_t start = run->world->size;
-    enum status status = counter_create(run->world, 1, &start, GRACE_SECONDS, &run->counter);
-    TRY(status);
+    int64_t starts[SCHEDULE_MAX_LEVELS];
+    int levels = schedule_level_count(run->schedule);
+    for (int level = 0; level < levels; level++)
+        starts[level] = schedule_counter_start(run->schedule, level);
+    TRY(counter_create(run->world, levels, starts, GRACE_SECONDS, &run->counter));
     double began = clock_seconds();
     run->last_flush = began;
-    status = work(run);
+    enum status status = work(run);
+    team_enter(NULL);
     if (status != STATUS_OK && status != STATUS_STOPPED)
         stop_request_failure(status_message());
-    run->last_unit = unit_list_count(run->units);
     while (!counter_meet(run->counter, MEETING_INTERVAL) && !stop_requested())
         oversee(run, false);
     run->wall_seconds = clock_seconds() - began;
@@ -172,9 +207,12 @@ static enum status prepare(struct run *run, bool is_fresh)
     struct store_tally tally = { .pending = grid_cell_count(run->sweep) };
     enum status status = unit_list_open(run->sweep, &run->units);
     if (status == STATUS_OK)
-        status =
-            executor_open(run->sweep, run->store, is_fresh, run->options->retry_failed, stop_requested, &run->executor);
+        status = schedule_open(run->units, run->world->size, &run->schedule);
+    if (status == STATUS_OK)
+        status = executor_open(run->sweep, run->store, is_fresh, run->options->retry_failed, &run->executor);
     TRY(world_agree(run->world, status));
+    TRY(crew_open(run->world, run->schedule, &run->crew));
+    run->work_seconds = schedule_core_seconds(run->schedule);
     if (!is_fresh)
         TRY(count_cells(run, &tally));
     run->earlier_failures = run->options->retry_failed ? 0 : tally.failed;
@@ -184,6 +222,10 @@ static enum status prepare(struct run *run, bool is_fresh)
         log_info("%s: %llu cells in %llu units on %d rank%s%s", run->options->output,
                  (unsigned long long)grid_cell_count(run->sweep), (unsigned long long)unit_list_count(run->units),
                  run->world->size, run->world->size == 1 ? "" : "s", is_fresh ? "" : ", resumed");
+    TRY(crew_describe(run->crew));
+    run->provenance.team_count = schedule_level_count(run->schedule);
+    run->provenance.team_sizes = schedule_team_sizes(run->schedule);
+    run->provenance.threads = crew_threads(run->crew);
     return world_agree(run->world, write_provenance(run));
 }
 
@@ -219,6 +261,8 @@ enum status run_sweep(const struct world *world, const struct sweep *sweep, cons
     /* The verdict's message must outlive the closing, which may succeed or fail with one of its own. */
     enum status closed = store_close(run.store);
     executor_close(run.executor);
+    crew_close(run.crew);
+    schedule_close(run.schedule);
     unit_list_close(run.units);
     return status != STATUS_OK ? status : closed;
 }

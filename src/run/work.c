@@ -77,7 +77,8 @@ static enum failure_reason failure_of(enum jacobian_outcome outcome)
     return FAILURE_NOT_FINITE;
 }
 
-uint64_t work_mark(struct work *work, enum failure_reason failure, double cell_seconds, double predicted_seconds)
+uint64_t work_mark(struct work *work, enum failure_reason failure, int team_size, double cell_seconds,
+                   double predicted_seconds)
 {
     uint64_t failed = 0;
     for (uint64_t i = 0; i < work->count; i++) {
@@ -86,7 +87,7 @@ uint64_t work_mark(struct work *work, enum failure_reason failure, double cell_s
         work->results.failure_reason[i] = (uint8_t)reason;
         if (failure == FAILURE_NONE)
             work->results.method[i] = (uint8_t)work->methods[i];
-        work->results.team_size[i] = 1;
+        work->results.team_size[i] = (uint16_t)team_size;
         work->results.cell_seconds[i] = cell_seconds;
         work->results.predicted_seconds[i] = predicted_seconds;
         failed += reason != FAILURE_NONE;

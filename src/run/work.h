@@ -25,9 +25,10 @@ CHECKED enum status work_compute(struct work *work, const struct sweep *sweep, s
                                  struct weight_spectrum spectrum, const struct activation *activation,
                                  struct gradient_context *context);
 
-/* Sets status, reason, method and times of each cell; `failure` is that of the whole unit, or FAILURE_NONE. Returns how
- * many cells failed. Seconds are per cell. */
-uint64_t work_mark(struct work *work, enum failure_reason failure, double cell_seconds, double predicted_seconds);
+/* Sets status, reason, method, team size and times of each cell; `failure` is that of the whole unit, or FAILURE_NONE.
+ * Returns how many cells failed. Seconds are per cell. */
+uint64_t work_mark(struct work *work, enum failure_reason failure, int team_size, double cell_seconds,
+                   double predicted_seconds);
 
 /* Writes runs of neighbouring cells, each at once. Errors: STATUS_IO. */
 CHECKED enum status work_write(const struct work *work, const struct sweep *sweep, struct store *store);
