@@ -1,0 +1,172 @@
+"""Networks on teams of ranks: the same numbers as on one rank, whatever the size of the team; stops, kills and failures
+inside teams."""
+
+import re
+import signal
+import subprocess
+import time
+
+import numpy as np
+
+import command
+from command import CommandTest, gradsweep, h5py, read
+
+# Products, sums of contributions and vectors, below and above the size from which teams work.
+MIXED = """
+name: mixed
+seed: 7
+weights: {ensemble: [ginibre, {kind: sparse, density: 0.3}, symmetric, untied], replicas: 2}
+model:
+  activation: [identity, tanh, relu]
+  warmup: 20
+  input: {kind: gaussian, size: 2, scale: 0.1}
+grid: {hidden_size: [24, 48, 65], spectral_radius: [0.8, 1.1], gamma: [0.5, 1], lag: {log2: 16}}
+measure: [frobenius_norm, step_bound]
+numerics: {distribute_from: 48}
+"""
+# Untied weights have no gradient by W.
+GRADIENTS = """
+name: gradients
+seed: 8
+weights: {ensemble: [ginibre, elliptic]}
+model: {activation: [tanh, sin], warmup: 10, bias: {kind: gaussian, scale: 0.1}}
+grid: {hidden_size: [1, 63, 64], spectral_radius: [0.8, 1.1], gamma: [1], lag: [1, 2, 7]}
+measure: [gradient, {contribution_map: {steps: 4}}]
+numerics: {distribute_from: 1}
+"""
+# Few lags of larger networks: the implicit method, which moves vectors alone.
+IMPLICIT = """
+name: implicit
+seed: 9
+weights: {ensemble: [ginibre, uniform], replicas: 2}
+model: {activation: [tanh, hard_tanh], warmup: 30}
+grid: {hidden_size: [64, 257, 300], spectral_radius: [0.9, 1.2], gamma: [0.7, 1], lag: [1, 4, 8]}
+measure: [step_bound]
+numerics: {distribute_from: 200}
+"""
+# Some minutes of work on two ranks, in few units.
+LONG = """
+name: long
+weights: {ensemble: ginibre, replicas: 4}
+model: {activation: tanh, warmup: 10}
+grid: {hidden_size: [640], spectral_radius: [1, 1.1], gamma: [0.9, 1], lag: {log2: 256}}
+measure: [frobenius_norm]
+numerics: {distribute_from: 640}
+"""
+TEAM_OF = {1: 1, 2: 2, 3: 3, 4: 4, 6: 4}  # ranks of the run -> ranks of a team
+CLOSE = 1e-9  # the promise for process grids, of logarithms; `cancellation` is a number below 1
+
+
+class SameNumbers(CommandTest):
+    def compare(self, path, reference, is_team):
+        """Bits of the cells that one rank computed, 1e-9 of those that a team did."""
+        ours, theirs = read(path), read(reference)
+        status = theirs["status"]
+        np.testing.assert_array_equal(ours["status"], status)
+        self.assertTrue((status == command.DONE).all())
+        for name, values in theirs.items():
+            if name in command.MAY_DIFFER | {"checksum"} or values.shape[:6] != status.shape:
+                continue
+            alone, team = values[:, :, ~is_team], values[:, :, is_team]
+            np.testing.assert_array_equal(ours[name][:, :, ~is_team], alone, err_msg=name)
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(ours[name][:, :, is_team], team, rtol=0, atol=CLOSE, err_msg=name)
+            else:
+                np.testing.assert_array_equal(ours[name][:, :, is_team], team, err_msg=name)
+        np.testing.assert_array_equal(ours["weight_norm"], theirs["weight_norm"])
+        np.testing.assert_array_equal(ours["weight_spectral_radius"], theirs["weight_spectral_radius"])
+        return ours
+
+    def check_ranks(self, text, distribute_from, ranks):
+        sweep = self.sweep(text)
+        reference = self.run_sweep(sweep, "reference.h5")
+        is_team = read(reference)["hidden_size"] >= distribute_from
+        for count in ranks:
+            with self.subTest(ranks=count):
+                path = self.run_sweep(sweep, f"{count}.h5", ranks=count)
+                data = self.compare(path, reference, is_team)
+                self.assertTrue((data["team_size"][:, :, is_team] == TEAM_OF[count]).all())
+                self.assertTrue((data["team_size"][:, :, ~is_team] == 1).all())
+                checked = gradsweep("check", path)
+                self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+    def test_products_and_vectors(self):
+        self.check_ranks(MIXED, 48, (2, 3, 4, 6))
+
+    def test_gradients(self):
+        self.check_ranks(GRADIENTS, 1, (2, 3))
+
+    def test_implicit_norms_have_the_bits_of_one_rank(self):
+        sweep = self.sweep(IMPLICIT)
+        reference = self.run_sweep(sweep, "reference.h5")
+        data = read(reference)
+        self.assertTrue((data["method"][:, :, 1:] == command.IMPLICIT).all())
+        for ranks, tcp in ((2, False), (3, True), (4, False)):
+            with self.subTest(ranks=ranks):
+                path = self.run_sweep(sweep, f"{ranks}.h5", ranks=ranks, tcp=tcp)
+                self.assert_same_results(path, reference)
+                self.assertTrue((read(path)["team_size"][:, :, 1:] == TEAM_OF[ranks]).all())
+
+
+class Endings(CommandTest):
+    def test_a_stop_reaches_all_ranks_of_a_team(self):
+        sweep = self.sweep(LONG)
+        path = self.path("stopped.h5")
+        with command.Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
+            run.wait_for_cells(path, 1 / 16)
+            start = time.monotonic()
+            code, text = run.stop()
+            self.assertEqual(code, 75, text)
+            self.assertLess(time.monotonic() - start, 15 if not command.is_sanitized() else 60)
+            self.assertRegex(text, "stopped by SIGUSR1 with [0-9]+ cells pending")
+
+    def test_a_killed_rank_of_a_team_costs_the_cells_in_work(self):
+        sweep = self.sweep(IMPLICIT)
+        reference = self.run_sweep(sweep, "reference.h5")
+        path = self.path("killed.h5")
+        with command.Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
+            run.wait_for_cells(path, 0.1)
+            import os
+            os.kill(run.ranks()[1], signal.SIGKILL)
+            code, _ = run.end()
+            self.assertNotEqual(code, 0)
+        self.run_sweep(sweep, "killed.h5", "--resume", ranks=2)
+        self.assert_same_results(path, reference)
+
+    def test_a_rank_without_memory_fails_its_cells_and_nobody_waits(self):
+        """One of two ranks may not allocate what a network of 3000 needs."""
+        sweep = self.sweep("""
+name: memory
+weights: {ensemble: ginibre}
+model: {activation: tanh, warmup: 1}
+grid: {hidden_size: [16, 3000], spectral_radius: native, gamma: [1], lag: [1]}
+measure: [frobenius_norm]
+numerics: {distribute_from: 3000}
+""")
+        if command.is_sanitized():
+            self.skipTest("the sanitizer reserves all of the address space")
+        path = self.path("memory.h5")
+        run = [command.GRADSWEEP, "run", sweep, "-o", path, "--progress", "none"]
+        limited = ["sh", "-c", 'ulimit -v 1100000; exec "$@"', "sh"] + run
+        ended = subprocess.run([command.MPIEXEC, "--oversubscribe", "-n", "1"] + run + [":", "-n", "1"] + limited,
+                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=command.TIMEOUT)
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertRegex(ended.stderr, "memory")
+        data = read(path)
+        np.testing.assert_array_equal(data["status"].ravel(), [command.DONE, command.FAILED])
+        self.assertIn("out_of_memory", gradsweep("info", path).stdout)
+        self.run_sweep(sweep, "memory.h5", "--resume", "--retry-failed", ranks=2)
+
+
+class Refusals(CommandTest):
+    def test_measures_that_need_one_rank(self):
+        for measure in ("expansion", "singular_values"):
+            sweep = self.sweep(IMPLICIT.replace("step_bound", measure).replace("[tanh, hard_tanh]", "[identity]"))
+            ended = gradsweep("run", sweep, "-o", self.path("never.h5"), ranks=2)
+            self.assertEqual(ended.returncode, 2)
+            self.assertIn("distribute_from", ended.stderr)
+            self.assertTrue(re.search(measure, ended.stderr))
+
+
+if __name__ == "__main__":
+    command.main()
