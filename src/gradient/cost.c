@@ -388,11 +388,17 @@ static bool is_from_qr(const struct ensemble *ensemble)
     return ensemble->kind->spectrum == SPECTRUM_ALL_ONE || ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN;
 }
 
+/* The vectors that Lanczos finds ||W|| with; the room for them grows by doubling, and stays with the process. */
+static double norm_basis_bytes(double d)
+{
+    return 8.0 * d * norm_iterations(d) * 2.0;
+}
+
 double cost_weights_bytes(const struct ensemble *ensemble, long hidden_size, int team_size)
 {
     double d = (double)hidden_size, part = 8.0 * d * d / team_size;
-    if (team_size > 1) /* W and W^T packed, and while it is drawn the shares of what a QR decomposition gives */
-        return (is_from_qr(ensemble) ? 4.0 : 2.0) * part + gather_bytes(d, team_size);
+    if (team_size > 1) /* W and W^T packed, and while they are drawn what a QR decomposition works on and gives */
+        return (is_from_qr(ensemble) ? 5.0 : 2.0) * part + norm_basis_bytes(d) + gather_bytes(d, team_size);
     /* The same and W as drawn, with what the real Schur form takes meanwhile. */
     return (ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN ? 6.0 : 3.0) * part + kept_bytes(part);
 }
