@@ -222,6 +222,8 @@ static void spectra_have_the_bits_of_one_rank(const struct process_grid *grid)
         for (size_t k = 0; k < COUNT_OF(entry_wise); k++) {
             const struct ensemble ensemble = ensemble_named(entry_wise[k], NAN);
             const long d = dimensions[n];
+            if (d > 100 && k % 2 == 1) /* squaring takes its time: one ensemble of each kind of spectrum */
+                continue;
             const struct weight_spectrum found = spectrum_by(grid, &ensemble, d, REPLICA, ALWAYS),
                                          expected = spectrum_alone(grid, &ensemble, d, REPLICA, ALWAYS),
                                          full = spectrum_alone(grid, &ensemble, d, REPLICA, d + 1);
@@ -246,19 +248,19 @@ static void spectra_of_decomposed_laws_are_right(const struct process_grid *grid
         }
 }
 
-/* Of 40 such matrices some have no cycle: then the radius is exactly 0; the norm need not be. */
+/* Of 20 such matrices some have no cycle: then the radius is exactly 0; the norm need not be. */
 static void sparse_matrices_without_cycles_have_radius_zero(const struct process_grid *grid)
 {
     const struct ensemble sparse = ensemble_named("sparse", 0.04);
     int zeros = 0;
-    for (long replica = 0; replica < 40; replica++) {
+    for (long replica = 0; replica < 20; replica++) {
         const struct weight_spectrum found = spectrum_by(grid, &sparse, 30, replica, ALWAYS),
                                      expected = spectrum_alone(grid, &sparse, 30, replica, ALWAYS);
         REQUIRE(same_spectrum(&found, &expected));
         zeros += found.radius == 0;
         REQUIRE(found.radius > 0 || found.radius == 0 || isnan(found.radius));
     }
-    REQUIRE(zeros > 0 && zeros < 40);
+    REQUIRE(zeros > 0 && zeros < 20);
 }
 
 /* ---- patterns ---- */
