@@ -52,7 +52,7 @@ CHECKED enum status h5_dataset_create(hid_t file, const char *name, enum h5_elem
 CHECKED enum status h5_dataset_open_own(hid_t file, const char *name, hid_t *dataset);
 
 /* The same for a dataset of this element type and shape; closed with its file, or with H5Dclose. Errors:
- * STATUS_FOREIGN_FILE. */
+ * STATUS_FOREIGN_FILE; STATUS_IO where the system gave a reason. */
 CHECKED enum status h5_dataset_open(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
                                     hid_t *dataset);
 
@@ -61,6 +61,9 @@ CHECKED enum status h5_dataset_read(hid_t dataset, enum h5_element element, uint
                                     void *values);
 CHECKED enum status h5_dataset_write(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count,
                                      const void *values);
+
+/* Where in its file the elements of a contiguous dataset begin. Errors: STATUS_FOREIGN_FILE. */
+CHECKED enum status h5_dataset_find(hid_t dataset, uint64_t *place);
 
 /* Makes a one-dimensional dataset the scale of the dimension `name`; and gives dimension `axis` of a dataset that
  * scale. Errors: STATUS_IO. */

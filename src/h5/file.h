@@ -8,6 +8,7 @@
 
 #include <hdf5.h>
 #include <mpi.h>
+#include <stdbool.h>
 
 /* Creates a file that must not exist. Not collective. Errors: STATUS_IO. */
 CHECKED enum status h5_file_create(const char *path, hid_t *file);
@@ -20,5 +21,9 @@ CHECKED enum status h5_file_open_parallel(const char *path, MPI_Comm communicato
 
 /* Closes; `path` is for the message. Collective where the opening was. A negative handle is no error. */
 CHECKED enum status h5_file_close(hid_t file, const char *path);
+
+/* Whether a file could not be closed. HDF5 then keeps its number and, when the library ends inside MPI_Finalize, closes
+ * again what is no longer there: such a process must be left by _exit. */
+bool h5_file_is_spoilt(void);
 
 #endif

@@ -74,27 +74,31 @@ static void exit_after(unsigned seconds, int exit_code)
     alarm(seconds);
 }
 
-/* Whether all ranks arrived within `timeout` seconds. */
-static bool all_ranks_arrived(const struct world *world, double timeout)
+/* Whether all ranks arrived within `timeout` seconds, and whether one of them is spoilt. */
+static bool all_ranks_arrived(const struct world *world, double timeout, int *is_spoilt)
 {
-    MPI_Request barrier;
+    MPI_Request meeting;
     int arrived = 0;
-    if (MPI_Ibarrier(world->communicator, &barrier) != MPI_SUCCESS)
+    *is_spoilt = world->is_spoilt;
+    if (MPI_Iallreduce(MPI_IN_PLACE, is_spoilt, 1, MPI_INT, MPI_MAX, world->communicator, &meeting) != MPI_SUCCESS)
         return false;
     double deadline = clock_seconds() + timeout;
-    while (MPI_Test(&barrier, &arrived, MPI_STATUS_IGNORE) == MPI_SUCCESS && !arrived && clock_seconds() < deadline)
+    while (MPI_Test(&meeting, &arrived, MPI_STATUS_IGNORE) == MPI_SUCCESS && !arrived && clock_seconds() < deadline)
         clock_sleep(poll_seconds);
     return arrived;
 }
 
 void world_close(struct world *world, int exit_code, double timeout)
 {
-    if (!all_ranks_arrived(world, timeout)) {
+    int is_spoilt = 0;
+    if (!all_ranks_arrived(world, timeout, &is_spoilt)) {
         log_error("rank %d waited %.0f s for the others to end; ending the job", world->rank, timeout);
         world_abort(world, exit_code);
     }
     exit_after((unsigned)timeout + 1, exit_code);
     watch_end(world->watch);
+    if (is_spoilt)
+        _exit(exit_code);
     MPI_Comm_free(&world->communicator);
     MPI_Finalize();
     alarm(0);

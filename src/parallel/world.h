@@ -5,6 +5,7 @@
 #include "base/status.h"
 
 #include <mpi.h>
+#include <stdbool.h>
 
 struct watch;
 
@@ -12,6 +13,7 @@ struct world {
     MPI_Comm communicator; /* a duplicate of MPI_COMM_WORLD, its errors returned */
     int rank;
     int size;
+    bool is_spoilt;      /* MPI_Finalize would crash here: world_close leaves without it, on all ranks */
     struct watch *watch; /* over its ranks (parallel/watch.h); NULL in copies with another communicator */
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "h5/file.h"
 #include "linalg/spectrum.h"
 #include "parallel/stop.h"
 #include "run/plan_report.h"
@@ -96,6 +97,7 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     if (world.rank == 0 && status != STATUS_OK)
         log_message(status == STATUS_STOPPED ? LOG_INFO : LOG_ERROR, "%s", status_message());
     sweep_close(sweep);
+    world.is_spoilt = h5_file_is_spoilt();
     world_close(&world, status_exit_code(status), CLOSING_SECONDS);
     return status_exit_code(status);
 }

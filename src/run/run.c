@@ -229,12 +229,35 @@ static enum status prepare(struct run *run, bool is_fresh)
     return world_agree(run->world, write_provenance(run));
 }
 
+/* Reads all finished cells back, each rank its share. A run that was stopped leaves that to the one that goes on, which
+ * does so anyway. Collective. */
+static enum status verify(const struct run *run)
+{
+    uint64_t own = 0, damaged = 0;
+    int is_stopped = stop_requested();
+    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &is_stopped, 1, MPI_INT, MPI_MAX, run->world->communicator),
+                    "asking whether the run was stopped"));
+    if (is_stopped)
+        return STATUS_OK;
+    TRY(world_agree(run->world, store_count_damaged(run->store, run->world->rank, run->world->size, &own)));
+    TRY(world_check(MPI_Allreduce(&own, &damaged, 1, MPI_UINT64_T, MPI_SUM, run->world->communicator),
+                    "counting damaged cells"));
+    if (damaged == 0)
+        return STATUS_OK;
+    return status_fail(STATUS_IO,
+                       "%s: %llu cells hold something else than was written to them; is the disk in order? --resume "
+                       "computes them again",
+                       run->options->output, (unsigned long long)damaged);
+}
+
 static enum status finish(struct run *run)
 {
     struct store_tally tally = { 0 };
     TRY(measure_busy_fraction(run));
     TRY(count_cells(run, &tally));
-    enum status verdict = judge(run, &tally);
+    enum status verdict = verify(run);
+    if (verdict == STATUS_OK)
+        verdict = judge(run, &tally);
     clock_utc_text(run->provenance.end, sizeof run->provenance.end);
     run->provenance.exit_code = status_exit_code(verdict);
     TRY(world_agree(run->world, write_provenance(run)));

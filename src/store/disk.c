@@ -77,6 +77,31 @@ enum status disk_sync(const char *path)
     return STATUS_OK;
 }
 
+enum status disk_open_for_reading(const char *path, int *descriptor)
+{
+    *descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (*descriptor < 0)
+        return status_fail(STATUS_IO, "%s: cannot open it to read what is finished: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+enum status disk_read(int descriptor, uint64_t place, uint64_t count, void *bytes)
+{
+    while (count > 0) {
+        ssize_t got = pread(descriptor, bytes, count, (off_t)place);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return status_fail(STATUS_IO, "reading failed: %s", strerror(errno));
+        if (got == 0)
+            return status_fail(STATUS_IO, "reading failed: the file ends before byte %" PRIu64, place + count);
+        bytes = (char *)bytes + got;
+        place += (uint64_t)got;
+        count -= (uint64_t)got;
+    }
+    return STATUS_OK;
+}
+
 enum status disk_explain(enum status code, const char *path)
 {
     uint64_t available = disk_available(path);

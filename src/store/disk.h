@@ -25,6 +25,12 @@ bool disk_is_nfs(const char *path);
 /* Makes what this host wrote to a file, or a directory's entries, survive a power loss. Errors: STATUS_IO. */
 CHECKED enum status disk_sync(const char *path);
 
+/* Opens a file to be read with disk_read; closed with close(2). Errors: STATUS_IO. */
+CHECKED enum status disk_open_for_reading(const char *path, int *descriptor);
+
+/* Reads `count` bytes from `place` on. Errors: STATUS_IO with the cause alone, also where the file ends before. */
+CHECKED enum status disk_read(int descriptor, uint64_t place, uint64_t count, void *bytes);
+
 /* Prefixes this thread's message with the path and what its file system has left (MPI-IO gives no reason for a write
  * that failed), and returns `code`. */
 CHECKED enum status disk_explain(enum status code, const char *path);

@@ -143,7 +143,10 @@ static enum status attempt(struct lock *lock, const struct owner *now, bool *aga
     }
     if (has_owner && !may_inherit(&before, now))
         return refuse(lock->path, &before);
-    return write_owner(lock, now);
+    enum status status = write_owner(lock, now);
+    if (status != STATUS_OK)
+        unlink(lock->path); /* still held: nobody else takes it meanwhile */
+    return status;
 }
 
 enum status lock_acquire(const char *output, bool take_over, struct lock *lock)

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BLOCK_BYTES = 4 << 20 };
 
@@ -31,8 +32,9 @@ static enum status open_datasets(struct results_file *results_file)
 enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
                               struct results_file *results_file)
 {
-    *results_file =
-        (struct results_file){ .file = H5I_INVALID_HID, .checksum_start = crc32c(0, sweep->hash, strlen(sweep->hash)) };
+    *results_file = (struct results_file){ .file = H5I_INVALID_HID,
+                                           .descriptor = -1,
+                                           .checksum_start = crc32c(0, sweep->hash, strlen(sweep->hash)) };
     enum status status = layout_create(sweep, &results_file->layout);
     if (status == STATUS_OK)
         status = memory_allocate(&results_file->path, strlen(path) + 1, "a path");
@@ -44,13 +46,19 @@ enum status results_file_open(const char *path, const struct sweep *sweep, const
     strcpy(results_file->path, path);
     TRY(world ? h5_file_open_parallel(path, world->communicator, &results_file->file)
               : h5_file_open(path, &results_file->file));
-    return open_datasets(results_file);
+    TRY(open_datasets(results_file));
+    if (world)
+        TRY(disk_open_for_reading(path, &results_file->descriptor));
+    return STATUS_OK;
 }
 
 enum status results_file_close(struct results_file *results_file)
 {
     /* The datasets are closed with their file (H5F_CLOSE_STRONG). */
     enum status status = h5_file_close(results_file->file, results_file->path);
+    if (results_file->descriptor >= 0)
+        close(results_file->descriptor);
+    results_file->descriptor = -1;
     memory_free(results_file->datasets);
     memory_free(results_file->path);
     layout_destroy(&results_file->layout);
@@ -104,7 +112,18 @@ enum status results_file_read(const struct results_file *results_file, size_t nu
                               void *values)
 {
     const struct layout_dataset *rule = &results_file->layout.datasets[number];
-    enum status status = h5_dataset_read(results_file->datasets[number], rule->element, first, count, values);
+    const size_t size = h5_element_size(rule->element);
+    uint64_t place = 0;
+    if (count == 0)
+        return STATUS_OK;
+    if (results_file->descriptor < 0) {
+        enum status status = h5_dataset_read(results_file->datasets[number], rule->element, first, count, values);
+        return status == STATUS_OK ? STATUS_OK
+                                   : status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
+    }
+    enum status status = h5_dataset_find(results_file->datasets[number], &place);
+    if (status == STATUS_OK)
+        status = disk_read(results_file->descriptor, place + first * size, count * size, values);
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
 }
 

@@ -10,6 +10,7 @@ struct results_file {
     struct layout layout; /* borrows the sweep */
     hid_t file;
     hid_t *datasets;         /* [layout.count] */
+    int descriptor;          /* with MPI-IO: for reading, see results_file_read; else -1 */
     uint32_t checksum_start; /* over the sweep hash */
 };
 
@@ -39,7 +40,9 @@ CHECKED enum status results_file_write_cells(const struct results_file *results_
  * dataset in table order, its status, failure reason and method. Team size and times are left out: they may differ. */
 uint32_t results_file_checksum(const struct results_file *results_file, const struct cell_results *results, uint64_t i);
 
-/* Elements first .. first+count-1 of dataset number `number` of the layout. Errors name file and dataset. */
+/* Elements first .. first+count-1 of dataset number `number` of the layout. Errors name file and dataset. A file opened
+ * with MPI-IO is read past MPI-IO, from where its datasets lie: Open MPI's answers success where a read fails, and
+ * leaves whatever was in memory. */
 CHECKED enum status results_file_read(const struct results_file *results_file, size_t number, uint64_t first,
                                       uint64_t count, void *values);
 CHECKED enum status results_file_write(const struct results_file *results_file, size_t number, uint64_t first,

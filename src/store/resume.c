@@ -83,23 +83,30 @@ enum status resume_count(const struct results_file *file, struct store_tally *ta
     return status;
 }
 
-enum status resume_count_damaged(const struct results_file *file, uint64_t *damaged)
+/* What is wanted beside the pending cells was finished, and is not intact. */
+static enum status count_damaged_in_block(const struct results_file *file, uint64_t first, uint64_t count,
+                                          uint8_t *cells, uint64_t *damaged)
 {
-    const uint64_t cells = grid_cell_count(file->layout.sweep);
-    const uint64_t block = smaller(results_file_block(file->layout.sweep), cells);
-    uint8_t *needed = NULL;
-    struct store_tally tally;
-    uint64_t wanting = 0;
-    TRY(resume_count(file, &tally));
-    TRY(memory_allocate(&needed, block, "cells to verify"));
+    TRY(resume_cells_needed(file, first, count, false, cells));
+    for (uint64_t i = 0; i < count; i++)
+        *damaged += cells[i];
+    TRY(results_file_read(file, HEAD_STATUS, first, count, cells));
+    for (uint64_t i = 0; i < count; i++)
+        *damaged -= cells[i] == STORE_PENDING;
+    return STATUS_OK;
+}
+
+enum status resume_count_damaged(const struct results_file *file, uint64_t first, uint64_t count, uint64_t *damaged)
+{
+    const uint64_t block = smaller(results_file_block(file->layout.sweep), count);
+    uint8_t *cells = NULL;
+    *damaged = 0;
+    if (count == 0)
+        return STATUS_OK;
+    TRY(memory_allocate(&cells, block, "cells to verify"));
     enum status status = STATUS_OK;
-    for (uint64_t first = 0, count; status == STATUS_OK && first < cells; first += count) {
-        count = smaller(block, cells - first);
-        status = resume_cells_needed(file, first, count, false, needed);
-        for (uint64_t i = 0; status == STATUS_OK && i < count; i++)
-            wanting += needed[i];
-    }
-    *damaged = wanting - tally.pending;
-    memory_free(needed);
+    for (uint64_t done = 0; status == STATUS_OK && done < count; done += block)
+        status = count_damaged_in_block(file, first + done, smaller(block, count - done), cells, damaged);
+    memory_free(cells);
     return status;
 }

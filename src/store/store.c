@@ -155,7 +155,7 @@ static enum status verify_on_nfs(const struct sweep *sweep, const char *path)
     uint64_t damaged = 0;
     enum status status = results_file_open(path, sweep, NULL, &file);
     if (status == STATUS_OK)
-        status = resume_count_damaged(&file, &damaged);
+        status = resume_count_damaged(&file, 0, grid_cell_count(sweep), &damaged);
     enum status closed = results_file_close(&file);
     TRY(status);
     TRY(closed);
@@ -199,11 +199,27 @@ static size_t find_dataset(const struct layout *layout, const char *name)
     return number;
 }
 
+/* Writes some numbers and makes sure that they have arrived. */
+static enum status write_surely(const struct results_file *file, const char *dataset, uint64_t first, uint64_t count,
+                                const double *values)
+{
+    const size_t number = find_dataset(&file->layout, dataset);
+    double *stored = NULL;
+    TRY(memory_allocate(&stored, count, "numbers to be read back"));
+    enum status status = results_file_write(file, number, first, count, values);
+    if (status == STATUS_OK)
+        status = results_file_read(file, number, first, count, stored);
+    if (status == STATUS_OK && memcmp(stored, values, count * sizeof *values) != 0)
+        status = status_fail(STATUS_IO, "%s: dataset %s: what was written has not arrived; is the disk in order?",
+                             file->path, dataset);
+    memory_free(stored);
+    return status;
+}
+
 enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm)
 {
-    const struct results_file *file = &store->results_file;
-    TRY(results_file_write(file, find_dataset(&file->layout, "weight_spectral_radius"), weight, 1, &radius));
-    return results_file_write(file, find_dataset(&file->layout, "weight_norm"), weight, 1, &norm);
+    TRY(write_surely(&store->results_file, "weight_spectral_radius", weight, 1, &radius));
+    return write_surely(&store->results_file, "weight_norm", weight, 1, &norm);
 }
 
 enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm)
@@ -232,12 +248,10 @@ static enum status find_eigenvalues(const struct store *store, uint64_t weight, 
 enum status store_write_eigenvalues(struct store *store, uint64_t weight, long count, const double *re,
                                     const double *im)
 {
-    const struct results_file *file = &store->results_file;
-    const struct layout *layout = &file->layout;
     uint64_t first = 0;
     TRY(find_eigenvalues(store, weight, &first));
-    TRY(results_file_write(file, find_dataset(layout, "eigenvalue_re"), first, (uint64_t)count, re));
-    return results_file_write(file, find_dataset(layout, "eigenvalue_im"), first, (uint64_t)count, im);
+    TRY(write_surely(&store->results_file, "eigenvalue_re", first, (uint64_t)count, re));
+    return write_surely(&store->results_file, "eigenvalue_im", first, (uint64_t)count, im);
 }
 
 enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im)
@@ -271,6 +285,17 @@ enum status store_write_cells(struct store *store, const struct cell_results *re
 enum status store_cells_needed(struct store *store, uint64_t first, uint64_t count, bool retry_failed, uint8_t *needed)
 {
     return resume_cells_needed(&store->results_file, first, count, retry_failed, needed);
+}
+
+enum status store_count_damaged(struct store *store, int rank, int ranks, uint64_t *damaged)
+{
+    const uint64_t cells = grid_cell_count(store->results_file.layout.sweep);
+    const uint64_t share = cells / (uint64_t)ranks, rest = cells % (uint64_t)ranks, number = (uint64_t)rank;
+    *damaged = 0;
+    if (store->is_on_nfs)
+        return STATUS_OK;
+    return resume_count_damaged(&store->results_file, number * share + (number < rest ? number : rest),
+                                share + (number < rest), damaged);
 }
 
 enum status store_count(struct store *store, struct store_tally *tally)

@@ -48,7 +48,8 @@ CHECKED enum status store_open(const struct world *world, const struct sweep *sw
  * whatever is returned. Collective; agreed on all ranks. Errors: STATUS_IO. */
 CHECKED enum status store_close(struct store *store);
 
-/* One WEIGHT's spectral radius and norm. Read gives NaN, NaN where not yet written. Not collective. */
+/* One WEIGHT's spectral radius and norm. Read gives NaN, NaN where not yet written. No checksum covers them (nor the
+ * eigenvalues): what was written is read back. Not collective. Errors: STATUS_IO. */
 CHECKED enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm);
 CHECKED enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm);
 
@@ -95,6 +96,10 @@ CHECKED enum status store_cells_needed(struct store *store, uint64_t first, uint
 
 /* Makes finished cells survive a power loss (fsync); call about once a minute. Not collective. */
 CHECKED enum status store_flush(struct store *store);
+
+/* Reads rank `rank` of `ranks`' share of the cells, and counts those that are finished and hold something else than was
+ * written: file systems may lose writes without an error. 0 on NFS, where store_close looks. Not collective. */
+CHECKED enum status store_count_damaged(struct store *store, int rank, int ranks, uint64_t *damaged);
 
 /* How many cells are done, failed, pending. Streams the file; memory does not grow with the grid. Not collective. */
 struct store_tally {
