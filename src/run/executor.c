@@ -283,15 +283,50 @@ static enum status find_needed(const struct executor *executor, const struct uni
     return team_broadcast(team_of(executor), needed, unit->cell_count);
 }
 
+/* Where not even the results of a unit find room: its cells fail, each written on its own. */
+static enum status write_failed_cells(struct executor *executor, const struct unit *unit, const uint8_t *needed,
+                                      struct executor_tally *tally)
+{
+    struct cell_results one;
+    enum status status = STATUS_OK;
+    log_warning("ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
+                hidden_size_of(executor, unit), unit->at.replica, status_message());
+    TRY(store_allocate_results(executor->sweep, unit->first_cell, 1, &one));
+    one.status[0] = STORE_FAILED;
+    one.failure_reason[0] = FAILURE_MEMORY;
+    one.team_size[0] = (uint16_t)(executor->grid ? executor->grid->team->size : 1);
+    for (uint64_t i = 0; status == STATUS_OK && i < unit->cell_count; i++) {
+        if (!needed[i])
+            continue;
+        one.first = unit->first_cell + i;
+        status = store_write_cells(executor->store, &one);
+        tally->cells_failed += status == STATUS_OK;
+    }
+    store_free_results(executor->sweep, &one);
+    return status;
+}
+
+static enum status fail_cells(struct executor *executor, const struct unit *unit, const uint8_t *needed,
+                              struct executor_tally *tally)
+{
+    enum status status = is_speaker(executor) ? write_failed_cells(executor, unit, needed, tally) : STATUS_OK;
+    return team_agree(team_of(executor), status);
+}
+
 static enum status do_chain_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
     uint8_t *needed;
-    struct work work;
+    struct work work = { 0 };
     enum status status = memory_allocate(&needed, unit->cell_count, "needed cells of a unit");
     TRY(team_agree(team_of(executor), status));
     status = find_needed(executor, unit, needed);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = team_agree(team_of(executor), work_create(executor->sweep, unit, needed, &work));
+        if (status == STATUS_MEMORY) {
+            work_destroy(&work, executor->sweep);
+            status = fail_cells(executor, unit, needed, tally);
+        }
+    }
     memory_free(needed);
     TRY(status);
     if (work.count > 0)

@@ -32,6 +32,7 @@ struct run {
     struct provenance provenance;
     uint64_t earlier_failures;
     double work_seconds; /* predicted, of all ranks for all units */
+    bool is_stopped;     /* by a request on any rank; known in the end */
     double busy_seconds;
     double wall_seconds;
     double last_flush;
@@ -193,6 +194,11 @@ static enum status judge(const struct run *run, const struct store_tally *tally)
         return status_fail(STATUS_FAILED_CELLS,
                            "%s: %llu cells failed, the limit of --max-failures; see gradsweep info %s", path, failed,
                            path);
+    if (tally->pending > 0 && !run->is_stopped)
+        return status_fail(STATUS_IO,
+                           "%s: %llu cells were computed and are not in the file; is the disk in order? --resume "
+                           "computes them again",
+                           path, pending);
     if (tally->pending > 0)
         return status_fail(STATUS_STOPPED, "%s: stopped%s%s with %llu cells pending; go on with --resume", path,
                            reason[0] ? " by " : "", reason, pending);
@@ -229,15 +235,22 @@ static enum status prepare(struct run *run, bool is_fresh)
     return world_agree(run->world, write_provenance(run));
 }
 
+/* Whether a stop was requested anywhere. Collective. */
+static enum status ask_for_stops(struct run *run)
+{
+    int is_stopped = stop_requested();
+    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &is_stopped, 1, MPI_INT, MPI_MAX, run->world->communicator),
+                    "asking whether the run was stopped"));
+    run->is_stopped = is_stopped;
+    return STATUS_OK;
+}
+
 /* Reads all finished cells back, each rank its share. A run that was stopped leaves that to the one that goes on, which
  * does so anyway. Collective. */
 static enum status verify(const struct run *run)
 {
     uint64_t own = 0, damaged = 0;
-    int is_stopped = stop_requested();
-    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &is_stopped, 1, MPI_INT, MPI_MAX, run->world->communicator),
-                    "asking whether the run was stopped"));
-    if (is_stopped)
+    if (run->is_stopped)
         return STATUS_OK;
     TRY(world_agree(run->world, store_count_damaged(run->store, run->world->rank, run->world->size, &own)));
     TRY(world_check(MPI_Allreduce(&own, &damaged, 1, MPI_UINT64_T, MPI_SUM, run->world->communicator),
@@ -254,6 +267,7 @@ static enum status finish(struct run *run)
 {
     struct store_tally tally = { 0 };
     TRY(measure_busy_fraction(run));
+    TRY(ask_for_stops(run));
     TRY(count_cells(run, &tally));
     enum status verdict = verify(run);
     if (verdict == STATUS_OK)

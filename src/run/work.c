@@ -11,6 +11,7 @@ void work_destroy(struct work *work, const struct sweep *sweep)
     memory_free(work->outcomes);
     memory_free(work->methods);
     store_free_results(sweep, &work->results);
+    *work = (struct work){ 0 };
 }
 
 enum status work_create(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work)

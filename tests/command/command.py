@@ -58,6 +58,15 @@ def gradsweep(*arguments, ranks=None, tcp=False, timeout=TIMEOUT):
                           capture_output=True, text=True, timeout=timeout)
 
 
+def with_library(library, **faults):
+    """An environment in which the command is started with the module fault_injection before it (see fault_injection.c
+    for the names), and what comes before the command for it."""
+    environment = {**os.environ, **{f"FAULT_{name}": str(value) for name, value in faults.items()}}
+    # The address sanitizer wants to be the first library, and need not be.
+    environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    return environment, ["env", f"LD_PRELOAD={library}"]
+
+
 def pids_below(pid):
     """The processes that `pid` has started, and those that they have."""
     found = []

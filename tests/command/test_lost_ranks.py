@@ -1,0 +1,159 @@
+"""Ranks that fall silent, and ranks that cannot be interrupted: nobody waits for ever, and nothing is lost."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from unittest import mock
+
+import command
+from command import CommandTest, Run, gradsweep, read
+
+# Long enough that a run can be caught in its middle.
+LONG = """\
+weights: {replicas: 12}
+model: {activation: [identity, tanh], warmup: 4000}
+grid: {hidden_size: [64, 96], spectral_radius: [0.5, 1], gamma: [0.5, 1], lag: {log2: 64}}
+"""
+# One network of so many units that LAPACK's search for its eigenvalues, one call, takes minutes.
+ONE_LONG_CALL = """\
+measure: [expansion]
+model: {activation: identity}
+grid: {hidden_size: 4000, spectral_radius: native, gamma: 1, lag: 1}
+numerics: {distribute_from: 100000}
+"""
+# Results of some 500 MB, of which filling takes a moment.
+LARGE_FILE = """\
+weights: {replicas: 4000}
+model: {activation: identity}
+grid: {hidden_size: 1, spectral_radius: {start: 0.1, stop: 1, num: 100}, gamma: [0.5, 1], lag: {log2: 32}}
+"""
+# Silence that means death, in seconds; a loaded machine may keep a thread waiting for a part of a second.
+TIMEOUT = 4.0
+# From the last sign of life to the end: the silence, and what MPI needs to end the others.
+ENDING = 30.0
+# From a stop request to the end: 10 s of grace, and the end of MPI.
+STOPPING = 15.0
+
+
+def is_suspended(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+
+class LostRanks(CommandTest):
+    def setUp(self):
+        super().setUp()
+        patch = mock.patch.dict(os.environ, GRADSWEEP_RANK_TIMEOUT=str(TIMEOUT))
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def ranks_in_order(self, run):
+        """The processes of a run by rank, as its launcher told each of them."""
+        def rank(pid):
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            return int(next(entry for entry in environment if entry.startswith(b"OMPI_COMM_WORLD_RANK=")).split(b"=")[1])
+        return sorted(run.ranks(), key=rank)
+
+    def end_of(self, run, limit):
+        began = time.monotonic()
+        exit_code, text = run.end()
+        self.assertLess(time.monotonic() - began, limit, text)
+        return exit_code, text
+
+    def check_suspended(self, sweep, rank):
+        """One of three ranks is suspended in the middle of its work."""
+        path = self.path(f"suspended{rank}.h5")
+        with Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
+            run.wait_for_cells(path, 0.1)
+            os.kill(self.ranks_in_order(run)[rank], signal.SIGSTOP)
+            exit_code, text = self.end_of(run, TIMEOUT + ENDING)
+        self.assertEqual(exit_code, 1, text)
+        self.assertRegex(text, rf"error: rank {rank} on host \S+ has not answered for {TIMEOUT:g} s: it is suspended")
+        self.assertTrue((read(path)["status"] == command.PENDING).any())
+        ended = gradsweep("run", sweep, "-o", path, "--resume", "--progress", "none", ranks=2)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        return path
+
+    def test_suspended_ranks(self):
+        sweep = self.sweep(LONG)
+        first, last = (self.check_suspended(sweep, rank) for rank in (0, 2))
+        self.assert_same_results(first, last)
+
+    def test_suspended_while_the_file_is_made(self):
+        path = self.path("suspended.h5")
+        with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=2) as run:
+            while not os.path.exists(path + ".tmp"):
+                self.assertIsNone(run.process.poll())
+                time.sleep(0.001)
+            os.kill(self.ranks_in_order(run)[1], signal.SIGSTOP)
+            exit_code, text = self.end_of(run, TIMEOUT + ENDING)
+        self.assertEqual(exit_code, 1, text)
+        self.assertRegex(text, r"error: rank 1 on host \S+ has not answered")
+
+    def test_all_ranks_suspended_together(self):
+        """As where the machine sleeps, or all are under a debugger: a healthy run goes on."""
+        path = self.path("paused.h5")
+        with Run(self.sweep(LONG), "-o", path, "--progress", "none", ranks=3) as run:
+            run.wait_for_cells(path, 0.1)
+            ranks = run.ranks()
+            run.signal_ranks(signal.SIGSTOP)
+            while not all(is_suspended(pid) for pid in ranks):
+                time.sleep(0.001)
+            time.sleep(2 * TIMEOUT)
+            run.signal_ranks(signal.SIGCONT)
+            exit_code, text = run.end()
+        self.assertEqual(exit_code, 0, text)
+
+    def check_stop_in_a_call(self, number, ranks):
+        path = self.path(f"{number.name}{ranks}.h5")
+        with Run(self.sweep(ONE_LONG_CALL), "-o", path, "--progress", "none", ranks=ranks) as run:
+            while not os.path.exists(path):
+                self.assertIsNone(run.process.poll())
+                time.sleep(0.01)
+            time.sleep(1)
+            began = time.monotonic()
+            pids = run.ranks()
+            for _ in range(5):  # once more does no harm
+                os.kill(pids[-1], number)
+                time.sleep(0.05)
+            exit_code, text = run.end()
+        self.assertLess(time.monotonic() - began, STOPPING, text)
+        self.assertEqual(exit_code, 75, text)
+        self.assertRegex(text, r"did not come to an end within 10 s of the stop request")
+        self.assertEqual(gradsweep("info", path).returncode, 0)
+
+    def test_stop_inside_one_library_call(self):
+        """The unit before the call is one of seconds, and neither looks at a signal."""
+        for number, ranks in ((signal.SIGUSR1, 2), (signal.SIGTERM, 2), (signal.SIGINT, None)):
+            with self.subTest(number.name):
+                self.check_stop_in_a_call(number, ranks)
+
+    def test_time_limit_inside_one_library_call(self):
+        began = time.monotonic()
+        ended = gradsweep("run", self.sweep(ONE_LONG_CALL), "-o", self.path("timed.h5"), "--max-time", "00:00:02")
+        self.assertLess(time.monotonic() - began, 2 + STOPPING)
+        self.assertEqual(ended.returncode, 75, ended.stderr)
+
+    def test_stop_while_the_file_is_made(self):
+        for ranks in (None, 3):
+            path = self.path("unmade.h5")
+            with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=ranks) as run:
+                while not os.path.exists(path + ".tmp"):
+                    self.assertIsNone(run.process.poll())
+                    time.sleep(0.001)
+                os.kill(run.ranks()[-1], signal.SIGUSR1)
+                exit_code, text = self.end_of(run, STOPPING)
+            self.assertEqual(exit_code, 75, text)
+            self.assertRegex(text, r"unmade\.h5: (rank \d: )?stopped by SIGUSR1 before it was made; run again")
+            self.assertEqual(os.listdir(self.folder), ["sweep.yaml"])
+
+    def test_timeout_that_is_none(self):
+        for ranks in (None, 2):
+            with mock.patch.dict(os.environ, GRADSWEEP_RANK_TIMEOUT="soon"):
+                ended = gradsweep("run", self.sweep(LONG), "-o", self.path("out.h5"), ranks=ranks)
+            self.assert_error(ended, 2, "GRADSWEEP_RANK_TIMEOUT is 'soon': expected seconds, at least 0.5")
+            self.assertEqual(os.listdir(self.folder), ["sweep.yaml"])
+
+
+if __name__ == "__main__":
+    command.main()
