@@ -31,6 +31,7 @@ def parse(arguments):
     for name in ("ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe"):
         os.environ.setdefault(f"OMPI_{name}", "1")
     command.GRADSWEEP, command.MPIEXEC = os.path.realpath(options.gradsweep), options.mpiexec
+    command.TIMEOUT = 600  # campaigns go on for long, beside other work
     return options
 
 

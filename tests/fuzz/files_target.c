@@ -53,7 +53,7 @@ static enum status read_cells(const struct results_file *file, const struct swee
     uint64_t damaged = 0;
     TRY(resume_count(file, &tally));
     REQUIRE(tally.done + tally.failed + tally.pending == cells, "cells that are in no state");
-    TRY(resume_count_damaged(file, &damaged));
+    TRY(resume_count_damaged(file, 0, cells, &damaged));
     REQUIRE(damaged <= cells, "more damaged cells than there are");
     for (uint64_t first = 0; first < cells; first += sizeof needed) {
         uint64_t count = cells - first < sizeof needed ? cells - first : sizeof needed;
