@@ -2,45 +2,59 @@
  * with G ginibre. */
 #include "model/ensemble_draw.h"
 
-#include "base/memory.h"
-
 #include <math.h>
 
-/* G and the G^T opposite to it are drawn a square at a time. */
-enum { SQUARE = 128 };
+enum { RUN = 512 };
 
-static long smaller(long a, long b)
+/* W = own G + opposite G^T. With |own| = |opposite| it is symmetric or antisymmetric to the last bit. */
+struct mixture {
+    struct random_stream stream;
+    long hidden_size;
+    double scale; /* of G */
+    double own, opposite;
+};
+
+/* values hold all of G: each entry is drawn once, which halves the cost. */
+static void mix_whole(const struct mixture *mixture, double *values)
 {
-    return a < b ? a : b;
+    const long d = mixture->hidden_size;
+    for (long j = 0; j < d; j++)
+        for (long i = 0; i <= j; i++) {
+            double upper = values[j * d + i], lower = values[i * d + j];
+            values[j * d + i] = mixture->own * upper + mixture->opposite * lower;
+            values[i * d + j] = mixture->own * lower + mixture->opposite * upper;
+        }
 }
 
-/* W := own G + opposite G^T. With |own| = |opposite| the result is symmetric or antisymmetric to the last bit. */
+/* values hold a part of G; opposite to its column j lies row j of G, a run of the stream. */
+static void mix_part(const struct mixture *mixture, const struct matrix_part *part, double *values)
+{
+    double opposite[RUN];
+    for (long j = 0; j < part->columns; j++)
+        for (long i = 0; i < part->rows; i += RUN) {
+            const long count = part->rows - i < RUN ? part->rows - i : RUN;
+            const uint64_t row = (uint64_t)(part->first_column + j), column = (uint64_t)(part->first_row + i);
+            double *entries = values + j * part->rows + i;
+            random_normal(&mixture->stream, 0, row * (uint64_t)mixture->hidden_size + column, (uint64_t)count,
+                          opposite);
+            for (long k = 0; k < count; k++)
+                entries[k] = mixture->own * entries[k] + mixture->opposite * (mixture->scale * opposite[k]);
+        }
+}
+
 static enum status draw_mixture(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
                                 double own, double opposite, const struct matrix_part *part, double *values)
 {
-    struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
-    const double scale = sqrt(1.0 / (double)hidden_size);
-    double *here;
-    TRY(memory_allocate(&here, 2 * SQUARE * SQUARE, "a square of a weight matrix"));
-    double *there = here + SQUARE * SQUARE;
-    for (long column = 0; column < part->columns; column += SQUARE)
-        for (long row = 0; row < part->rows; row += SQUARE) {
-            const struct matrix_part square = { .first_row = part->first_row + row,
-                                                .rows = smaller(SQUARE, part->rows - row),
-                                                .first_column = part->first_column + column,
-                                                .columns = smaller(SQUARE, part->columns - column) };
-            const struct matrix_part mirrored = { .first_row = square.first_column,
-                                                  .rows = square.columns,
-                                                  .first_column = square.first_row,
-                                                  .columns = square.rows };
-            ensemble_fill_normal(&stream, 0, hidden_size, scale, &square, here);
-            ensemble_fill_normal(&stream, 0, hidden_size, scale, &mirrored, there);
-            for (long j = 0; j < square.columns; j++)
-                for (long i = 0; i < square.rows; i++)
-                    values[(column + j) * part->rows + row + i] =
-                        own * here[j * square.rows + i] + opposite * there[i * square.columns + j];
-        }
-    memory_free(here);
+    const struct mixture mixture = { .stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
+                                     .hidden_size = hidden_size,
+                                     .scale = sqrt(1.0 / (double)hidden_size),
+                                     .own = own,
+                                     .opposite = opposite };
+    ensemble_fill_normal(&mixture.stream, 0, hidden_size, mixture.scale, part, values);
+    if (part->rows == hidden_size && part->columns == hidden_size)
+        mix_whole(&mixture, values);
+    else
+        mix_part(&mixture, part, values);
     return STATUS_OK;
 }
 
