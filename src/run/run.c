@@ -7,6 +7,7 @@
 #include "run/crew.h"
 #include "run/executor.h"
 #include "run/provenance.h"
+#include "run/speed.h"
 
 #include <math.h>
 
@@ -15,6 +16,8 @@ static const double GRACE_SECONDS = 10.0;
 /* A power loss costs at most so much. */
 static const double FLUSH_INTERVAL = 60.0;
 static const double MEETING_INTERVAL = 0.25;
+/* Runs of so many seconds or more begin with a measurement of the machine's speed, of 50 ms. */
+static const double MEASURED_FROM_SECONDS = 2.0;
 
 enum { PROVENANCE_TEXT = 2048 };
 
@@ -208,12 +211,24 @@ static enum status judge(const struct run *run, const struct store_tally *tally)
     return STATUS_OK;
 }
 
+/* The units, with times as they are to be expected of this machine where the run is long enough for it to matter.
+ * Collective, and agreed. */
+static enum status open_units(struct run *run)
+{
+    struct cost_speed speed;
+    TRY(world_agree(run->world, unit_list_open(run->sweep, &run->units)));
+    if (unit_list_cost(run->units).seconds < MEASURED_FROM_SECONDS * run->world->size)
+        return STATUS_OK;
+    TRY(speed_agree(run->world, &speed));
+    unit_list_set_speed(run->units, &speed);
+    return STATUS_OK;
+}
+
 static enum status prepare(struct run *run, bool is_fresh)
 {
     struct store_tally tally = { .pending = grid_cell_count(run->sweep) };
-    enum status status = unit_list_open(run->sweep, &run->units);
-    if (status == STATUS_OK)
-        status = schedule_open(run->units, run->world->size, &run->schedule);
+    TRY(open_units(run));
+    enum status status = schedule_open(run->units, run->world->size, &run->schedule);
     if (status == STATUS_OK)
         status = executor_open(run->sweep, run->store, is_fresh, run->options->retry_failed, &run->executor);
     TRY(world_agree(run->world, status));

@@ -14,7 +14,6 @@ static const double DRAW_SHARE = 0.2;
  * chain, and only their trajectory suffers from fewer: worth it for a finer cut where so many seconds go by. */
 enum { TILE_COLUMNS = 8 };
 static const double EXPLICIT_SECONDS = 2.0;
-static const double CLAIM_SECONDS = 1.0;
 /* Results of one unit that wait in memory to be written, at most. */
 static const double RESULT_BYTES = 64e6;
 
@@ -277,26 +276,4 @@ double unit_list_class_bytes(const struct unit_list *list, const struct unit_cla
     question.side_by_side = (long)chains;
     return fmax(spectrum, cost_weights_bytes(question.ensemble, question.hidden_size, team_size) +
                               cost_chains_bytes(&question, chains) + cells * cell_bytes(list->sweep));
-}
-
-double unit_list_share(const struct unit_list *list, uint64_t number)
-{
-    double before = 0.0;
-    for (long i = 0; i < list->class_count && list->classes[i].first_unit < number; i++) {
-        uint64_t passed = number - list->classes[i].first_unit;
-        passed = passed < list->classes[i].unit_count ? passed : list->classes[i].unit_count;
-        before += list->classes[i].unit_cost.seconds * (double)passed;
-    }
-    double whole = unit_list_cost(list).seconds;
-    return whole > 0.0 ? before / whole : 1.0;
-}
-
-int64_t unit_list_claim(const struct unit_list *list, uint64_t number, int ranks)
-{
-    if (number >= list->unit_count)
-        return 1;
-    double remaining = (double)(list->unit_count - number);
-    double wished = CLAIM_SECONDS / (class_of(list, number)->unit_cost.seconds + 1e-9);
-    double fair = remaining / (4.0 * ranks);
-    return (int64_t)fmax(1.0, floor(fmin(wished, fair)));
 }

@@ -41,13 +41,6 @@ void unit_list_set_speed(struct unit_list *list, const struct cost_speed *speed)
 /* The sum of all units' costs. */
 struct cost unit_list_cost(const struct unit_list *list);
 
-/* The share of all predicted seconds that units 0 .. number-1 hold, 0 to 1. */
-double unit_list_share(const struct unit_list *list, uint64_t number);
-
-/* How many units to claim at once when the next is `number`: about a second of work, but never so much that the other
- * ranks could run dry at the end. */
-int64_t unit_list_claim(const struct unit_list *list, uint64_t number, int ranks);
-
 /* Units that cost the same: they differ in replica and range of the plane only, and have consecutive numbers. */
 struct unit_class {
     enum unit_kind kind;
