@@ -4,7 +4,11 @@
  *   fuzz_files draw SEED NUMBER    prints the recipe that `fresh` draws there
  *   fuzz_files make RECIPE OUT.h5  makes the file of a recipe
  * What goes wrong in HDF5 (the innermost frame that is either's is HDF5's) and what goes wrong in this program are told
- * apart; their recipes and reports are left in the present folder. Exit code 1 for the latter alone. */
+ * apart; their recipes and reports are left in the present folder. Exit code 1 for the latter alone.
+ *
+ * HDF5 1.10 does not survive all files whose structures are damaged while their checksums are right, as no accident
+ * makes them: it trusts addresses and sizes in B-trees, heaps and chunk indices (H5F__accum_read, H5FA_get). The
+ * smallest such recipe: "base latest", "set 253 ef", "seal". */
 #include "base_files.h"
 #include "files_target.h"
 
@@ -16,10 +20,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS_A_FILE = 5, MOST_REPORTED = 20, REPORT_BYTES = 1 << 16 };
+/* On a busy machine little of the time that passes is the process's own; on a pipe none is. */
+enum { OWN_SECONDS_A_FILE = 5, SECONDS_A_FILE = 60, MOST_REPORTED = 20, REPORT_BYTES = 1 << 16 };
 enum { EXIT_GOOD = 0, EXIT_REFUSED = 10, EXIT_NO_RECIPE, EXIT_LEAK };
 
 /* Found where the program is built with the leak sanitizer. */
@@ -89,6 +95,7 @@ static void catch_signals(void)
     backtrace(&frame, 1); /* loads what it needs */
     sigaltstack(&own, NULL);
     sigaction(SIGALRM, &action, NULL);
+    sigaction(SIGPROF, &action, NULL);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(GRADSWEEP_FUZZ) /* sanitizers have handlers, and reserve terabytes */
     const struct rlimit memory = { .rlim_cur = (rlim_t)2 << 30, .rlim_max = (rlim_t)2 << 30 };
     setrlimit(RLIMIT_AS, &memory);
@@ -110,9 +117,12 @@ static int read_damaged(const struct base_file *base, const char *recipe)
     catch_signals();
     if (!recipe_apply(base, recipe, damaged))
         return EXIT_NO_RECIPE;
+    const struct itimerval own = { .it_value.tv_sec = OWN_SECONDS_A_FILE };
+    setitimer(ITIMER_PROF, &own, NULL);
     alarm(SECONDS_A_FILE);
     bool is_good = base == &bases[BASE_RESULTS] ? files_target_results(damaged) : files_target_network(damaged);
     alarm(0);
+    setitimer(ITIMER_PROF, &(struct itimerval){ 0 }, NULL);
     if (__lsan_do_recoverable_leak_check != NULL && __lsan_do_recoverable_leak_check() != 0)
         return EXIT_LEAK;
     return is_good ? EXIT_GOOD : EXIT_REFUSED;
@@ -134,7 +144,7 @@ static size_t load_text(const char *path, char *text, size_t size)
 static bool is_of_hdf5(const char *report)
 {
     const char *of_hdf5 = strstr(report, "libhdf5");
-    static const char *const ours[] = { "fuzz_files(", "/fuzz_files+", ".c:" };
+    static const char *const ours[] = { "fuzz_files(+", GRADSWEEP_SOURCES, "_target.c:" };
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         const char *frame = strstr(report, ours[i]);
         if (frame != NULL && of_hdf5 != NULL && frame < of_hdf5)
