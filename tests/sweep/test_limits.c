@@ -82,7 +82,7 @@ static void refuse_repeated(const char *start, const char *piece, const char *en
     free(text);
 }
 
-enum { LARGE = 2 << 20, LARGEST = 16 << 20 };
+enum { LARGE = 1 << 20, LARGEST = 16 << 20 };
 
 static void endless_files_are_refused(void **state)
 {
