@@ -110,16 +110,17 @@ enum status world_agree_among(const struct world *members, int first_rank, enum 
         int code;
         char message[STATUS_MESSAGE_SIZE];
     } failure = { .code = local };
-    int first_failed = local == STATUS_OK ? members->size : members->rank;
-    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &first_failed, 1, MPI_INT, MPI_MIN, members->communicator),
+    int found[] = { local == STATUS_OK ? members->size : members->rank, local != STATUS_OK };
+    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, found, 2, MPI_INT, MPI_MIN, members->communicator),
                     "agreeing on a status"));
+    const int first_failed = found[0], all_failed = found[1];
     if (first_failed == members->size)
         return STATUS_OK;
     if (members->rank == first_failed)
         strncpy(failure.message, status_message(), sizeof failure.message - 1);
     TRY(world_check(MPI_Bcast(&failure, sizeof failure, MPI_BYTE, first_failed, members->communicator),
                     "telling the others of a failure"));
-    if (members->size == 1)
+    if (all_failed) /* no rank is special; or all have agreed before, and the message says whose it is */
         return status_fail(failure.code, "%s", failure.message);
     return status_fail(failure.code, "rank %d: %s", first_rank + first_failed, failure.message);
 }

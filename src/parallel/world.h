@@ -26,7 +26,7 @@ CHECKED enum status world_open(int *argc, char ***argv, struct world *world);
 void world_close(struct world *world, int exit_code, double timeout);
 
 /* What one rank alone can see, all must know before the next collective call: the status of the lowest rank that
- * failed, with its message (prefixed by its rank where there are several), on every rank. Collective. */
+ * failed, with its message (prefixed by its rank unless all failed), on every rank. Collective. */
 CHECKED enum status world_agree(const struct world *world, enum status local);
 
 /* The same among some ranks alone, whose communicator, rank and size `members` holds; the message names them counted
