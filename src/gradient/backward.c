@@ -83,11 +83,21 @@ static void state_destroy(struct backward_state *state)
     memory_free(state->activated);
 }
 
-static enum status create_sums(struct backward_state *state)
+/* What each rank of a team holds for itself. */
+static enum status allocate(struct backward_state *state)
 {
-    for (long c = 0; c < state->count; c++) {
+    long count = state->count, chains = state->problem->trajectory->chains;
+    TRY(block_create(state->hidden_size, count, &state->error));
+    TRY(block_create(state->hidden_size, count, &state->next));
+    TRY(memory_allocate(&state->exponents, count, "errors carried back"));
+    TRY(memory_allocate(&state->injected, block_stride(state->hidden_size), "errors carried back"));
+    TRY(memory_allocate(&state->diagonals, count, "errors carried back"));
+    TRY(memory_allocate(&state->factors, count, "errors carried back"));
+    TRY(memory_allocate(&state->sums, count, "sums of contributions"));
+    TRY(memory_allocate(&state->errors, count, "sums of contributions"));
+    TRY(memory_allocate(&state->activated, chains, "sums of contributions"));
+    for (long c = 0; c < count; c++) {
         struct contribution_factors *activated = &state->activated[state->columns[c].chain];
-        TRY(contribution_sum_create(weights_grid(state->problem->weights), state->hidden_size, &state->sums[c]));
         TRY(contribution_factors_create(state->hidden_size, &state->errors[c]));
         if (activated->columns.values == NULL)
             TRY(contribution_factors_create(state->hidden_size, activated));
@@ -103,16 +113,9 @@ static enum status state_create(const struct backward_problem *problem, struct g
     *state = (struct backward_state){
         .problem = problem, .context = context, .hidden_size = d, .count = count, .columns = columns
     };
-    TRY_OR(failed, block_create(d, count, &state->error));
-    TRY_OR(failed, block_create(d, count, &state->next));
-    TRY_OR(failed, memory_allocate(&state->exponents, count, "errors carried back"));
-    TRY_OR(failed, memory_allocate(&state->injected, block_stride(d), "errors carried back"));
-    TRY_OR(failed, memory_allocate(&state->diagonals, count, "errors carried back"));
-    TRY_OR(failed, memory_allocate(&state->factors, count, "errors carried back"));
-    TRY_OR(failed, memory_allocate(&state->sums, count, "sums of contributions"));
-    TRY_OR(failed, memory_allocate(&state->errors, count, "sums of contributions"));
-    TRY_OR(failed, memory_allocate(&state->activated, problem->trajectory->chains, "sums of contributions"));
-    TRY_OR(failed, create_sums(state));
+    TRY_OR(failed, team_agree(weights_team(problem->weights), allocate(state)));
+    for (long c = 0; c < count; c++)
+        TRY_OR(failed, contribution_sum_create(weights_grid(problem->weights), d, &state->sums[c]));
     return STATUS_OK;
 failed:
     state_destroy(state);

@@ -38,7 +38,8 @@ struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *p
     return (struct lanczos_options){ .tolerance = problem->tolerance,
                                      .max_iterations = lanczos_iterations(weights_hidden_size(problem->weights)),
                                      .seed = weights_seed(problem->weights),
-                                     .stop_requested = context->stop_requested };
+                                     .stop_requested = context->stop_requested,
+                                     .team = weights_team(problem->weights) };
 }
 
 struct implicit_operator {
@@ -124,17 +125,22 @@ static void operator_destroy(struct implicit_operator *map)
     memory_free(map->diagonals);
 }
 
+static enum status operator_allocate(struct implicit_operator *map)
+{
+    long chains = map->problem->chains;
+    TRY(block_create(weights_hidden_size(map->problem->weights), chains, &map->scratch));
+    TRY(memory_allocate(&map->members, chains, "chains of a block"));
+    TRY(memory_allocate(&map->exponents, chains, "exponents of vectors"));
+    return memory_allocate(&map->diagonals, chains, "diagonals of a step");
+}
+
 static enum status operator_create(const struct jacobian_problem *problem, struct gradient_context *context,
                                    struct implicit_operator *map)
 {
     enum status status = STATUS_OK;
-    long d = weights_hidden_size(problem->weights);
     *map = (struct implicit_operator){ .problem = problem, .context = context, .active = problem->chains };
     TRY_OR(failed, weights_at(problem->weights, problem->steps, &map->matrix));
-    TRY_OR(failed, block_create(d, problem->chains, &map->scratch));
-    TRY_OR(failed, memory_allocate(&map->members, problem->chains, "chains of a block"));
-    TRY_OR(failed, memory_allocate(&map->exponents, problem->chains, "exponents of vectors"));
-    TRY_OR(failed, memory_allocate(&map->diagonals, problem->chains, "diagonals of a step"));
+    TRY_OR(failed, team_agree(weights_team(problem->weights), operator_allocate(map)));
     for (long chain = 0; chain < problem->chains; chain++)
         map->members[chain] = chain;
     return STATUS_OK;

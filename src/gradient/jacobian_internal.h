@@ -7,11 +7,6 @@
 
 #define LOG_2 0.69314718055994530942
 
-/* BLAS, by its Fortran name: present in every implementation. Always called on d x d, so that its bits are fixed. */
-void dgemv_(const char *transposed, const int *rows, const int *columns, const double *alpha, const double *a,
-            const int *leading, const double *x, const int *x_increment, const double *beta, double *y,
-            const int *y_increment);
-
 /* STATUS_STOPPED where a stop was requested. */
 CHECKED enum status jacobian_check_stop(const struct gradient_context *context);
 

@@ -208,8 +208,10 @@ enum status measure_step_bound(const struct measure_task *task)
         store_identity(task);
         return STATUS_OK;
     }
-    TRY_OR(done, block_create(weights_hidden_size(batch->weights), SIDE_BY_SIDE, &group.scratch));
-    TRY_OR(done, memory_allocate(&log_norms, steps * columns, "norms of step Jacobians"));
+    status = block_create(weights_hidden_size(batch->weights), SIDE_BY_SIDE, &group.scratch);
+    if (status == STATUS_OK)
+        status = memory_allocate(&log_norms, steps * columns, "norms of step Jacobians");
+    TRY_OR(done, team_agree(weights_team(batch->weights), status));
     TRY_OR(done, find_step_norms(&group, steps, columns, log_norms));
     for (long chain = 0; chain < task->count; chain++)
         store_chain(task, chain, log_norms, columns, is_identity ? 0 : chain);

@@ -165,11 +165,10 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
 static enum status open_together(const struct model *model, const struct weights *weights, long chains, long window,
                                  enum trajectory_keep keep, struct motion *motion, struct trajectory *trajectory)
 {
-    const struct process_grid *grid = weights_grid(weights);
     enum status status = motion_open(model, weights, chains, motion);
     if (status == STATUS_OK)
         status = trajectory_create(weights_hidden_size(weights), chains, window, keep, trajectory);
-    return team_agree(grid == NULL ? NULL : grid->team, status);
+    return team_agree(weights_team(weights), status);
 }
 
 enum status trajectory_run(const struct model *model, struct weights *weights, long count, const struct chain *chains,

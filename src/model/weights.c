@@ -142,6 +142,11 @@ enum status weights_at(struct weights *weights, long step, const struct matrix *
     return STATUS_OK;
 }
 
+const struct team *weights_team(const struct weights *weights)
+{
+    return weights->grid ? weights->grid->team : NULL;
+}
+
 const struct process_grid *weights_grid(const struct weights *weights)
 {
     return weights->grid;

@@ -62,6 +62,9 @@ CHECKED enum status weights_open_on_grid(const struct process_grid *grid, const 
 /* The grid that holds W; NULL: one rank has it all. */
 const struct process_grid *weights_grid(const struct weights *weights);
 
+/* The team of that grid, for team_agree; NULL: one rank. */
+const struct team *weights_team(const struct weights *weights);
+
 /* The packed W_unit that makes x_step from x_{step-1}, step = 1..T: always the same one unless untied, where it is
  * drawn afresh and stays valid until the next call. On a grid collective within the team. */
 CHECKED enum status weights_at(struct weights *weights, long step, const struct matrix **matrix);
