@@ -188,6 +188,23 @@ static enum status write_provenance(struct run *run)
     return store_write_provenance(run->store, text);
 }
 
+/* The same bits are promised for one build and CPU type. */
+static enum status compare_provenance(const struct run *run)
+{
+    char earlier[PROVENANCE_TEXT], now[PROVENANCE_TEXT], differences[PROVENANCE_TEXT];
+    if (!is_first(run))
+        return STATUS_OK;
+    TRY(store_read_provenance(run->store, earlier, sizeof earlier));
+    provenance_write(&run->provenance, now, sizeof now);
+    provenance_compare(earlier, now, differences, sizeof differences);
+    if (earlier[0] != '\0' && differences[0] != '\0')
+        log_warning(
+            "%s: an earlier run had another CPU or build (%s); what is computed now may differ in its last bits "
+            "from what it would have computed",
+            run->options->output, differences);
+    return STATUS_OK;
+}
+
 static enum status judge(const struct run *run, const struct store_tally *tally)
 {
     unsigned long long pending = tally->pending, failed = tally->failed;
@@ -234,8 +251,10 @@ static enum status prepare(struct run *run, bool is_fresh)
     TRY(world_agree(run->world, status));
     TRY(crew_open(run->world, run->schedule, &run->crew));
     run->work_seconds = schedule_core_seconds(run->schedule);
-    if (!is_fresh)
+    if (!is_fresh) {
+        TRY(world_agree(run->world, compare_provenance(run)));
         TRY(count_cells(run, &tally));
+    }
     run->earlier_failures = run->options->retry_failed ? 0 : tally.failed;
     run->progress =
         progress_start(run->options->progress, grid_cell_count(run->sweep), tally.done, run->earlier_failures);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -313,6 +314,20 @@ static enum status find_provenance_row(const struct results_file *file, int *row
         if (first == '\0')
             break;
     }
+    return STATUS_OK;
+}
+
+enum status store_read_provenance(struct store *store, char *text, size_t size)
+{
+    const struct results_file *file = &store->results_file;
+    const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
+    char row[PROVENANCE_CHARACTERS + 1] = { 0 };
+    int last = 0;
+    TRY(find_provenance_row(file, &last));
+    /* The one found is free, unless all are taken. */
+    for (int i = last; i >= 0 && i >= last - 1 && row[0] == '\0'; i--)
+        TRY(results_file_read(file, number, (uint64_t)i * PROVENANCE_CHARACTERS, PROVENANCE_CHARACTERS, row));
+    snprintf(text, size, "%s", row);
     return STATUS_OK;
 }
 

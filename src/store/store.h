@@ -111,6 +111,10 @@ CHECKED enum status store_count(struct store *store, struct store_tally *tally);
  * most 4096 characters. Rank 0 alone; not collective. Errors: STATUS_IO, STATUS_INTERNAL for a longer text. */
 CHECKED enum status store_write_provenance(struct store *store, const char *json);
 
+/* The row of `provenance` that the run before this one wrote, NUL-terminated, into text[size]; "" where there is none.
+ * Before this run's store_write_provenance. Not collective. Errors: STATUS_IO. */
+CHECKED enum status store_read_provenance(struct store *store, char *text, size_t size);
+
 /* Bytes that the results file of a sweep will take, to a percent; for `plan`. Not collective. */
 uint64_t store_predicted_bytes(const struct sweep *sweep);
 

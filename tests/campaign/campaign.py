@@ -27,8 +27,9 @@ def parser(text):
 
 def parse(arguments):
     options = arguments.parse_args()
-    # Open MPI refuses root and more ranks than cores unless told.
-    for name in ("ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe"):
+    # Open MPI refuses root and more ranks than cores unless told, and ranks that wait then hold the cores.
+    for name in ("ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe",
+                 "MCA_mpi_yield_when_idle"):
         os.environ.setdefault(f"OMPI_{name}", "1")
     command.GRADSWEEP, command.MPIEXEC = os.path.realpath(options.gradsweep), options.mpiexec
     command.TIMEOUT = 600  # campaigns go on for long, beside other work

@@ -1,6 +1,8 @@
 """Runs that are stopped, run out of time or are killed, and are gone on with: nothing is lost, nothing differs."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -8,6 +10,7 @@ import time
 import numpy as np
 
 import command
+import h5py
 import sweeps
 from command import CommandTest, Run, gradsweep, read
 
@@ -161,6 +164,24 @@ class Interruptions(CommandTest):
         taken = gradsweep("run", self.text, "-o", path, "--resume", "--break-lock", *LONG)
         self.assertEqual(taken.returncode, 1, taken.stderr)
         self.assert_same_results(path, self.reference)
+
+    def test_resume_by_another_build_on_another_machine(self):
+        """A warning names both, once; the same build and machine get none."""
+        sweep = self.sweep(sweeps.SMALLEST, "smallest.yaml")
+        path = self.run_sweep(sweep, "out.h5")
+        same = gradsweep("run", sweep, "-o", path, "--resume", ranks=2)
+        self.assertNotIn("another CPU or build", same.stderr)
+        with h5py.File(path, "r+") as file:
+            row = file["provenance"][1].tobytes().rstrip(b"\0").decode()
+            ours = json.loads(row)
+            changed = json.dumps({**ours, "cpu": "Abacus 1", "git_revision": "0123456789ab"}).encode()
+            file["provenance"][1] = np.frombuffer(changed.ljust(file["provenance"].shape[1], b"\0"), "S1")
+        other = gradsweep("run", sweep, "-o", path, "--resume", ranks=2)
+        self.assertEqual(other.returncode, 0, other.stderr)
+        warning = re.findall("warning: .*out.h5: an earlier run had another CPU or build (.*);", other.stderr)
+        revision = f"git_revision: 0123456789ab, now {ours['git_revision'] or 'unknown'}"
+        self.assertEqual(warning, [f"(cpu: Abacus 1, now {ours['cpu']}; {revision})"])
+        self.assertNotIn("another CPU or build", gradsweep("run", sweep, "-o", path, "--resume").stderr)
 
     def test_max_failures(self):
         path = self.path("failing.h5")

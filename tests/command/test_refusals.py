@@ -161,10 +161,18 @@ class Refusals(CommandTest):
 
     def test_resume_with_another_sweep(self):
         self.run_sweep(self.smallest, "out.h5")
-        for key, value in (("seed", 7), ("grid.gamma", "[0.5,1]"), ("weights.ensemble", "cycle"),
-                           ("model.warmup", 5), ("numerics.tolerance", "1e-9"), ("measure", "frobenius_norm")):
+        for key, value in (("seed", 7), ("weights.ensemble", "cycle"), ("weights.replicas", 2),
+                           ("model.activation", "relu"), ("model.input", "{kind: gaussian, size: 2, scale: 1}"),
+                           ("model.bias", "{kind: gaussian, scale: 1}"), ("model.initial_state", "{kind: zero}"),
+                           ("model.loss", "linear"), ("model.warmup", 5), ("model.steps", 300),
+                           ("grid.hidden_size", 5), ("grid.spectral_radius", "native"), ("grid.gamma", "[0.5,1]"),
+                           ("measure", "frobenius_norm"), ("numerics.tolerance", "1e-9"),
+                           ("numerics.certify", "true"), ("numerics.distribute_from", 3)):
             self.refuse("run", self.smallest, "-o", self.out, "--resume", "--set", f"{key}={value}",
                         patterns=[rf"error: .*out\.h5: {re.escape(key)}: the file has .*, the sweep asks for"])
+        # Longer lags alone would take more steps by themselves, which are named first.
+        self.refuse("run", self.smallest, "-o", self.out, "--resume", "--set", "grid.lag=[1,2]", "--set", "model.steps=101",
+                    patterns=[r"out\.h5: grid\.lag: the file has .*, the sweep asks for"])
         self.run_sweep(self.smallest, "out.h5", "--resume", "--set", "name=another")
 
     def test_overwrite(self):

@@ -120,6 +120,19 @@ static void a_dead_owner_on_this_host_is_recognised(void **state)
     expect_acquired(false);
 }
 
+static void an_owner_before_a_reboot_is_dead(void **state)
+{
+    (void)state;
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    FILE *file = fopen(lock_file, "w");
+    assert_non_null(file);
+    /* The process has the number of one that lives: that of a reboot ago. */
+    fprintf(file, "host=%s\npid=1\nboot=11111111-2222-3333-4444-555555555555\njob=\nrestarts=\n", host);
+    fclose(file);
+    expect_acquired(false);
+}
+
 static void an_owner_on_another_host_may_live(void **state)
 {
     (void)state;
@@ -164,6 +177,7 @@ int main(void)
         lock_test(a_living_owner_keeps_it_and_a_killed_one_does_not),
         lock_test(a_living_owner_can_be_robbed_and_leaves_the_new_lock_alone),
         lock_test(a_dead_owner_on_this_host_is_recognised),
+        lock_test(an_owner_before_a_reboot_is_dead),
         lock_test(an_owner_on_another_host_may_live),
         lock_test(a_requeued_job_owns_its_lock),
         lock_test(an_empty_or_missing_record_is_no_owner),
