@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what gradsweep needs on Debian 12 (or a relative of it) and is missing. Does nothing where all is there.
-# usage: jobs/install.sh [--with-torch] [--dry-run]
+# usage: jobs/install.sh [--with-torch] [--with-slurm] [--dry-run]
 #   --with-torch: also what analysis/export_torch.py and its test need; some 140 packages, about a minute
+#   --with-slurm: a batch system of one machine, for the tests of the job scripts
 set -euo pipefail
 
 packages=(
@@ -19,8 +20,9 @@ dry_run=false
 for option in "$@"; do
     case $option in
         --with-torch) packages+=(python3-torch) ;;
+        --with-slurm) packages+=(slurm-wlm slurm-wlm-basic-plugins munge) ;;
         --dry-run) dry_run=true ;;
-        *) echo "jobs/install.sh: unknown option $option; known: --with-torch, --dry-run" >&2; exit 2 ;;
+        *) echo "jobs/install.sh: unknown option $option; known: --with-torch, --with-slurm, --dry-run" >&2; exit 2 ;;
     esac
 done
 

@@ -14,6 +14,9 @@ jobs/install.sh
 if ! jobs/install.sh --with-torch; then
     echo "tests/run.sh: python3-torch cannot be installed: the test analysis_export_torch will be skipped" >&2
 fi
+if ! jobs/install.sh --with-slurm; then
+    echo "tests/run.sh: Slurm cannot be installed: the job scripts' test slurm_jobs will be skipped" >&2
+fi
 source jobs/environment.sh
 cmake --preset "$preset" -G Ninja -DGRADSWEEP_WERROR=ON
 cmake --build "build/$preset" -j "$(nproc)"

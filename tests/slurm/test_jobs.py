@@ -1,0 +1,178 @@
+"""The job scripts under a real Slurm: jobs run out of time, are cancelled, are killed, come back, and lose nothing.
+
+usage: test_jobs.py GRADSWEEP MPIEXEC [unittest options]. Exit code 77: no Slurm can be started here."""
+
+import os
+import signal
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import cluster
+from cluster import wait_for
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "command"))
+import command
+from command import CommandTest, executable_of, gradsweep, read
+
+JOBS = HERE.parent.parent / "jobs"
+SWEEP_JOB, ARRAY_JOB, MERGE_JOB = JOBS / "sweep.sbatch", JOBS / "array.sbatch", JOBS / "merge.sbatch"
+
+# Units enough for four shards, each of some hundredths of a second: some 5 s of one core, to be caught in their middle.
+SWEEP = """\
+name: jobs
+weights: {{ensemble: [ginibre, orthogonal], replicas: 8}}
+model: {{activation: [tanh, relu], warmup: {warmup}}}
+grid: {{hidden_size: [48, 64], spectral_radius: [0.8, 1.0, 1.2], gamma: [0.6, 1.0], lag: {{log2: 64}}}}
+measure: [jacobian_norm, frobenius_norm]
+"""
+
+
+def setUpModule():
+    global slurm
+    slurm = cluster.Cluster()
+    unittest.addModuleCleanup(slurm.stop)
+
+
+def finished_share(path):
+    """Of the cells; 0 while there is no file."""
+    return (read(path)["status"] != command.PENDING).mean() if os.path.exists(path) else 0
+
+
+class Jobs(CommandTest):
+    @classmethod
+    def setUpClass(cls):
+        """What a run without Slurm gives. Folders of jobs are below that of the cluster, and go with it."""
+        cls.text = str(slurm.folder / "sweep.yaml")
+        cls.reference = str(slurm.folder / "reference.h5")
+        Path(cls.text).write_text(SWEEP.format(warmup=2000 if command.is_sanitized() else 15000))
+        ended = gradsweep("run", cls.text, "-o", cls.reference, "--progress", "none", ranks=2)
+        assert ended.returncode == 0, ended.stderr
+
+    def submit(self, script, *arguments, options=(), **environment):
+        """A job in this test's folder; its number."""
+        return slurm.submit(*options, script, *arguments, folder=self.folder,
+                            GRADSWEEP=os.path.realpath(command.GRADSWEEP), GRADSWEEP_JOBS=str(JOBS), **environment)
+
+    def submit_sweep(self, name, options=(), **environment):
+        options = ["--ntasks=2", "--time=10", "--mem-per-cpu=200M", *options]
+        return self.submit(SWEEP_JOB, self.text, self.path(name), "--progress", "none", options=options, **environment)
+
+    def wait_for_cells(self, name, share=0.1):
+        wait_for(lambda: finished_share(self.path(name)) >= share, f"{share:.0%} of {name}")
+
+    def ranks_of(self, name):
+        """The processes that compute this results file."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            pid = int(path.parent.name)
+            try:
+                is_ours = self.path(name).encode() in path.read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if is_ours and executable_of(pid) == os.path.realpath(command.GRADSWEEP):
+                found.append(pid)
+        return found
+
+    def log(self, job):
+        return (self.folder / f"gradsweep-{job}.log").read_text()
+
+    def assert_complete(self, name):
+        self.assertEqual(finished_share(self.path(name)), 1)
+        self.assert_same_results(self.path(name), self.reference)
+
+    def assert_partial(self, name):
+        self.assertGreater(finished_share(self.path(name)), 0)
+        self.assertLess(finished_share(self.path(name)), 1)
+
+    def assert_ended(self, job, state, exit_code):
+        self.assertEqual(slurm.wait_for_end(job), (state, exit_code), self.log(job))
+
+    def test_time_limit(self):
+        """A minute is the shortest limit there is, and Slurm looks every half minute at what runs; the ranks are paused
+        till then, and spare the sweep from being a minute long. The signal goes to the script, and not to them."""
+        job = self.submit_sweep("limited.h5", options=["--time=1"])
+        self.wait_for_cells("limited.h5")
+        ranks = self.ranks_of("limited.h5")
+        self.assertEqual(len(ranks), 2)
+        for pid in ranks:
+            os.kill(pid, signal.SIGSTOP)
+        before = finished_share(self.path("limited.h5"))
+        wait_for(lambda: "told to stop" in self.log(job), "the signal before the time limit", timeout=50)
+        for pid in ranks:
+            os.kill(pid, signal.SIGCONT)
+        slurm.start_again(job, 1)
+        self.assertGreaterEqual(finished_share(self.path("limited.h5")), before)
+        self.assert_ended(job, "COMPLETED", "0:0")
+        self.assert_complete("limited.h5")
+        self.assertRegex(self.log(job), r"(?s)turn 1 of .*stopped by SIGUSR1 with \d+ cells pending.*turn 2 of ")
+
+    def test_cancelled(self):
+        """scancel ends a job for good, and leaves a file that any later run goes on with."""
+        job = self.submit_sweep("cancelled.h5")
+        self.wait_for_cells("cancelled.h5")
+        slurm.run("scancel", job)
+        state, _ = slurm.wait_for_end(job)
+        self.assertEqual(state, "CANCELLED")
+        wait_for(lambda: not self.ranks_of("cancelled.h5"), "the end of the ranks")
+        self.assertEqual(slurm.job(job)["Restarts"], "0")
+        self.assertIn("stopped by SIGTERM", self.log(job))
+        self.assert_partial("cancelled.h5")
+        ended = gradsweep("run", self.text, "-o", self.path("cancelled.h5"), "--resume", "--progress", "none", ranks=3)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assert_complete("cancelled.h5")
+
+    def test_restarts_are_bounded(self):
+        job = self.submit_sweep("bounded.h5", options=["--ntasks=1"], MAX_RESTARTS="1")
+        self.wait_for_cells("bounded.h5", 0.05)
+        slurm.run("scancel", "--batch", "--signal=USR1", job)
+        slurm.start_again(job, 1)
+        # This time at once: there may be no ranks yet, or they may be anywhere in their start.
+        wait_for(lambda: "turn 2 of " in self.log(job), "turn 2")
+        slurm.run("scancel", "--batch", "--signal=USR1", job)
+        self.assert_ended(job, "FAILED", "75:0")
+        self.assertEqual(slurm.job(job)["Restarts"], "1")
+        self.assertIn("stopped before the end after 2 turns", self.log(job))
+        self.assert_partial("bounded.h5")
+        self.assert_ended(self.submit_sweep("bounded.h5"), "COMPLETED", "0:0")
+        self.assert_complete("bounded.h5")
+
+    def test_killed_rank(self):
+        """It ends its step: the others are told at once, and have the ten seconds of every stop. The job comes back."""
+        job = self.submit_sweep("killed.h5")
+        self.wait_for_cells("killed.h5")
+        killed = time.monotonic()
+        os.kill(self.ranks_of("killed.h5")[1], signal.SIGKILL)
+        wait_for(lambda: "Terminating StepId" in self.log(job), "the end of the step")
+        # It is ended by the kill; left alone, its rank would end by itself only after ten seconds.
+        self.assertLess(time.monotonic() - killed, 9)
+        wait_for(lambda: not self.ranks_of("killed.h5"), "the end of the ranks", timeout=40)
+        self.assert_partial("killed.h5")
+        slurm.start_again(job, 1)
+        self.assert_ended(job, "COMPLETED", "0:0")
+        self.assert_complete("killed.h5")
+
+    def test_scripts_that_cannot_run(self):
+        """What no repetition mends ends at once, with 2 and a reason."""
+        elsewhere = slurm.submit("--ntasks=1", "--mem=100M", SWEEP_JOB, "a.yaml", "a.h5", folder=self.folder,
+                                 GRADSWEEP_JOBS="")
+        without_arguments = self.submit(SWEEP_JOB, options=["--ntasks=1"])
+        without_command = slurm.submit("--ntasks=1", "--mem=100M", SWEEP_JOB, "a.yaml", "a.h5", folder=self.folder,
+                                       GRADSWEEP_JOBS=str(JOBS), GRADSWEEP="/nowhere/gradsweep")
+        without_array = self.submit(ARRAY_JOB, "a.yaml", "a.h5", options=["--ntasks=1", "--output=gradsweep-%j.log"])
+        without_shards = self.submit(MERGE_JOB, self.path("a.h5"), 3, options=["--mem=100M"])
+        for job, reason in ((elsewhere, "GRADSWEEP_JOBS"), (without_arguments, "usage: sbatch"),
+                            (without_command, "/nowhere/gradsweep"), (without_array, "--array=1-N"),
+                            (without_shards, "there is no .*a.shard-\\*-of-3.h5")):
+            self.assert_ended(job, "FAILED", "2:0")
+            self.assertRegex(self.log(job), reason)
+
+
+if __name__ == "__main__":
+    reason = cluster.missing()
+    if reason:
+        print(f"SKIPPED: the job scripts were not run by a Slurm: {reason}")
+        sys.exit(77)
+    command.main()
