@@ -20,6 +20,7 @@ static void decomposition_destroy(struct decomposition *found)
     memory_free(found->im);
     memory_free(found->vectors);
     memory_free(found->work);
+    *found = (struct decomposition){ 0 };
 }
 
 /* With the vectors always: without them dgeev's eigenvalues have other bits. */

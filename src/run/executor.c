@@ -190,6 +190,7 @@ static enum status do_weight_unit(struct executor *executor, const struct unit *
         if (is_speaker(executor))
             log_warning("weights of ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
                         hidden_size_of(executor, unit), unit->at.replica, status_message());
+        tally->networks_lacking += status == STATUS_MEMORY && is_speaker(executor);
         return STATUS_OK;
     }
     return status;

@@ -23,6 +23,7 @@ void executor_join(struct executor *executor, const struct process_grid *grid);
 struct executor_tally {
     uint64_t cells_done; /* computed in this call; cells found finished are not counted. On a team its rank 0 counts */
     uint64_t cells_failed;
+    uint64_t networks_lacking; /* memory for their spectra; their cells may have found it later */
     double flops;
 };
 

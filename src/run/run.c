@@ -34,8 +34,9 @@ struct run {
     struct progress progress;
     struct provenance provenance;
     uint64_t earlier_failures;
-    double work_seconds; /* predicted, of all ranks for all units */
-    bool is_stopped;     /* by a request on any rank; known in the end */
+    double work_seconds;       /* predicted, of all ranks for all units */
+    bool is_stopped;           /* by a request on any rank; known in the end */
+    uint64_t networks_lacking; /* memory for their spectra: on this rank, in the end on all */
     double busy_seconds;
     double wall_seconds;
     double last_flush;
@@ -65,6 +66,7 @@ static enum status do_unit(struct run *run, int level, const struct team *team, 
     struct unit unit = unit_list_at(run->units, schedule_unit(run->schedule, level, position));
     double start = clock_seconds();
     enum status status = executor_do(run->executor, &unit, &tally);
+    run->networks_lacking += tally.networks_lacking;
     double now = clock_seconds();
     run->busy_seconds += now - start;
     struct counter_progress increment = { tally.cells_done, tally.cells_failed, tally.flops, 0.0 };
@@ -225,6 +227,11 @@ static enum status judge(const struct run *run, const struct store_tally *tally)
     if (tally->failed > 0)
         return status_fail(STATUS_FAILED_CELLS, "%s: %llu cells failed; gradsweep info %s lists the reasons", path,
                            failed, path);
+    if (run->networks_lacking > 0)
+        return status_fail(STATUS_MEMORY,
+                           "%s: cannot allocate memory for the spectra of %llu networks; use fewer ranks per node, and "
+                           "--resume to compute them",
+                           path, (unsigned long long)run->networks_lacking);
     return STATUS_OK;
 }
 
@@ -269,13 +276,14 @@ static enum status prepare(struct run *run, bool is_fresh)
     return world_agree(run->world, write_provenance(run));
 }
 
-/* Whether a stop was requested anywhere. Collective. */
-static enum status ask_for_stops(struct run *run)
+/* What any rank knows of a stop, and of networks without spectra. Collective. */
+static enum status share_what_happened(struct run *run)
 {
-    int is_stopped = stop_requested();
-    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &is_stopped, 1, MPI_INT, MPI_MAX, run->world->communicator),
+    uint64_t happened[2] = { stop_requested(), run->networks_lacking };
+    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, happened, 2, MPI_UINT64_T, MPI_SUM, run->world->communicator),
                     "asking whether the run was stopped"));
-    run->is_stopped = is_stopped;
+    run->is_stopped = happened[0] > 0;
+    run->networks_lacking = happened[1];
     return STATUS_OK;
 }
 
@@ -301,7 +309,7 @@ static enum status finish(struct run *run)
 {
     struct store_tally tally = { 0 };
     TRY(measure_busy_fraction(run));
-    TRY(ask_for_stops(run));
+    TRY(share_what_happened(run));
     TRY(count_cells(run, &tally));
     enum status verdict = verify(run);
     if (verdict == STATUS_OK)
