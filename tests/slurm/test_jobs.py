@@ -3,7 +3,9 @@
 usage: test_jobs.py GRADSWEEP MPIEXEC [unittest options]. Exit code 77: no Slurm can be started here."""
 
 import os
+import re
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -153,6 +155,33 @@ class Jobs(CommandTest):
         slurm.start_again(job, 1)
         self.assert_ended(job, "COMPLETED", "0:0")
         self.assert_complete("killed.h5")
+
+    def test_array_and_merge(self):
+        """As submit.sh sends them; one task comes back before it is done, and the merge waits for it."""
+        if gradsweep("merge", "--help").returncode != 0:
+            self.skipTest("this gradsweep has no merge")
+        submitted = subprocess.run(
+            [JOBS / "submit.sh", self.text, self.path("whole.h5"), "--shards", "4", "--ranks", "1", "--submit"],
+            cwd=self.folder, env={**slurm.environment, "GRADSWEEP": command.GRADSWEEP}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=command.TIMEOUT)
+        self.assertEqual(submitted.returncode, 0, submitted.stderr)
+        array, merge = re.findall(r"submitted as job (\d+)", submitted.stdout)
+        self.wait_for_cells("whole.shard-2-of-4.h5", 0.01)
+        slurm.run("scancel", "--batch", "--signal=USR1", f"{array}_2")
+        slurm.start_again(f"{array}_2", 1)
+        for task in range(1, 5):
+            self.assertEqual(slurm.wait_for_end(f"{array}_{task}"), ("COMPLETED", "0:0"), f"task {task}")
+        self.assert_ended(merge, "COMPLETED", "0:0")
+        self.assert_complete("whole.h5")
+
+        os.rename(self.path("whole.shard-3-of-4.h5"), self.path("kept.h5"))
+        os.remove(self.path("whole.h5"))
+        merge = self.submit(MERGE_JOB, self.path("whole.h5"), 4)
+        self.assert_ended(merge, "FAILED", "75:0")
+        self.assertIn("of 4 shards these have no file: 3", self.log(merge))
+        self.assert_partial("whole.h5")
+        self.assert_ended(self.submit_sweep("whole.h5"), "COMPLETED", "0:0")
+        self.assert_complete("whole.h5")
 
     def test_scripts_that_cannot_run(self):
         """What no repetition mends ends at once, with 2 and a reason."""
