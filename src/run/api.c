@@ -79,6 +79,8 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     struct world world;
     struct sweep *sweep = NULL;
     struct run_options options = options_of(run_options);
+    /* Before MPI starts: a signal that comes while it does is a stop like any other. */
+    enum status installed = stop_install_handlers();
     enum status status = world_open(argc, argv, &world);
     if (status != STATUS_OK) {
         if (world.rank == 0)
@@ -89,7 +91,7 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     }
     log_configure(LOG_INFO, world.rank == 0);
     spectrum_set_blas_threads(1); /* one rank a core; the BLAS would start a thread a core in each */
-    status = world_agree(&world, stop_install_handlers());
+    status = world_agree(&world, installed);
     if (status == STATUS_OK)
         status = open_sweep(&world, asked, &sweep);
     if (status == STATUS_OK)
