@@ -46,6 +46,8 @@ struct gradsweep_run_options {
     double max_seconds;               /* stop, resumable, after so long; 0: no limit */
     uint64_t max_failures;            /* stop at so many failed cells; 0: no limit */
     enum gradsweep_progress progress; /* on stderr */
+    long shard_number, shard_count;   /* I/N, from 1: only every N-th unit of work, into a file that gradsweep_merge
+                                       * takes; 0: the whole sweep */
 };
 
 /* Runs a sweep on all ranks and writes the results file. Starts and ends MPI itself (with argc and argv of main), works
@@ -66,6 +68,19 @@ struct gradsweep_plan_options {
  * fast this machine is. Not collective, needs no MPI. */
 GRADSWEEP_API int gradsweep_plan(const struct gradsweep_sweep *sweep, const struct gradsweep_plan_options *options,
                                  FILE *out);
+
+/* Merges the files of a sweep's shards into `output`, which must not exist: the file that one run of the whole sweep
+ * would have written, to the bit. Finished cells whose checksums are right are taken. Where two files have a cell, both
+ * must have the same results; a done cell goes before a failed one. Cells that no file has stay pending, and 75 is
+ * returned: gradsweep_run resumes `output`. What is missing is told on stderr. 1: a conflict (no file is made), failed
+ * cells. Not collective, needs no MPI. */
+GRADSWEEP_API int gradsweep_merge(const char *output, size_t count, const char *const *shards);
+
+/* Makes the results file `output`, which must not exist, of a sweep whose axes activation, ensemble, hidden_size,
+ * replica, spectral_radius or gamma are longer than those of the results file `old`, and takes over every finished cell
+ * of that whose checksum is right. Any other difference is refused, and so is an axis that lacks a value. gradsweep_run
+ * then resumes `output`. Not collective, needs no MPI. */
+GRADSWEEP_API int gradsweep_extend(const struct gradsweep_sweep *sweep, const char *old, const char *output);
 
 /* Prints to `out` the axes, progress, failures and provenance of a results file, of a running one too. Not collective.
  */

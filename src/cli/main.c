@@ -14,6 +14,8 @@ static const struct command {
     { "plan", cli_plan, "what a sweep will cost: cells, operations, memory, file size, time" },
     { "check", cli_check, "completeness, checksums, invariants and bound verdicts of a results file" },
     { "info", cli_info, "axes, progress, failures and provenance of a results file" },
+    { "merge", cli_merge, "the results files of a job array's shards into one" },
+    { "extend", cli_extend, "a results file for longer axes, with all that is finished" },
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
@@ -47,8 +49,6 @@ static const char *nearest_command(const char *name)
 
 static int refuse_unknown(const char *name)
 {
-    if (strcmp(name, "merge") == 0 || strcmp(name, "extend") == 0)
-        return cli_usage_error("the command '%s' is not available in this version", name);
     const char *nearest = nearest_command(name);
     if (nearest)
         return cli_usage_error("unknown command '%s'; did you mean '%s'? (gradsweep --help lists all)", name, nearest);

@@ -44,6 +44,19 @@ static bool read_count(const char *text, uint64_t *count)
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *count > 0;
 }
 
+/* I/N */
+static bool read_shard(const char *text, struct gradsweep_run_options *options)
+{
+    enum { MAX_SHARDS = 1000000 };
+    int length = 0;
+    if (strspn(text, "0123456789/") != strlen(text) || strlen(text) > 16)
+        return false;
+    if (sscanf(text, "%ld/%ld%n", &options->shard_number, &options->shard_count, &length) != 2 || text[length] != '\0')
+        return false;
+    return options->shard_number >= 1 && options->shard_number <= options->shard_count &&
+           options->shard_count <= MAX_SHARDS;
+}
+
 static bool read_progress(const char *text, enum gradsweep_progress *progress)
 {
     static const char *const names[] = { [GRADSWEEP_PROGRESS_AUTO] = "auto",
@@ -98,8 +111,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->break_lock = true;
         return 0;
     case KEY_SHARD:
-        argp_error(state, "--shard is not available in this version");
-        return EINVAL;
+        if (!read_shard(argument, options))
+            return refuse(state, "--shard", argument, "I/N with 1 <= I <= N <= 1000000, e.g. 3/16");
+        return 0;
     case KEY_MAX_TIME:
         if (!read_duration(argument, &options->max_seconds))
             return refuse(state, "--max-time", argument, "HH:MM:SS, e.g. 11:45:00");
@@ -133,7 +147,8 @@ int cli_run(int argc, char **argv)
         { "max-failures", KEY_MAX_FAILURES, "N", 0, "stop when so many cells have failed (exit code 1)", 0 },
         { "break-lock", KEY_BREAK_LOCK, NULL, 0, "take the lock of the results file from whoever holds it", 0 },
         { "progress", KEY_PROGRESS, "STYLE", 0, "auto, bar, json or none", 0 },
-        { "shard", KEY_SHARD, "I/N", OPTION_HIDDEN, NULL, 0 },
+        { "shard", KEY_SHARD, "I/N", 0,
+          "compute every N-th unit of work alone, from the I-th; gradsweep merge joins the files", 0 },
         { 0 },
     };
     static const struct argp_child children[] = { { &cli_sweep_argp, 0, NULL, 0 }, { 0 } };

@@ -2,7 +2,11 @@
 
 #include "h5/error.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Datasets of some size begin on a page, so that numbers are aligned and writers of neighbouring datasets do not meet.
  */
@@ -58,16 +62,45 @@ enum status h5_file_create(const char *path, hid_t *file)
     return status;
 }
 
-enum status h5_file_open(const char *path, hid_t *file)
+static enum status require_file(const char *path)
+{
+    struct stat state;
+    if (stat(path, &state) != 0)
+        return status_fail(STATUS_IO, "%s: cannot open the file: %s", path, strerror(errno));
+    if (S_ISDIR(state.st_mode))
+        return status_fail(STATUS_IO, "%s: it is a directory, not a file", path);
+    if (!S_ISREG(state.st_mode))
+        return status_fail(STATUS_IO, "%s: it is not a regular file", path);
+    if (state.st_size == 0)
+        return status_fail(STATUS_IO, "%s: the file is empty", path);
+    if (access(path, R_OK) != 0)
+        return status_fail(STATUS_IO, "%s: cannot open the file: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+static enum status open_serially(const char *path, bool is_to_read, hid_t *file)
 {
     h5_silence();
+    *file = H5I_INVALID_HID;
+    TRY(require_file(path));
     h5_expect_failure();
-    hid_t access = make_access_properties(true);
-    *file = access < 0 ? H5I_INVALID_HID : H5Fopen(path, H5F_ACC_RDONLY, access);
+    hid_t properties = make_access_properties(is_to_read);
+    if (properties >= 0)
+        *file = H5Fopen(path, is_to_read ? H5F_ACC_RDONLY : H5F_ACC_RDWR, properties);
     enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot open the file as HDF5", path) : STATUS_OK;
-    if (access >= 0)
-        H5Pclose(access);
+    if (properties >= 0)
+        H5Pclose(properties);
     return status;
+}
+
+enum status h5_file_open(const char *path, hid_t *file)
+{
+    return open_serially(path, true, file);
+}
+
+enum status h5_file_open_alone(const char *path, hid_t *file)
+{
+    return open_serially(path, false, file);
 }
 
 enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t *file)

@@ -13,8 +13,12 @@
 /* Creates a file that must not exist. Not collective. Errors: STATUS_IO. */
 CHECKED enum status h5_file_create(const char *path, hid_t *file);
 
-/* Opens for reading, without MPI, while others may be writing. Not collective. Errors: STATUS_IO. */
+/* Opens for reading, without MPI, while others may be writing. Only a regular file that holds something is opened: of a
+ * pipe HDF5 would wait for ever. Not collective. Errors: STATUS_IO, with what the path is instead. */
 CHECKED enum status h5_file_open(const char *path, hid_t *file);
+
+/* Opens for reading and writing, by one process and without MPI. Not collective. Errors: STATUS_IO. */
+CHECKED enum status h5_file_open_alone(const char *path, hid_t *file);
 
 /* Opens for reading and writing with MPI-IO. Collective over the communicator. Errors: STATUS_IO. */
 CHECKED enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t *file);

@@ -8,7 +8,9 @@
 #include "parallel/stop.h"
 #include "run/plan_report.h"
 #include "run/run.h"
+#include "store/extend.h"
 #include "store/inspect.h"
+#include "store/merge.h"
 
 /* How long the last meeting of all ranks may take at the end. */
 static const double CLOSING_SECONDS = 30.0;
@@ -31,6 +33,22 @@ int gradsweep_info(const char *path, FILE *out)
 int gradsweep_check(const char *path, FILE *out)
 {
     return status_exit_code(store_check(path, out));
+}
+
+int gradsweep_merge(const char *output, size_t count, const char *const *shards)
+{
+    return status_exit_code(merge_shards(output, count, shards));
+}
+
+int gradsweep_extend(const struct gradsweep_sweep *asked, const char *old, const char *output)
+{
+    struct sweep *sweep;
+    enum status status = sweep_open(asked->path, asked->override_count, asked->overrides, true, &sweep);
+    if (status != STATUS_OK)
+        return status_exit_code(status);
+    status = extend_results(sweep, old, output);
+    sweep_close(sweep);
+    return status_exit_code(status);
 }
 
 /* Rank 0 reads the sweep file and looks into the network files it names, once, and tells the others the effective text;
@@ -70,7 +88,8 @@ static struct run_options options_of(const struct gradsweep_run_options *asked)
                                  .retry_failed = asked->retry_failed,
                                  .max_seconds = asked->max_seconds,
                                  .max_failures = asked->max_failures,
-                                 .progress = styles[asked->progress] };
+                                 .progress = styles[asked->progress],
+                                 .shard = { asked->shard_number, asked->shard_count } };
 }
 
 int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,

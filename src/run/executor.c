@@ -12,6 +12,7 @@ struct executor {
     const struct sweep *sweep;
     struct store *store;
     bool is_fresh;
+    bool is_shard;
     bool retry_failed;
     struct gradient_context context;
     const struct process_grid *grid; /* of the team; NULL: this rank alone */
@@ -21,13 +22,14 @@ struct executor {
     uint64_t weight;
 };
 
-enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool retry_failed,
-                          struct executor **executor)
+enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool is_shard,
+                          bool retry_failed, struct executor **executor)
 {
     TRY(memory_allocate(executor, 1, "the executor"));
     **executor = (struct executor){ .sweep = sweep,
                                     .store = store,
                                     .is_fresh = is_fresh,
+                                    .is_shard = is_shard,
                                     .retry_failed = retry_failed,
                                     .context = { .stop_requested = team_stop_requested } };
     return STATUS_OK;
@@ -196,6 +198,13 @@ static enum status do_weight_unit(struct executor *executor, const struct unit *
     return status;
 }
 
+/* Where there are none, the cells that need them will say so. */
+static enum status do_eigenvalues_of_shard(struct executor *executor, const struct unit *unit, double radius)
+{
+    enum status status = do_eigenvalues(executor, unit, radius);
+    return status == STATUS_NUMERICAL ? STATUS_OK : status;
+}
+
 static enum status require_radius(double radius)
 {
     if (radius > 0.0)
@@ -225,6 +234,8 @@ static enum status take_weights(struct executor *executor, const struct unit *un
     if (status == STATUS_OK)
         status = weights_open_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size_of(executor, unit),
                                       unit->at.replica, is_unscaled ? 1.0 : radius, &executor->weights);
+    if (status == STATUS_OK && executor->is_shard && ensemble->kind->spectrum != SPECTRUM_NONE)
+        status = do_eigenvalues_of_shard(executor, unit, radius);
     if (status == STATUS_NUMERICAL)
         *failure = radius == 0.0 ? FAILURE_ZERO_RADIUS : FAILURE_SPECTRUM;
     if (status == STATUS_MEMORY)

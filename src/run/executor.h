@@ -10,10 +10,11 @@
 
 struct executor;
 
-/* The sweep and the store must outlive it; `is_fresh`: the file has no results yet, so that none need be looked for.
+/* The sweep and the store must outlive it; `is_fresh`: the file has no results yet, so that none need be looked for;
+ * `is_shard`: its chain units write all that there is to say of their weights, whose units may be another shard's.
  * Not collective. Release with executor_close. Errors: STATUS_MEMORY. */
-CHECKED enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool retry_failed,
-                                  struct executor **executor);
+CHECKED enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool is_shard,
+                                  bool retry_failed, struct executor **executor);
 void executor_close(struct executor *executor);
 
 /* From now on this rank computes with the team of that grid, which must outlive the executor; NULL: alone. Not

@@ -83,6 +83,8 @@ void provenance_write(const struct provenance *provenance, char *text, size_t si
     append_text(&writer, "end", provenance->end);
     append_text(&writer, "host", host);
     append_text(&writer, "cpu", cpu);
+    if (!shard_is_whole(&provenance->shard))
+        append(&writer, "\"shard\": \"%ld/%ld\", ", provenance->shard.number, provenance->shard.count);
     append(&writer, "\"ranks\": %d, \"teams\": [", provenance->ranks);
     for (int i = 0; i < provenance->team_count; i++)
         append(&writer, i == 0 ? "%d" : ", %d", provenance->team_sizes[i]);

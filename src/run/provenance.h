@@ -2,11 +2,14 @@
 #ifndef GRADSWEEP_RUN_PROVENANCE_H
 #define GRADSWEEP_RUN_PROVENANCE_H
 
+#include "run/shard.h"
+
 #include <stddef.h>
 
 struct provenance {
     char start[32]; /* UTC, ISO 8601 */
     char end[32];   /* "" while the run goes on */
+    struct shard shard;
     int ranks;
     int team_count; /* sizes of teams */
     const int *team_sizes;

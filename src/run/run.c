@@ -27,6 +27,7 @@ struct run {
     const struct run_options *options;
     struct store *store;
     struct unit_list *units;
+    uint64_t cells; /* to be computed into this file: of the grid, or of the shard */
     struct schedule *schedule;
     struct crew *crew;
     struct executor *executor;
@@ -53,7 +54,7 @@ static void oversee(struct run *run, bool is_last)
     if (!is_first(run))
         return;
     struct counter_progress total = counter_progress(run->counter);
-    double share = run->work_seconds > 0.0 ? total.work_seconds / run->work_seconds : 1.0;
+    double share = run->work_seconds > 0.0 ? fmin(1.0, total.work_seconds / run->work_seconds) : 1.0;
     progress_show(&run->progress, total.cells_done, total.cells_failed, total.flops, share, is_last);
     uint64_t limit = run->options->max_failures;
     if (limit > 0 && run->earlier_failures + total.cells_failed >= limit)
@@ -88,7 +89,8 @@ static enum status do_range(struct run *run, int level, const struct team *team,
     for (int64_t position = first; position < first + amount && position < length; position++) {
         if (team_stop_requested())
             return STATUS_OK;
-        TRY(do_unit(run, level, team, (uint64_t)position));
+        if (shard_holds(&run->options->shard, schedule_unit(run->schedule, level, (uint64_t)position)))
+            TRY(do_unit(run, level, team, (uint64_t)position));
     }
     return STATUS_OK;
 }
@@ -235,12 +237,11 @@ static enum status judge(const struct run *run, const struct store_tally *tally)
     return STATUS_OK;
 }
 
-/* The units, with times as they are to be expected of this machine where the run is long enough for it to matter.
- * Collective, and agreed. */
-static enum status open_units(struct run *run)
+/* Predicts times as they are to be expected of this machine, where the run is long enough for it to matter. Collective,
+ * and agreed. */
+static enum status measure_speed(struct run *run)
 {
     struct cost_speed speed;
-    TRY(world_agree(run->world, unit_list_open(run->sweep, &run->units)));
     if (unit_list_cost(run->units).seconds < MEASURED_FROM_SECONDS * run->world->size)
         return STATUS_OK;
     TRY(speed_agree(run->world, &speed));
@@ -250,25 +251,28 @@ static enum status open_units(struct run *run)
 
 static enum status prepare(struct run *run, bool is_fresh)
 {
-    struct store_tally tally = { .pending = grid_cell_count(run->sweep) };
-    TRY(open_units(run));
+    struct store_tally tally = { .pending = run->cells };
+    const struct shard *shard = &run->options->shard;
+    TRY(measure_speed(run));
     enum status status = schedule_open(run->units, run->world->size, &run->schedule);
     if (status == STATUS_OK)
-        status = executor_open(run->sweep, run->store, is_fresh, run->options->retry_failed, &run->executor);
+        status = executor_open(run->sweep, run->store, is_fresh, !shard_is_whole(shard), run->options->retry_failed,
+                               &run->executor);
     TRY(world_agree(run->world, status));
+    const double share = shard_is_whole(shard) ? 1.0 : 1.0 / (double)shard->count;
+    schedule_set_share(run->schedule, share);
     TRY(crew_open(run->world, run->schedule, &run->crew));
-    run->work_seconds = schedule_core_seconds(run->schedule);
+    run->work_seconds = schedule_core_seconds(run->schedule) * share;
     if (!is_fresh) {
         TRY(world_agree(run->world, compare_provenance(run)));
         TRY(count_cells(run, &tally));
     }
     run->earlier_failures = run->options->retry_failed ? 0 : tally.failed;
-    run->progress =
-        progress_start(run->options->progress, grid_cell_count(run->sweep), tally.done, run->earlier_failures);
+    run->progress = progress_start(run->options->progress, run->cells, tally.done, run->earlier_failures);
     if (is_first(run))
-        log_info("%s: %llu cells in %llu units on %d rank%s%s", run->options->output,
-                 (unsigned long long)grid_cell_count(run->sweep), (unsigned long long)unit_list_count(run->units),
-                 run->world->size, run->world->size == 1 ? "" : "s", is_fresh ? "" : ", resumed");
+        log_info("%s: %llu cells in %llu units on %d rank%s%s", run->options->output, (unsigned long long)run->cells,
+                 (unsigned long long)shard_unit_count(shard, run->units), run->world->size,
+                 run->world->size == 1 ? "" : "s", is_fresh ? "" : ", resumed");
     TRY(crew_describe(run->crew));
     run->provenance.team_count = schedule_level_count(run->schedule);
     run->provenance.team_sizes = schedule_team_sizes(run->schedule);
@@ -323,15 +327,31 @@ static enum status finish(struct run *run)
     return verdict;
 }
 
+/* Which cells are a shard's follows from the units, so these come before the file. Collective. */
+static enum status open_file(struct run *run, bool *is_fresh)
+{
+    const struct run_options *options = run->options;
+    TRY(world_agree(run->world, unit_list_open(run->sweep, &run->units)));
+    const struct shard_units units = { options->shard, run->units };
+    const bool is_whole = shard_is_whole(&options->shard);
+    const struct store_shard shard = is_whole ? (struct store_shard){ 0 } : shard_for_store(&units);
+    run->cells = is_whole ? grid_cell_count(run->sweep) : shard.cells;
+    enum status status = store_open_shard(run->world, run->sweep, is_whole ? NULL : &shard, options->output,
+                                          options->mode, options->break_lock, &run->store, is_fresh);
+    if (status != STATUS_OK)
+        unit_list_close(run->units);
+    return status;
+}
+
 enum status run_sweep(const struct world *world, const struct sweep *sweep, const struct run_options *options)
 {
     struct run run = { .world = world, .sweep = sweep, .options = options };
     bool is_fresh;
-    run.provenance = (struct provenance){ .ranks = world->size, .busy_fraction = NAN };
+    run.provenance = (struct provenance){ .ranks = world->size, .busy_fraction = NAN, .shard = options->shard };
     clock_utc_text(run.provenance.start, sizeof run.provenance.start);
     if (options->max_seconds > 0.0)
         stop_at(clock_seconds() + options->max_seconds, "--max-time");
-    TRY(store_open(world, sweep, options->output, options->mode, options->break_lock, &run.store, &is_fresh));
+    TRY(open_file(&run, &is_fresh));
     enum status status = prepare(&run, is_fresh);
     if (status == STATUS_OK)
         status = world_agree(world, work_together(&run));

@@ -4,6 +4,7 @@
 
 #include "parallel/world.h"
 #include "run/progress.h"
+#include "run/shard.h"
 #include "store/store.h"
 
 struct run_options {
@@ -14,10 +15,11 @@ struct run_options {
     double max_seconds;    /* 0: no limit */
     uint64_t max_failures; /* 0: no limit */
     enum progress_style progress;
+    struct shard shard; /* compute this part of the sweep alone, into a file of its own */
 };
 
-/* Computes what is pending, on all ranks. Collective; the same status everywhere: STATUS_OK with all cells done,
- * STATUS_STOPPED, STATUS_FAILED_CELLS, or what went wrong, with its message. */
+/* Computes what is pending, of a shard its own cells, on all ranks. Collective; the same status everywhere: STATUS_OK
+ * with all cells done, STATUS_STOPPED, STATUS_FAILED_CELLS, or what went wrong, with its message. */
 CHECKED enum status run_sweep(const struct world *world, const struct sweep *sweep, const struct run_options *options);
 
 #endif

@@ -27,6 +27,7 @@ struct queue {
 struct schedule {
     const struct unit_list *list;
     int ranks;
+    double share; /* of the units that this run does */
     int level_count;
     int sizes[SCHEDULE_MAX_LEVELS];
     struct queue queues[SCHEDULE_MAX_LEVELS];
@@ -132,6 +133,7 @@ enum status schedule_open(const struct unit_list *list, int ranks, struct schedu
     TRY(memory_allocate(&schedule, 1, "the schedule"));
     schedule->list = list;
     schedule->ranks = ranks;
+    schedule->share = 1.0;
     TRY_OR(failed, memory_allocate(&schedule->stretches, unit_list_class_count(list), "queues of units"));
     TRY_OR(failed, choose_sizes(schedule));
     struct stretch *free_place = schedule->stretches;
@@ -153,6 +155,11 @@ void schedule_close(struct schedule *schedule)
         return;
     memory_free(schedule->stretches);
     memory_free(schedule);
+}
+
+void schedule_set_share(struct schedule *schedule, double share)
+{
+    schedule->share = share;
 }
 
 int schedule_level_count(const struct schedule *schedule)
@@ -246,7 +253,7 @@ int64_t schedule_claim(const struct schedule *schedule, int level, uint64_t posi
     uint64_t passed = position - stretch->first_position;
     double teams = team_count(schedule->ranks, schedule->sizes[level]);
     double remaining = queue->seconds - stretch->seconds_before - stretch->unit_seconds * (double)passed;
-    double seconds = fmin(CLAIM_SECONDS, remaining / (4.0 * teams)), count = 0.0;
+    double seconds = fmin(CLAIM_SECONDS / schedule->share, remaining / (4.0 * teams)), count = 0.0;
     for (; stretch < end && seconds > 0.0; stretch++, passed = 0) {
         double available = (double)(stretch->class->unit_count - passed);
         double fitting = fmin(available, floor(seconds / (stretch->unit_seconds + 1e-9)));

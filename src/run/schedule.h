@@ -17,6 +17,9 @@ struct schedule;
 CHECKED enum status schedule_open(const struct unit_list *list, int ranks, struct schedule **schedule);
 void schedule_close(struct schedule *schedule);
 
+/* The run does only every so-manyth unit of each queue, 1/share: more of them are claimed at once. */
+void schedule_set_share(struct schedule *schedule, double share);
+
 /* Levels 0 .. count-1 have descending team sizes, each dividing the one before; the last one is 1. */
 int schedule_level_count(const struct schedule *schedule);
 const int *schedule_team_sizes(const struct schedule *schedule);

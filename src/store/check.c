@@ -116,6 +116,9 @@ static enum status check_blocks(struct stream *stream, uint64_t block, struct ch
         for (uint64_t i = 0; i < stream->results.count; i++)
             TRY(check_one(stream, i, summary));
     }
+    /* Of a shard's cells only its own are its to do; the others' places are empty. */
+    const uint64_t others = cells - stream->file->own_cells, pending = summary->tally.pending;
+    summary->tally.pending = pending > others ? pending - others : 0;
     return check_weights(stream, summary);
 }
 
@@ -182,13 +185,13 @@ static enum status check_sweep_file(const char *path, const struct sweep *sweep,
     enum status status = results_file_open(path, sweep, NULL, &file);
     if (status == STATUS_OK)
         status = check_results_file(&file, &summary);
+    if (status == STATUS_OK)
+        check_print(&file, &summary, out);
     enum status closed = results_file_close(&file);
     if (status == STATUS_OK)
         status = closed;
-    if (status == STATUS_OK) {
-        check_print(path, sweep, &summary, out);
+    if (status == STATUS_OK)
         status = verdict(path, &summary);
-    }
     check_summary_free(&summary);
     return status;
 }

@@ -41,7 +41,7 @@ CHECKED enum status check_results_file(const struct results_file *file, struct c
 
 void check_summary_free(struct check_summary *summary);
 
-void check_print(const char *path, const struct sweep *sweep, const struct check_summary *summary, FILE *out);
+void check_print(const struct results_file *file, const struct check_summary *summary, FILE *out);
 
 /* "cell 17 (activation=tanh, ...)" for people, into text[size]. */
 void check_describe_cell(const struct sweep *sweep, uint64_t number, char *text, size_t size);

@@ -86,9 +86,15 @@ static void print_examples(const struct sweep *sweep, const struct check_summary
     }
 }
 
-void check_print(const char *path, const struct sweep *sweep, const struct check_summary *summary, FILE *out)
+void check_print(const struct results_file *file, const struct check_summary *summary, FILE *out)
 {
-    fprintf(out, "%s: %s\n", path, sweep->name);
+    const struct sweep *sweep = file->layout.sweep;
+    char text[SHARD_TEXT];
+    fprintf(out, "%s: %s\n", file->path, sweep->name);
+    if (shard_mark_is_shard(&file->shard)) {
+        shard_mark_describe(&file->shard, text);
+        fprintf(out, "%s: %" PRIu64 " of %" PRIu64 " cells\n", text, file->own_cells, grid_cell_count(sweep));
+    }
     print_cells(summary, out);
     print_rules(sweep, summary, out);
     print_verdicts(summary, out);

@@ -19,12 +19,20 @@ enum { FILL_BYTES = 4 << 20 };
 enum { AGREED_BYTES = 64 << 20 };
 
 struct filling {
-    const struct world *world;
+    const struct world *world; /* NULL: this process alone */
+    const struct layout *layout;
+    const struct store_shard *shard;
+    uint64_t rank, ranks;
     hid_t file;
     char *buffer;
     uint64_t since_agreed; /* bytes of the largest share, so that all ranks agree at the same places */
     enum status status;    /* of this rank, since then */
 };
+
+static enum status agree(const struct world *world, enum status status)
+{
+    return world ? world_agree(world, status) : status;
+}
 
 static enum status agree_on_filling(struct filling *filling)
 {
@@ -32,7 +40,7 @@ static enum status agree_on_filling(struct filling *filling)
     if (filling->status == STATUS_OK && stop_requested())
         filling->status = status_fail(STATUS_STOPPED, "stopped%s%s before it was made; run again to make it",
                                       stop_reason()[0] ? " by " : "", stop_reason());
-    return filling->status = world_agree(filling->world, filling->status);
+    return filling->status = agree(filling->world, filling->status);
 }
 
 static enum status write_piece(const struct filling *filling, const struct layout_dataset *rule, hid_t dataset,
@@ -63,30 +71,62 @@ static enum status fill_share(struct filling *filling, const struct layout_datas
     return STATUS_OK;
 }
 
+/* This rank's share of the places of a shard's cells: every so-manyth of its ranges. All ranks agree after the same
+ * number of ranges, when these have AGREED_BYTES on average. */
+static enum status fill_ranges(struct filling *filling, const struct layout_dataset *rule, hid_t dataset)
+{
+    const struct store_shard *shard = filling->shard;
+    const size_t size = h5_element_size(rule->element);
+    const uint64_t elements = layout_elements_per_cell(filling->layout, rule), piece = FILL_BYTES / size;
+    for (uint64_t round = 0; round < shard->range_count; round += filling->ranks) {
+        uint64_t first = 0, cells = 0;
+        if (round + filling->rank < shard->range_count)
+            shard->range_at(shard->context, round + filling->rank, &first, &cells);
+        for (uint64_t at = first * elements, end = (first + cells) * elements, count; at < end; at += count) {
+            count = end - at < piece ? end - at : piece;
+            if (filling->status == STATUS_OK)
+                filling->status = write_piece(filling, rule, dataset, at, count);
+        }
+        filling->since_agreed += shard->cells * elements * size / shard->range_count + 1;
+        if (filling->since_agreed >= AGREED_BYTES)
+            TRY(agree_on_filling(filling));
+    }
+    return STATUS_OK;
+}
+
 static enum status fill_dataset(struct filling *filling, const struct layout_dataset *rule)
 {
     const size_t size = h5_element_size(rule->element);
-    const uint64_t elements = h5_shape_elements(&rule->shape), ranks = (uint64_t)filling->world->size;
-    const uint64_t share = elements / ranks, rest = elements % ranks, rank = (uint64_t)filling->world->rank;
+    const uint64_t elements = h5_shape_elements(&rule->shape), rank = filling->rank;
+    const uint64_t share = elements / filling->ranks, rest = elements % filling->ranks;
     const uint64_t first = rank * share + (rank < rest ? rank : rest), end = first + share + (rank < rest);
-    for (uint64_t i = 0; i < FILL_BYTES / size && i < end - first; i++)
+    for (uint64_t i = 0; i < FILL_BYTES / size && i < elements; i++)
         layout_fill_element(rule, filling->buffer + i * size);
 
     hid_t dataset = H5I_INVALID_HID;
     if (filling->status == STATUS_OK)
         filling->status = h5_dataset_open(filling->file, rule->name, rule->element, &rule->shape, &dataset);
-    const enum status agreed = fill_share(filling, rule, dataset, first, end, share + (rest > 0));
+    const enum status agreed = filling->shard && layout_is_of_cells(rule)
+                                   ? fill_ranges(filling, rule, dataset)
+                                   : fill_share(filling, rule, dataset, first, end, share + (rest > 0));
     if (dataset >= 0)
         H5Dclose(dataset);
     return agreed;
 }
 
-enum status create_fill(const struct world *world, const struct layout *layout, const char *path)
+enum status create_fill(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+                        const char *path)
 {
-    struct filling filling = { .world = world };
+    struct filling filling = { .world = world,
+                               .layout = layout,
+                               .shard = shard,
+                               .rank = world ? (uint64_t)world->rank : 0,
+                               .ranks = world ? (uint64_t)world->size : 1,
+                               .file = H5I_INVALID_HID };
     enum status status = memory_allocate(&filling.buffer, FILL_BYTES, "the buffer to fill the results file from");
-    TRY(world_agree(world, status));
-    status = world_agree(world, h5_file_open_parallel(path, world->communicator, &filling.file));
+    TRY(agree(world, status));
+    status = agree(world, world ? h5_file_open_parallel(path, world->communicator, &filling.file)
+                                : h5_file_open_alone(path, &filling.file));
     for (size_t i = 0; status == STATUS_OK && i < layout->count; i++)
         status = fill_dataset(&filling, &layout->datasets[i]);
     if (status == STATUS_OK)
@@ -99,48 +139,80 @@ enum status create_fill(const struct world *world, const struct layout *layout, 
     return disk_sync(path);
 }
 
-static enum status begin(const struct layout *layout, const char *temporary)
+/* Bytes that the file will take on the disk. */
+static uint64_t needed_bytes(const struct layout *layout, const struct store_shard *shard)
 {
+    return layout_file_bytes(layout) + (shard ? layout_data_bytes_of(layout, shard->cells) : layout_data_bytes(layout));
+}
+
+static enum status begin(const struct layout *layout, const struct store_shard *shard, const char *temporary)
+{
+    struct shard_mark mark = { 0 };
+    if (shard)
+        mark = (struct shard_mark){ .number = shard->number, .count = shard->count, .cells = shard->cells };
     if (unlink(temporary) != 0 && errno != ENOENT)
         return status_fail(STATUS_IO, "%s: cannot remove what a dead run left: %s", temporary, strerror(errno));
     /* Found now, and not in the middle of writing: HDF5 does not recover from a file that it cannot close. */
-    TRY(disk_require_space(temporary, store_predicted_bytes(layout->sweep)));
-    return create_structure(layout, temporary);
+    TRY(disk_require_space(temporary, needed_bytes(layout, shard)));
+    return create_structure(layout, &mark, temporary);
 }
 
-static enum status publish(const char *directory, const char *path, const char *temporary)
+enum status create_temporary_path(const char *path, char *temporary, size_t size)
 {
+    const int length = snprintf(temporary, size, "%s.tmp", path);
+    return (size_t)length < size ? STATUS_OK : status_fail(STATUS_REFUSED, "%s: the path is too long", path);
+}
+
+enum status create_publish(const char *path)
+{
+    char directory[PATH_MAX], temporary[PATH_MAX];
+    TRY(disk_directory(path, directory, sizeof directory));
+    TRY(create_temporary_path(path, temporary, sizeof temporary));
     TRY(disk_sync(temporary));
     if (rename(temporary, path) != 0)
         return status_fail(STATUS_IO, "%s: cannot rename %s to it: %s", path, temporary, strerror(errno));
     return disk_sync(directory);
 }
 
-enum status create_results_file(const struct world *world, const struct layout *layout, const char *path)
+void create_discard(const char *path)
 {
-    char directory[PATH_MAX], temporary[PATH_MAX + sizeof ".tmp"];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    enum status status = disk_directory(path, directory, sizeof directory);
-    if (status == STATUS_OK && world->rank == 0)
-        status = begin(layout, temporary);
-    TRY_OR(failed, world_agree(world, status));
+    char temporary[PATH_MAX];
+    snprintf(temporary, sizeof temporary, "%.*s.tmp", PATH_MAX - 8, path);
+    unlink(temporary);
+}
 
-    status = create_fill(world, layout, temporary);
+enum status create_unpublished(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+                               const char *path)
+{
+    const bool is_first = world == NULL || world->rank == 0;
+    char directory[PATH_MAX] = "", temporary[PATH_MAX] = "";
+    enum status status = disk_directory(path, directory, sizeof directory);
+    if (status == STATUS_OK)
+        status = create_temporary_path(path, temporary, sizeof temporary);
+    if (status == STATUS_OK && is_first)
+        status = begin(layout, shard, temporary);
+    TRY_OR(failed, agree(world, status));
+
+    status = create_fill(world, layout, shard, temporary);
     if (status == STATUS_STOPPED)
         status = status_prefix(status, "%s", path);
-    else if (status != STATUS_OK) {
-        uint64_t needed = layout_data_bytes(layout), available = disk_available(directory);
+    else if (status != STATUS_OK)
         status = status_prefix(status, "%s: reserving %.1f MB, %.1f MB left on the file system", path,
-                               (double)needed / 1e6, (double)available / 1e6);
-    }
-    TRY_OR(failed, world_agree(world, status));
-
-    if (world->rank == 0)
-        status = publish(directory, path, temporary);
-    TRY_OR(failed, world_agree(world, status));
+                               (double)needed_bytes(layout, shard) / 1e6, (double)disk_available(directory) / 1e6);
+    TRY_OR(failed, agree(world, status));
     return STATUS_OK;
 failed:
-    if (world->rank == 0)
+    if (is_first && temporary[0])
         unlink(temporary);
+    return status;
+}
+
+enum status create_results_file(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+                                const char *path)
+{
+    TRY(create_unpublished(world, layout, shard, path));
+    enum status status = world_agree(world, world->rank == 0 ? create_publish(path) : STATUS_OK);
+    if (status != STATUS_OK && world->rank == 0)
+        create_discard(path);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -22,6 +23,32 @@ enum status disk_directory(const char *path, char *directory, size_t size)
         strcpy(directory, ".");
     else
         snprintf(directory, size, "%.*s", (int)length, path);
+    return STATUS_OK;
+}
+
+enum status disk_require_directory(const char *path)
+{
+    char directory[PATH_MAX];
+    struct stat state;
+    TRY(disk_directory(path, directory, sizeof directory));
+    if (stat(directory, &state) != 0)
+        return status_fail(STATUS_REFUSED, "%s: the directory %s cannot be used: %s", path, directory, strerror(errno));
+    if (!S_ISDIR(state.st_mode))
+        return status_fail(STATUS_REFUSED, "%s: %s is not a directory", path, directory);
+    if (access(directory, W_OK | X_OK) != 0)
+        return status_fail(STATUS_REFUSED, "%s: the directory %s cannot be written to: %s", path, directory,
+                           strerror(errno));
+    return STATUS_OK;
+}
+
+enum status disk_require_new(const char *path)
+{
+    struct stat state;
+    TRY(disk_require_directory(path));
+    if (lstat(path, &state) == 0)
+        return status_fail(STATUS_REFUSED, "%s: it exists; name a file to be made", path);
+    if (errno != ENOENT)
+        return status_fail(STATUS_REFUSED, "%s: cannot be looked at: %s", path, strerror(errno));
     return STATUS_OK;
 }
 

@@ -11,6 +11,12 @@
 /* The directory part of a path ("." if it has none) into directory[size]. STATUS_REFUSED where it does not fit. */
 CHECKED enum status disk_directory(const char *path, char *directory, size_t size);
 
+/* Makes sure that files can be made in the directory of `path`. Errors: STATUS_REFUSED with the reason. */
+CHECKED enum status disk_require_directory(const char *path);
+
+/* Makes sure that `path` can be made and is not there. Errors: STATUS_REFUSED. */
+CHECKED enum status disk_require_new(const char *path);
+
 /* Bytes that may still be written to the file system of `path`; UINT64_MAX where it does not say. */
 uint64_t disk_available(const char *path);
 

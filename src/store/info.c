@@ -128,9 +128,9 @@ static enum status print_progress(const struct results_file *file, FILE *out)
     struct store_tally tally;
     uint64_t reasons[FAILURE_COUNT] = { 0 };
     TRY(resume_count(file, &tally));
-    const double cells = (double)grid_cell_count(file->layout.sweep);
+    const double cells = (double)file->own_cells;
     fprintf(out, "progress\n  %" PRIu64 " cells done (%.1f%%), %" PRIu64 " failed, %" PRIu64 " pending\n", tally.done,
-            100.0 * (double)tally.done / cells, tally.failed, tally.pending);
+            cells > 0 ? 100.0 * (double)tally.done / cells : 100.0, tally.failed, tally.pending);
     if (tally.failed > 0)
         TRY(count_reasons(file, reasons));
     for (int reason = 0; reason < FAILURE_COUNT; reason++)
@@ -153,11 +153,7 @@ static enum status print_runs(const struct results_file *file, FILE *out)
     const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
     uint64_t runs = 0;
     char row[PROVENANCE_CHARACTERS + 1] = "";
-    for (; runs < PROVENANCE_RUNS; runs++) {
-        TRY(results_file_read(file, number, runs * PROVENANCE_CHARACTERS, 1, row));
-        if (row[0] == '\0')
-            break;
-    }
+    TRY(results_file_free_provenance_row(file, &runs));
     fprintf(out, "runs: %" PRIu64 "%s\n", runs, runs > RUNS_SHOWN ? ", the last of them:" : "");
     for (uint64_t run = runs > RUNS_SHOWN ? runs - RUNS_SHOWN : 0; run < runs; run++) {
         TRY(results_file_read(file, number, run * PROVENANCE_CHARACTERS, PROVENANCE_CHARACTERS, row));
@@ -185,6 +181,12 @@ static enum status print_all(const struct results_file *file, FILE *out)
     fprintf(out, "%s: %s\n", file->path, file->layout.sweep->name);
     TRY(print_attribute(file, "sweep_hash", "sweep hash", out));
     TRY(print_attribute(file, "git_revision", "made by revision", out));
+    if (shard_mark_is_shard(&file->shard)) {
+        char text[SHARD_TEXT];
+        shard_mark_describe(&file->shard, text);
+        fprintf(out, "  %-16s %s: %" PRIu64 " of %" PRIu64 " cells\n", "part", text, file->own_cells,
+                grid_cell_count(file->layout.sweep));
+    }
     lock_describe(file->path, owner, sizeof owner);
     if (owner[0])
         fprintf(out, "  %-16s %s\n", "locked by", owner);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "gradient/cost.h"
 #include "store/store.h"
+#include "sweep/grid.h"
 
 #include <assert.h>
 #include <math.h>
@@ -203,10 +204,39 @@ void layout_fill_element(const struct layout_dataset *dataset, void *element)
     }
 }
 
+bool layout_is_of_cells(const struct layout_dataset *dataset)
+{
+    return dataset->dimensions[0] == DIMENSION_ACTIVATION;
+}
+
+uint64_t layout_elements_per_cell(const struct layout *layout, const struct layout_dataset *dataset)
+{
+    return h5_shape_elements(&dataset->shape) / grid_cell_count(layout->sweep);
+}
+
 uint64_t layout_data_bytes(const struct layout *layout)
 {
+    return layout_data_bytes_of(layout, grid_cell_count(layout->sweep));
+}
+
+uint64_t layout_data_bytes_of(const struct layout *layout, uint64_t cells)
+{
     uint64_t bytes = 0;
-    for (size_t i = 0; i < layout->count; i++)
-        bytes += h5_shape_elements(&layout->datasets[i].shape) * h5_element_size(layout->datasets[i].element);
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct layout_dataset *dataset = &layout->datasets[i];
+        const uint64_t elements = layout_is_of_cells(dataset) ? cells * layout_elements_per_cell(layout, dataset)
+                                                              : h5_shape_elements(&dataset->shape);
+        bytes += elements * h5_element_size(dataset->element);
+    }
+    return bytes;
+}
+
+uint64_t layout_file_bytes(const struct layout *layout)
+{
+    /* Measured: what HDF5 needs for a dataset's header, its attributes and its alignment, and for the file. */
+    enum { BYTES_A_DATASET = 2560, BYTES_A_FILE = 16384 };
+    uint64_t bytes = layout->count * BYTES_A_DATASET + BYTES_A_FILE + 2 * strlen(layout->sweep->text);
+    for (int i = 0; i < DIMENSION_COUNT; i++)
+        bytes += layout->sizes[i] * sizeof(int64_t);
     return bytes;
 }

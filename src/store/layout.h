@@ -68,7 +68,15 @@ size_t layout_tail_at(const struct layout *layout, size_t tail);
 /* Writes one untouched element of the dataset into element[8]. */
 void layout_fill_element(const struct layout_dataset *dataset, void *element);
 
-/* Bytes of all datasets, without the file's own structures. */
+/* Whether a dataset has a place for each cell, and how many elements each has there. */
+bool layout_is_of_cells(const struct layout_dataset *dataset);
+uint64_t layout_elements_per_cell(const struct layout *layout, const struct layout_dataset *dataset);
+
+/* Bytes of all datasets, without the file's own structures; and of a file in which only so many cells take space. */
 uint64_t layout_data_bytes(const struct layout *layout);
+uint64_t layout_data_bytes_of(const struct layout *layout, uint64_t cells);
+
+/* Bytes of the file's own structures, to some percent. */
+uint64_t layout_file_bytes(const struct layout *layout);
 
 #endif

@@ -6,6 +6,7 @@
 #include "h5/file.h"
 #include "store/create.h"
 #include "store/disk.h"
+#include "sweep/grid.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -29,27 +30,48 @@ static enum status open_datasets(struct results_file *results_file)
     return STATUS_OK;
 }
 
-enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
-                              struct results_file *results_file)
+static enum status prepare(const char *path, const struct sweep *sweep, struct results_file *results_file)
 {
     *results_file = (struct results_file){ .file = H5I_INVALID_HID,
                                            .descriptor = -1,
                                            .checksum_start = crc32c(0, sweep->hash, strlen(sweep->hash)) };
-    enum status status = layout_create(sweep, &results_file->layout);
-    if (status == STATUS_OK)
-        status = memory_allocate(&results_file->path, strlen(path) + 1, "a path");
-    if (status == STATUS_OK)
-        status = memory_allocate(&results_file->datasets, results_file->layout.count, "the handles of the datasets");
+    TRY(layout_create(sweep, &results_file->layout));
+    TRY(memory_allocate(&results_file->path, strlen(path) + 1, "a path"));
+    strcpy(results_file->path, path);
+    return memory_allocate(&results_file->datasets, results_file->layout.count, "the handles of the datasets");
+}
+
+/* Of the opened file. */
+static enum status look_into(struct results_file *results_file)
+{
+    const uint64_t cells = grid_cell_count(results_file->layout.sweep);
+    enum status status = shard_mark_read(results_file->file, cells, &results_file->shard);
+    if (status != STATUS_OK)
+        return status_prefix(status, "%s", results_file->path);
+    results_file->own_cells = shard_mark_is_shard(&results_file->shard) ? results_file->shard.cells : cells;
+    return open_datasets(results_file);
+}
+
+enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
+                              struct results_file *results_file)
+{
+    enum status status = prepare(path, sweep, results_file);
     if (world)
         status = world_agree(world, status); /* opening is collective */
     TRY(status);
-    strcpy(results_file->path, path);
     TRY(world ? h5_file_open_parallel(path, world->communicator, &results_file->file)
               : h5_file_open(path, &results_file->file));
-    TRY(open_datasets(results_file));
+    TRY(look_into(results_file));
     if (world)
         TRY(disk_open_for_reading(path, &results_file->descriptor));
     return STATUS_OK;
+}
+
+enum status results_file_open_alone(const char *path, const struct sweep *sweep, struct results_file *results_file)
+{
+    TRY(prepare(path, sweep, results_file));
+    TRY(h5_file_open_alone(path, &results_file->file));
+    return look_into(results_file);
 }
 
 enum status results_file_close(struct results_file *results_file)
@@ -136,6 +158,27 @@ enum status results_file_write(const struct results_file *results_file, size_t n
         return STATUS_OK;
     status = status_prefix(status, "dataset %s", rule->name);
     return disk_explain(status, results_file->path);
+}
+
+size_t results_file_find(const struct results_file *results_file, const char *name)
+{
+    const struct layout *layout = &results_file->layout;
+    size_t number = 0;
+    while (number + 1 < layout->count && strcmp(layout->datasets[number].name, name) != 0)
+        number++;
+    return number;
+}
+
+enum status results_file_free_provenance_row(const struct results_file *results_file, uint64_t *row)
+{
+    const size_t number = layout_tail_at(&results_file->layout, TAIL_PROVENANCE);
+    for (*row = 0; *row < PROVENANCE_RUNS; (*row)++) {
+        char first = '\0';
+        TRY(results_file_read(results_file, number, *row * PROVENANCE_CHARACTERS, 1, &first));
+        if (first == '\0')
+            break;
+    }
+    return STATUS_OK;
 }
 
 uint64_t results_file_block(const struct sweep *sweep)

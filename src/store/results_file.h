@@ -3,6 +3,7 @@
 #define GRADSWEEP_STORE_RESULTS_FILE_H
 
 #include "store/layout.h"
+#include "store/shard.h"
 #include "store/store.h"
 
 struct results_file {
@@ -12,6 +13,8 @@ struct results_file {
     hid_t *datasets;         /* [layout.count] */
     int descriptor;          /* with MPI-IO: for reading, see results_file_read; else -1 */
     uint32_t checksum_start; /* over the sweep hash */
+    struct shard_mark shard;
+    uint64_t own_cells; /* that are to be computed into this file: all, or those of the shard */
 };
 
 /* Opens the file of `sweep` (borrowed) and all its datasets: with MPI-IO where a world is given (collective, not
@@ -19,6 +22,10 @@ struct results_file {
  * missing or of another shape, STATUS_IO, STATUS_MEMORY. */
 CHECKED enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
                                       struct results_file *results_file);
+
+/* Opens for reading and writing, by one process and without MPI. Errors and closing as above. */
+CHECKED enum status results_file_open_alone(const char *path, const struct sweep *sweep,
+                                            struct results_file *results_file);
 
 /* Collective where the opening was; also after one that failed. Errors: STATUS_IO. */
 CHECKED enum status results_file_close(struct results_file *results_file);
@@ -47,6 +54,12 @@ CHECKED enum status results_file_read(const struct results_file *results_file, s
                                       uint64_t count, void *values);
 CHECKED enum status results_file_write(const struct results_file *results_file, size_t number, uint64_t first,
                                        uint64_t count, const void *values);
+
+/* The place of a dataset in the layout; that of the last one, provenance, where there is none of that name. */
+size_t results_file_find(const struct results_file *results_file, const char *name);
+
+/* Row 0 .. PROVENANCE_RUNS - 1 that nobody wrote first; PROVENANCE_RUNS where all are taken. */
+CHECKED enum status results_file_free_provenance_row(const struct results_file *results_file, uint64_t *row);
 
 /* How many cells to read at once, so that a block of results stays within a few megabytes. At least 1. */
 uint64_t results_file_block(const struct sweep *sweep);

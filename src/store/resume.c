@@ -78,7 +78,8 @@ enum status resume_count(const struct results_file *file, struct store_tally *ta
             tally->failed += statuses[i] == STORE_FAILED;
         }
     }
-    tally->pending = cells - tally->done - tally->failed;
+    const uint64_t finished = tally->done + tally->failed;
+    tally->pending = file->own_cells - smaller(finished, file->own_cells);
     memory_free(statuses);
     return status;
 }

@@ -7,6 +7,8 @@
 #include "store/lock.h"
 #include "store/results_file.h"
 #include "store/resume.h"
+#include "store/shard.h"
+#include "sweep/grid.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,37 +26,55 @@ struct store {
     bool is_on_nfs;
 };
 
-static enum status require_directory(const char *path)
+/* What is to be made or gone on with. */
+struct output {
+    const struct sweep *sweep;
+    const struct store_shard *shard; /* NULL: the whole sweep */
+    enum store_mode mode;
+};
+
+static struct shard_mark mark_of(const struct store_shard *shard)
 {
-    char directory[PATH_MAX];
-    struct stat state;
-    TRY(disk_directory(path, directory, sizeof directory));
-    if (stat(directory, &state) != 0)
-        return status_fail(STATUS_REFUSED, "%s: the directory %s cannot be used: %s", path, directory, strerror(errno));
-    if (!S_ISDIR(state.st_mode))
-        return status_fail(STATUS_REFUSED, "%s: %s is not a directory", path, directory);
-    if (access(directory, W_OK | X_OK) != 0)
-        return status_fail(STATUS_REFUSED, "%s: the directory %s cannot be written to: %s", path, directory,
-                           strerror(errno));
-    return STATUS_OK;
+    if (shard == NULL)
+        return (struct shard_mark){ 0 };
+    return (struct shard_mark){ .number = shard->number, .count = shard->count, .cells = shard->cells };
+}
+
+static enum status require_same_shard(const struct output *output, const char *path)
+{
+    const struct shard_mark asked = mark_of(output->shard);
+    struct shard_mark in_file;
+    char asked_text[SHARD_TEXT], file_text[SHARD_TEXT];
+    TRY(shard_mark_read_path(path, grid_cell_count(output->sweep), &in_file));
+    if (asked.number == in_file.number && asked.count == in_file.count)
+        return STATUS_OK;
+    shard_mark_describe(&asked, asked_text);
+    shard_mark_describe(&in_file, file_text);
+    return status_fail(STATUS_REFUSED, "the file is %s, and %s is asked for%s", file_text, asked_text,
+                       shard_mark_is_shard(&in_file) ? "; gradsweep merge makes one whole file of all shards" : "");
 }
 
 /* Only a file of ours may be resumed or overwritten. */
-static enum status require_ours(const struct sweep *asked, const char *path, enum store_mode mode)
+static enum status require_ours(const struct output *output, const char *path)
 {
     struct sweep *in_file = NULL;
     if (results_file_read_sweep(path, &in_file) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "left untouched");
-    enum status status = mode == STORE_RESUME ? sweep_require_same(asked, in_file) : STATUS_OK;
+    enum status status = STATUS_OK;
+    if (output->mode == STORE_RESUME) {
+        status = sweep_require_same(output->sweep, in_file);
+        if (status == STATUS_OK)
+            status = require_same_shard(output, path);
+    }
     sweep_close(in_file);
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", path);
 }
 
 /* Whether the file is to be made, as far as `mode` allows it. */
-static enum status decide(const struct sweep *sweep, const char *path, enum store_mode mode, bool *creates)
+static enum status decide(const struct output *output, const char *path, bool *creates)
 {
     struct stat state;
-    TRY(require_directory(path));
+    TRY(disk_require_directory(path));
     *creates = true;
     if (stat(path, &state) != 0) {
         if (errno == ENOENT)
@@ -64,23 +84,23 @@ static enum status decide(const struct sweep *sweep, const char *path, enum stor
     if (!S_ISREG(state.st_mode))
         return status_fail(STATUS_REFUSED, "%s: %s; name a file to be made", path,
                            S_ISDIR(state.st_mode) ? "a directory" : "exists and is not a regular file");
-    if (mode == STORE_NEW)
+    if (output->mode == STORE_NEW)
         return status_fail(STATUS_REFUSED,
                            "%s: the file exists; pass --resume to continue it or --overwrite to start afresh", path);
-    TRY(require_ours(sweep, path, mode));
-    *creates = mode == STORE_OVERWRITE;
+    TRY(require_ours(output, path));
+    *creates = output->mode == STORE_OVERWRITE;
     if (!*creates && access(path, R_OK | W_OK) != 0)
         return status_fail(STATUS_REFUSED, "%s: the file cannot be written to: %s", path, strerror(errno));
     return STATUS_OK;
 }
 
 /* What rank 0 does before anything is touched. Looked at again under the lock: another run may just have ended. */
-static enum status prepare(const struct sweep *sweep, const char *path, enum store_mode mode, bool break_lock,
-                           struct lock *lock, bool *creates)
+static enum status prepare(const struct output *output, const char *path, bool break_lock, struct lock *lock,
+                           bool *creates)
 {
-    TRY(decide(sweep, path, mode, creates));
+    TRY(decide(output, path, creates));
     TRY(lock_acquire(path, break_lock, lock));
-    enum status status = decide(sweep, path, mode, creates);
+    enum status status = decide(output, path, creates);
     if (status != STATUS_OK)
         lock_release(lock);
     return status;
@@ -95,7 +115,7 @@ static void prepare_for_nfs(const struct world *world, const char *path)
     setenv("OMPI_MCA_fs_ufs_lock_algorithm", "3", 0);
 }
 
-static enum status open_for_run(struct store *store, const struct sweep *sweep, const char *path, bool creates)
+static enum status open_for_run(struct store *store, const struct output *output, const char *path, bool creates)
 {
     const struct world *world = store->world;
     char directory[PATH_MAX];
@@ -105,14 +125,14 @@ static enum status open_for_run(struct store *store, const struct sweep *sweep, 
         prepare_for_nfs(world, path);
     if (creates) {
         struct layout layout;
-        enum status status = layout_create(sweep, &layout);
+        enum status status = layout_create(output->sweep, &layout);
         status = world_agree(world, status);
         if (status == STATUS_OK)
-            status = create_results_file(world, &layout, path);
+            status = create_results_file(world, &layout, output->shard, path);
         layout_destroy(&layout);
         TRY(status);
     }
-    enum status status = world_agree(world, results_file_open(path, sweep, world, &store->results_file));
+    enum status status = world_agree(world, results_file_open(path, output->sweep, world, &store->results_file));
     if (status != STATUS_OK && results_file_close(&store->results_file) != STATUS_OK)
         log_warning("%s", status_message());
     return status;
@@ -127,6 +147,14 @@ static void discard(struct store *store)
 enum status store_open(const struct world *world, const struct sweep *sweep, const char *path, enum store_mode mode,
                        bool break_lock, struct store **store, bool *is_fresh)
 {
+    return store_open_shard(world, sweep, NULL, path, mode, break_lock, store, is_fresh);
+}
+
+enum status store_open_shard(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
+                             const char *path, enum store_mode mode, bool break_lock, struct store **store,
+                             bool *is_fresh)
+{
+    const struct output output = { sweep, shard, mode };
     struct store *opened = NULL;
     int creates = 0;
     *store = NULL;
@@ -135,12 +163,12 @@ enum status store_open(const struct world *world, const struct sweep *sweep, con
     *opened = (struct store){ .world = world, .lock = { .descriptor = -1 }, .provenance_row = -1 };
     if (world->rank == 0) {
         bool is_new = false;
-        status = prepare(sweep, path, mode, break_lock, &opened->lock, &is_new);
+        status = prepare(&output, path, break_lock, &opened->lock, &is_new);
         creates = is_new;
     }
     TRY_OR(failed, world_agree(world, status));
     TRY_OR(failed, world_check(MPI_Bcast(&creates, 1, MPI_INT, 0, world->communicator), "opening the results file"));
-    TRY_OR(failed, open_for_run(opened, sweep, path, creates));
+    TRY_OR(failed, open_for_run(opened, &output, path, creates));
     *store = opened;
     *is_fresh = creates;
     return STATUS_OK;
@@ -191,20 +219,11 @@ enum status store_flush(struct store *store)
     return disk_sync(store->results_file.path);
 }
 
-/* The place of a dataset; the last one, provenance, where there is none of that name. */
-static size_t find_dataset(const struct layout *layout, const char *name)
-{
-    size_t number = 0;
-    while (number + 1 < layout->count && strcmp(layout->datasets[number].name, name) != 0)
-        number++;
-    return number;
-}
-
 /* Writes some numbers and makes sure that they have arrived. */
 static enum status write_surely(const struct results_file *file, const char *dataset, uint64_t first, uint64_t count,
                                 const double *values)
 {
-    const size_t number = find_dataset(&file->layout, dataset);
+    const size_t number = results_file_find(file, dataset);
     double *stored = NULL;
     TRY(memory_allocate(&stored, count, "numbers to be read back"));
     enum status status = results_file_write(file, number, first, count, values);
@@ -226,14 +245,14 @@ enum status store_write_weight(struct store *store, uint64_t weight, double radi
 enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm)
 {
     const struct results_file *file = &store->results_file;
-    TRY(results_file_read(file, find_dataset(&file->layout, "weight_spectral_radius"), weight, 1, radius));
-    return results_file_read(file, find_dataset(&file->layout, "weight_norm"), weight, 1, norm);
+    TRY(results_file_read(file, results_file_find(file, "weight_spectral_radius"), weight, 1, radius));
+    return results_file_read(file, results_file_find(file, "weight_norm"), weight, 1, norm);
 }
 
 bool store_has_eigenvalues(const struct store *store)
 {
-    const struct layout *layout = &store->results_file.layout;
-    return find_dataset(layout, "eigenvalue_re") + 1 < layout->count;
+    const struct results_file *file = &store->results_file;
+    return results_file_find(file, "eigenvalue_re") + 1 < file->layout.count;
 }
 
 /* The first place of a WEIGHT's eigenvalues. */
@@ -258,11 +277,10 @@ enum status store_write_eigenvalues(struct store *store, uint64_t weight, long c
 enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im)
 {
     const struct results_file *file = &store->results_file;
-    const struct layout *layout = &file->layout;
     uint64_t first = 0;
     TRY(find_eigenvalues(store, weight, &first));
-    TRY(results_file_read(file, find_dataset(layout, "eigenvalue_re"), first, (uint64_t)count, re));
-    return results_file_read(file, find_dataset(layout, "eigenvalue_im"), first, (uint64_t)count, im);
+    TRY(results_file_read(file, results_file_find(file, "eigenvalue_re"), first, (uint64_t)count, re));
+    return results_file_read(file, results_file_find(file, "eigenvalue_im"), first, (uint64_t)count, im);
 }
 
 enum status store_write_cells(struct store *store, const struct cell_results *results)
@@ -307,13 +325,9 @@ enum status store_count(struct store *store, struct store_tally *tally)
 /* The first row that nobody wrote, or the last. */
 static enum status find_provenance_row(const struct results_file *file, int *row)
 {
-    const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
-    for (*row = 0; *row < PROVENANCE_RUNS - 1; (*row)++) {
-        char first = '\0';
-        TRY(results_file_read(file, number, (uint64_t)*row * PROVENANCE_CHARACTERS, 1, &first));
-        if (first == '\0')
-            break;
-    }
+    uint64_t free_row = 0;
+    TRY(results_file_free_provenance_row(file, &free_row));
+    *row = free_row < PROVENANCE_RUNS ? (int)free_row : PROVENANCE_RUNS - 1;
     return STATUS_OK;
 }
 
@@ -348,15 +362,10 @@ enum status store_write_provenance(struct store *store, const char *json)
 
 uint64_t store_predicted_bytes(const struct sweep *sweep)
 {
-    /* Measured: what HDF5 needs for a dataset's header, its attributes and its alignment, and for the file. */
-    enum { BYTES_A_DATASET = 2560, BYTES_A_FILE = 16384 };
     struct layout layout;
     if (layout_create(sweep, &layout) != STATUS_OK)
         return 0;
-    uint64_t bytes =
-        layout_data_bytes(&layout) + layout.count * BYTES_A_DATASET + BYTES_A_FILE + 2 * strlen(sweep->text);
-    for (int i = 0; i < DIMENSION_COUNT; i++)
-        bytes += layout.sizes[i] * sizeof(int64_t);
+    uint64_t bytes = layout_file_bytes(&layout) + layout_data_bytes(&layout);
     layout_destroy(&layout);
     return bytes;
 }

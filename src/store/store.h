@@ -44,6 +44,23 @@ enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
 CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const char *path,
                                enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh);
 
+/* One of `count` parts of a sweep that are computed apart, each into a file of its own (store/shard.h). Which cells are
+ * its own is a function of the sweep, `number` and `count` alone. */
+struct store_shard {
+    long number, count; /* I of N, from 1 */
+    uint64_t cells;     /* of all ranges */
+    uint64_t range_count;
+    /* Range 0 .. range_count-1 of its cells; may be empty. Called from any rank with `context`. */
+    void (*range_at)(const void *context, uint64_t range, uint64_t *first, uint64_t *count);
+    const void *context;
+};
+
+/* The same for one shard of the sweep, or for the whole where `shard` is NULL. STORE_RESUME also refuses a file of
+ * another shard, or of none, naming both. The shard is borrowed until this returns. */
+CHECKED enum status store_open_shard(const struct world *world, const struct sweep *sweep,
+                                     const struct store_shard *shard, const char *path, enum store_mode mode,
+                                     bool break_lock, struct store **store, bool *is_fresh);
+
 /* Closes, flushes to disk and releases the lock; on NFS all checksums are verified once more. The store is gone
  * whatever is returned. Collective; agreed on all ranks. Errors: STATUS_IO. */
 CHECKED enum status store_close(struct store *store);
@@ -101,7 +118,8 @@ CHECKED enum status store_flush(struct store *store);
  * written: file systems may lose writes without an error. 0 on NFS, where store_close looks. Not collective. */
 CHECKED enum status store_count_damaged(struct store *store, int rank, int ranks, uint64_t *damaged);
 
-/* How many cells are done, failed, pending. Streams the file; memory does not grow with the grid. Not collective. */
+/* How many cells are done, failed, pending; of a shard, only its own. Streams the file; memory does not grow with the
+ * grid. Not collective. */
 struct store_tally {
     uint64_t done, failed, pending;
 };

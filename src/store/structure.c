@@ -149,10 +149,11 @@ static enum status write_root_attributes(hid_t file, const struct sweep *sweep)
     return h5_attribute_write_text(file, "methods", methods_text);
 }
 
-static enum status write_contents(hid_t file, const struct layout *layout)
+static enum status write_contents(hid_t file, const struct layout *layout, const struct shard_mark *mark)
 {
     hid_t scales[DIMENSION_COUNT];
     TRY(write_root_attributes(file, layout->sweep));
+    TRY(shard_mark_write(file, mark));
     for (int i = 0; i < DIMENSION_COUNT; i++)
         if (layout->sizes[i] > 0)
             TRY(create_coordinate(file, layout, (enum dimension)i, &scales[i]));
@@ -161,11 +162,11 @@ static enum status write_contents(hid_t file, const struct layout *layout)
     return STATUS_OK;
 }
 
-enum status create_structure(const struct layout *layout, const char *path)
+enum status create_structure(const struct layout *layout, const struct shard_mark *mark, const char *path)
 {
     hid_t file;
     TRY(h5_file_create(path, &file));
-    enum status status = write_contents(file, layout);
+    enum status status = write_contents(file, layout, mark);
     if (status != STATUS_OK) {
         status = status_prefix(status, "%s", path);
         H5Fclose(file); /* the first failure is the one to tell */

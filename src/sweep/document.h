@@ -17,6 +17,11 @@ CHECKED enum status override_parse(struct reader *reader, const char *text, size
 struct key_rule;
 CHECKED enum status effective_value(const struct sweep *sweep, const struct key_rule *rule, char **text);
 
+/* STATUS_REFUSED, naming the first key whose effective value differs and both values, where one differs that is neither
+ * the name nor left out. What others depend on (the lags, of the steps) is named before these. */
+CHECKED enum status effective_require_same(const struct sweep *asked, const struct sweep *in_file,
+                                           bool (*is_left_out)(const struct key_rule *rule));
+
 /* Fills sweep->text, from `arena`, and sweep->hash. Errors: STATUS_MEMORY. */
 CHECKED enum status effective_fill(struct arena *arena, struct sweep *sweep);
 

@@ -105,37 +105,58 @@ static enum status refuse_difference(const struct key_rule *rule, const char *as
                        SHOWN_VALUE, asked + from, strlen(asked + from) > SHOWN_VALUE ? "..." : "");
 }
 
-/* Names the first key whose value differs, in two sweeps without paths. */
-static enum status name_difference(const struct sweep *asked, const struct sweep *in_file)
+static enum status require_same_value(const struct key_rule *rule, const struct sweep *asked,
+                                      const struct sweep *in_file)
 {
-    const struct key_rule *rule;
-    /* Rule 0 is the name, which may differ. */
-    for (size_t number = 1; (rule = schema_rule(number)) != NULL; number++) {
-        char *asked_text = NULL, *file_text = NULL;
-        enum status status = effective_value(asked, rule, &asked_text);
-        if (status == STATUS_OK)
-            status = effective_value(in_file, rule, &file_text);
-        if (status == STATUS_OK && strcmp(asked_text, file_text) != 0)
-            status = refuse_difference(rule, asked_text, file_text);
-        free(asked_text);
-        free(file_text);
-        TRY(status);
-    }
-    return status_fail(STATUS_REFUSED, "the file has sweep hash %s, the sweep asked for has %s", in_file->hash,
-                       asked->hash);
+    char *asked_text = NULL, *file_text = NULL;
+    enum status status = effective_value(asked, rule, &asked_text);
+    if (status == STATUS_OK)
+        status = effective_value(in_file, rule, &file_text);
+    if (status == STATUS_OK && strcmp(asked_text, file_text) != 0)
+        status = refuse_difference(rule, asked_text, file_text);
+    free(asked_text);
+    free(file_text);
+    return status;
 }
 
-enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file)
+/* Values that are `auto` follow from others, which a reader would rather hear of. */
+static bool may_follow(const struct key_rule *rule)
+{
+    return rule->read == read_integer_or_auto;
+}
+
+/* Of two sweeps without paths. */
+static enum status require_same_values(const struct sweep *asked, const struct sweep *in_file,
+                                       bool (*is_left_out)(const struct key_rule *rule))
+{
+    const struct key_rule *rule;
+    for (int follows = 0; follows < 2; follows++)
+        /* Rule 0 is the name, which may differ. */
+        for (size_t number = 1; (rule = schema_rule(number)) != NULL; number++)
+            if (may_follow(rule) == (follows == 1) && !(is_left_out && is_left_out(rule)))
+                TRY(require_same_value(rule, asked, in_file));
+    return STATUS_OK;
+}
+
+enum status effective_require_same(const struct sweep *asked, const struct sweep *in_file,
+                                   bool (*is_left_out)(const struct key_rule *rule))
 {
     struct sweep unplaced_asked, unplaced_file;
     struct arena scratch = { 0 };
-    if (strcmp(asked->hash, in_file->hash) == 0)
-        return STATUS_OK;
     enum status status = forget_paths(&scratch, asked, &unplaced_asked);
     if (status == STATUS_OK)
         status = forget_paths(&scratch, in_file, &unplaced_file);
     if (status == STATUS_OK)
-        status = name_difference(&unplaced_asked, &unplaced_file);
+        status = require_same_values(&unplaced_asked, &unplaced_file, is_left_out);
     arena_release(&scratch);
     return status;
+}
+
+enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file)
+{
+    if (strcmp(asked->hash, in_file->hash) == 0)
+        return STATUS_OK;
+    TRY(effective_require_same(asked, in_file, NULL));
+    return status_fail(STATUS_REFUSED, "the file has sweep hash %s, the sweep asked for has %s", in_file->hash,
+                       asked->hash);
 }

@@ -1,0 +1,43 @@
+#include "run/shard.h"
+
+bool shard_holds(const struct shard *shard, uint64_t unit)
+{
+    return shard_is_whole(shard) || unit % (uint64_t)shard->count == (uint64_t)shard->number - 1;
+}
+
+uint64_t shard_unit_count(const struct shard *shard, const struct unit_list *list)
+{
+    const uint64_t units = unit_list_count(list);
+    if (shard_is_whole(shard))
+        return units;
+    const uint64_t count = (uint64_t)shard->count, before = (uint64_t)shard->number - 1;
+    return units / count + (units % count > before);
+}
+
+static void range_at(const void *context, uint64_t range, uint64_t *first, uint64_t *count)
+{
+    const struct shard_units *units = context;
+    const uint64_t number = (uint64_t)(units->shard.number - 1) + range * (uint64_t)units->shard.count;
+    const struct unit unit = unit_list_at(units->list, number);
+    *first = unit.first_cell;
+    *count = unit.cell_count;
+}
+
+uint64_t shard_cell_count(const struct shard *shard, const struct unit_list *list)
+{
+    const uint64_t units = unit_list_count(list), stride = shard_is_whole(shard) ? 1 : (uint64_t)shard->count;
+    uint64_t cells = 0;
+    for (uint64_t number = shard_is_whole(shard) ? 0 : (uint64_t)shard->number - 1; number < units; number += stride)
+        cells += unit_list_at(list, number).cell_count;
+    return cells;
+}
+
+struct store_shard shard_for_store(const struct shard_units *units)
+{
+    return (struct store_shard){ .number = units->shard.number,
+                                 .count = units->shard.count,
+                                 .cells = shard_cell_count(&units->shard, units->list),
+                                 .range_count = shard_unit_count(&units->shard, units->list),
+                                 .range_at = range_at,
+                                 .context = units };
+}

@@ -1,0 +1,88 @@
+#include "store/extend.h"
+
+#include "base/log.h"
+#include "store/disk.h"
+#include "store/making.h"
+#include "store/transfer.h"
+#include "sweep/extension.h"
+
+#include <inttypes.h>
+
+static uint64_t cell_of(const void *extension, uint64_t number)
+{
+    return extension_cell(extension, number);
+}
+
+static uint64_t weight_of(const void *extension, uint64_t number)
+{
+    return extension_weight(extension, number);
+}
+
+static enum status transfer_all(const struct results_file *source, const struct results_file *target,
+                                const struct extension *extension, struct transfer_tally *tally)
+{
+    const struct transfer transfer = { source, target, cell_of, weight_of, extension };
+    struct transfer_conflict conflict = { 0 };
+    TRY(transfer_cells(&transfer, tally, &conflict));
+    TRY(transfer_weights(&transfer, &conflict));
+    if (conflict.is_found) /* the target was empty, and no two cells have one place */
+        return status_fail(STATUS_INTERNAL, "%s: two cells for one place of the longer axes", source->path);
+    return transfer_provenance(&transfer);
+}
+
+static enum status extend_from(const struct results_file *source, const struct extension *extension, const char *path,
+                               struct transfer_tally *tally)
+{
+    struct making making;
+    TRY(making_open(path, extension->large, &making));
+    enum status status = transfer_all(source, &making.file, extension, tally);
+    if (status == STATUS_OK)
+        return making_publish(&making);
+    making_discard(&making);
+    return status;
+}
+
+static void tell(const struct sweep *sweep, const char *old, const char *path, const struct transfer_tally *tally)
+{
+    const uint64_t cells = grid_cell_count(sweep);
+    if (tally->damaged > 0)
+        log_warning("%s: %" PRIu64 " damaged cells are left out", old, tally->damaged);
+    log_info("%s: %" PRIu64 " of %" PRIu64 " cells taken from %s, %" PRIu64 " pending%s", path, tally->taken, cells,
+             old, cells - tally->taken, cells > tally->taken ? "; go on with gradsweep run --resume" : "");
+}
+
+static enum status extend_opened(const struct sweep *sweep, const struct sweep *old_sweep, const char *old,
+                                 const char *path)
+{
+    struct extension extension;
+    struct results_file source;
+    struct transfer_tally tally = { 0 };
+    enum status status = extension_open(sweep, old_sweep, &extension);
+    if (status != STATUS_OK)
+        return status_prefix(status, "%s", old);
+    status = results_file_open(old, old_sweep, NULL, &source);
+    if (status != STATUS_OK)
+        status = status_prefix(STATUS_REFUSED, "nothing made");
+    else if (shard_mark_is_shard(&source.shard))
+        status = status_fail(STATUS_REFUSED, "%s: it is shard %ld/%ld; merge the shards first", old,
+                             source.shard.number, source.shard.count);
+    if (status == STATUS_OK)
+        status = extend_from(&source, &extension, path, &tally);
+    if (results_file_close(&source) != STATUS_OK && status == STATUS_OK)
+        log_warning("%s", status_message());
+    extension_close(&extension);
+    if (status == STATUS_OK)
+        tell(sweep, old, path, &tally);
+    return status;
+}
+
+enum status extend_results(const struct sweep *sweep, const char *old, const char *path)
+{
+    struct sweep *old_sweep = NULL;
+    TRY(disk_require_new(path));
+    if (results_file_read_sweep(old, &old_sweep) != STATUS_OK)
+        return status_prefix(STATUS_REFUSED, "nothing made");
+    enum status status = extend_opened(sweep, old_sweep, old, path);
+    sweep_close(old_sweep);
+    return status;
+}

@@ -1,0 +1,289 @@
+#include "store/transfer.h"
+
+#include "base/memory.h"
+#include "store/resume.h"
+#include "sweep/grid.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A block of the source's cells, and the same as the target keeps them. */
+struct block {
+    struct cell_results source, target;
+    uint32_t *checksums, *new_checksums;
+    uint8_t *takes; /* [count] whether the cell is to be written */
+};
+
+static uint64_t target_cell(const struct transfer *transfer, uint64_t number)
+{
+    return transfer->cell_of ? transfer->cell_of(transfer->context, number) : number;
+}
+
+static uint64_t target_weight(const struct transfer *transfer, uint64_t number)
+{
+    return transfer->weight_of ? transfer->weight_of(transfer->context, number) : number;
+}
+
+/* ---- cells ---- */
+
+static void close_block(const struct transfer *transfer, struct block *block)
+{
+    store_free_results(transfer->source->layout.sweep, &block->source);
+    store_free_results(transfer->target->layout.sweep, &block->target);
+    memory_free(block->checksums);
+    memory_free(block->new_checksums);
+    memory_free(block->takes);
+}
+
+static enum status open_block(const struct transfer *transfer, uint64_t cells, struct block *block)
+{
+    *block = (struct block){ 0 };
+    enum status status = STATUS_OK;
+    TRY_OR(failed, store_allocate_results(transfer->source->layout.sweep, 0, cells, &block->source));
+    TRY_OR(failed, store_allocate_results(transfer->target->layout.sweep, 0, cells, &block->target));
+    TRY_OR(failed, memory_allocate(&block->checksums, cells, "checksums"));
+    TRY_OR(failed, memory_allocate(&block->new_checksums, cells, "checksums"));
+    TRY_OR(failed, memory_allocate(&block->takes, cells, "cells to take over"));
+    return STATUS_OK;
+failed:
+    close_block(transfer, block);
+    return status;
+}
+
+/* The values of one cell: rows along `index`, which may be longer in the target, or the same number in both. */
+static void copy_values(const struct transfer *transfer, const struct dataset_rule *rule, const char *source,
+                        char *target)
+{
+    const struct sweep *from = transfer->source->layout.sweep, *to = transfer->target->layout.sweep;
+    const size_t size = rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+    const uint64_t values = store_values_per_cell(from, rule);
+    const bool has_index = rule->shape == SHAPE_CELL_INDEX || rule->shape == SHAPE_CELL_LAG_INDEX;
+    const uint64_t row = has_index ? transfer->source->layout.sizes[DIMENSION_INDEX] : values;
+    const uint64_t rows = values / row, target_row = store_values_per_cell(to, rule) / rows;
+    for (uint64_t i = 0; i < rows; i++) {
+        memcpy(target + i * target_row * size, source + i * row * size, row * size);
+        for (uint64_t k = row; k < target_row; k++) /* only floats have an index */
+            ((double *)target)[i * target_row + k] = NAN;
+    }
+}
+
+static void copy_cell(const struct transfer *transfer, struct block *block, uint64_t i)
+{
+    const struct sweep *from = transfer->source->layout.sweep, *to = transfer->target->layout.sweep;
+    const struct dataset_rule *rule;
+    struct cell_results *source = &block->source, *target = &block->target;
+    for (size_t k = 0; (rule = measure_dataset_at(from->measures, k)); k++) {
+        const size_t size = rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+        if (source->values[k])
+            copy_values(transfer, rule, (const char *)source->values[k] + i * store_values_per_cell(from, rule) * size,
+                        (char *)target->values[k] + i * store_values_per_cell(to, rule) * size);
+    }
+    target->status[i] = source->status[i];
+    target->failure_reason[i] = source->failure_reason[i];
+    target->method[i] = source->method[i];
+    target->team_size[i] = source->team_size[i];
+    target->cell_seconds[i] = source->cell_seconds[i];
+    target->predicted_seconds[i] = source->predicted_seconds[i];
+    target->first = target_cell(transfer, source->first + i) - i;
+    block->new_checksums[i] = results_file_checksum(transfer->target, target, i);
+}
+
+/* What to do with a cell that is intact, beside what the target has in its place. */
+static enum status judge_cell(const struct transfer *transfer, struct block *block, uint64_t i,
+                              struct transfer_tally *tally, struct transfer_conflict *conflict)
+{
+    const uint64_t number = target_cell(transfer, block->source.first + i);
+    uint8_t status = STORE_PENDING;
+    uint32_t checksum = 0;
+    TRY(results_file_read(transfer->target, HEAD_STATUS, number, 1, &status));
+    TRY(results_file_read(transfer->target, HEAD_CHECKSUM, number, 1, &checksum));
+    const bool is_better = block->source.status[i] == STORE_DONE && status != STORE_DONE;
+    block->takes[i] = status == STORE_PENDING || is_better;
+    tally->taken += block->takes[i];
+    tally->known += !block->takes[i];
+    if (block->takes[i] || (status == STORE_DONE && block->source.status[i] != STORE_DONE))
+        return STATUS_OK;
+    if (checksum != block->new_checksums[i])
+        *conflict = (struct transfer_conflict){ .is_found = true, .number = number };
+    return STATUS_OK;
+}
+
+/* Runs of cells that are neighbours in the target too, each at once. */
+static enum status write_block(const struct transfer *transfer, struct block *block)
+{
+    const uint64_t first = block->source.first, count = block->source.count;
+    for (uint64_t from = 0, end; from < count; from = end) {
+        const uint64_t place = target_cell(transfer, first + from);
+        for (end = from + 1; end < count && block->takes[end] == block->takes[from] &&
+                             target_cell(transfer, first + end) == place + (end - from);)
+            end++;
+        if (!block->takes[from])
+            continue;
+        block->target.first = place - from;
+        TRY(results_file_write_cells(transfer->target, &block->target, from, end - from, block->new_checksums));
+    }
+    return STATUS_OK;
+}
+
+static enum status move_block(const struct transfer *transfer, struct block *block, struct transfer_tally *tally,
+                              struct transfer_conflict *conflict)
+{
+    const struct results_file *source = transfer->source;
+    bool any = false;
+    TRY(results_file_read(source, HEAD_STATUS, block->source.first, block->source.count, block->source.status));
+    for (uint64_t i = 0; i < block->source.count; i++)
+        any = any || block->source.status[i] != STORE_PENDING;
+    if (!any)
+        return STATUS_OK;
+    TRY(results_file_read_cells(source, &block->source, block->checksums));
+    for (uint64_t i = 0; i < block->source.count && !conflict->is_found; i++) {
+        block->takes[i] = 0;
+        if (block->source.status[i] == STORE_PENDING)
+            continue;
+        if (!resume_is_intact(source, &block->source, i, block->checksums[i])) {
+            tally->damaged++;
+            continue;
+        }
+        copy_cell(transfer, block, i);
+        TRY(judge_cell(transfer, block, i, tally, conflict));
+    }
+    return conflict->is_found ? STATUS_OK : write_block(transfer, block);
+}
+
+enum status transfer_cells(const struct transfer *transfer, struct transfer_tally *tally,
+                           struct transfer_conflict *conflict)
+{
+    const struct sweep *from = transfer->source->layout.sweep, *to = transfer->target->layout.sweep;
+    const uint64_t cells = grid_cell_count(from), fitting = results_file_block(from), smaller = results_file_block(to);
+    uint64_t most = fitting < smaller ? fitting : smaller;
+    struct block block;
+    most = most < cells ? most : cells;
+    TRY(open_block(transfer, most, &block));
+    enum status status = STATUS_OK;
+    for (uint64_t first = 0; status == STATUS_OK && first < cells && !conflict->is_found; first += most) {
+        block.source.first = first;
+        block.source.count = cells - first < most ? cells - first : most;
+        status = move_block(transfer, &block, tally, conflict);
+    }
+    close_block(transfer, &block);
+    return status;
+}
+
+/* ---- weights ---- */
+
+/* Both are written. */
+static bool agree(double a, double b, double scale, bool is_of_team)
+{
+    const double team_tolerance = 1e-9; /* what norms of teams agree in with those of one rank */
+    return memcmp(&a, &b, sizeof a) == 0 || (is_of_team && fabs(a - b) <= team_tolerance * scale);
+}
+
+/* Puts `count` values of one WEIGHT beside what the target has, which gets what it lacks. */
+static bool join_values(const double *source, double *target, uint64_t count, bool is_of_team)
+{
+    double scale = 0.0;
+    for (uint64_t i = 0; i < count; i++)
+        scale = fmax(scale, fabs(source[i]));
+    for (uint64_t i = 0; i < count; i++) {
+        if (!isnan(source[i]) && !isnan(target[i]) && !agree(source[i], target[i], scale, is_of_team))
+            return false;
+        if (isnan(target[i]))
+            target[i] = source[i];
+    }
+    return true;
+}
+
+static bool is_of_team(const struct sweep *sweep, uint64_t weight)
+{
+    const uint64_t size = weight / (uint64_t)sweep->replicas % (uint64_t)sweep->hidden_size_count;
+    return sweep->hidden_sizes[size] >= sweep->distribute_from;
+}
+
+/* One dataset; `values`: room for a WEIGHT of the source and one of the target. */
+static enum status move_weights(const struct transfer *transfer, size_t dataset, uint64_t count, uint64_t target_count,
+                                double *values, struct transfer_conflict *conflict)
+{
+    const struct sweep *from = transfer->source->layout.sweep;
+    double *kept = values + count;
+    for (uint64_t weight = 0; weight < grid_weight_count(from); weight++) {
+        const uint64_t place = target_weight(transfer, weight);
+        TRY(results_file_read(transfer->source, dataset, weight * count, count, values));
+        TRY(results_file_read(transfer->target, dataset, place * target_count, target_count, kept));
+        if (!join_values(values, kept, count, is_of_team(from, weight))) {
+            *conflict =
+                (struct transfer_conflict){ .is_found = true, .is_weight = true, .number = place, .dataset = dataset };
+            return STATUS_OK;
+        }
+        TRY(results_file_write(transfer->target, dataset, place * target_count, target_count, kept));
+    }
+    return STATUS_OK;
+}
+
+enum status transfer_weights(const struct transfer *transfer, struct transfer_conflict *conflict)
+{
+    const struct layout *from = &transfer->source->layout, *to = &transfer->target->layout;
+    const uint64_t index = from->sizes[DIMENSION_INDEX], target_index = to->sizes[DIMENSION_INDEX];
+    const struct dataset_rule *rule;
+    double *values = NULL;
+    TRY(memory_allocate(&values, index + target_index + 2, "values of weights"));
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && (rule = measure_dataset_at(from->sweep->measures, i)); i++) {
+        const bool has_index = rule->shape == SHAPE_WEIGHT_INDEX;
+        if ((has_index || rule->shape == SHAPE_WEIGHT) && !conflict->is_found)
+            status = move_weights(transfer, layout_measured_at(i), has_index ? index : 1, has_index ? target_index : 1,
+                                  values, conflict);
+    }
+    memory_free(values);
+    return status;
+}
+
+/* ---- where a conflicting place came from ---- */
+
+/* Both values written, and the same in every place of the WEIGHT that the file has. */
+static enum status is_same_weight(const struct results_file *file, const struct results_file *target, size_t dataset,
+                                  uint64_t weight, bool *is_same)
+{
+    const struct layout *layout = &target->layout;
+    const uint64_t count = h5_shape_elements(&layout->datasets[dataset].shape) / grid_weight_count(layout->sweep);
+    double *values = NULL;
+    TRY(memory_allocate(&values, 2 * count, "values of weights"));
+    enum status status = results_file_read(file, dataset, weight * count, count, values);
+    if (status == STATUS_OK)
+        status = results_file_read(target, dataset, weight * count, count, values + count);
+    *is_same = status == STATUS_OK && !isnan(values[0]) &&
+               join_values(values, values + count, count, is_of_team(layout->sweep, weight));
+    memory_free(values);
+    return status;
+}
+
+enum status transfer_is_origin(const struct results_file *file, const struct results_file *target,
+                               const struct transfer_conflict *conflict, bool *is_origin)
+{
+    const uint64_t number = conflict->number;
+    uint8_t there = STORE_PENDING;
+    uint32_t checksum_there = 0, checksum = 0;
+    if (conflict->is_weight)
+        return is_same_weight(file, target, conflict->dataset, number, is_origin);
+    TRY(results_file_read(file, HEAD_STATUS, number, 1, &there));
+    TRY(results_file_read(file, HEAD_CHECKSUM, number, 1, &checksum_there));
+    TRY(results_file_read(target, HEAD_CHECKSUM, number, 1, &checksum));
+    *is_origin = there != STORE_PENDING && checksum_there == checksum;
+    return STATUS_OK;
+}
+
+/* ---- provenance ---- */
+
+enum status transfer_provenance(const struct transfer *transfer)
+{
+    const size_t source = layout_tail_at(&transfer->source->layout, TAIL_PROVENANCE);
+    const size_t target = layout_tail_at(&transfer->target->layout, TAIL_PROVENANCE);
+    uint64_t rows = 0, free_row = 0;
+    char row[PROVENANCE_CHARACTERS];
+    TRY(results_file_free_provenance_row(transfer->source, &rows));
+    TRY(results_file_free_provenance_row(transfer->target, &free_row));
+    for (uint64_t i = 0; i < rows && free_row < PROVENANCE_RUNS; i++, free_row++) {
+        TRY(results_file_read(transfer->source, source, i * PROVENANCE_CHARACTERS, sizeof row, row));
+        TRY(results_file_write(transfer->target, target, free_row * PROVENANCE_CHARACTERS, sizeof row, row));
+    }
+    return STATUS_OK;
+}

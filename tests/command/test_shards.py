@@ -1,0 +1,341 @@
+"""Shards of a sweep, merged, and files extended to longer axes: to the bit what one run gives."""
+
+import os
+import re
+import shutil
+
+import numpy as np
+
+import command
+from command import DONE, FAILED, CommandTest, Run, gradsweep, h5py, read, same_bits
+
+# Every shape of dataset (by cell, lag, step, index, and by weight), cells that fail, and units of both kinds.
+SWEEP = """\
+name: shards
+weights: {ensemble: [ginibre, orthogonal, {kind: sparse, density: 0.1}], replicas: 2}
+model: {activation: [identity, tanh], input: {kind: gaussian, size: 2}, warmup: 10}
+grid: {hidden_size: [4, 9], spectral_radius: [0.7, 1.3], gamma: [0.3, 0.5, 0.7, 0.9, 1.1], lag: {log2: 16}}
+measure: [frobenius_norm, gradient, {contribution_map: {steps: 4}}, expansion, singular_values]
+"""
+# Enough work to be interrupted.
+LONG = """\
+weights: {ensemble: [ginibre, uniform, orthogonal], replicas: 4}
+model: {activation: [tanh, relu], warmup: 50}
+grid: {hidden_size: [24, 48], spectral_radius: [0.8, 1.2], gamma: {start: 0.2, stop: 1, num: 5}, lag: {log2: 64}}
+measure: [frobenius_norm, singular_values]
+"""
+
+
+class ShardTest(CommandTest):
+    def run_shards(self, sweep, count, ranks=(None,), exit_codes=(0,)):
+        """All shards, on numbers of ranks that take turns; their paths."""
+        paths = [self.path(f"{number}-of-{count}.h5") for number in range(1, count + 1)]
+        for number, path in enumerate(paths):
+            ended = gradsweep("run", sweep, "-o", path, "--shard", f"{number + 1}/{count}", "--progress", "none",
+                              ranks=ranks[number % len(ranks)])
+            self.assertIn(ended.returncode, exit_codes, ended.stderr)
+        return paths
+
+    def merge(self, name, shards, exit_code=0):
+        """The path of the merged file, and what was said."""
+        ended = gradsweep("merge", self.path(name), *shards)
+        self.assertEqual(ended.returncode, exit_code, ended.stderr)
+        return self.path(name), ended.stderr
+
+    def refuse(self, exit_code, arguments, *patterns):
+        before = sorted(os.listdir(self.folder))
+        self.assert_error(gradsweep(*arguments), exit_code, *patterns)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+
+class Merge(ShardTest):
+    def test_shards_of_any_ranks_make_the_whole(self):
+        sweep = self.sweep(SWEEP)
+        reference = self.run_sweep(sweep, "whole.h5", exit_code=1)
+        shards = self.run_shards(sweep, 4, ranks=(1, 2, 3, None), exit_codes=(0, 1))
+        merged, _ = self.merge("merged.h5", reversed(shards), exit_code=1)
+        self.assert_same_results(merged, reference)
+        rows = [row.tobytes().rstrip(b"\0").decode() for row in read(merged)["provenance"]]
+        self.assertEqual([re.search(r'"shard": "(./4)"', row)[1] for row in rows if row],
+                         ["4/4", "3/4", "2/4", "1/4"])
+        self.check_parts(shards, reference)
+
+    def check_parts(self, shards, reference):
+        """Each cell in one shard, and nothing but its own cells counted or taking space."""
+        whole = read(reference)["status"]
+        parts = [read(shard)["status"] for shard in shards]
+        np.testing.assert_array_equal(sum(parts), whole)
+        self.assertTrue(((np.array(parts) > 0).sum(axis=0) == 1).all())
+        for number, (shard, part) in enumerate(zip(shards, parts), 1):
+            failed = np.count_nonzero(part == FAILED)
+            checked = gradsweep("check", shard)
+            self.assertEqual(checked.returncode, 3 if failed else 0, checked.stdout + checked.stderr)
+            self.assertIn(f"shard {number}/4: {np.count_nonzero(part)} of {whole.size} cells\n", checked.stdout)
+            self.assertIn(f"{np.count_nonzero(part == DONE)} done, {failed} failed, 0 pending, 0 damaged",
+                          checked.stdout)
+            self.assertNotRegex(checked.stdout, r"wrong cells: [1-9]")
+            told = gradsweep("info", shard).stdout
+            self.assertRegex(told, rf"{failed} failed, 0 pending")
+            with h5py.File(shard) as file:
+                self.assertEqual(file.attrs["shard"], f"{number}/4")
+
+    def test_a_shard_takes_the_space_of_its_own_cells(self):
+        text = SWEEP.replace("[0.3, 0.5, 0.7, 0.9, 1.1]", "{start: 0.1, stop: 1, num: 400}").replace("log2: 16", "log2: 4")
+        sweep = self.sweep(text.replace("input: {kind: gaussian, size: 2}, warmup: 10", "warmup: 1"))
+        ended = gradsweep("run", sweep, "-o", self.path("1.h5"), "--shard", "1/20", "--progress", "none")
+        self.assertIn(ended.returncode, (0, 1), ended.stderr)
+        state = os.stat(self.path("1.h5"))
+        with h5py.File(self.path("1.h5")) as file:
+            share = file.attrs["shard_cells"] / file["status"].size
+        self.assertLess(share, 0.08)
+        # Pages at both ends of each piece; 64 rows of provenance of 4096 bytes.
+        self.assertLess(512 * state.st_blocks - (64 << 12), 0.5 * state.st_size)
+
+    def test_what_is_missing_is_pending_and_resumed(self):
+        sweep = self.sweep(SWEEP)
+        reference = self.run_sweep(sweep, "whole.h5", exit_code=1)
+        shards = self.run_shards(sweep, 4, exit_codes=(0, 1))
+        cells = [np.count_nonzero(read(shard)["status"]) for shard in shards]
+        with h5py.File(shards[0], "r+") as file:  # a damaged cell
+            cell = np.unravel_index(np.flatnonzero(file["status"][...])[3], file["status"].shape)
+            file["log_jacobian_norm"][cell + (0,)] = 1.5
+        merged, told = self.merge("merged.h5", [shards[0], shards[2], shards[2]], exit_code=75)
+        pending = sum(cells) - cells[0] - cells[2] + 1
+        self.assertIn(f"{pending} of {sum(cells)} cells pending; no file of shard 2/4, 4/4", told)
+        self.assertIn(f"shard 1/4 lacks 1 of its {cells[0]} cells, 1 of them damaged", told)
+        self.assertEqual(np.count_nonzero(read(merged)["status"] == 0), pending)
+        self.assertEqual(read(merged)["status"][cell], 0)
+        self.assertTrue(np.isnan(read(merged)["log_jacobian_norm"][cell]).all())
+        self.run_sweep(sweep, "merged.h5", "--resume", exit_code=1, ranks=2)
+        self.assert_same_results(merged, reference)
+
+    def test_a_shard_may_come_twice(self):
+        sweep = self.sweep(LONG.replace("log2: 64", "log2: 4"))
+        reference = self.run_sweep(sweep, "whole.h5")
+        first, second = self.run_shards(sweep, 2)
+        copy = self.path("copy.h5")
+        shutil.copy(first, copy)
+        merged, _ = self.merge("merged.h5", [copy, first, second])
+        self.assert_same_results(merged, reference)
+
+    def test_conflicts(self):
+        sweep = self.sweep(SWEEP)
+        first, second = self.run_shards(sweep, 2, exit_codes=(0, 1))
+        other, weights = self.path("other.h5"), self.path("weights.h5")
+        shutil.copy(first, other)
+        shutil.copy(first, weights)
+        with h5py.File(weights, "r+") as file:
+            norms = file["weight_norm"][...]
+            weight = np.argwhere(~np.isnan(norms[0]))[0]
+            norms[0][tuple(weight)] *= 1 + 4e-15
+            file["weight_norm"][...] = norms
+        self.refuse(1, ["merge", self.path("merged.h5"), second, first, weights],
+                    rf"and {re.escape(weights)} contradict each other in the weights \(ensemble=ginibre, "
+                    rf"hidden_size={(4, 9)[weight[0]]}, replica={weight[1]}\)", "nothing was made")
+        self.forge(other)
+        self.refuse(1, ["merge", self.path("merged.h5"), second, first, other],
+                    rf"{re.escape(first)} and {re.escape(other)} contradict each other in cell \d+ \(activation=")
+
+    def forge(self, path):
+        """Changes a value of the first done cell, and its checksum so that it is right again."""
+        with h5py.File(path, "r+") as file:
+            number = np.flatnonzero(file["status"][...] == DONE)[0]
+            cell = np.unravel_index(number, file["status"].shape)
+            file["growth_rate"][cell] += 1e-9
+            text = file.attrs["sweep_hash"].encode() + int(number).to_bytes(8, "little")
+            order = ["log_jacobian_norm", "log_norm_bound", "bound_check", "vanishing_guaranteed", "spectral_condition",
+                     "growth_rate"]
+            # Measured datasets in the order of the file, then what is said of the cell.
+            names = [name for name in file if file[name].ndim >= 6 and name not in
+                     ("status", "failure_reason", "method", "team_size", "checksum", "cell_seconds",
+                      "predicted_seconds")]
+            self.assertEqual(names[:len(order)], order)
+            for name in names:
+                text += file[name][cell].tobytes()
+            text += bytes([file["status"][cell], file["failure_reason"][cell], file["method"][cell]])
+            file["checksum"][cell] = crc32c(text)
+
+    def test_refusals(self):
+        sweep = self.sweep(LONG.replace("log2: 64", "log2: 4"))
+        whole = self.run_sweep(sweep, "whole.h5")
+        first, second = self.run_shards(sweep, 2)
+        third = self.run_shards(sweep, 3)[2]
+        other = self.path("other.h5")
+        gradsweep("run", sweep, "-o", other, "--shard", "2/2", "--set", "grid.gamma=[0.5,1]", "--progress", "none")
+        text = self.sweep("no HDF5", "text.h5")
+        out = self.path("out.h5")
+        for files, patterns in (
+                ([first, whole], [re.escape(whole) + ": it is a whole results file, not a shard"]),
+                ([first, third], ["shard 3/3", "they do not belong together"]),
+                ([first, other], [re.escape(other) + " belongs to another sweep than", r"grid\.gamma: the file has"]),
+                ([text], [re.escape(text) + ": cannot open the file as HDF5"]),
+                ([self.path("none.h5")], ["No such file"]),
+                ([str(self.folder)], ["it is a directory"])):
+            with self.subTest(files=files):
+                self.refuse(2, ["merge", out] + files, *patterns)
+        self.refuse(2, ["merge", first, second], "it exists")
+        self.refuse(2, ["merge", self.path("none/out.h5"), first], "none cannot be used")
+        self.refuse(2, ["merge", out], "no shards given")
+        self.refuse(2, ["merge"], "no files given")
+        for shard in ("0/2", "3/2", "1", "1/0", "-1/2", "1/2x", "a/b"):
+            self.refuse(2, ["run", sweep, "-o", out, "--shard", shard], rf"--shard '{shard}': expected I/N")
+        for options, found, asked in ((["--shard", "2/2"], "shard 1/2", "shard 2/2"),
+                                      (["--shard", "1/3"], "shard 1/2", "shard 1/3"),
+                                      ([], "shard 1/2", "a whole results file")):
+            self.refuse(2, ["run", sweep, "-o", first, "--resume"] + options,
+                        f"the file is {found}, and {asked} is asked for")
+        self.refuse(2, ["run", sweep, "-o", whole, "--resume", "--shard", "1/2"],
+                    "the file is a whole results file, and shard 1/2 is asked for")
+        self.refuse(2, ["extend", sweep, first, "-o", out], "it is shard 1/2; merge the shards first")
+
+
+class Interrupted(ShardTest):
+    def test_killed_and_stopped_shards_go_on(self):
+        sweep = self.sweep(LONG)
+        reference = self.run_sweep(sweep, "whole.h5")
+        paths = [self.path(f"{number}.h5") for number in (1, 2)]
+        options = [[sweep, "-o", path, "--shard", f"{number}/2", "--progress", "none", "--resume"]
+                   for number, path in enumerate(paths, 1)]
+        with Run(*options[0], ranks=2) as run:
+            run.wait_for_cells(paths[0], 0.1)
+            run.kill()
+        with h5py.File(paths[0]) as file:
+            self.assertLess(np.count_nonzero(file["status"][...]), file.attrs["shard_cells"])
+        self.assertEqual(gradsweep("check", paths[0]).returncode, 3)
+        with Run(*options[1]) as run:
+            run.wait_for_cells(paths[1], 0.1)
+            exit_code, text = run.stop()
+        self.assertEqual(exit_code, 75, text)
+        pending = int(re.search(r"with (\d+) cells pending", text)[1])
+        _, told = self.merge("part.h5", paths, exit_code=75)
+        self.assertIn(f"shard 2/2 lacks {pending} of its", told)
+        for number, ranks in ((0, 3), (1, 1)):
+            ended = gradsweep("run", *options[number], ranks=ranks)
+            self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(gradsweep("run", *options[0]).returncode, 0)
+        merged, _ = self.merge("merged.h5", paths)
+        self.assert_same_results(merged, reference)
+
+
+class Extend(ShardTest):
+    AXES = {"weights.ensemble": "[uniform, orthogonal, ginibre, {kind: sparse, density: 0.1}]", "weights.replicas": "3",
+            "model.activation": "[relu, tanh, identity]", "grid.hidden_size": "[3, 4, 9, 11]",
+            "grid.spectral_radius": "[0.5, 0.7, 1, 1.3]", "grid.gamma": "[0.1, 0.3, 0.4, 0.5, 0.7, 0.9, 1.1, 1.2]"}
+
+    def options(self, changes):
+        return [option for key, value in changes.items() for option in ("--set", f"{key}={value}")]
+
+    def test_each_axis_and_all_of_them(self):
+        sweep = self.sweep(SWEEP.replace("identity, tanh", "tanh, identity"))
+        old = self.run_sweep(sweep, "old.h5", exit_code=1)
+        with h5py.File(old) as file:
+            finished = np.count_nonzero(file["status"][...])
+        changes = [{key: value} for key, value in self.AXES.items()] + [dict(self.AXES)]
+        for number, change in enumerate(changes):
+            with self.subTest(axes=list(change)):
+                options = self.options(change)
+                new = self.path(f"new{number}.h5")
+                ended = gradsweep("extend", sweep, old, "-o", new, *options)
+                self.assertEqual(ended.returncode, 0, ended.stderr)
+                data = read(new)
+                self.assertEqual(np.count_nonzero(data["status"]), finished)
+                self.assertIn(f"{finished} of {data['status'].size} cells taken", ended.stderr)
+                checked = gradsweep("check", new)
+                self.assertIn(" 0 damaged", checked.stdout)
+                self.assertNotIn("wrong cells:", checked.stdout)
+                seconds = data["cell_seconds"]
+                self.run_sweep(sweep, f"new{number}.h5", "--resume", *options, exit_code=1)
+                kept = ~np.isnan(seconds)
+                np.testing.assert_array_equal(read(new)["cell_seconds"][kept], seconds[kept])  # not computed again
+                reference = self.run_sweep(sweep, f"fresh{number}.h5", *options, exit_code=1)
+                self.assert_same_results(new, reference)
+
+    def test_refusals_name_the_key_and_both_values(self):
+        sweep = self.sweep(SWEEP)
+        old = self.run_sweep(sweep, "old.h5", exit_code=1)
+        for key, value, was, asked in (
+                ("grid.lag", "[1, 2]", r"\[1, 2, 4, 8, 16\]", r"\[1, 2\]"), ("model.steps", "50", "26", "50"),
+                ("model.warmup", "20", "10", "20"), ("seed", "5", "2013", "5"),
+                ("model.input", "none", "gaussian", "none"), ("model.bias", "{kind: gaussian, scale: 1}", "zero", "gaussian"),
+                ("model.initial_state", "zero", "gaussian", "zero"), ("model.loss", "linear", "squared", "linear"),
+                ("measure", "[gradient]", "frobenius_norm", "gradient"),
+                ("measure", "[frobenius_norm, gradient, {contribution_map: {steps: 5}}, expansion, singular_values]",
+                 "steps: 4", "steps: 5"),
+                ("numerics.tolerance", "1e-9", "1.0e-10", "1.0e-09"), ("numerics.certify", "true", "false", "true"),
+                ("numerics.distribute_from", "5000", "4096", "5000"),
+                ("grid.spectral_radius", "native", "0.7", "native"), ("grid.spectral_radius", "[0.7, 1]", "1.3", "1"),
+                ("grid.gamma", "[0.3, 0.5, 0.7, 0.9, 1.100001]", "1.1", "1.100001"), ("grid.hidden_size", "[4, 8]", "9", "8"),
+                ("weights.replicas", "1", "2", "1"), ("model.activation", "[identity, relu]", "tanh", "relu"),
+                ("weights.ensemble", "[ginibre, orthogonal, {kind: sparse, density: 0.2}]", "density: 0.1", "density: 0.2"),
+                ("weights.ensemble", "[ginibre, orthogonal, {kind: sparse, density: 0.1, label: x}]", "label: sparse",
+                 'label: "x"')):
+            with self.subTest(key=key, value=value):
+                self.refuse(2, ["extend", sweep, old, "-o", self.path("new.h5"), "--set", f"{key}={value}"],
+                            rf"old\.h5: {re.escape(key)}: the file has .*({was}).*, the sweep asks for .*({asked})")
+        self.refuse(2, ["extend", sweep, old, "-o", old], "it exists")
+        self.refuse(2, ["extend", sweep, self.path("none.h5"), "-o", self.path("new.h5")], "No such file")
+        self.refuse(2, ["extend", sweep, old], "no file to be made given")
+        self.refuse(2, ["extend", sweep, "-o", self.path("new.h5")], "no results file to extend given")
+        self.refuse(2, ["extend", sweep, old, old, "-o", self.path("new.h5")], "a second results file")
+
+    def test_partly_done_and_damaged_files(self):
+        sweep = self.sweep(SWEEP)
+        old = self.run_sweep(sweep, "old.h5", exit_code=1)
+        with h5py.File(old, "r+") as file:
+            file["status"][0] = 0  # pending: all of identity
+            file["log_error_norm"][1, 0, 0, 0, 0, 0, 0] += 1  # damaged: a cell of tanh
+            kept = np.count_nonzero(file["status"][...]) - 1
+        ended = gradsweep("extend", sweep, old, "-o", self.path("new.h5"), "--set", "weights.replicas=3")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("1 damaged cells are left out", ended.stderr)
+        self.assertEqual(np.count_nonzero(read(self.path("new.h5"))["status"]), kept)
+        self.run_sweep(sweep, "new.h5", "--resume", "--set", "weights.replicas=3", exit_code=1)
+        reference = self.run_sweep(sweep, "fresh.h5", "--set", "weights.replicas=3", exit_code=1)
+        self.assert_same_results(self.path("new.h5"), reference)
+
+
+class SameBits(ShardTest):
+    def test_ranks_shards_kills_stops_and_extensions_give_one_file(self):
+        """Section by section of the grid, in every way there is to compute it."""
+        sweep = self.sweep(LONG)
+        reference = same_bits(self.run_sweep(sweep, "reference.h5"))
+        results = {f"{ranks} ranks": self.run_sweep(sweep, f"{ranks}.h5", ranks=ranks) for ranks in (1, 2, 3, 5, 7)}
+        shards = self.run_shards(sweep, 3, ranks=(2, None, 3))
+        results["shards"], _ = self.merge("merged.h5", shards)
+        results["killed"] = self.interrupt(sweep, "killed.h5", Run.kill)
+        results["stopped"] = self.interrupt(sweep, "stopped.h5", Run.stop)
+        small = ["--set", "grid.gamma=[0.4,0.8]", "--set", "weights.replicas=3", "--set", "grid.hidden_size=24"]
+        shard = ["run", sweep, "--progress", "none", *small]
+        parts = [self.path(f"small{number}.h5") for number in (1, 2)]
+        for number, part in enumerate(parts, 1):
+            self.assertEqual(gradsweep(*shard, "-o", part, "--shard", f"{number}/2").returncode, 0)
+        old, _ = self.merge("small.h5", parts)
+        self.assertEqual(gradsweep("extend", sweep, old, "-o", self.path("extended.h5")).returncode, 0)
+        results["extended"] = self.run_sweep(sweep, "extended.h5", "--resume", ranks=2)
+        for how, path in results.items():
+            with self.subTest(how=how):
+                ours = same_bits(path)
+                self.assertEqual([name for name in reference if ours.get(name) != reference[name]], [])
+                self.assertEqual(sorted(ours), sorted(reference))
+
+    def interrupt(self, sweep, name, end):
+        path = self.path(name)
+        with Run(sweep, "-o", path, "--progress", "none", ranks=2) as run:
+            run.wait_for_cells(path, 0.2)
+            end(run)
+        self.assertGreater(np.count_nonzero(read(path)["status"] == 0), 0)
+        return self.run_sweep(sweep, name, "--resume", ranks=3)
+
+
+def crc32c(data):
+    """Castagnoli's polynomial, bit by bit."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+if __name__ == "__main__":
+    command.main()
