@@ -77,6 +77,10 @@ class Results:
             raise ResultsError(
                 f"{self.path}: format version {int(version)}; this script reads version {FORMAT_VERSION}"
             )
+        if "shard" in self.file.attrs:  # what is not its own reads as zeros there
+            raise ResultsError(
+                f"{self.path}: shard {_text(self.file.attrs['shard'])} of a sweep; gradsweep merge makes one file of all"
+            )
         missing = [name for name in (*CELL_AXES, "lag", *REQUIRED) if name not in self.file]
         if missing:
             raise ResultsError(f"{self.path}: damaged results file, without {', '.join(missing)}")

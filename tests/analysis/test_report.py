@@ -330,8 +330,13 @@ class ReportTest(unittest.TestCase):
         newer = self.path("newer.h5")
         with h5py.File(newer, "w") as file:
             file.attrs.update(format_version=2, sweep="")
+        shard = self.path("shard.h5")
+        make(shard, activations=("identity",), ensembles=("ginibre",), hidden_sizes=(8,), replicas=1, lags=(1,))
+        with h5py.File(shard, "r+") as file:
+            file.attrs["shard"] = "2/4"
         output = self.path("out.html")
         for results, code, reason in (
+            (shard, 1, "shard 2/4 of a sweep; gradsweep merge"),
             (foreign, 1, "not a gradsweep results file"),
             (text, 1, "not a readable HDF5 file"),
             (damaged, 1, "without status"),

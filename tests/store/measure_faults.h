@@ -4,26 +4,15 @@
 
 #include "gradient/bound.h"
 #include "gradient/measure.h"
-#include "store/store.h"
-#include "sweep/grid.h"
+#include "store_session.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 enum { LAGS = 4, STEPS = 8, ROWS = 3, INDICES = 6, SMALL = 3 };
 enum { IDENTITY, TANH };                 /* activations */
 enum { GINIBRE, ORTHOGONAL, SYMMETRIC }; /* ensembles */
 
-/* The sweep that all results here are of; opened by the test. */
-static struct sweep *sweep;
-
-/* The one cell whose results a fault changes. */
+/* All results here are of the session's sweep, which the test opens. The one cell whose results a fault changes. */
 static double *values_of(struct cell_results *results, const char *name)
 {
     const struct dataset_rule *rule;

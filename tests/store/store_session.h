@@ -1,4 +1,4 @@
-/* What the tests of the store on several ranks share: the world, a sweep, and a directory of their own. */
+/* What the tests of the store, on one rank and several, share: the world, a sweep, and a directory of their own. */
 #ifndef GRADSWEEP_TESTS_STORE_SESSION_H
 #define GRADSWEEP_TESTS_STORE_SESSION_H
 
@@ -96,8 +96,10 @@ static inline int session_open(int *argc, char ***argv)
 
 static inline void session_close(void)
 {
-    if (world.rank == 0)
+    if (world.rank == 0) {
+        unlink(path);
         rmdir(directory);
+    }
     sweep_close(sweep);
     world_close(&world, 1, 20);
 }

@@ -5,8 +5,6 @@
 #include "store/check.h"
 #include "store/inspect.h"
 
-#include <unistd.h>
-
 /* Lag 8 is T: its contribution does not exist. hidden_size 3 leaves half of `index` empty. */
 static const char faulty_sweep[] =
     "name: faults\nseed: 11\nweights:\n  ensemble: [ginibre, orthogonal, symmetric]\nmodel:\n"
@@ -21,17 +19,6 @@ static const char broad_sweep[] =
     "  activation: [identity, tanh, relu, elu, sin]\n  bias: {kind: gaussian, scale: 0.1}\n  warmup: 10\ngrid:\n"
     "  hidden_size: [4, 17]\n  spectral_radius: [0.5, 1.6]\n  gamma: [0.5, 1.0]\n  lag: [1, 2, 3, 4, 8, 16, 48]\n"
     "measure: [frobenius_norm, step_bound, gradient, {contribution_map: {steps: 2}}, expansion, singular_values]\n";
-
-static struct world world;
-static char directory[64];
-static char path[128];
-
-#define assert_ok(expression)                                  \
-    do {                                                       \
-        enum status got_ = (expression);                       \
-        if (got_ != STATUS_OK)                                 \
-            fail_msg("%s: %s", #expression, status_message()); \
-    } while (0)
 
 static void run(const char *text, const char *output)
 {
@@ -222,14 +209,8 @@ static void each_fault_of_eigenvalues_breaks_its_rule(void **state)
 
 int main(int argc, char **argv)
 {
-    if (world_open(&argc, &argv, &world) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status_message());
+    if (session_open(&argc, &argv) != 0)
         return 1;
-    }
-    strcpy(directory, "/tmp/gradsweep-check-XXXXXX");
-    if (!mkdtemp(directory))
-        return 1;
-    snprintf(path, sizeof path, "%s/out.h5", directory);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_results_pass),
         cmocka_unit_test_setup(info_tells_parameters, run_faulty_sweep),
@@ -237,9 +218,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(each_fault_of_eigenvalues_breaks_its_rule, run_faulty_sweep),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(path);
-    rmdir(directory);
-    sweep_close(sweep);
-    world_close(&world, 1, 20);
+    session_close();
     return failures;
 }
