@@ -68,7 +68,8 @@ static int try_to_reserve(const char *path, uint64_t bytes)
         return errno;
     int reason = fallocate(descriptor, 0, 0, (off_t)bytes) == 0 ? 0 : errno;
     close(descriptor);
-    unlink(path);
+    if (unlink(path) != 0)
+        return errno;
     return reason == EOPNOTSUPP || reason == ENOSYS ? 0 : reason;
 }
 

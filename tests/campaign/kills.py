@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ OPTIONS = ["--progress", "none"]
 # Seconds after a kill in which all of a job must be gone: its launcher ends it; where it cannot, because it was killed
 # itself, the ranks find out by the silence of another, 60 s long.
 ENDING = 100
+LAUNCHER_ENDING = 30
 VICTIMS = ["one rank", "all ranks", "the launcher"]
 
 
@@ -79,6 +81,16 @@ class Campaign:
                     pass
         return pids
 
+    def end_launcher(self, run):
+        """A launcher whose ranks are all gone may hang at its own end: in Open MPI 4.1.4 two of its threads can wait for
+        each other when a rank dies early. Nobody can wait for it then."""
+        try:
+            run.process.wait(LAUNCHER_ENDING)
+        except subprocess.TimeoutExpired:
+            if not run.ranks():
+                run.process.kill()
+                self.counts["launcher hung without ranks"] += 1
+
     def wait(self, run, in_creation):
         """Until a random moment of the run; or while the file is made, if it is not there yet."""
         if not in_creation or self.path.exists():
@@ -98,8 +110,10 @@ class Campaign:
             self.wait(run, self.chance.random() < 0.3)
             is_made, is_there = Path(f"{self.path}.tmp").exists(), self.path.exists()
             pids = self.kill(run, victim)
+            if pids:
+                self.slowest = max(self.slowest, wait_until_gone(pids, what))
+                self.end_launcher(run)
             exit_code, text = run.end()
-        self.slowest = max(self.slowest, wait_until_gone(pids, what))
         if exit_code == 0:
             self.counts["ended before the kill"] += 1
             return True
