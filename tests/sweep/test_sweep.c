@@ -355,9 +355,9 @@ static void long_differences_are_shown_where_they_begin(void **state)
         open_good(SMALLEST_GRID, 1, (const char *const[]){ "grid.lag={start: 1, stop: 2000, step: 1}" });
     struct sweep *asked =
         open_good(SMALLEST_GRID, 1, (const char *const[]){ "grid.lag={start: 1, stop: 1500, step: 1}" });
-    /* steps come first in the text, and differ too */
+    /* steps come first in the text, and differ too: but they only follow from the lags */
     assert_int_equal(sweep_require_same(asked, file), STATUS_REFUSED);
-    assert_string_equal(status_message(), "model.steps: the file has 2100, the sweep asks for 1600");
+    assert_non_null(strstr(status_message(), "grid.lag: the file has ..."));
     sweep_close(asked);
     asked = open_good(SMALLEST_GRID, 2,
                       (const char *const[]){ "grid.lag={start: 1, stop: 1500, step: 1}", "model.steps=2100" });
