@@ -250,17 +250,12 @@ int64_t schedule_claim(const struct schedule *schedule, int level, uint64_t posi
     if (position >= queue->length)
         return 1;
     const struct stretch *stretch = stretch_at(queue, position), *end = queue->stretches + queue->stretch_count;
-    uint64_t passed = position - stretch->first_position;
+    double passed = (double)(position - stretch->first_position), dearest = 0.0;
     double teams = team_count(schedule->ranks, schedule->sizes[level]);
-    double remaining = queue->seconds - stretch->seconds_before - stretch->unit_seconds * (double)passed;
-    double seconds = fmin(CLAIM_SECONDS / schedule->share, remaining / (4.0 * teams)), count = 0.0;
-    for (; stretch < end && seconds > 0.0; stretch++, passed = 0) {
-        double available = (double)(stretch->class->unit_count - passed);
-        double fitting = fmin(available, floor(seconds / (stretch->unit_seconds + 1e-9)));
-        count += fitting;
-        if (fitting < available)
-            break;
-        seconds -= fitting * stretch->unit_seconds;
-    }
-    return (int64_t)fmax(1.0, count);
+    double remaining = queue->seconds - stretch->seconds_before - stretch->unit_seconds * passed;
+    double seconds = fmin(CLAIM_SECONDS / schedule->share, remaining / (4.0 * teams));
+    /* Others claim too: the units that are given will lie further on, behind cheap weight units among dear chains. */
+    for (; stretch < end; stretch++)
+        dearest = fmax(dearest, stretch->unit_seconds);
+    return (int64_t)fmax(1.0, floor(seconds / (dearest + 1e-9)));
 }

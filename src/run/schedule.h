@@ -45,8 +45,8 @@ int schedule_first_level(const struct schedule *schedule, int rank);
 int64_t schedule_given_position(const struct schedule *schedule, int level, int team_number);
 int64_t schedule_counter_start(const struct schedule *schedule, int level);
 
-/* How many units to claim at once when the next position is `position`: about a second of work, but never so much that
- * the other teams could run dry at the end. */
+/* How many units to claim at once when the next position is `position` or a later one: at most about a second of work,
+ * of the dearest units that are left, and never so much that the other teams could run dry at the end. */
 int64_t schedule_claim(const struct schedule *schedule, int level, uint64_t position);
 
 #endif
