@@ -24,7 +24,6 @@ static const double LANCZOS_ITERATIONS = 16.0;  /* per lag; measured 5 to 40 */
 static const double LANCZOS_OVERHEAD = 1e-6;    /* seconds an iteration beside the products */
 static const double ACTIVATION_SECONDS = 25e-9; /* value and derivative of one element */
 static const double NORMAL_SECONDS = 25e-9;     /* one random number */
-static const double SQUARINGS = 50.0;           /* of Gelfand's ratio */
 static const double SQUARING_COLUMNS = 128.0;   /* gathered at a time */
 static const double NORM_ITERATIONS = 12.5;     /* of Lanczos for ||W||_2 right to rounding, times cbrt(d) */
 static const double ELEMENT_SECONDS = 3e-9;     /* scaling, balancing and copying one element of a product */
@@ -257,13 +256,16 @@ static struct cost norm_by_products(long hidden_size)
     return cost;
 }
 
-/* rho(W) by squaring: W by rows, columns gathered, the fixed-order kernel. */
+/* rho(W) by squaring: W by rows, columns gathered, the fixed-order kernel. A power of a random matrix has some hundred
+ * directions left after log2(d) - 1 squarings (measured from d = 512 to 4096), which a product with some columns
+ * tells each time. */
 static struct cost radius_by_squaring(long hidden_size)
 {
-    double d = (double)hidden_size;
-    struct cost cost = { .flops = SQUARINGS * 2.0 * d * d * d, .gathered_bytes = SQUARINGS * 8.0 * d * d };
+    double d = (double)hidden_size, squarings = fmax(log2(d) - 1.0, 8.0);
+    double columns = squarings * (d + fmin(SQUARING_COLUMNS, d / 4.0));
+    struct cost cost = { .flops = 2.0 * d * d * columns, .gathered_bytes = 8.0 * d * columns };
     cost.seconds = cost.flops / RATE_AT(hidden_size, wide);
-    cost.messages = SQUARINGS * ceil(d / SQUARING_COLUMNS);
+    cost.messages = squarings * (ceil(d / SQUARING_COLUMNS) + 1.0);
     return cost;
 }
 
@@ -408,10 +410,8 @@ double cost_spectrum_bytes(const struct ensemble *ensemble, long hidden_size, in
     double d = (double)hidden_size, part = 8.0 * d * d / team_size;
     if (hidden_size < distribute_from)
         return 3.0 * part; /* W, and what LAPACK works on */
-    double matrices = is_from_qr(ensemble) ? 4.0 : 2.0;
-    if (ensemble->kind->spectrum == SPECTRUM_COMPUTED)
-        matrices = 4.0;                                /* W, a power, its square, and the power packed */
-    double basis = 8.0 * d * norm_iterations(d) * 2.0; /* it grows by doubling */
-    return fmax(matrices * part, 2.0 * part + basis) + 8.0 * d * GATHERED_COLUMNS + gather_bytes(d, team_size) +
-           kept_bytes(part);
+    double matrices = is_from_qr(ensemble) ? 4.0 : 2.0, block = 8.0 * d * GATHERED_COLUMNS;
+    double squaring = 4.0 * part + block; /* W, a power, its square, the power packed; the power's range */
+    double finding = ensemble->kind->spectrum == SPECTRUM_COMPUTED ? squaring : matrices * part;
+    return fmax(finding, 2.0 * part + norm_basis_bytes(d)) + block + gather_bytes(d, team_size) + kept_bytes(part);
 }

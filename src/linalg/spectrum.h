@@ -15,9 +15,10 @@
 CHECKED enum status spectrum_radius(long dimension, const double *values, bool symmetric, double *radius);
 
 /* rho(A) by Gelfand's ratio under repeated squaring with the fixed-order kernel:
- * (ln||A^2l||_F - ln||A^l||_F) / l with l = 2^49 after 50 squarings, the form that converges fast. Errors:
- * STATUS_MEMORY; STATUS_NUMERICAL where the powers underflow (||A^2||/||A||^2 < 1e-8: nilpotent or strongly
- * non-normal); STATUS_STOPPED. `stop_requested` (may be NULL) is asked between blocks of 128 columns. */
+ * (ln||A^2l||_F - ln||A^l||_F) / l with l = 2^49 after 50 squarings, the form that converges fast; sooner where a power
+ * A^(2^k) has so low a numerical rank that it can be seen from its range (d >= 64). Errors: STATUS_MEMORY;
+ * STATUS_NUMERICAL where the powers underflow (||A^2||/||A||^2 < 1e-8: nilpotent or strongly non-normal);
+ * STATUS_STOPPED. `stop_requested` (may be NULL) is asked between blocks of 128 columns. */
 CHECKED enum status spectrum_radius_by_squaring(long dimension, const double *values, bool (*stop_requested)(void),
                                                 double *radius);
 
