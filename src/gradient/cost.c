@@ -148,14 +148,26 @@ static struct cost explicit_cost(const struct cost_question *question)
     return sum;
 }
 
-/* Lanczos through the factors; for identity there is but one chain. */
-static struct cost implicit_cost(const struct cost_question *question, double iterations, double width)
+long cost_lags_side_by_side(long chains, long lag_count)
 {
-    double sum_of_lags = 0.0, d = (double)question->hidden_size;
-    for (long i = 0; i < question->lag_count; i++)
+    long fitting = COST_SIDE_BY_SIDE / chains;
+    return fitting < 1 ? 1 : fitting < lag_count ? fitting : lag_count;
+}
+
+/* Lanczos through the factors; for identity there is but one chain. Of the lags that stand side by side the longest
+ * alone goes through all of its steps. */
+static struct cost implicit_cost(const struct cost_question *question, double iterations, double chains)
+{
+    double sum_of_lags = 0.0, passes = 0.0, d = (double)question->hidden_size;
+    long together = cost_lags_side_by_side((long)chains, question->lag_count);
+    for (long i = 0; i < question->lag_count; i++) {
         sum_of_lags += (double)question->lags[i];
+        if ((i + 1) % together == 0 || i + 1 == question->lag_count)
+            passes += (double)question->lags[i];
+    }
     iterations = fmin(iterations, d);
-    struct cost cost = narrow_cost(question->hidden_size, iterations * 2.0 * sum_of_lags, width);
+    struct cost cost =
+        narrow_cost(question->hidden_size, iterations * 2.0 * sum_of_lags, chains * sum_of_lags / passes);
     cost.seconds += iterations * (double)question->lag_count * LANCZOS_OVERHEAD;
     return cost;
 }
@@ -322,12 +334,15 @@ static double product_elements(const struct cost_question *question, double chai
     return fmin(chains, fmax(1.0, floor(PRODUCT_COLUMNS / d))) * 2.0 * d * d / fmax(question->team_size, 1.0);
 }
 
+/* Doubles that Lanczos keeps of one column. */
+static double lanczos_elements(const struct cost_question *question)
+{
+    return cost_method(question) == METHOD_IMPLICIT ? (double)question->hidden_size * 2.0 * LANCZOS_ITERATIONS : 0.0;
+}
+
 double cost_chain_bytes(const struct cost_question *question)
 {
-    double d = (double)question->hidden_size, elements = window_elements(question);
-    if (cost_method(question) == METHOD_IMPLICIT)
-        elements += d * 2.0 * LANCZOS_ITERATIONS;
-    return 8.0 * (elements + product_elements(question, 1.0));
+    return 8.0 * (window_elements(question) + lanczos_elements(question) + product_elements(question, 1.0));
 }
 
 long cost_side_by_side(const struct cost_question *question)
@@ -367,9 +382,11 @@ double cost_chains_bytes(const struct cost_question *question, double chains)
     double cyclic = cost_method(question) == METHOD_EXPLICIT && question->team_size > 1
                         ? 8.0 * d * d / question->team_size /* W^T once more, block-cyclic */
                         : 0.0;
-    double identity_alone = question->activation->is_identity && !measure_has_functions(question->measures);
-    return (identity_alone ? 1.0 : chains) * vectors + 8.0 * product_elements(question, chains) + cyclic +
-           measure_bytes(question);
+    bool identity_alone = question->activation->is_identity && !measure_has_functions(question->measures);
+    double different = identity_alone ? 1.0 : chains;
+    double further_lags = (double)cost_lags_side_by_side((long)different, question->lag_count) - 1.0;
+    return different * (vectors + further_lags * 8.0 * lanczos_elements(question)) +
+           8.0 * product_elements(question, chains) + cyclic + measure_bytes(question);
 }
 
 /* Blocks of columns that a team's ranks send each other. */

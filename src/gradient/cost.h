@@ -14,7 +14,8 @@
 /* How ||J_l|| of a cell is computed; the values are those of the dataset `method`. */
 enum jacobian_method { METHOD_EXPLICIT = 1, METHOD_IMPLICIT = 2, METHOD_CLOSED_FORM = 3 };
 
-/* Chains stand side by side in blocks of so many where there are enough: wide enough for the kernel's full rate. */
+/* Columns of chains stand side by side in blocks of so many where there are enough: wide enough for the kernel's full
+ * rate. */
 enum { COST_SIDE_BY_SIDE = 32 };
 
 /* All that a chain's cost and method depend on. */
@@ -89,6 +90,9 @@ double cost_chain_bytes(const struct cost_question *question);
 
 /* How many chains stand side by side: few enough that the windows of their trajectories fit the memory set aside. */
 long cost_side_by_side(const struct cost_question *question);
+
+/* How many lags of so many chains Lanczos treats side by side, so that few chains fill a block as well. */
+long cost_lags_side_by_side(long chains, long lag_count);
 
 /* Bytes that each rank needs for so many chains side by side, with their measures and proofs; without W and results. */
 double cost_chains_bytes(const struct cost_question *question, double chains);

@@ -1,10 +1,11 @@
 /* Lanczos through the factors of J_l, and what the two methods share. */
 #include "base/memory.h"
+#include "gradient/cost.h"
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/lanczos.h"
 
-#include <math.h>
+#include <string.h>
 
 /* Ginibre needs 5 to 50 iterations. Forming J_l costs as much as d/2 of them; a chain that has not converged after half
  * of that is better served by the explicit method, which then costs at most twice what it had cost at once. */
@@ -42,96 +43,128 @@ struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *p
                                      .team = weights_team(problem->weights) };
 }
 
+/* One operator of a block: J_lag of one chain. */
+struct product {
+    long chain;
+    long lag_position;
+};
+
 struct implicit_operator {
     const struct jacobian_problem *problem;
     struct gradient_context *context;
     const struct matrix *matrix;
-    long lag;
-    long active;          /* chains that Lanczos still serves */
-    long *members;        /* [active]: their numbers in the problem */
-    struct block scratch; /* [d, chains] */
-    int64_t *exponents;   /* [chains] */
+    long active;              /* chains that Lanczos still serves */
+    long *members;            /* [active]: their numbers in the problem */
+    struct product *products; /* [columns], longest first: those that a step still or already concerns come first */
+    struct block scratch;     /* [d, columns] */
+    int64_t *exponents;       /* [columns] */
     const double **diagonals;
+    double *norms; /* [columns]: what Lanczos finds */
+    enum lanczos_outcome *found;
 };
 
-static void gather_diagonals(const struct implicit_operator *map, const long *chains, long count, long step_index)
+static long lag_of(const struct implicit_operator *map, long number)
 {
-    for (long j = 0; j < count; j++)
-        map->diagonals[j] = jacobian_diagonal(map->problem, step_index, map->members[chains[j]]);
+    return map->problem->lags[map->products[number].lag_position];
 }
 
-static void finish_apply(const struct implicit_operator *map, long count, double *log_scales)
+/* How many of the products, which stand longest first, have the step T - step_index among their factors. */
+static long count_with_step(const struct implicit_operator *map, const long *numbers, long count, long step_index)
+{
+    while (count > 0 && lag_of(map, numbers[count - 1]) <= step_index)
+        count--;
+    return count;
+}
+
+static void scale_by_derivatives(const struct implicit_operator *map, const long *numbers, long step_index,
+                                 struct block *columns)
+{
+    if (map->problem->trajectory == NULL)
+        return;
+    for (long j = 0; j < columns->columns; j++)
+        map->diagonals[j] = jacobian_diagonal(map->problem, step_index, map->products[numbers[j]].chain);
+    block_scale_rows(columns, map->diagonals);
+}
+
+static void begin_apply(const struct implicit_operator *map, long count)
+{
+    memset(map->exponents, 0, (size_t)count * sizeof *map->exponents);
+}
+
+static void finish_apply(const struct implicit_operator *map, const long *numbers, long count, double *log_scales)
 {
     double d = (double)map->scratch.rows;
-    for (long j = 0; j < count; j++)
+    for (long j = 0; j < count; j++) {
         log_scales[j] = (double)map->exponents[j] * LOG_2;
-    map->context->flops += 2.0 * d * d * (double)count * (double)map->lag;
+        map->context->flops += 2.0 * d * d * (double)lag_of(map, numbers[j]);
+    }
 }
 
 /* y := J_l^T x: for each step back from T, apply W^T, then scale the rows. */
-static enum status apply_backward(void *context, const long *chains, const struct block *x, struct block *y,
+static enum status apply_backward(void *context, const long *numbers, const struct block *x, struct block *y,
                                   double *log_scales)
 {
     struct implicit_operator *map = context;
-    struct block scratch = block_view(&map->scratch, 0, x->columns);
-    const struct block *from = x;
-    struct block *to = map->lag % 2 ? y : &scratch; /* so that the last step lands in y */
-    for (long j = 0; j < x->columns; j++)
-        map->exponents[j] = 0;
-    for (long step_index = 0; step_index < map->lag; step_index++) {
-        TRY(matrix_apply_transposed(map->matrix, from, to));
-        if (map->problem->trajectory) {
-            gather_diagonals(map, chains, x->columns, step_index);
-            block_scale_rows(to, map->diagonals);
-        }
-        block_balance_columns(to, map->exponents);
-        from = to;
-        to = to == y ? &scratch : y;
+    begin_apply(map, x->columns);
+    struct block from = *x;
+    for (long step_index = 0; from.columns > 0; step_index++) {
+        struct block to = block_view(from.values == y->values ? &map->scratch : y, 0, from.columns);
+        TRY(matrix_apply_transposed(map->matrix, &from, &to));
+        scale_by_derivatives(map, numbers, step_index, &to);
+        block_balance_columns(&to, map->exponents);
+        const long left = count_with_step(map, numbers, to.columns, step_index + 1);
+        const struct block finished = block_view(&to, left, to.columns - left);
+        struct block place = block_view(y, left, to.columns - left);
+        if (to.values != y->values)
+            block_copy(&finished, &place);
+        from = block_view(&to, 0, left);
     }
-    finish_apply(map, x->columns, log_scales);
+    finish_apply(map, numbers, x->columns, log_scales);
     return STATUS_OK;
 }
 
-/* y := J_l x: the same steps forward in time, scaling first. The scaled column needs a place of its own, so that x
- * stays as it is and the kernel never works in place. */
-static enum status apply_forward(void *context, const long *chains, const struct block *x, struct block *y,
+/* y := J_l x: the same steps forward in time, scaling first; the shorter products join in when their steps come. */
+static enum status apply_forward(void *context, const long *numbers, const struct block *x, struct block *y,
                                  double *log_scales)
 {
     struct implicit_operator *map = context;
-    struct block scratch = block_view(&map->scratch, 0, x->columns);
-    for (long j = 0; j < x->columns; j++)
-        map->exponents[j] = 0;
-    const struct block *from = x;
-    for (long step_index = map->lag - 1; step_index >= 0; step_index--) {
-        block_copy(from, &scratch);
-        if (map->problem->trajectory) {
-            gather_diagonals(map, chains, x->columns, step_index);
-            block_scale_rows(&scratch, map->diagonals);
-        }
-        block_balance_columns(&scratch, map->exponents);
-        TRY(matrix_apply(map->matrix, &scratch, y));
-        from = y;
+    begin_apply(map, x->columns);
+    block_copy(x, y);
+    for (long step_index = lag_of(map, numbers[0]) - 1; step_index >= 0; step_index--) {
+        const long joined = count_with_step(map, numbers, x->columns, step_index);
+        struct block columns = block_view(y, 0, joined), scaled = block_view(&map->scratch, 0, joined);
+        block_copy(&columns, &scaled);
+        scale_by_derivatives(map, numbers, step_index, &scaled);
+        block_balance_columns(&scaled, map->exponents);
+        TRY(matrix_apply(map->matrix, &scaled, &columns));
     }
     block_balance_columns(y, map->exponents);
-    finish_apply(map, x->columns, log_scales);
+    finish_apply(map, numbers, x->columns, log_scales);
     return STATUS_OK;
 }
 
 static void operator_destroy(struct implicit_operator *map)
 {
-    block_destroy(&map->scratch);
     memory_free(map->members);
+    memory_free(map->products);
+    block_destroy(&map->scratch);
     memory_free(map->exponents);
     memory_free(map->diagonals);
+    memory_free(map->norms);
+    memory_free(map->found);
 }
 
 static enum status operator_allocate(struct implicit_operator *map)
 {
-    long chains = map->problem->chains;
-    TRY(block_create(weights_hidden_size(map->problem->weights), chains, &map->scratch));
+    const long chains = map->problem->chains,
+               columns = chains * cost_lags_side_by_side(chains, map->problem->lag_count);
     TRY(memory_allocate(&map->members, chains, "chains of a block"));
-    TRY(memory_allocate(&map->exponents, chains, "exponents of vectors"));
-    return memory_allocate(&map->diagonals, chains, "diagonals of a step");
+    TRY(memory_allocate(&map->products, columns, "products of a block"));
+    TRY(block_create(weights_hidden_size(map->problem->weights), columns, &map->scratch));
+    TRY(memory_allocate(&map->exponents, columns, "exponents of vectors"));
+    TRY(memory_allocate(&map->diagonals, columns, "diagonals of a step"));
+    TRY(memory_allocate(&map->norms, columns, "norms of products"));
+    return memory_allocate(&map->found, columns, "outcomes of products");
 }
 
 static enum status operator_create(const struct jacobian_problem *problem, struct gradient_context *context,
@@ -161,38 +194,49 @@ static enum status fall_back(const struct jacobian_problem *problem, struct grad
     return jacobian_norms_explicit(&narrowed, context, log_norms + chain * problem->lag_count + from, NULL, outcome);
 }
 
-/* Takes out of the block the chains that Lanczos gave up on. */
-static void keep_converged(struct implicit_operator *map, const enum lanczos_outcome *found)
+/* Lays out the products at `count` lags of the chains that are still served; returns how many. */
+static long set_products(struct implicit_operator *map, long first_lag, long count)
 {
-    long kept = 0;
-    for (long j = 0; j < map->active; j++)
-        if (found[j] != LANCZOS_UNRESOLVED)
-            map->members[kept++] = map->members[j];
-    map->active = kept;
+    long columns = 0;
+    for (long position = first_lag + count - 1; position >= first_lag; position--)
+        for (long j = 0; j < map->active; j++)
+            map->products[columns++] = (struct product){ .chain = map->members[j], .lag_position = position };
+    return columns;
 }
 
-/* The norms at one lag of the chains that are still served. Chains that are not finite stay in the block: they cost
- * little and keep their outcome. resolved[chain] counts the lags that Lanczos found. */
-static enum status measure_lag(struct implicit_operator *map, long lag_position, double *found_norms,
-                               enum lanczos_outcome *found, double *log_norms, enum jacobian_outcome *outcomes,
-                               long *resolved)
+static double sum_log_shifts(const struct jacobian_problem *problem, long chain, long lag)
+{
+    double sum = 0.0;
+    for (long step_index = 0; step_index < lag; step_index++)
+        sum += jacobian_log_shift(problem, step_index, chain);
+    return sum;
+}
+
+/* The norms at `count` lags of the chains that are still served. Chains that Lanczos gives up on at one of them leave;
+ * resolved[chain] becomes the position of the first such lag. Chains that are not finite stay: they cost little and
+ * keep their outcome. */
+static enum status measure_lags(struct implicit_operator *map, long first_lag, long count, double *log_norms,
+                                enum jacobian_outcome *outcomes, long *resolved)
 {
     const struct jacobian_problem *problem = map->problem;
     struct lanczos_operator lanczos = { weights_hidden_size(problem->weights), map, apply_backward, apply_forward };
     struct lanczos_options options = jacobian_lanczos_options(problem, map->context);
-    map->lag = problem->lags[lag_position];
-    TRY(lanczos_norms(&lanczos, map->active, &options, NULL, found_norms, found));
-    for (long j = 0; j < map->active; j++) {
-        long chain = map->members[j];
-        double log_shift = 0.0;
-        for (long step_index = 0; step_index < map->lag; step_index++)
-            log_shift += jacobian_log_shift(problem, step_index, chain);
-        log_norms[chain * problem->lag_count + lag_position] = found_norms[j] + log_shift;
-        if (found[j] == LANCZOS_NOT_FINITE)
+    const long columns = set_products(map, first_lag, count);
+    TRY(lanczos_norms(&lanczos, columns, &options, NULL, map->norms, map->found));
+    for (long j = 0; j < columns; j++) {
+        const long chain = map->products[j].chain, position = map->products[j].lag_position;
+        log_norms[chain * problem->lag_count + position] =
+            map->norms[j] + sum_log_shifts(problem, chain, problem->lags[position]);
+        if (map->found[j] == LANCZOS_NOT_FINITE)
             outcomes[chain] = JACOBIAN_NOT_FINITE;
-        resolved[chain] += found[j] != LANCZOS_UNRESOLVED;
+        if (map->found[j] == LANCZOS_UNRESOLVED && position < resolved[chain])
+            resolved[chain] = position;
     }
-    keep_converged(map, found);
+    long kept = 0;
+    for (long j = 0; j < map->active; j++)
+        if (resolved[map->members[j]] == problem->lag_count)
+            map->members[kept++] = map->members[j];
+    map->active = kept;
     return STATUS_OK;
 }
 
@@ -201,20 +245,20 @@ enum status jacobian_norms_implicit(const struct jacobian_problem *problem, stru
 {
     enum status status = STATUS_OK;
     struct implicit_operator map;
-    double *found_norms = NULL;
-    enum lanczos_outcome *found = NULL;
-    long *resolved = NULL;
+    long *resolved = NULL, count;
     if (weights_ensemble(problem->weights)->kind->is_fresh_at_every_step)
         return status_fail(STATUS_INTERNAL, "untied weights were given to the implicit method");
     TRY(operator_create(problem, context, &map));
-    TRY_OR(done, memory_allocate(&found_norms, problem->chains, "norms of chains"));
-    TRY_OR(done, memory_allocate(&found, problem->chains, "outcomes of chains"));
     TRY_OR(done, memory_allocate(&resolved, problem->chains, "lags of chains"));
-    for (long chain = 0; chain < problem->chains; chain++)
+    for (long chain = 0; chain < problem->chains; chain++) {
         outcomes[chain] = JACOBIAN_FOUND;
-    for (long lag = 0; lag < problem->lag_count && map.active > 0; lag++) {
+        resolved[chain] = problem->lag_count;
+    }
+    const long together = cost_lags_side_by_side(problem->chains, problem->lag_count);
+    for (long first = 0; first < problem->lag_count && map.active > 0; first += count) {
+        count = problem->lag_count - first < together ? problem->lag_count - first : together;
         TRY_OR(done, jacobian_check_stop(context));
-        TRY_OR(done, measure_lag(&map, lag, found_norms, found, log_norms, outcomes, resolved));
+        TRY_OR(done, measure_lags(&map, first, count, log_norms, outcomes, resolved));
     }
     for (long chain = 0; chain < problem->chains; chain++) {
         fell_back[chain] = resolved[chain] < problem->lag_count;
@@ -223,8 +267,6 @@ enum status jacobian_norms_implicit(const struct jacobian_problem *problem, stru
     }
 done:
     memory_free(resolved);
-    memory_free(found);
-    memory_free(found_norms);
     operator_destroy(&map);
     return status;
 }
