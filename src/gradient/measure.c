@@ -268,3 +268,41 @@ const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number)
     }
     return NULL;
 }
+
+bool measure_dataset_find(unsigned requested, const char *name, size_t *number)
+{
+    const struct dataset_rule *rule;
+    for (*number = 0; (rule = measure_dataset_at(requested, *number)); ++*number)
+        if (strcmp(rule->name, name) == 0)
+            return true;
+    return false;
+}
+
+uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count, const struct measure_options *options)
+{
+    const uint64_t lags = (uint64_t)lag_count;
+    const uint64_t steps = (uint64_t)options->contribution_map_steps, indices = (uint64_t)options->index_size;
+    switch (rule->shape) {
+    case SHAPE_CELL:
+        return 1;
+    case SHAPE_CELL_LAG:
+        return lags;
+    case SHAPE_CELL_INDEX:
+        return indices;
+    case SHAPE_CELL_LAG_INDEX:
+        return lags * indices;
+    case SHAPE_CELL_STEP:
+        return steps;
+    case SHAPE_CELL_STEP_LAG:
+        return steps * lags;
+    case SHAPE_WEIGHT:
+    case SHAPE_WEIGHT_INDEX:
+        return 0;
+    }
+    return 0;
+}
+
+size_t measure_value_size(const struct dataset_rule *rule)
+{
+    return rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+}

@@ -96,4 +96,13 @@ bool measure_has_functions(unsigned requested);
 size_t measure_dataset_count(unsigned requested);
 const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number);
 
+/* The number of a dataset in that order; false where no requested measure has one of that name. */
+bool measure_dataset_find(unsigned requested, const char *name, size_t *number);
+
+/* How many values a cell has in a dataset (1, lags, ...), from its shape; 0 for those of WEIGHT shape. Each takes so
+ * many bytes. */
+uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count,
+                                 const struct measure_options *options);
+size_t measure_value_size(const struct dataset_rule *rule);
+
 #endif

@@ -17,9 +17,8 @@ struct measure_task {
 };
 
 /* The values of this task's first cell in a dataset: `values a cell` further for each next one. NULL where the dataset
- * was not asked for. Doubles; a uint8_t dataset has a function of its own. */
+ * was not asked for. */
 double *task_values(const struct measure_task *task, const char *dataset);
-uint8_t *task_flags(const struct measure_task *task, const char *dataset);
 
 /* ln ||W_unit||_2, which a full decomposition found right to rounding, and ln ||W||_2 of a cell's swept W, as they
  * stand in the bound; NaN for untied weights. Where norm and radius are one number by construction their quotient is

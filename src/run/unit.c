@@ -44,13 +44,6 @@ static int wished_team_size(const struct sweep *sweep, long hidden_size)
     return ranks;
 }
 
-struct measure_options unit_measure_options(const struct sweep *sweep)
-{
-    return (struct measure_options){ .contribution_map_steps = sweep->contribution_map_steps,
-                                     .index_size = sweep->hidden_sizes[sweep->hidden_size_count - 1],
-                                     .certify = sweep->certify };
-}
-
 static uint64_t plane_size(const struct sweep *sweep)
 {
     return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
@@ -65,7 +58,7 @@ static struct cost_question question_of(const struct sweep *sweep, const struct 
                                    .lags = sweep->lags,
                                    .lag_count = sweep->lag_count,
                                    .measures = sweep->measures,
-                                   .options = unit_measure_options(sweep) };
+                                   .options = sweep_measure_options(sweep) };
 }
 
 /* Bytes of one cell's results. */
@@ -74,7 +67,7 @@ static double cell_bytes(const struct sweep *sweep)
     double bytes = 0.0;
     for (size_t i = 0; i < measure_dataset_count(sweep->measures); i++) {
         const struct dataset_rule *rule = measure_dataset_at(sweep->measures, i);
-        bytes += (double)store_values_per_cell(sweep, rule) * (rule->type == TYPE_UINT8 ? 1.0 : 8.0);
+        bytes += (double)store_bytes_per_cell(sweep, rule);
     }
     return bytes;
 }

@@ -22,9 +22,6 @@ struct unit {
     struct cost cost;
 };
 
-/* What the sweep tells its measures. */
-struct measure_options unit_measure_options(const struct sweep *sweep);
-
 struct unit_list;
 
 /* Release with unit_list_close; the sweep must outlive it. Errors: STATUS_MEMORY. */

@@ -58,7 +58,7 @@ enum status work_compute(struct work *work, const struct sweep *sweep, struct we
                            .lag_count = sweep->lag_count,
                            .tolerance = sweep->tolerance,
                            .measures = sweep->measures,
-                           .options = unit_measure_options(sweep) };
+                           .options = sweep_measure_options(sweep) };
     struct batch_results results = { .values = work->results.values,
                                      .outcomes = work->outcomes,
                                      .methods = work->methods };
@@ -108,9 +108,8 @@ static struct cell_results run_of(const struct work *work, const struct sweep *s
     run.values = values;
     for (size_t number = 0; number < datasets; number++) {
         const struct dataset_rule *rule = measure_dataset_at(sweep->measures, number);
-        size_t size = rule->type == TYPE_UINT8 ? sizeof(uint8_t) : sizeof(double);
         char *all = work->results.values[number];
-        values[number] = all ? all + (size_t)(start * store_values_per_cell(sweep, rule)) * size : NULL;
+        values[number] = all ? all + start * store_bytes_per_cell(sweep, rule) : NULL;
     }
     run.status += start;
     run.failure_reason += start;

@@ -8,32 +8,13 @@
 
 uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule)
 {
-    const uint64_t lags = (uint64_t)sweep->lag_count;
-    const uint64_t steps = (uint64_t)sweep->contribution_map_steps;
-    const uint64_t indices = (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
-    switch (rule->shape) {
-    case SHAPE_CELL:
-        return 1;
-    case SHAPE_CELL_LAG:
-        return lags;
-    case SHAPE_CELL_INDEX:
-        return indices;
-    case SHAPE_CELL_LAG_INDEX:
-        return lags * indices;
-    case SHAPE_CELL_STEP:
-        return steps;
-    case SHAPE_CELL_STEP_LAG:
-        return steps * lags;
-    case SHAPE_WEIGHT:
-    case SHAPE_WEIGHT_INDEX:
-        return 0;
-    }
-    return 0;
+    const struct measure_options options = sweep_measure_options(sweep);
+    return measure_values_per_cell(rule, sweep->lag_count, &options);
 }
 
-static size_t rule_element_size(const struct dataset_rule *rule)
+size_t store_bytes_per_cell(const struct sweep *sweep, const struct dataset_rule *rule)
 {
-    return rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+    return store_values_per_cell(sweep, rule) * measure_value_size(rule);
 }
 
 static enum status allocate_values(const struct sweep *sweep, const struct dataset_rule *rule, uint64_t cells,
@@ -42,7 +23,7 @@ static enum status allocate_values(const struct sweep *sweep, const struct datas
     const uint64_t count = cells * store_values_per_cell(sweep, rule);
     if (count == 0)
         return STATUS_OK;
-    TRY(memory_allocate_bytes(values, count, rule_element_size(rule), rule->name));
+    TRY(memory_allocate_bytes(values, count, measure_value_size(rule), rule->name));
     if (rule->type == TYPE_UINT8)
         memset(*values, UINT8_MAX, count);
     else
@@ -101,7 +82,7 @@ uint32_t results_file_checksum(const struct results_file *results_file, const st
     uint32_t checksum = crc32c(results_file->checksum_start, &number, sizeof number);
     const struct dataset_rule *rule;
     for (size_t dataset = 0; (rule = measure_dataset_at(sweep->measures, dataset)); dataset++) {
-        const size_t bytes = store_values_per_cell(sweep, rule) * rule_element_size(rule);
+        const size_t bytes = store_bytes_per_cell(sweep, rule);
         if (bytes > 0)
             checksum = crc32c(checksum, (const char *)results->values[dataset] + i * bytes, bytes);
     }
@@ -159,7 +140,7 @@ enum status results_file_write_cells(const struct results_file *results_file, co
         const uint64_t values = store_values_per_cell(sweep, rule);
         if (values > 0)
             TRY(results_file_write(results_file, layout_measured_at(i), first * values, count * values,
-                                   (const char *)results->values[i] + from * values * rule_element_size(rule)));
+                                   (const char *)results->values[i] + from * store_bytes_per_cell(sweep, rule)));
     }
     struct column columns[PLAIN_COLUMNS];
     plain_columns(&results_file->layout, results, columns);

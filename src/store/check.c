@@ -6,7 +6,6 @@
 #include "store/resume.h"
 
 #include <math.h>
-#include <string.h>
 
 struct stream {
     const struct results_file *file;
@@ -15,15 +14,6 @@ struct stream {
     struct cell_results results;
     uint32_t *checksums;
 };
-
-static size_t find_column(const struct sweep *sweep, const char *name)
-{
-    const struct dataset_rule *rule;
-    size_t column = 0;
-    while ((rule = measure_dataset_at(sweep->measures, column)) && strcmp(rule->name, name) != 0)
-        column++;
-    return column;
-}
 
 /* Whether growth was foretold by a condition; at 1 itself nothing is. */
 static void count_agreement(struct check_agreement *agreement, double log_condition, double growth_rate)
@@ -122,16 +112,23 @@ static enum status check_blocks(struct stream *stream, uint64_t block, struct ch
     return check_weights(stream, summary);
 }
 
+static enum status find_counted(const struct sweep *sweep, struct stream *stream)
+{
+    if (measure_dataset_find(sweep->measures, "bound_check", &stream->verdicts) &&
+        measure_dataset_find(sweep->measures, "growth_rate", &stream->growth))
+        return STATUS_OK;
+    return status_fail(STATUS_INTERNAL, "the table of measures has no verdicts and growth rates");
+}
+
 enum status check_results_file(const struct results_file *file, struct check_summary *summary)
 {
     const struct sweep *sweep = file->layout.sweep;
     const uint64_t cells = grid_cell_count(sweep), most = results_file_block(sweep);
     const uint64_t block = most < cells ? most : cells;
-    struct stream stream = { .file = file,
-                             .verdicts = find_column(sweep, "bound_check"),
-                             .growth = find_column(sweep, "growth_rate") };
+    struct stream stream = { .file = file };
     *summary = (struct check_summary){ 0 };
     enum status status = STATUS_OK;
+    TRY_OR(done, find_counted(sweep, &stream));
     TRY_OR(done, memory_allocate(&summary->rules, check_rule_count(), "counts by rule"));
     for (size_t rule = 0; rule < check_rule_count(); rule++)
         summary->rules[rule].worst_margin = INFINITY;

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 
 #include <math.h>
-#include <string.h>
 
 /* A rule with the places of its datasets in the table of measures. */
 struct bound_rule {
@@ -23,22 +22,13 @@ struct check_applier {
     size_t radius, norm;    /* places of two that every file has */
 };
 
-static bool find_column(const struct sweep *sweep, const char *name, size_t *column)
-{
-    const struct dataset_rule *rule;
-    for (*column = 0; (rule = measure_dataset_at(sweep->measures, *column)); ++*column)
-        if (strcmp(rule->name, name) == 0)
-            return true;
-    return false;
-}
-
 /* False where a dataset of the rule was not measured. */
 static bool bind_rule(const struct sweep *sweep, size_t number, struct bound_rule *bound)
 {
     *bound = (struct bound_rule){ .rule = check_rule_at(number), .number = number };
     const char *const *names = bound->rule->datasets;
     while (bound->column_count < CHECK_MAX_DATASETS && names[bound->column_count]) {
-        if (!find_column(sweep, names[bound->column_count], &bound->columns[bound->column_count]))
+        if (!measure_dataset_find(sweep->measures, names[bound->column_count], &bound->columns[bound->column_count]))
             return false;
         bound->column_count++;
     }
@@ -86,8 +76,8 @@ enum status check_applier_open(const struct results_file *file, struct check_app
                                        .dataset_count = measure_dataset_count(sweep->measures),
                                        .weight = UINT64_MAX };
     enum status status = allocate(sweep, applier);
-    if (status == STATUS_OK && !(find_column(sweep, "weight_spectral_radius", &applier->radius) &&
-                                 find_column(sweep, "weight_norm", &applier->norm)))
+    if (status == STATUS_OK && !(measure_dataset_find(sweep->measures, "weight_spectral_radius", &applier->radius) &&
+                                 measure_dataset_find(sweep->measures, "weight_norm", &applier->norm)))
         status = status_fail(STATUS_INTERNAL, "the table of measures has no radius and norm of weights");
     if (status != STATUS_OK) {
         check_applier_close(applier);
@@ -159,10 +149,9 @@ static void find_data(const struct check_applier *applier, const struct bound_ru
     for (int k = 0; k < bound->column_count; k++) {
         const size_t column = bound->columns[k];
         const struct dataset_rule *rule = measure_dataset_at(sweep->measures, column);
-        const size_t size = rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
         data[k] = applier->weight_values[column]
                       ? (const char *)applier->weight_values[column]
-                      : (const char *)results->values[column] + i * store_values_per_cell(sweep, rule) * size;
+                      : (const char *)results->values[column] + i * store_bytes_per_cell(sweep, rule);
     }
 }
 

@@ -94,8 +94,9 @@ struct cell_results {
     double *predicted_seconds;
 };
 
-/* Values a cell has in a dataset (1, lags, ...), from its shape; 0 for those of WEIGHT shape. */
+/* Values, and bytes of them, that a cell has in a dataset (measure_values_per_cell). */
 uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
+size_t store_bytes_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
 
 /* Allocates results of `count` cells, filled as an untouched file is (NaN, 255, pending); store_free_results releases.
  */

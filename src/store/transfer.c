@@ -55,7 +55,7 @@ static void copy_values(const struct transfer *transfer, const struct dataset_ru
                         char *target)
 {
     const struct sweep *from = transfer->source->layout.sweep, *to = transfer->target->layout.sweep;
-    const size_t size = rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+    const size_t size = measure_value_size(rule);
     const uint64_t values = store_values_per_cell(from, rule);
     const bool has_index = rule->shape == SHAPE_CELL_INDEX || rule->shape == SHAPE_CELL_LAG_INDEX;
     const uint64_t row = has_index ? transfer->source->layout.sizes[DIMENSION_INDEX] : values;
@@ -72,12 +72,10 @@ static void copy_cell(const struct transfer *transfer, struct block *block, uint
     const struct sweep *from = transfer->source->layout.sweep, *to = transfer->target->layout.sweep;
     const struct dataset_rule *rule;
     struct cell_results *source = &block->source, *target = &block->target;
-    for (size_t k = 0; (rule = measure_dataset_at(from->measures, k)); k++) {
-        const size_t size = rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+    for (size_t k = 0; (rule = measure_dataset_at(from->measures, k)); k++)
         if (source->values[k])
-            copy_values(transfer, rule, (const char *)source->values[k] + i * store_values_per_cell(from, rule) * size,
-                        (char *)target->values[k] + i * store_values_per_cell(to, rule) * size);
-    }
+            copy_values(transfer, rule, (const char *)source->values[k] + i * store_bytes_per_cell(from, rule),
+                        (char *)target->values[k] + i * store_bytes_per_cell(to, rule));
     target->status[i] = source->status[i];
     target->failure_reason[i] = source->failure_reason[i];
     target->method[i] = source->method[i];

@@ -3,6 +3,7 @@
 #define GRADSWEEP_SWEEP_SWEEP_H
 
 #include "base/status.h"
+#include "gradient/measure.h"
 #include "model/activation.h"
 #include "model/ensemble.h"
 #include "model/model.h"
@@ -68,6 +69,9 @@ void sweep_close(struct sweep *sweep);
 
 /* STATUS_REFUSED, naming the first key whose effective value differs and both values, unless the two have one hash. */
 CHECKED enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file);
+
+/* What the sweep tells its measures. Not collective. */
+struct measure_options sweep_measure_options(const struct sweep *sweep);
 
 /* Every key of a sweep file: its meaning, form, range and default, from the same table that the reader follows. */
 void sweep_print_help(FILE *stream);

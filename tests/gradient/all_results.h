@@ -12,30 +12,6 @@ struct all_results {
     enum jacobian_method *methods;
 };
 
-static inline size_t all_results_bytes(const struct batch *batch, const struct dataset_rule *rule)
-{
-    size_t lags = (size_t)batch->lag_count, steps = (size_t)batch->options.contribution_map_steps,
-           index = (size_t)batch->options.index_size, size = rule->type == TYPE_UINT8 ? 1 : sizeof(double);
-    switch (rule->shape) {
-    case SHAPE_CELL:
-        return size;
-    case SHAPE_CELL_LAG:
-        return size * lags;
-    case SHAPE_CELL_STEP:
-        return size * steps;
-    case SHAPE_CELL_STEP_LAG:
-        return size * steps * lags;
-    case SHAPE_CELL_INDEX:
-        return size * index;
-    case SHAPE_CELL_LAG_INDEX:
-        return size * lags * index;
-    case SHAPE_WEIGHT:
-    case SHAPE_WEIGHT_INDEX:
-        break;
-    }
-    return 0;
-}
-
 /* Measures the batch's cells on a network that a team holds; weights and spectrum are filled in here. */
 static inline struct all_results all_results_measure_on_grid(const struct process_grid *grid,
                                                              const struct ensemble *ensemble, long d, long replica,
@@ -49,7 +25,8 @@ static inline struct all_results all_results_measure_on_grid(const struct proces
                                  &batch.weights));
     for (size_t i = 0; i < measure_dataset_count(batch.measures); i++) {
         const struct dataset_rule *rule = measure_dataset_at(batch.measures, i);
-        size_t bytes = all.bytes_per_cell[i] = all_results_bytes(&batch, rule);
+        size_t bytes = all.bytes_per_cell[i] =
+            measure_values_per_cell(rule, batch.lag_count, &batch.options) * measure_value_size(rule);
         if (bytes == 0)
             continue;
         all.values[i] = malloc(bytes * (size_t)batch.count);
