@@ -44,11 +44,6 @@ static int wished_team_size(const struct sweep *sweep, long hidden_size)
     return ranks;
 }
 
-static uint64_t plane_size(const struct sweep *sweep)
-{
-    return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
-}
-
 static struct cost_question question_of(const struct sweep *sweep, const struct unit_class *class)
 {
     return (struct cost_question){ .ensemble = &sweep->ensembles[class->ensemble],
@@ -96,7 +91,7 @@ static void cut_plane(const struct sweep *sweep, struct unit_class *class)
     struct cost chain = cost_of_chain(&question), measures = cost_of_measures(&question);
     struct cost weights = cost_of_weights(question.ensemble, question.hidden_size);
     bool shares_chain = question.activation->is_identity;
-    double plane = (double)plane_size(sweep), chain_seconds = cost_seconds(&chain, class->team_size);
+    double plane = (double)grid_plane_size(sweep), chain_seconds = cost_seconds(&chain, class->team_size);
     double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / cell_bytes(sweep)));
     double cell_seconds = cost_seconds(&measures, class->team_size) + (shares_chain ? 0.0 : chain_seconds);
     double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&weights, class->team_size) / DRAW_SHARE);
@@ -107,7 +102,7 @@ static void cut_plane(const struct sweep *sweep, struct unit_class *class)
     chain = cost_of_chain(&question);
     measures = cost_of_measures(&question);
     class->cells_per_unit = (uint64_t)cells;
-    class->units_per_network = (plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
+    class->units_per_network = (grid_plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : cells), cost_times(measures, cells));
     class->unit_cost = cost_add(class->unit_cost, cost_add(weights, cost_of_writing(cells * cell_bytes(sweep))));
 }
@@ -225,7 +220,7 @@ struct unit unit_list_at(const struct unit_list *list, uint64_t number)
                              .replica = (long)(place / class->units_per_network) };
     unit.weight = grid_weight_number(list->sweep, &unit.at);
     if (unit.kind == UNIT_CHAINS) {
-        uint64_t first = range * class->cells_per_unit, plane = plane_size(list->sweep);
+        uint64_t first = range * class->cells_per_unit, plane = grid_plane_size(list->sweep);
         unit.first_cell = grid_cell_number(list->sweep, &unit.at) + first;
         unit.cell_count = plane - first < class->cells_per_unit ? plane - first : class->cells_per_unit;
         unit.at = grid_cell_at(list->sweep, unit.first_cell);

@@ -26,19 +26,19 @@ static void count_agreement(struct check_agreement *agreement, double log_condit
 }
 
 /* What is only counted: verdicts, and whether the conditions foretold growth. */
-static void count_cell(const struct stream *stream, uint64_t i, struct check_summary *summary)
+static void count_cell(const struct stream *stream, const struct checked_cell *cell, uint64_t i,
+                       struct check_summary *summary)
 {
     const struct cell_results *results = &stream->results;
-    const struct checked_cell cell = check_applier_cell(stream->applier, results->first + i);
-    const long lags = cell.sweep->lag_count;
+    const long lags = cell->sweep->lag_count;
     const uint8_t *verdicts = (const uint8_t *)results->values[stream->verdicts] + i * (uint64_t)lags;
     const double growth = ((const double *)results->values[stream->growth])[i];
     for (long lag = 0; lag < lags; lag++)
         if (verdicts[lag] < CHECK_VERDICTS)
             summary->verdicts[verdicts[lag]]++;
-    struct check_activation *counts = &summary->activations[cell.position.activation];
-    count_agreement(&counts->by_radius, check_log_radius_condition(&cell), growth);
-    count_agreement(&counts->by_norm, check_log_norm_condition(&cell), growth);
+    struct check_activation *counts = &summary->activations[cell->position.activation];
+    count_agreement(&counts->by_radius, check_log_radius_condition(cell), growth);
+    count_agreement(&counts->by_norm, check_log_norm_condition(cell), growth);
 }
 
 static void remember_wrong(struct check_summary *summary, uint64_t cell, size_t rule)
@@ -80,9 +80,10 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
     const struct cell position = grid_cell_at(sweep, number);
     size_t broken = 0;
     TRY(check_applier_read_weight(stream->applier, grid_weight_number(sweep, &position)));
-    if (!check_applier_cell_is_right(stream->applier, results, i, summary->rules, &broken))
+    const struct checked_cell cell = check_applier_cell(stream->applier, position);
+    if (!check_applier_cell_is_right(stream->applier, &cell, results, i, summary->rules, &broken))
         remember_wrong(summary, number, broken);
-    count_cell(stream, i, summary);
+    count_cell(stream, &cell, i, summary);
     return STATUS_OK;
 }
 

@@ -121,11 +121,10 @@ enum status check_applier_read_weight(struct check_applier *applier, uint64_t we
     return STATUS_OK;
 }
 
-struct checked_cell check_applier_cell(const struct check_applier *applier, uint64_t number)
+struct checked_cell check_applier_cell(const struct check_applier *applier, struct cell position)
 {
-    const struct sweep *sweep = applier->file->layout.sweep;
-    return (struct checked_cell){ .sweep = sweep,
-                                  .position = grid_cell_at(sweep, number),
+    return (struct checked_cell){ .sweep = applier->file->layout.sweep,
+                                  .position = position,
                                   .weight_radius = *applier->weight_values[applier->radius],
                                   .weight_norm = *applier->weight_values[applier->norm] };
 }
@@ -156,10 +155,10 @@ static void find_data(const struct check_applier *applier, const struct bound_ru
 }
 
 /* The gates, or all other rules of cells. */
-static bool apply_rules(const struct check_applier *applier, const struct cell_results *results, uint64_t i, bool gates,
-                        struct check_tally *tallies, size_t *broken)
+static bool apply_rules(const struct check_applier *applier, const struct checked_cell *cell,
+                        const struct cell_results *results, uint64_t i, bool gates, struct check_tally *tallies,
+                        size_t *broken)
 {
-    const struct checked_cell cell = check_applier_cell(applier, results->first + i);
     const void *data[CHECK_MAX_DATASETS];
     bool right = true;
     for (size_t k = 0; k < applier->rule_count; k++) {
@@ -167,7 +166,7 @@ static bool apply_rules(const struct check_applier *applier, const struct cell_r
         if (bound->rule->is_gate != gates || bound->rule->is_for_weights)
             continue;
         find_data(applier, bound, results, i, data);
-        if (!apply(bound, &cell, data, tallies) && right) {
+        if (!apply(bound, cell, data, tallies) && right) {
             right = false;
             *broken = bound->number;
         }
@@ -175,20 +174,19 @@ static bool apply_rules(const struct check_applier *applier, const struct cell_r
     return right;
 }
 
-bool check_applier_cell_is_right(const struct check_applier *applier, const struct cell_results *results, uint64_t i,
-                                 struct check_tally *tallies, size_t *broken)
+bool check_applier_cell_is_right(const struct check_applier *applier, const struct checked_cell *cell,
+                                 const struct cell_results *results, uint64_t i, struct check_tally *tallies,
+                                 size_t *broken)
 {
-    return apply_rules(applier, results, i, true, tallies, broken) &&
-           apply_rules(applier, results, i, false, tallies, broken);
+    return apply_rules(applier, cell, results, i, true, tallies, broken) &&
+           apply_rules(applier, cell, results, i, false, tallies, broken);
 }
 
 void check_applier_test_weight(const struct check_applier *applier, struct check_tally *tallies)
 {
     const struct sweep *sweep = applier->file->layout.sweep;
     const void *data[CHECK_MAX_DATASETS];
-    /* The weights of cell (0, weight, 0, 0). */
-    const uint64_t plane = (uint64_t)(sweep->spectral_radius_count * sweep->gamma_count);
-    const struct checked_cell cell = check_applier_cell(applier, applier->weight * plane);
+    const struct checked_cell cell = check_applier_cell(applier, grid_weight_at(sweep, applier->weight));
     for (size_t k = 0; k < applier->rule_count; k++) {
         if (!applier->rules[k].rule->is_for_weights)
             continue;

@@ -18,14 +18,15 @@ bool check_applies(const struct sweep *sweep, size_t number);
 /* Reads the values of a WEIGHT, unless they were the last read already. Errors: STATUS_IO. */
 CHECKED enum status check_applier_read_weight(struct check_applier *applier, uint64_t weight);
 
-/* Cell number results->first + i; the values of its WEIGHT must have been read last. */
-struct checked_cell check_applier_cell(const struct check_applier *applier, uint64_t number);
+/* The cell at a position; the values of its WEIGHT must have been read last. */
+struct checked_cell check_applier_cell(const struct check_applier *applier, struct cell position);
 
-/* Applies all rules of cells to cell i of a block of results, adding to tallies[check_rule_count()]. True if all is
- * right, else *broken is the number of the first rule that is not. After a gate that is broken nothing else is tested:
- * it would only say so again. */
-bool check_applier_cell_is_right(const struct check_applier *applier, const struct cell_results *results, uint64_t i,
-                                 struct check_tally *tallies, size_t *broken);
+/* Applies all rules of cells to a cell, which is number i of a block of results, adding to tallies[check_rule_count()].
+ * True if all is right, else *broken is the number of the first rule that is not. After a gate that is broken nothing
+ * else is tested: it would only say so again. */
+bool check_applier_cell_is_right(const struct check_applier *applier, const struct checked_cell *cell,
+                                 const struct cell_results *results, uint64_t i, struct check_tally *tallies,
+                                 size_t *broken);
 
 /* Applies all rules of weights to the WEIGHT read last. */
 void check_applier_test_weight(const struct check_applier *applier, struct check_tally *tallies);

@@ -79,8 +79,7 @@ static void describe_place(const struct sweep *sweep, const struct transfer_conf
         check_describe_cell(sweep, conflict->number, text, PLACE_TEXT);
         return;
     }
-    const uint64_t plane = (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
-    const struct cell at = grid_cell_at(sweep, conflict->number * plane);
+    const struct cell at = grid_weight_at(sweep, conflict->number);
     snprintf(text, PLACE_TEXT, "the weights (ensemble=%s, hidden_size=%ld, replica=%ld)",
              sweep->ensembles[at.ensemble].label, sweep->hidden_sizes[at.hidden_size], at.replica);
 }

@@ -193,8 +193,7 @@ static bool join_values(const double *source, double *target, uint64_t count, bo
 
 static bool is_of_team(const struct sweep *sweep, uint64_t weight)
 {
-    const uint64_t size = weight / (uint64_t)sweep->replicas % (uint64_t)sweep->hidden_size_count;
-    return sweep->hidden_sizes[size] >= sweep->distribute_from;
+    return sweep->hidden_sizes[grid_weight_at(sweep, weight).hidden_size] >= sweep->distribute_from;
 }
 
 /* One dataset; `values`: room for a WEIGHT of the source and one of the target. */

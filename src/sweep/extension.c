@@ -216,9 +216,6 @@ uint64_t extension_cell(const struct extension *extension, uint64_t number)
 
 uint64_t extension_weight(const struct extension *extension, uint64_t number)
 {
-    /* Of cell (0, weight, 0, 0). */
-    const struct sweep *small = extension->small;
-    const uint64_t plane = (uint64_t)small->spectral_radius_count * (uint64_t)small->gamma_count;
-    const struct cell cell = place(extension, grid_cell_at(small, number * plane));
+    const struct cell cell = place(extension, grid_weight_at(extension->small, number));
     return grid_weight_number(extension->large, &cell);
 }

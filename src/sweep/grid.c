@@ -1,6 +1,8 @@
 #include "sweep/grid.h"
 
-void grid_cell_shape(const struct sweep *sweep, uint64_t shape[CELL_AXES])
+enum { WEIGHT_AXES = 3 };
+
+static void cell_shape(const struct sweep *sweep, uint64_t shape[CELL_AXES])
 {
     shape[0] = (uint64_t)sweep->activation_count;
     shape[1] = (uint64_t)sweep->ensemble_count;
@@ -10,7 +12,7 @@ void grid_cell_shape(const struct sweep *sweep, uint64_t shape[CELL_AXES])
     shape[5] = (uint64_t)sweep->gamma_count;
 }
 
-void grid_weight_shape(const struct sweep *sweep, uint64_t shape[WEIGHT_AXES])
+static void weight_shape(const struct sweep *sweep, uint64_t shape[WEIGHT_AXES])
 {
     shape[0] = (uint64_t)sweep->ensemble_count;
     shape[1] = (uint64_t)sweep->hidden_size_count;
@@ -37,21 +39,21 @@ static uint64_t number_at(const uint64_t *shape, const long *positions, int axes
 uint64_t grid_cell_count(const struct sweep *sweep)
 {
     uint64_t shape[CELL_AXES];
-    grid_cell_shape(sweep, shape);
+    cell_shape(sweep, shape);
     return product(shape, CELL_AXES);
 }
 
 uint64_t grid_weight_count(const struct sweep *sweep)
 {
     uint64_t shape[WEIGHT_AXES];
-    grid_weight_shape(sweep, shape);
+    weight_shape(sweep, shape);
     return product(shape, WEIGHT_AXES);
 }
 
 uint64_t grid_cell_number(const struct sweep *sweep, const struct cell *cell)
 {
     uint64_t shape[CELL_AXES];
-    grid_cell_shape(sweep, shape);
+    cell_shape(sweep, shape);
     const long positions[CELL_AXES] = { cell->activation, cell->ensemble,        cell->hidden_size,
                                         cell->replica,    cell->spectral_radius, cell->gamma };
     return number_at(shape, positions, CELL_AXES);
@@ -61,7 +63,7 @@ struct cell grid_cell_at(const struct sweep *sweep, uint64_t number)
 {
     uint64_t shape[CELL_AXES];
     long positions[CELL_AXES];
-    grid_cell_shape(sweep, shape);
+    cell_shape(sweep, shape);
     for (int axis = CELL_AXES - 1; axis >= 0; axis--) {
         positions[axis] = (long)(number % shape[axis]);
         number /= shape[axis];
@@ -77,7 +79,17 @@ struct cell grid_cell_at(const struct sweep *sweep, uint64_t number)
 uint64_t grid_weight_number(const struct sweep *sweep, const struct cell *cell)
 {
     uint64_t shape[WEIGHT_AXES];
-    grid_weight_shape(sweep, shape);
+    weight_shape(sweep, shape);
     const long positions[WEIGHT_AXES] = { cell->ensemble, cell->hidden_size, cell->replica };
     return number_at(shape, positions, WEIGHT_AXES);
+}
+
+struct cell grid_weight_at(const struct sweep *sweep, uint64_t number)
+{
+    return grid_cell_at(sweep, number * grid_plane_size(sweep));
+}
+
+uint64_t grid_plane_size(const struct sweep *sweep)
+{
+    return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
 }

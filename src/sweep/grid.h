@@ -6,7 +6,7 @@
 
 #include "sweep/sweep.h"
 
-enum { CELL_AXES = 6, WEIGHT_AXES = 3 };
+enum { CELL_AXES = 6 };
 
 /* Positions on the axes. */
 struct cell {
@@ -18,13 +18,16 @@ struct cell {
     long gamma;
 };
 
-void grid_cell_shape(const struct sweep *sweep, uint64_t shape[CELL_AXES]);
-void grid_weight_shape(const struct sweep *sweep, uint64_t shape[WEIGHT_AXES]);
 uint64_t grid_cell_count(const struct sweep *sweep);
 uint64_t grid_weight_count(const struct sweep *sweep);
 uint64_t grid_cell_number(const struct sweep *sweep, const struct cell *cell);
 struct cell grid_cell_at(const struct sweep *sweep, uint64_t number);
-/* The WEIGHT number that a cell belongs to. */
+
+/* The WEIGHT number that a cell belongs to, and the first cell of a WEIGHT. */
 uint64_t grid_weight_number(const struct sweep *sweep, const struct cell *cell);
+struct cell grid_weight_at(const struct sweep *sweep, uint64_t number);
+
+/* Cells of one network and activation: its (spectral_radius, gamma) plane, whose cells have consecutive numbers. */
+uint64_t grid_plane_size(const struct sweep *sweep);
 
 #endif
