@@ -336,8 +336,8 @@ static enum status open_file(struct run *run, bool *is_fresh)
     const bool is_whole = shard_is_whole(&options->shard);
     const struct store_shard shard = is_whole ? (struct store_shard){ 0 } : shard_for_store(&units);
     run->cells = is_whole ? grid_cell_count(run->sweep) : shard.cells;
-    enum status status = store_open_shard(run->world, run->sweep, is_whole ? NULL : &shard, options->output,
-                                          options->mode, options->break_lock, &run->store, is_fresh);
+    enum status status = store_open(run->world, run->sweep, is_whole ? NULL : &shard, options->output, options->mode,
+                                    options->break_lock, &run->store, is_fresh);
     if (status != STATUS_OK)
         unit_list_close(run->units);
     return status;

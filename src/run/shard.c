@@ -23,21 +23,17 @@ static void range_at(const void *context, uint64_t range, uint64_t *first, uint6
     *count = unit.cell_count;
 }
 
-uint64_t shard_cell_count(const struct shard *shard, const struct unit_list *list)
-{
-    const uint64_t units = unit_list_count(list), stride = shard_is_whole(shard) ? 1 : (uint64_t)shard->count;
-    uint64_t cells = 0;
-    for (uint64_t number = shard_is_whole(shard) ? 0 : (uint64_t)shard->number - 1; number < units; number += stride)
-        cells += unit_list_at(list, number).cell_count;
-    return cells;
-}
-
 struct store_shard shard_for_store(const struct shard_units *units)
 {
-    return (struct store_shard){ .number = units->shard.number,
+    struct store_shard shard = { .number = units->shard.number,
                                  .count = units->shard.count,
-                                 .cells = shard_cell_count(&units->shard, units->list),
                                  .range_count = shard_unit_count(&units->shard, units->list),
                                  .range_at = range_at,
                                  .context = units };
+    for (uint64_t range = 0; range < shard.range_count; range++) {
+        uint64_t first, count;
+        range_at(units, range, &first, &count);
+        shard.cells += count;
+    }
+    return shard;
 }

@@ -19,9 +19,8 @@ static inline bool shard_is_whole(const struct shard *shard)
 /* Whether unit `unit` of the list is the shard's. */
 bool shard_holds(const struct shard *shard, uint64_t unit);
 
-/* How many units of the list, and cells of the grid, are the shard's. */
+/* How many units of the list are the shard's. */
 uint64_t shard_unit_count(const struct shard *shard, const struct unit_list *list);
-uint64_t shard_cell_count(const struct shard *shard, const struct unit_list *list);
 
 /* A shard and the list of its units, for shard_for_store. */
 struct shard_units {

@@ -114,8 +114,11 @@ static enum status fill_dataset(struct filling *filling, const struct layout_dat
     return agreed;
 }
 
-enum status create_fill(const struct world *world, const struct layout *layout, const struct store_shard *shard,
-                        const char *path)
+/* Writes this rank's share of untouched elements into every dataset of the file, of those with a place for each cell
+ * only to the shard's, and flushes it. All ranks end it together, soon after one of them failed or heard of a stop
+ * request. Collective where a world is given; the closing and flushing are not agreed. */
+static enum status fill_all(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+                            const char *path)
 {
     struct filling filling = { .world = world,
                                .layout = layout,
@@ -147,9 +150,7 @@ static uint64_t needed_bytes(const struct layout *layout, const struct store_sha
 
 static enum status begin(const struct layout *layout, const struct store_shard *shard, const char *temporary)
 {
-    struct shard_mark mark = { 0 };
-    if (shard)
-        mark = (struct shard_mark){ .number = shard->number, .count = shard->count, .cells = shard->cells };
+    const struct shard_mark mark = shard_mark_of(shard);
     if (unlink(temporary) != 0 && errno != ENOENT)
         return status_fail(STATUS_IO, "%s: cannot remove what a dead run left: %s", temporary, strerror(errno));
     /* Found now, and not in the middle of writing: HDF5 does not recover from a file that it cannot close. */
@@ -193,7 +194,7 @@ enum status create_unpublished(const struct world *world, const struct layout *l
         status = begin(layout, shard, temporary);
     TRY_OR(failed, agree(world, status));
 
-    status = create_fill(world, layout, shard, temporary);
+    status = fill_all(world, layout, shard, temporary);
     if (status == STATUS_STOPPED)
         status = status_prefix(status, "%s", path);
     else if (status != STATUS_OK)

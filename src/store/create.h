@@ -26,14 +26,8 @@ void create_discard(const char *path);
 /* "`path`.tmp" into temporary[size]; STATUS_REFUSED where it does not fit. */
 CHECKED enum status create_temporary_path(const char *path, char *temporary, size_t size);
 
-/* The parts of it. Serial: datasets, scales and attributes, all contents but the coordinates undefined: holes of a
+/* The first part of it. Serial: datasets, scales and attributes, all contents but the coordinates undefined: holes of a
  * sparse file. */
 CHECKED enum status create_structure(const struct layout *layout, const struct shard_mark *mark, const char *path);
-
-/* Writes this rank's share of untouched elements into every dataset of the file, of those with a place for each cell
- * only to the shard's, and flushes it. All ranks end it together, soon after one of them failed or heard of a stop
- * request. Collective where a world is given; the closing and flushing are not agreed. */
-CHECKED enum status create_fill(const struct world *world, const struct layout *layout, const struct store_shard *shard,
-                                const char *path);
 
 #endif

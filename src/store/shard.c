@@ -7,6 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+struct shard_mark shard_mark_of(const struct store_shard *shard)
+{
+    if (shard == NULL)
+        return (struct shard_mark){ 0 };
+    return (struct shard_mark){ .number = shard->number, .count = shard->count, .cells = shard->cells };
+}
+
 void shard_mark_describe(const struct shard_mark *mark, char text[SHARD_TEXT])
 {
     if (shard_mark_is_shard(mark))

@@ -9,7 +9,7 @@
 #ifndef GRADSWEEP_STORE_SHARD_H
 #define GRADSWEEP_STORE_SHARD_H
 
-#include "base/status.h"
+#include "store/store.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -26,6 +26,9 @@ static inline bool shard_mark_is_shard(const struct shard_mark *mark)
 {
     return mark->count > 0;
 }
+
+/* The mark of a shard's file; that of a whole one for NULL. */
+struct shard_mark shard_mark_of(const struct store_shard *shard);
 
 /* "shard 2/8", or "a whole results file". */
 void shard_mark_describe(const struct shard_mark *mark, char text[SHARD_TEXT]);

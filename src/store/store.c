@@ -33,16 +33,9 @@ struct output {
     enum store_mode mode;
 };
 
-static struct shard_mark mark_of(const struct store_shard *shard)
-{
-    if (shard == NULL)
-        return (struct shard_mark){ 0 };
-    return (struct shard_mark){ .number = shard->number, .count = shard->count, .cells = shard->cells };
-}
-
 static enum status require_same_shard(const struct output *output, const char *path)
 {
-    const struct shard_mark asked = mark_of(output->shard);
+    const struct shard_mark asked = shard_mark_of(output->shard);
     struct shard_mark in_file;
     char asked_text[SHARD_TEXT], file_text[SHARD_TEXT];
     TRY(shard_mark_read_path(path, grid_cell_count(output->sweep), &in_file));
@@ -144,15 +137,8 @@ static void discard(struct store *store)
     memory_free(store);
 }
 
-enum status store_open(const struct world *world, const struct sweep *sweep, const char *path, enum store_mode mode,
-                       bool break_lock, struct store **store, bool *is_fresh)
-{
-    return store_open_shard(world, sweep, NULL, path, mode, break_lock, store, is_fresh);
-}
-
-enum status store_open_shard(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
-                             const char *path, enum store_mode mode, bool break_lock, struct store **store,
-                             bool *is_fresh)
+enum status store_open(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
+                       const char *path, enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh)
 {
     const struct output output = { sweep, shard, mode };
     struct store *opened = NULL;

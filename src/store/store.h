@@ -1,4 +1,4 @@
-/* The results file: created whole, published by rename, then only written in place (design, 4 and 8).
+/* The results file: created whole, published by rename, then only written in place.
  *
  * One run, one file, one lock. Cells are written as contiguous ranges of cell numbers (sweep/grid.h), independently by
  * any rank, results first, then checksum, then status; a kill costs the cells in flight and nothing else. */
@@ -33,17 +33,6 @@ enum failure_reason {
 
 enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
 
-/* Creates, or with STORE_RESUME opens, the results file of a sweep for a run: takes the lock (`break_lock` takes it
- * from whoever holds it), creates OUT.tmp serially and whole on rank 0, fills it from all ranks, publishes it by
- * rename, and opens it with MPI-IO. STORE_NEW wants no file, STORE_OVERWRITE one of ours or none, STORE_RESUME one of
- * the same sweep or none. Everything that can be refused (an existing file, one that is not ours, missing directory, a
- * different sweep, a lock) is refused before anything is touched. *is_fresh: nothing was computed before. `sweep` and
- * `world` are borrowed until store_close. Collective; agreed on all ranks. Errors: STATUS_REFUSED; STATUS_IO, also for
- * a disk too small, with the bytes needed and left; STATUS_STOPPED, where a stop is requested before the file is
- * published: an existing file is then as it was. */
-CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const char *path,
-                               enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh);
-
 /* One of `count` parts of a sweep that are computed apart, each into a file of its own (store/shard.h). Which cells are
  * its own is a function of the sweep, `number` and `count` alone. */
 struct store_shard {
@@ -55,11 +44,18 @@ struct store_shard {
     const void *context;
 };
 
-/* The same for one shard of the sweep, or for the whole where `shard` is NULL. STORE_RESUME also refuses a file of
- * another shard, or of none, naming both. The shard is borrowed until this returns. */
-CHECKED enum status store_open_shard(const struct world *world, const struct sweep *sweep,
-                                     const struct store_shard *shard, const char *path, enum store_mode mode,
-                                     bool break_lock, struct store **store, bool *is_fresh);
+/* Creates, or with STORE_RESUME opens, the results file of a sweep, or of one shard of it, for a run: takes the lock
+ * (`break_lock` takes it from whoever holds it), creates OUT.tmp serially and whole on rank 0, fills it from all ranks,
+ * publishes it by rename, and opens it with MPI-IO. STORE_NEW wants no file, STORE_OVERWRITE one of ours or none,
+ * STORE_RESUME one of the same sweep and shard or none. Everything that can be refused (an existing file, one that is
+ * not ours, missing directory, a different sweep or shard, a lock) is refused before anything is touched. *is_fresh:
+ * nothing was computed before. `sweep` and `world` are borrowed until store_close, `shard` (NULL: the whole sweep)
+ * until this returns. Collective; agreed on all ranks. Errors: STATUS_REFUSED; STATUS_IO, also for a disk too small,
+ * with the bytes needed and left; STATUS_STOPPED, where a stop is requested before the file is published: an existing
+ * file is then as it was. */
+CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
+                               const char *path, enum store_mode mode, bool break_lock, struct store **store,
+                               bool *is_fresh);
 
 /* Closes, flushes to disk and releases the lock; on NFS all checksums are verified once more. The store is gone
  * whatever is returned. Collective; agreed on all ranks. Errors: STATUS_IO. */

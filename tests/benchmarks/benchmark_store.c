@@ -53,7 +53,7 @@ static void measure_store(const struct world *world, const struct sweep *sweep, 
     bool is_fresh;
     uint64_t damaged = 0;
     const double began = clock_seconds();
-    REQUIRE(store_open(world, sweep, path, STORE_OVERWRITE, false, &store, &is_fresh) == STATUS_OK);
+    REQUIRE(store_open(world, sweep, NULL, path, STORE_OVERWRITE, false, &store, &is_fresh) == STATUS_OK);
     const double opened = clock_seconds();
     if (!creates_only)
         write_units(world, sweep, store);

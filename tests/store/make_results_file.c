@@ -19,7 +19,7 @@ static enum status write_file(const struct world *world, const char *path)
     struct store *store;
     bool is_fresh;
     TRY(fixture_sweep("[0.25, 0.5]", &sweep));
-    TRY(store_open(world, sweep, path, STORE_NEW, false, &store, &is_fresh));
+    TRY(store_open(world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh));
     const uint64_t cells = grid_cell_count(sweep);
     TRY(write_block(store, sweep, 0, 17));
     TRY(write_block(store, sweep, 17, cells - 27));
@@ -39,7 +39,7 @@ static enum status resume_file(const struct world *world, const char *path)
     struct store *store;
     bool is_fresh;
     TRY(fixture_sweep("[0.25, 0.5]", &sweep));
-    TRY(store_open(world, sweep, path, STORE_RESUME, false, &store, &is_fresh));
+    TRY(store_open(world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
     for (uint64_t cell = 0; cell < grid_cell_count(sweep); cell++) {
         uint8_t needed = 0;
         TRY(store_cells_needed(store, cell, 1, false, &needed));

@@ -17,7 +17,7 @@ static void a_new_file_is_untouched(void **state)
         fclose(left_over);
     }
     meet();
-    assert_ok(store_open(&world, sweep, path, STORE_RESUME, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
     assert_true(is_fresh);
     assert_false(exists(temporary));
     assert_true(exists(lock_file));
@@ -45,7 +45,7 @@ static void untouched_results_are_as_allocated(void **state)
     (void)state;
     struct store *store;
     bool is_fresh;
-    assert_ok(store_open(&world, sweep, path, STORE_NEW, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh));
     assert_ok(store_close(store));
     const uint64_t cells = grid_cell_count(sweep);
     struct cell_results expected, found;
@@ -110,7 +110,7 @@ static void resume_finds_what_is_done_and_what_failed(void **state)
     make_whole_file(48);
     struct store *store;
     bool is_fresh = true;
-    assert_ok(store_open(&world, sweep, path, STORE_RESUME, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
     assert_false(is_fresh);
     const uint64_t cells = grid_cell_count(sweep), first = 7;
     uint8_t *needed = malloc(cells);
@@ -141,7 +141,7 @@ static void pending_cells_of_a_block_are_left_alone(void **state)
     make_whole_file(48);
     struct store *store;
     bool is_fresh;
-    assert_ok(store_open(&world, sweep, path, STORE_RESUME, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
     if (world.rank == world.size - 1) {
         struct cell_results results;
         assert_ok(store_allocate_results(sweep, 10, 4, &results)); /* NaN, and pending but for cell 12 */
@@ -193,7 +193,7 @@ static void damaged_cells_are_needed_again(void **state)
     struct store *store;
     bool is_fresh;
     uint8_t *needed = malloc(cells);
-    assert_ok(store_open(&world, sweep, path, STORE_RESUME, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
     assert_ok(store_cells_needed(store, 0, cells, false, needed));
     for (uint64_t i = 0; i < cells; i++)
         assert_int_equal(needed[i], i == 17 || i == 0 || i == cells - 1 || i == 40 || i == 50);
@@ -246,7 +246,7 @@ static void a_run_keeps_its_row_of_provenance(void **state)
     for (int run = 0; run < 2; run++) {
         struct store *store;
         bool is_fresh;
-        assert_ok(store_open(&world, sweep, path, STORE_RESUME, false, &store, &is_fresh));
+        assert_ok(store_open(&world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
         if (world.rank == 0) {
             assert_ok(store_write_provenance(store, "{\"begun\": \"and a longer text\"}"));
             assert_ok(store_write_provenance(store, run == 0 ? "{\"run\": 0}" : "{\"run\": 1}"));

@@ -9,7 +9,7 @@ static void expect_refusal(const char *where, enum store_mode mode, const struct
 {
     struct store *store;
     bool is_fresh;
-    assert_int_equal(store_open(&world, asked, where, mode, false, &store, &is_fresh), STATUS_REFUSED);
+    assert_int_equal(store_open(&world, asked, NULL, where, mode, false, &store, &is_fresh), STATUS_REFUSED);
     assert_null(store);
     if (!strstr(status_message(), words))
         fail_msg("\"%s\" does not say \"%s\"", status_message(), words);
@@ -61,7 +61,7 @@ static void overwriting_starts_afresh(void **state)
     make_whole_file(48);
     struct store *store;
     bool is_fresh = false;
-    assert_ok(store_open(&world, other, path, STORE_OVERWRITE, false, &store, &is_fresh));
+    assert_ok(store_open(&world, other, NULL, path, STORE_OVERWRITE, false, &store, &is_fresh));
     assert_true(is_fresh);
     struct store_tally tally;
     assert_ok(store_count(store, &tally));
@@ -84,7 +84,7 @@ static void a_locked_file_is_refused_and_the_lock_can_be_broken(void **state)
     assert_false(exists(path));
     struct store *store;
     bool is_fresh;
-    assert_ok(store_open(&world, sweep, path, STORE_NEW, true, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, true, &store, &is_fresh));
     if (world.rank == holder)
         lock_release(&lock); /* not its own any more: must leave the new owner's file */
     meet();
@@ -112,7 +112,7 @@ static void a_file_that_does_not_fit_is_an_error_everywhere_and_leaves_nothing(v
     bool is_fresh;
     if (world.rank == world.size - 1)
         limit_file_size(65536);
-    enum status status = store_open(&world, sweep, path, STORE_NEW, false, &store, &is_fresh);
+    enum status status = store_open(&world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh);
     limit_file_size(RLIM_INFINITY);
     assert_int_equal(status, STATUS_IO);
     assert_non_null(strstr(status_message(), path));
@@ -126,7 +126,7 @@ static void a_write_that_fails_says_where_and_the_file_stays_resumable(void **st
     (void)state;
     struct store *store;
     bool is_fresh;
-    assert_ok(store_open(&world, sweep, path, STORE_NEW, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh));
     if (world.rank == world.size - 1) {
         struct cell_results results;
         assert_ok(fixture_results(sweep, 20, 4, &results));

@@ -68,7 +68,7 @@ static inline void make_whole_file(uint64_t piece)
 {
     struct store *store;
     bool is_fresh = false;
-    assert_ok(store_open(&world, sweep, path, STORE_NEW, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh));
     assert_true(is_fresh);
     write_all(store, piece);
     if (world.rank == 0)

@@ -39,7 +39,7 @@ static struct store *open_store(enum store_mode mode)
 {
     struct store *store;
     bool is_fresh;
-    assert_ok(store_open(&world, sweep, path, mode, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, NULL, path, mode, false, &store, &is_fresh));
     return store;
 }
 

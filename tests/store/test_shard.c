@@ -35,7 +35,7 @@ static struct store *open_part(long number, enum store_mode mode)
     const struct store_shard shard = shard_of(&number);
     struct store *store;
     bool is_fresh;
-    assert_ok(store_open_shard(&world, sweep, &shard, parts[number - 1], mode, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, &shard, parts[number - 1], mode, false, &store, &is_fresh));
     return store;
 }
 
@@ -136,17 +136,16 @@ static void a_shard_goes_on_as_itself_alone(void **state)
     struct store *store;
     bool is_fresh;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(store_open_shard(&world, sweep, refused[i], parts[0], STORE_RESUME, false, &store, &is_fresh),
+        assert_int_equal(store_open(&world, sweep, refused[i], parts[0], STORE_RESUME, false, &store, &is_fresh),
                          STATUS_REFUSED);
         assert_non_null(strstr(status_message(), "the file is shard 1/2, and "));
     }
     const struct store_shard same = shard_of(&first);
-    assert_ok(store_open_shard(&world, sweep, &same, parts[0], STORE_RESUME, false, &store, &is_fresh));
+    assert_ok(store_open(&world, sweep, &same, parts[0], STORE_RESUME, false, &store, &is_fresh));
     assert_false(is_fresh);
     assert_ok(store_close(store));
     make_whole_file(7);
-    assert_int_equal(store_open_shard(&world, sweep, &same, path, STORE_RESUME, false, &store, &is_fresh),
-                     STATUS_REFUSED);
+    assert_int_equal(store_open(&world, sweep, &same, path, STORE_RESUME, false, &store, &is_fresh), STATUS_REFUSED);
     assert_non_null(strstr(status_message(), "a whole results file, and shard 1/2"));
 }
 
