@@ -130,6 +130,13 @@ enum status world_agree(const struct world *world, enum status local)
     return world_agree_among(world, 0, local);
 }
 
+void world_share(uint64_t count, int rank, int ranks, uint64_t *first, uint64_t *share)
+{
+    const uint64_t number = (uint64_t)rank, fewest = count / (uint64_t)ranks, rest = count % (uint64_t)ranks;
+    *first = number * fewest + (number < rest ? number : rest);
+    *share = fewest + (number < rest);
+}
+
 enum status world_broadcast_text(const struct world *world, char **text)
 {
     uint64_t size = 0;

@@ -6,6 +6,8 @@
 
 #include <mpi.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct watch;
 
@@ -32,6 +34,10 @@ CHECKED enum status world_agree(const struct world *world, enum status local);
 /* The same among some ranks alone, whose communicator, rank and size `members` holds; the message names them counted
  * from `first_rank`. Collective among them. */
 CHECKED enum status world_agree_among(const struct world *members, int first_rank, enum status local);
+
+/* Rank `rank` of `ranks`' share of `count` things in a row, dealt out as evenly as can be, the first ranks having one
+ * more where they do not come out even: *share of them from *first on. Arithmetic only. */
+void world_share(uint64_t count, int rank, int ranks, uint64_t *first, uint64_t *share);
 
 /* Sends a NUL-terminated text from rank 0 to all; on the others *text is allocated (memory_free). Collective. */
 CHECKED enum status world_broadcast_text(const struct world *world, char **text);

@@ -22,7 +22,7 @@ struct filling {
     const struct world *world; /* NULL: this process alone */
     const struct layout *layout;
     const struct store_shard *shard;
-    uint64_t rank, ranks;
+    int rank, ranks;
     hid_t file;
     char *buffer;
     uint64_t since_agreed; /* bytes of the largest share, so that all ranks agree at the same places */
@@ -52,18 +52,22 @@ static enum status write_piece(const struct filling *filling, const struct layou
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "filling %s", rule->name);
 }
 
-/* This rank's share of a dataset, first .. end-1, in rounds of `piece` elements. A rank that failed goes on without
- * writing until all agree: the others count on it there. */
-static enum status fill_share(struct filling *filling, const struct layout_dataset *rule, hid_t dataset, uint64_t first,
-                              uint64_t end, uint64_t largest_share)
+/* This rank's share of a dataset, in rounds of `piece` elements: as many as the first rank's, whose share is the
+ * largest. A rank that failed goes on without writing until all agree: the others count on it there. */
+static enum status fill_share(struct filling *filling, const struct layout_dataset *rule, hid_t dataset,
+                              uint64_t elements)
 {
     const size_t size = h5_element_size(rule->element);
     const uint64_t piece = FILL_BYTES / size;
+    uint64_t first, left, largest_share;
+    world_share(elements, 0, filling->ranks, &first, &largest_share);
+    world_share(elements, filling->rank, filling->ranks, &first, &left);
     for (uint64_t done = 0; done < largest_share; done += piece) {
-        uint64_t count = end - first < piece ? end - first : piece;
+        const uint64_t count = left < piece ? left : piece;
         if (filling->status == STATUS_OK)
             filling->status = write_piece(filling, rule, dataset, first, count);
         first += count;
+        left -= count;
         filling->since_agreed += piece * size;
         if (filling->since_agreed >= AGREED_BYTES)
             TRY(agree_on_filling(filling));
@@ -78,10 +82,11 @@ static enum status fill_ranges(struct filling *filling, const struct layout_data
     const struct store_shard *shard = filling->shard;
     const size_t size = h5_element_size(rule->element);
     const uint64_t elements = layout_elements_per_cell(filling->layout, rule), piece = FILL_BYTES / size;
-    for (uint64_t round = 0; round < shard->range_count; round += filling->ranks) {
+    for (uint64_t round = 0; round < shard->range_count; round += (uint64_t)filling->ranks) {
+        const uint64_t range = round + (uint64_t)filling->rank;
         uint64_t first = 0, cells = 0;
-        if (round + filling->rank < shard->range_count)
-            shard->range_at(shard->context, round + filling->rank, &first, &cells);
+        if (range < shard->range_count)
+            shard->range_at(shard->context, range, &first, &cells);
         for (uint64_t at = first * elements, end = (first + cells) * elements, count; at < end; at += count) {
             count = end - at < piece ? end - at : piece;
             if (filling->status == STATUS_OK)
@@ -97,9 +102,7 @@ static enum status fill_ranges(struct filling *filling, const struct layout_data
 static enum status fill_dataset(struct filling *filling, const struct layout_dataset *rule)
 {
     const size_t size = h5_element_size(rule->element);
-    const uint64_t elements = h5_shape_elements(&rule->shape), rank = filling->rank;
-    const uint64_t share = elements / filling->ranks, rest = elements % filling->ranks;
-    const uint64_t first = rank * share + (rank < rest ? rank : rest), end = first + share + (rank < rest);
+    const uint64_t elements = h5_shape_elements(&rule->shape);
     for (uint64_t i = 0; i < FILL_BYTES / size && i < elements; i++)
         layout_fill_element(rule, filling->buffer + i * size);
 
@@ -108,7 +111,7 @@ static enum status fill_dataset(struct filling *filling, const struct layout_dat
         filling->status = h5_dataset_open(filling->file, rule->name, rule->element, &rule->shape, &dataset);
     const enum status agreed = filling->shard && layout_is_of_cells(rule)
                                    ? fill_ranges(filling, rule, dataset)
-                                   : fill_share(filling, rule, dataset, first, end, share + (rest > 0));
+                                   : fill_share(filling, rule, dataset, elements);
     if (dataset >= 0)
         H5Dclose(dataset);
     return agreed;
@@ -123,8 +126,8 @@ static enum status fill_all(const struct world *world, const struct layout *layo
     struct filling filling = { .world = world,
                                .layout = layout,
                                .shard = shard,
-                               .rank = world ? (uint64_t)world->rank : 0,
-                               .ranks = world ? (uint64_t)world->size : 1,
+                               .rank = world ? world->rank : 0,
+                               .ranks = world ? world->size : 1,
                                .file = H5I_INVALID_HID };
     enum status status = memory_allocate(&filling.buffer, FILL_BYTES, "the buffer to fill the results file from");
     TRY(agree(world, status));

@@ -134,17 +134,14 @@ enum status results_file_read(const struct results_file *results_file, size_t nu
                               void *values)
 {
     const struct layout_dataset *rule = &results_file->layout.datasets[number];
+    const hid_t dataset = results_file->datasets[number];
     const size_t size = h5_element_size(rule->element);
     uint64_t place = 0;
     if (count == 0)
         return STATUS_OK;
-    if (results_file->descriptor < 0) {
-        enum status status = h5_dataset_read(results_file->datasets[number], rule->element, first, count, values);
-        return status == STATUS_OK ? STATUS_OK
-                                   : status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
-    }
-    enum status status = h5_dataset_find(results_file->datasets[number], &place);
-    if (status == STATUS_OK)
+    enum status status = results_file->descriptor < 0 ? h5_dataset_read(dataset, rule->element, first, count, values)
+                                                      : h5_dataset_find(dataset, &place);
+    if (status == STATUS_OK && results_file->descriptor >= 0)
         status = disk_read(results_file->descriptor, place + first * size, count * size, values);
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
 }

@@ -294,13 +294,12 @@ enum status store_cells_needed(struct store *store, uint64_t first, uint64_t cou
 
 enum status store_count_damaged(struct store *store, int rank, int ranks, uint64_t *damaged)
 {
-    const uint64_t cells = grid_cell_count(store->results_file.layout.sweep);
-    const uint64_t share = cells / (uint64_t)ranks, rest = cells % (uint64_t)ranks, number = (uint64_t)rank;
+    uint64_t first, share;
     *damaged = 0;
     if (store->is_on_nfs)
         return STATUS_OK;
-    return resume_count_damaged(&store->results_file, number * share + (number < rest ? number : rest),
-                                share + (number < rest), damaged);
+    world_share(grid_cell_count(store->results_file.layout.sweep), rank, ranks, &first, &share);
+    return resume_count_damaged(&store->results_file, first, share, damaged);
 }
 
 enum status store_count(struct store *store, struct store_tally *tally)
