@@ -52,7 +52,7 @@ struct counter {
     bool stop_spread;
     bool arrival_told;
     bool leaving_told;
-    double stop_seen; /* clock_seconds() of the moment; 0: not yet */
+    double stop_seen; /* see stop_is_overdue */
     struct letter outgoing;
     MPI_Request outgoing_request;
 
@@ -231,11 +231,7 @@ static enum status attend(struct counter *counter, bool *ended)
  * in a long library call, or waits for one that does, is suspended or gone. */
 static void end_if_overdue(struct counter *counter)
 {
-    if (!stop_requested())
-        return;
-    if (counter->stop_seen == 0.0)
-        counter->stop_seen = clock_seconds();
-    if (clock_seconds() - counter->stop_seen <= counter->grace_seconds)
+    if (!stop_is_overdue(&counter->stop_seen, counter->grace_seconds))
         return;
     /* The others may never hear of it otherwise. */
     if (stop_failure()[0] != '\0')

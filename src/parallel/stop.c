@@ -104,6 +104,16 @@ const char *stop_failure(void)
     return atomic_load(&has_failed) ? failure : "";
 }
 
+bool stop_is_overdue(double *seen, double seconds)
+{
+    if (!stop_requested())
+        return false;
+    const double now = clock_seconds();
+    if (*seen == 0.0)
+        *seen = now;
+    return now - *seen > seconds;
+}
+
 int stop_exit_code(void)
 {
     bool by_failure = atomic_load(&has_failed) || stop_cause() == STOP_CAUSE_FAILURE;

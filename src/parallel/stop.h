@@ -37,6 +37,10 @@ void stop_request_failure(const char *message);
 /* The message of this rank's own failure; "" where it had none. */
 const char *stop_failure(void);
 
+/* Whether a stop was requested, and the caller has known of it for so many seconds: *seen is the moment of its first
+ * look after the request, clock_seconds(), and 0 before. */
+bool stop_is_overdue(double *seen, double seconds);
+
 /* With what a job is ended that does not end by itself after the request: 75, or 1 after a failure on any rank. */
 int stop_exit_code(void);
 

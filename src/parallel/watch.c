@@ -37,7 +37,7 @@ struct watch {
     double turn_seconds;
     long silent_turns;
     double next_turn;
-    double stop_seen; /* clock_seconds() of the moment; 0: not yet */
+    double stop_seen; /* see stop_is_overdue */
     bool has_told_leaving;
     bool before_has_left;
     int outgoing;
@@ -89,12 +89,7 @@ static void judge(struct watch *watch)
 
 static void end_if_overdue(struct watch *watch)
 {
-    if (!stop_requested())
-        return;
-    const double now = clock_seconds();
-    if (watch->stop_seen == 0.0)
-        watch->stop_seen = now;
-    if (now - watch->stop_seen <= WATCH_STOP_SECONDS)
+    if (!stop_is_overdue(&watch->stop_seen, WATCH_STOP_SECONDS))
         return;
     log_warning("rank %d did not come to an end within %g s of the stop request; ending the job", watch->world.rank,
                 WATCH_STOP_SECONDS);
