@@ -5,8 +5,6 @@
 #include "base/memory.h"
 #include "parallel/stop.h"
 
-#include <unistd.h>
-
 enum { PIECE = 1 << 30 }; /* MPI counts are ints */
 
 /* No step between two meetings of a healthy team takes a rank so much longer than the others. */
@@ -116,11 +114,11 @@ const struct team *teams_at(const struct teams *teams, int level)
 /* ---- talking within a team ---- */
 
 /* A rank that failed does not wait for ever for others who wait for it elsewhere. */
-static enum status meet(const struct team *team, bool has_failed)
+static enum status meet(const struct team *team, const struct world *members, bool has_failed)
 {
     MPI_Request meeting;
     int all_came = 0;
-    TRY(world_check(MPI_Ibarrier(team->agreement, &meeting), "agreeing within a team"));
+    TRY(world_check(MPI_Ibarrier(members->communicator, &meeting), "agreeing within a team"));
     if (!has_failed)
         return world_check(MPI_Wait(&meeting, MPI_STATUS_IGNORE), "agreeing within a team");
     const double deadline = clock_seconds() + PATIENCE;
@@ -133,29 +131,23 @@ static enum status meet(const struct team *team, bool has_failed)
         return STATUS_OK;
     log_error("rank %d of a team of ranks %d to %d: %s; the others cannot hear of it where they are, so the job ends",
               team->first_rank + team->rank, team->first_rank, team->first_rank + team->size - 1, status_message());
-    MPI_Abort(team->communicator, status_exit_code(STATUS_PARALLEL));
-    _exit(status_exit_code(STATUS_PARALLEL));
+    world_abort(members, status_exit_code(STATUS_PARALLEL));
 }
 
 enum status team_agree(const struct team *team, enum status local)
 {
     if (team == NULL || team->size == 1)
         return local;
-    TRY(meet(team, local != STATUS_OK));
     const struct world members = { .communicator = team->agreement, .rank = team->rank, .size = team->size };
+    TRY(meet(team, &members, local != STATUS_OK));
     return world_agree_among(&members, team->first_rank, local);
 }
 
 enum status team_broadcast_from(const struct team *team, int from, void *bytes, size_t count)
 {
-    if (team == NULL)
+    if (team == NULL || team->size == 1)
         return STATUS_OK;
-    for (size_t sent = 0; sent < count; sent += PIECE) {
-        const int piece = count - sent < PIECE ? (int)(count - sent) : PIECE;
-        TRY(world_check(MPI_Bcast((char *)bytes + sent, piece, MPI_BYTE, from, team->communicator),
-                        "sending to the ranks of a team"));
-    }
-    return STATUS_OK;
+    return world_broadcast(team->communicator, from, bytes, count, "sending to the ranks of a team");
 }
 
 enum status team_broadcast(const struct team *team, void *bytes, size_t count)

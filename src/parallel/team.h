@@ -40,7 +40,7 @@ const struct binding *teams_binding(const struct teams *teams);
 int team_count(int world_size, int size);
 int team_number_of(int world_size, int size, int rank);
 
-/* For the next four `team` may be NULL: a rank on its own, which keeps what it has.
+/* For the next five `team` may be NULL: a rank on its own, which keeps what it has.
  *
  * What one rank of a team alone can see, all must know before the next collective call: as world_agree, ranks counted
  * as in the world. Collective within the team. */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_PIECE = 1 << 30 }; /* MPI counts are ints */
+enum { PIECE = 1 << 30 }; /* MPI counts are ints */
 
 static const double poll_seconds = 1e-3;
 
@@ -137,6 +137,15 @@ void world_share(uint64_t count, int rank, int ranks, uint64_t *first, uint64_t 
     *share = fewest + (number < rest);
 }
 
+enum status world_broadcast(MPI_Comm communicator, int from, void *bytes, size_t count, const char *what)
+{
+    for (size_t sent = 0; sent < count; sent += PIECE) {
+        const int piece = count - sent < PIECE ? (int)(count - sent) : PIECE;
+        TRY(world_check(MPI_Bcast((char *)bytes + sent, piece, MPI_BYTE, from, communicator), what));
+    }
+    return STATUS_OK;
+}
+
 enum status world_broadcast_text(const struct world *world, char **text)
 {
     uint64_t size = 0;
@@ -149,10 +158,7 @@ enum status world_broadcast_text(const struct world *world, char **text)
     if (world->rank != 0)
         status = memory_allocate(text, size, "a text from rank 0");
     TRY_OR(failed, world_agree(world, status));
-    for (uint64_t sent = 0; sent < size; sent += TEXT_PIECE) {
-        int piece = size - sent < TEXT_PIECE ? (int)(size - sent) : TEXT_PIECE;
-        TRY_OR(failed, world_check(MPI_Bcast(*text + sent, piece, MPI_CHAR, 0, world->communicator), "sending a text"));
-    }
+    TRY_OR(failed, world_broadcast(world->communicator, 0, *text, size, "sending a text"));
     return STATUS_OK;
 failed:
     if (world->rank != 0) {

@@ -39,6 +39,9 @@ CHECKED enum status world_agree_among(const struct world *members, int first_ran
  * more where they do not come out even: *share of them from *first on. Arithmetic only. */
 void world_share(uint64_t count, int rank, int ranks, uint64_t *first, uint64_t *share);
 
+/* bytes[count] of rank `from` of a communicator to all its ranks; `what` as for world_check. Collective. */
+CHECKED enum status world_broadcast(MPI_Comm communicator, int from, void *bytes, size_t count, const char *what);
+
 /* Sends a NUL-terminated text from rank 0 to all; on the others *text is allocated (memory_free). Collective. */
 CHECKED enum status world_broadcast_text(const struct world *world, char **text);
 

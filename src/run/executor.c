@@ -62,10 +62,17 @@ static const struct team *team_of(const struct executor *executor)
     return executor->grid ? executor->grid->team : NULL;
 }
 
+static int team_size(const struct executor *executor)
+{
+    const struct team *team = team_of(executor);
+    return team ? team->size : 1;
+}
+
 /* The one rank of the team that reads and writes the file, counts, and speaks. */
 static bool is_speaker(const struct executor *executor)
 {
-    return executor->grid == NULL || executor->grid->team->rank == 0;
+    const struct team *team = team_of(executor);
+    return team == NULL || team->rank == 0;
 }
 
 static const struct ensemble *ensemble_of(const struct executor *executor, const struct unit *unit)
@@ -272,9 +279,9 @@ static enum status do_work(struct executor *executor, const struct unit *unit, s
         log_warning("activation %s, ensemble %s, hidden_size %ld, replica %ld: %s",
                     executor->sweep->activations[unit->at.activation]->name, ensemble_of(executor, unit)->label,
                     hidden_size_of(executor, unit), unit->at.replica, status_message());
-    int team_size = executor->grid ? executor->grid->team->size : 1;
-    uint64_t failed = work_mark(work, failure, team_size, (clock_seconds() - start) / (double)work->count,
-                                cost_seconds(&unit->cost, team_size) / (double)unit->cell_count);
+    const int ranks = team_size(executor);
+    uint64_t failed = work_mark(work, failure, ranks, (clock_seconds() - start) / (double)work->count,
+                                cost_seconds(&unit->cost, ranks) / (double)unit->cell_count);
     tally->cells_done += work->count - failed;
     tally->cells_failed += failed;
     tally->flops += executor->context.flops;
@@ -306,7 +313,7 @@ static enum status write_failed_cells(struct executor *executor, const struct un
     TRY(store_allocate_results(executor->sweep, unit->first_cell, 1, &one));
     one.status[0] = STORE_FAILED;
     one.failure_reason[0] = FAILURE_MEMORY;
-    one.team_size[0] = (uint16_t)(executor->grid ? executor->grid->team->size : 1);
+    one.team_size[0] = (uint16_t)team_size(executor);
     for (uint64_t i = 0; status == STATUS_OK && i < unit->cell_count; i++) {
         if (!needed[i])
             continue;

@@ -79,7 +79,7 @@ static enum status do_unit(struct run *run, int level, const struct team *team, 
         status = store_flush(run->store);
     }
     oversee(run, false);
-    return team_agree(team->size > 1 ? team : NULL, status);
+    return team_agree(team, status);
 }
 
 /* Positions first .. first+amount-1 of a queue. */
@@ -98,12 +98,11 @@ static enum status do_range(struct run *run, int level, const struct team *team,
 /* A team's next positions: its rank 0 asks the counter and tells the others. */
 static enum status claim(const struct run *run, int level, const struct team *team, int64_t amount, int64_t *first)
 {
-    const struct team *others = team->size > 1 ? team : NULL;
     enum status status = STATUS_OK;
     if (team->rank == 0)
         status = counter_claim(run->counter, level, amount, first);
-    TRY(team_agree(others, status));
-    return team_broadcast(others, first, sizeof *first);
+    TRY(team_agree(team, status));
+    return team_broadcast(team, first, sizeof *first);
 }
 
 /* The queue of one team size, until it is empty or a stop is requested. */
