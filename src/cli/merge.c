@@ -93,7 +93,6 @@ int cli_extend(int argc, char **argv)
         { "output", 'o', "NEW.h5", 0, "the results file to be made", 0 },
         { 0 },
     };
-    static const struct argp_child children[] = { { &cli_sweep_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = { .options = options,
                                       .parser = parse_extend,
                                       .args_doc = "SWEEP.yaml OLD.h5",
@@ -101,7 +100,7 @@ int cli_extend(int argc, char **argv)
                                           "Makes the results file of a sweep with longer axes (activation, ensemble, "
                                           "hidden_size, replicas, spectral_radius, gamma) than those of OLD.h5, with "
                                           "all that is finished there. run --resume then computes the rest into it.",
-                                      .children = children };
+                                      .children = cli_sweep_children };
     struct extend_arguments arguments = { 0 };
     cli_parse(&argp, argc, argv, &arguments);
     struct gradsweep_sweep sweep = cli_sweep(&arguments.sweep);

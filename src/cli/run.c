@@ -151,14 +151,13 @@ int cli_run(int argc, char **argv)
           "compute every N-th unit of work alone, from the I-th; gradsweep merge joins the files", 0 },
         { 0 },
     };
-    static const struct argp_child children[] = { { &cli_sweep_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = { .options = options,
                                       .parser = parse,
                                       .args_doc = "SWEEP.yaml",
                                       .doc =
                                           "Computes a sweep and writes its results file. Start it under mpirun or srun "
                                           "to use several ranks; alone it is one rank.",
-                                      .children = children };
+                                      .children = cli_sweep_children };
     struct run_arguments arguments = { 0 };
     cli_parse(&argp, argc, argv, &arguments);
     struct gradsweep_sweep sweep = cli_sweep(&arguments.sweep);

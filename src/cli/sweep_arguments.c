@@ -36,7 +36,9 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-const struct argp cli_sweep_argp = { .options = options, .parser = parse };
+static const struct argp sweep_argp = { .options = options, .parser = parse };
+
+const struct argp_child cli_sweep_children[] = { { &sweep_argp, 0, NULL, 0 }, { 0 } };
 
 struct gradsweep_sweep cli_sweep(const struct sweep_arguments *arguments)
 {

@@ -1,4 +1,4 @@
-/* What run and plan share: the sweep file and its --set overrides. */
+/* What run, plan and extend share: the sweep file and its --set overrides. */
 #ifndef GRADSWEEP_CLI_SWEEP_ARGUMENTS_H
 #define GRADSWEEP_CLI_SWEEP_ARGUMENTS_H
 
@@ -11,8 +11,8 @@ struct sweep_arguments {
     const char *overrides[CLI_MAX_OVERRIDES];
 };
 
-/* A child parser for argp that fills a struct sweep_arguments. */
-extern const struct argp cli_sweep_argp;
+/* For an argp's children: one that fills the struct sweep_arguments that its parent names at ARGP_KEY_INIT. */
+extern const struct argp_child cli_sweep_children[];
 
 /* The library's form of it; points into `arguments`. */
 struct gradsweep_sweep cli_sweep(const struct sweep_arguments *arguments);

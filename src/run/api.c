@@ -40,10 +40,15 @@ int gradsweep_merge(const char *output, size_t count, const char *const *shards)
     return status_exit_code(merge_shards(output, count, shards));
 }
 
+static enum status open_asked(const struct gradsweep_sweep *asked, struct sweep **sweep)
+{
+    return sweep_open(asked->path, asked->override_count, asked->overrides, true, sweep);
+}
+
 int gradsweep_extend(const struct gradsweep_sweep *asked, const char *old, const char *output)
 {
     struct sweep *sweep;
-    enum status status = sweep_open(asked->path, asked->override_count, asked->overrides, true, &sweep);
+    enum status status = open_asked(asked, &sweep);
     if (status != STATUS_OK)
         return status_exit_code(status);
     status = extend_results(sweep, old, output);
@@ -59,7 +64,7 @@ static enum status open_sweep(const struct world *world, const struct gradsweep_
     enum status status = STATUS_OK;
     *sweep = NULL;
     if (world->rank == 0)
-        status = sweep_open(asked->path, asked->override_count, asked->overrides, true, sweep);
+        status = open_asked(asked, sweep);
     TRY(world_agree(world, status));
     if (world->rank == 0)
         text = (*sweep)->text;
@@ -127,7 +132,7 @@ int gradsweep_plan(const struct gradsweep_sweep *asked, const struct gradsweep_p
 {
     struct sweep *sweep;
     struct plan_request request = { options->count, options->ranks, options->cores_per_node, options->memory_per_rank };
-    enum status status = sweep_open(asked->path, asked->override_count, asked->overrides, true, &sweep);
+    enum status status = open_asked(asked, &sweep);
     if (status != STATUS_OK)
         return status_exit_code(status);
     spectrum_set_blas_threads(1);
