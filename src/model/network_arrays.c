@@ -66,13 +66,21 @@ static enum status require_shape(struct network_file *file, const struct network
     return STATUS_OK;
 }
 
+/* A file whose W has the right shape. */
+static enum status open_weights(const struct network_source *source, long hidden_size, struct network_file **file)
+{
+    TRY(network_file_open(source->path, file));
+    const enum status status = require_shape(*file, source, hidden_size);
+    if (status != STATUS_OK)
+        network_file_close(*file);
+    return as_io(status);
+}
+
 enum status network_weights_verify(const struct network_source *source, long hidden_size)
 {
     struct network_file *file = NULL;
-    TRY(network_file_open(source->path, &file));
-    enum status status = require_shape(file, source, hidden_size);
-    if (status == STATUS_OK)
-        status = read_verified(file, source, NETWORK_WEIGHTS, NULL);
+    TRY(open_weights(source, hidden_size, &file));
+    const enum status status = read_verified(file, source, NETWORK_WEIGHTS, NULL);
     network_file_close(file);
     return as_io(status);
 }
@@ -115,10 +123,8 @@ enum status network_weights_read_part(const struct network_source *source, long 
                                       const struct matrix_part *part, double *values)
 {
     struct network_file *file = NULL;
-    TRY(network_file_open(source->path, &file));
-    enum status status = require_shape(file, source, hidden_size);
-    if (status == STATUS_OK)
-        status = read_part(file, hidden_size, part, values);
+    TRY(open_weights(source, hidden_size, &file));
+    const enum status status = read_part(file, hidden_size, part, values);
     network_file_close(file);
     return as_io(status);
 }
