@@ -79,12 +79,8 @@ void write_integer_or_auto(const struct sweep *sweep, const struct key_rule *rul
 enum status read_real(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
                       const char *path)
 {
-    bool is_good = false;
-    double value = 0;
-    TRY(reader_number(reader, node, path, &rule->range, &value, &is_good));
-    if (is_good)
-        *(double *)field(reader->sweep, rule->offset) = value;
-    return STATUS_OK;
+    bool is_good;
+    return reader_number(reader, node, path, &rule->range, field(reader->sweep, rule->offset), &is_good);
 }
 
 void write_real(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
