@@ -177,18 +177,19 @@ uint64_t schedule_queue_length(const struct schedule *schedule, int level)
     return schedule->queues[level].length;
 }
 
-/* The stretch that holds a position; the last one for those beyond the end. */
+/* For bsearch: a position beside those of a stretch. */
+static int compare_with_stretch(const void *wanted, const void *candidate)
+{
+    const uint64_t position = *(const uint64_t *)wanted;
+    const struct stretch *stretch = candidate;
+    return position < stretch->first_position ? -1 : position - stretch->first_position >= stretch->class->unit_count;
+}
+
+/* The stretch that holds a position of the queue. */
 static const struct stretch *stretch_at(const struct queue *queue, uint64_t position)
 {
-    long low = 0, high = queue->stretch_count - 1;
-    while (low < high) {
-        long middle = (low + high + 1) / 2;
-        if (queue->stretches[middle].first_position <= position)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return &queue->stretches[low];
+    return bsearch(&position, queue->stretches, (size_t)queue->stretch_count, sizeof *queue->stretches,
+                   compare_with_stretch);
 }
 
 uint64_t schedule_unit(const struct schedule *schedule, int level, uint64_t position)

@@ -195,17 +195,17 @@ uint64_t unit_list_count(const struct unit_list *list)
     return list->unit_count;
 }
 
+/* For bsearch: the number of a unit beside those of a class. */
+static int compare_with_class(const void *number, const void *candidate)
+{
+    const uint64_t unit = *(const uint64_t *)number;
+    const struct unit_class *class = candidate;
+    return unit < class->first_unit ? -1 : unit - class->first_unit >= class->unit_count;
+}
+
 static const struct unit_class *class_of(const struct unit_list *list, uint64_t number)
 {
-    long low = 0, high = list->class_count - 1;
-    while (low < high) {
-        long middle = (low + high + 1) / 2;
-        if (list->classes[middle].first_unit <= number)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return &list->classes[low];
+    return bsearch(&number, list->classes, (size_t)list->class_count, sizeof *list->classes, compare_with_class);
 }
 
 struct unit unit_list_at(const struct unit_list *list, uint64_t number)
