@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/power_of_two.h"
 #include "gradient/jacobian_internal.h"
+#include "gradient/measure.h"
 #include "linalg/basis.h"
 #include "linalg/vectorised.h"
 
@@ -205,20 +206,6 @@ static enum status step_back(struct backward_state *state, long k)
     return STATUS_OK;
 }
 
-/* The place of a lag on the axis; -1 where it is not there. */
-static long find_lag(const struct backward_problem *problem, long lag)
-{
-    long low = 0, high = problem->lag_count - 1;
-    while (low < high) {
-        long middle = (low + high) / 2;
-        if (problem->lags[middle] < lag)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return problem->lags[low] == lag ? low : -1;
-}
-
 static double log_of(double norm, int64_t exponent)
 {
     return log(norm) + (double)exponent * LOG_2;
@@ -227,7 +214,8 @@ static double log_of(double norm, int64_t exponent)
 static void record_error(const struct backward_state *state, long c, long k, double norm)
 {
     struct backward_column *column = &state->columns[c];
-    long lag = column->last_step - k, place = column->log_errors ? find_lag(state->problem, lag) : -1;
+    long lag = column->last_step - k,
+         place = column->log_errors ? measure_find_lag(state->problem->lags, state->problem->lag_count, lag) : -1;
     if (lag == 0)
         column->log_initial_error = log_of(norm, state->exponents[c]);
     if (place >= 0)
@@ -239,7 +227,9 @@ static void record_contribution(const struct backward_state *state, long c, long
 {
     const struct backward_column *column = &state->columns[c];
     const struct contribution_factors *errors = &state->errors[c], *activated = &state->activated[column->chain];
-    long place = column->log_contributions ? find_lag(state->problem, column->last_step - k) : -1;
+    long place = column->log_contributions
+                     ? measure_find_lag(state->problem->lags, state->problem->lag_count, column->last_step - k)
+                     : -1;
     if (place >= 0)
         column->log_contributions[place] = log_of(errors->norms[panel_place], errors->exponents[panel_place]) +
                                            log_of(activated->norms[panel_place], activated->exponents[panel_place]);

@@ -1,5 +1,6 @@
 #include "gradient/measure_functions.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct dataset_rule jacobian_norm_datasets[] = {
@@ -276,6 +277,18 @@ bool measure_dataset_find(unsigned requested, const char *name, size_t *number)
         if (strcmp(rule->name, name) == 0)
             return true;
     return false;
+}
+
+static int compare_lags(const void *left, const void *right)
+{
+    const long a = *(const long *)left, b = *(const long *)right;
+    return a < b ? -1 : a > b;
+}
+
+long measure_find_lag(const long *lags, long count, long lag)
+{
+    const long *found = bsearch(&lag, lags, (size_t)count, sizeof *lags, compare_lags);
+    return found ? found - lags : -1;
 }
 
 uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count, const struct measure_options *options)

@@ -99,6 +99,9 @@ const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number)
 /* The number of a dataset in that order; false where no requested measure has one of that name. */
 bool measure_dataset_find(unsigned requested, const char *name, size_t *number);
 
+/* The place of a lag on the ascending axis lags[count]; -1 where it is not there. */
+long measure_find_lag(const long *lags, long count, long lag);
+
 /* How many values a cell has in a dataset (1, lags, ...), from its shape; 0 for those of WEIGHT shape. Each takes so
  * many bytes. */
 uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count,

@@ -116,22 +116,6 @@ static void growth_is_slope(const struct checked_cell *cell, const void *const d
     check_count_margin(tally, check_equality_margin(*growth, slope, check_recomputation(slope)));
 }
 
-/* The place of a lag on the ascending axis; -1 if it is not there. */
-static long find_lag(const struct sweep *sweep, long lag)
-{
-    long low = 0, high = sweep->lag_count - 1;
-    while (low <= high) {
-        long middle = (low + high) / 2;
-        if (sweep->lags[middle] == lag)
-            return middle;
-        if (sweep->lags[middle] < lag)
-            low = middle + 1;
-        else
-            high = middle - 1;
-    }
-    return -1;
-}
-
 /* Only for identity: there J_l = (gamma W)^l. Other products end at the same time T, and J_{l+m} is not made of J_l and
  * J_m; nor is it with untied weights. */
 static void powers_multiply(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
@@ -143,7 +127,7 @@ static void powers_multiply(const struct checked_cell *cell, const void *const d
         return;
     for (long i = 0, pair = 0; i < count; i++)
         for (long j = i; j < count; j++, pair++) {
-            const long whole = pair % stride == 0 ? find_lag(cell->sweep, lags[i] + lags[j]) : -1;
+            const long whole = pair % stride == 0 ? measure_find_lag(lags, count, lags[i] + lags[j]) : -1;
             if (whole >= 0)
                 check_count_margin(tally, check_order_margin(norms[whole], norms[i] + norms[j],
                                                              3 * check_uncertainty(cell, lags[whole])));
