@@ -5,19 +5,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static enum log_level highest_level = LOG_INFO;
 static bool is_speaker = true;
 
-void log_configure(enum log_level level, bool speaker)
+void log_configure(bool speaker)
 {
-    highest_level = level;
     is_speaker = speaker;
 }
 
 void log_message(enum log_level level, const char *format, ...)
 {
-    static const char *const marks[] = { "error: ", "warning: ", "", "debug: " };
-    if (level > highest_level || (!is_speaker && level >= LOG_INFO))
+    static const char *const marks[] = { "error: ", "warning: ", "" };
+    if (!is_speaker && level == LOG_INFO)
         return;
     char text[STATUS_MESSAGE_SIZE];
     va_list arguments;

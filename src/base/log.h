@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO };
 
-/* Messages up to `level` are printed; `speaker` false silences LOG_INFO and below (all ranks but rank 0). */
-void log_configure(enum log_level level, bool speaker);
+/* `speaker` false silences LOG_INFO: on all ranks but rank 0. */
+void log_configure(bool speaker);
 
 /* Prints "gradsweep: [error: |warning: |]text\n" in one write; safe from several threads, not from a signal handler. */
 void log_message(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -15,6 +15,5 @@ void log_message(enum log_level level, const char *format, ...) __attribute__((f
 #define log_error(...)   log_message(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
 #define log_info(...)    log_message(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)   log_message(LOG_DEBUG, __VA_ARGS__)
 
 #endif

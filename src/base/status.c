@@ -34,21 +34,12 @@ const char *status_message(void)
     return message;
 }
 
-static const struct {
-    int exit_code;
-    const char *text;
-} table[STATUS_COUNT] = {
-#define STATUS_AS_ROW(code, exit_code, text) [code] = { exit_code, text },
-    STATUS_TABLE(STATUS_AS_ROW)
-#undef STATUS_AS_ROW
-};
-
-const char *status_text(enum status code)
-{
-    return table[code].text;
-}
-
 int status_exit_code(enum status code)
 {
-    return table[code].exit_code;
+    static const int exit_codes[STATUS_COUNT] = {
+#define STATUS_AS_EXIT_CODE(code, exit_code, text) [code] = exit_code,
+        STATUS_TABLE(STATUS_AS_EXIT_CODE)
+#undef STATUS_AS_EXIT_CODE
+    };
+    return exit_codes[code];
 }

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-/* code, exit code of the command, short text */
+/* code, exit code of the command, meaning */
 #define STATUS_TABLE(row)                                                                                             \
     row(STATUS_OK, 0, "no error") row(STATUS_FAILED_CELLS, 1, "some cells failed")                                    \
         row(STATUS_IO, 1, "input or output failed") row(STATUS_MEMORY, 1, "out of memory")                            \
@@ -44,8 +44,7 @@ CHECKED enum status status_prefix(enum status code, const char *format, ...) __a
  */
 const char *status_message(void);
 
-/* The short text and the exit code of a status (table above). */
-const char *status_text(enum status code);
+/* The exit code of a status (table above). */
 int status_exit_code(enum status code);
 
 /* Passes a failure up to the caller. */

@@ -80,18 +80,6 @@ VECTORISED void block_scale_columns(struct block *block, const double *factors)
     }
 }
 
-VECTORISED void block_add_scaled(struct block *y, const struct block *x, const double *factors)
-{
-    assert_equal_shape(x, y);
-    for (long j = 0; j < y->columns; j++) {
-        double *restrict to = block_column(y, j);
-        const double *restrict from = block_column(x, j);
-        double factor = factors[j];
-        for (long i = 0; i < y->rows; i++)
-            to[i] += factor * from[i];
-    }
-}
-
 /* Eight partial sums, by row number modulo eight, added pairwise at the end: one order, whatever the instruction set.
  */
 VECTORISED static double dot(const double *x, const double *y, long stride)

@@ -41,9 +41,6 @@ void block_scale_rows(struct block *block, const double *const *diagonals);
 /* Column j := factors[j] * column j. */
 void block_scale_columns(struct block *block, const double *factors);
 
-/* Column j of y += factors[j] * column j of x. */
-void block_add_scaled(struct block *y, const struct block *x, const double *factors);
-
 /* dots[j] := x_j . y_j, and norms[j] := ||x_j||_2, free of overflow and underflow inside |x| = 2^-500 .. 2^500. */
 void block_column_dots(const struct block *x, const struct block *y, double *dots);
 void block_column_norms(const struct block *block, double *norms);

@@ -48,10 +48,7 @@ void dsyev_(const char *job, const char *triangle, const int *n, double *a, cons
             double *work, const int *lwork, int *info, size_t, size_t);
 void dsterf_(const int *n, double *d, double *e, int *info);
 
-/* Singular values, descending; by QR iteration and by divide and conquer. A is overwritten. */
-void dgesvd_(const char *left, const char *right, const int *m, const int *n, double *a, const int *lda, double *s,
-             double *u, const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *info, size_t,
-             size_t);
+/* Singular values, descending, by divide and conquer. A is overwritten. */
 void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
              size_t);

@@ -113,7 +113,7 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
             world_close(&world, status_exit_code(status), CLOSING_SECONDS);
         return status_exit_code(status);
     }
-    log_configure(LOG_INFO, world.rank == 0);
+    log_configure(world.rank == 0);
     spectrum_set_blas_threads(1); /* one rank a core; the BLAS would start a thread a core in each */
     status = world_agree(&world, installed);
     if (status == STATUS_OK)

@@ -83,7 +83,7 @@ long check_index_size(const struct checked_cell *cell)
     return cell->sweep->hidden_sizes[cell->sweep->hidden_size_count - 1];
 }
 
-double check_log_gamma(const struct checked_cell *cell)
+static double log_of_gamma(const struct checked_cell *cell)
 {
     return log(cell->sweep->gammas[cell->position.gamma]);
 }
@@ -98,12 +98,12 @@ static double log_gain(const struct checked_cell *cell)
 
 double check_log_norm_condition(const struct checked_cell *cell)
 {
-    return check_is_untied(cell) ? NAN : check_log_gamma(cell) + log_gain(cell) + log(cell->weight_norm);
+    return check_is_untied(cell) ? NAN : log_of_gamma(cell) + log_gain(cell) + log(cell->weight_norm);
 }
 
 double check_log_radius_condition(const struct checked_cell *cell)
 {
-    return check_is_untied(cell) ? NAN : check_log_gamma(cell) + log_gain(cell) + log(cell->weight_radius);
+    return check_is_untied(cell) ? NAN : log_of_gamma(cell) + log_gain(cell) + log(cell->weight_radius);
 }
 
 bool check_is_log_norm(double value)

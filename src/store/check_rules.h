@@ -62,7 +62,6 @@ bool check_is_identity(const struct checked_cell *cell);
 bool check_is_file(const struct checked_cell *cell);
 long check_hidden_size(const struct checked_cell *cell);
 long check_index_size(const struct checked_cell *cell); /* of the dimension `index` */
-double check_log_gamma(const struct checked_cell *cell);
 
 /* ln(gamma ||W||_2) and ln(gamma rho(W)) of W as used; NaN for untied weights or where unknown. */
 double check_log_norm_condition(const struct checked_cell *cell);
