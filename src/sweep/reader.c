@@ -127,7 +127,7 @@ const struct yaml_node *reader_item_at(const struct yaml_node *node, long number
     return node->kind == YAML_SEQUENCE ? node->items[number] : node;
 }
 
-/* What the sweep file's design knows and this version does not; a row goes when its part comes. */
+/* Names of the sweep file's format that this version cannot serve; a row goes when its part comes. */
 static const struct {
     const char *path, *name;
 } unavailable[] = {

@@ -39,8 +39,8 @@ CHECKED enum status reader_number(struct reader *reader, const struct yaml_node 
 long reader_item_count(const struct yaml_node *node);
 const struct yaml_node *reader_item_at(const struct yaml_node *node, long number);
 
-/* True after noting "not available in this version", where the design has that name at that path but this version not.
- */
+/* True after noting "not available in this version", where the format has that name at that path, but this version does
+ * not serve it. */
 CHECKED enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,
                                               const char *name, bool *is_refused);
 
