@@ -6,6 +6,7 @@
 #include "linalg/spectrum.h"
 
 #include "benchmarks/median.h"
+#include "model/ensembles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,7 @@ static enum status compare(struct weights *weights, const struct weight_spectrum
 
 static enum status benchmark(long hidden_size)
 {
-    const struct ensemble ensemble = { .kind = ensemble_kind_find("ginibre"), .label = (char *)"ginibre" };
+    const struct ensemble ensemble = ensemble_of("ginibre", NAN);
     struct weight_spectrum spectrum;
     struct weights *weights;
     enum status status = STATUS_OK;

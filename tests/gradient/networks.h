@@ -7,6 +7,8 @@
 #include "gradient/measure.h"
 #include "linalg/spectrum.h"
 
+#include "model/ensembles.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,11 +28,7 @@ static inline void require(enum status status)
 
 static inline struct ensemble ensemble_named(const char *name)
 {
-    struct ensemble ensemble = { .kind = ensemble_kind_find(name), .label = (char *)(uintptr_t)name };
-    assert_non_null(ensemble.kind);
-    for (size_t i = 0; i < ensemble.kind->parameter_count; i++)
-        ensemble.parameters[i] = ensemble.kind->parameters[i].default_value;
-    return ensemble;
+    return ensemble_of(name, NAN);
 }
 
 /* The matrix that the ensemble "given" draws; column-major, set by the test. */

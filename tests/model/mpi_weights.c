@@ -84,16 +84,16 @@ static void products_have_the_bits_of_one_rank(const struct process_grid *grid)
 {
     for (size_t n = 0; n < COUNT_OF(dimensions); n++)
         for (size_t k = 0; k < COUNT_OF(entry_wise); k++) {
-            const struct ensemble ensemble = ensemble_named(entry_wise[k], NAN);
+            const struct ensemble ensemble = ensemble_of(entry_wise[k], NAN);
             check_products(grid, &ensemble, dimensions[n], 1);
         }
-    const struct ensemble ginibre = ensemble_named("ginibre", NAN);
+    const struct ensemble ginibre = ensemble_of("ginibre", NAN);
     check_products(grid, &ginibre, 700, 1);
 }
 
 static void untied_weights_are_fresh_at_every_step(const struct process_grid *grid)
 {
-    const struct ensemble untied = ensemble_named("untied", NAN);
+    const struct ensemble untied = ensemble_of("untied", NAN);
     for (long step = 1; step <= 3; step++)
         check_products(grid, &untied, 65, step);
     struct weights *weights = opened(grid, &untied, 65, 1);
@@ -154,7 +154,7 @@ static void check_parts(const struct process_grid *grid, const struct ensemble *
 
 static void check_decomposed(const struct process_grid *grid, const char *name, long d)
 {
-    const struct ensemble ensemble = ensemble_named(name, NAN);
+    const struct ensemble ensemble = ensemble_of(name, NAN);
     struct weights *together = opened(grid, &ensemble, d, 1), *alone = opened(NULL, &ensemble, d, 1);
     struct block w = new_block(d, d), transposed = new_block(d, d), expected = new_block(d, d);
     read_whole(alone, d, &expected, &transposed);
@@ -220,7 +220,7 @@ static void spectra_have_the_bits_of_one_rank(const struct process_grid *grid)
 {
     for (size_t n = 0; n < COUNT_OF(dimensions); n++)
         for (size_t k = 0; k < COUNT_OF(entry_wise); k++) {
-            const struct ensemble ensemble = ensemble_named(entry_wise[k], NAN);
+            const struct ensemble ensemble = ensemble_of(entry_wise[k], NAN);
             const long d = dimensions[n];
             if (d > 100 && k % 2 == 1) /* squaring takes its time: one ensemble of each kind of spectrum */
                 continue;
@@ -238,7 +238,7 @@ static void spectra_of_decomposed_laws_are_right(const struct process_grid *grid
 {
     for (size_t n = 0; n < COUNT_OF(dimensions); n++)
         for (size_t k = 0; k < COUNT_OF(by_decomposition); k++) {
-            const struct ensemble ensemble = ensemble_named(by_decomposition[k], NAN);
+            const struct ensemble ensemble = ensemble_of(by_decomposition[k], NAN);
             const long d = dimensions[n];
             const struct weight_spectrum found = spectrum_by(grid, &ensemble, d, REPLICA, ALWAYS),
                                          full = spectrum_alone(grid, &ensemble, d, REPLICA, d + 1);
@@ -251,7 +251,7 @@ static void spectra_of_decomposed_laws_are_right(const struct process_grid *grid
 /* Of 20 such matrices some have no cycle: then the radius is exactly 0; the norm need not be. */
 static void sparse_matrices_without_cycles_have_radius_zero(const struct process_grid *grid)
 {
-    const struct ensemble sparse = ensemble_named("sparse", 0.04);
+    const struct ensemble sparse = ensemble_of("sparse", 0.04);
     int zeros = 0;
     for (long replica = 0; replica < 20; replica++) {
         const struct weight_spectrum found = spectrum_by(grid, &sparse, 30, replica, ALWAYS),
@@ -330,7 +330,7 @@ static void patterns_are_told_apart(const struct process_grid *grid)
 
 static void check_trajectory(const struct process_grid *grid, const char *name)
 {
-    const struct ensemble ensemble = ensemble_named(name, NAN);
+    const struct ensemble ensemble = ensemble_of(name, NAN);
     const struct model model = { .input = INPUT_GAUSSIAN,
                                  .input_size = 3,
                                  .input_scale = 0.5,
@@ -371,7 +371,7 @@ static void trajectories_have_the_bits_of_one_rank(const struct process_grid *gr
 
 static void a_stop_of_rank_0_ends_all(const struct process_grid *grid)
 {
-    const struct ensemble ginibre = ensemble_named("ginibre", NAN);
+    const struct ensemble ginibre = ensemble_of("ginibre", NAN);
     const struct model model = { .steps = 10 };
     const struct chain chain = { activation_find("tanh"), 1, 1 };
     struct weights *weights = opened(grid, &ginibre, 65, 1);

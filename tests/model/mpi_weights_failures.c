@@ -52,7 +52,7 @@ static void remove_file(const struct process_grid *grid)
 /* The file as it is now. */
 static struct ensemble ensemble_of_file(void)
 {
-    struct ensemble ensemble = ensemble_named("file", NAN);
+    struct ensemble ensemble = ensemble_of("file", NAN);
     struct network_file *file;
     ensemble.source.path = path;
     REQUIRE(network_file_open(path, &file) == STATUS_OK);
@@ -234,9 +234,9 @@ static void memory_that_one_rank_lacks_is_agreed_on(const struct process_grid *g
 {
     static const char *const names[] = { "ginibre", "orthogonal", "nonnormal" };
     const long d = 4000; /* 2 d^2/6 doubles are 43 MB, and more than the limit leaves */
-    const struct ensemble small = ensemble_named("ginibre", NAN);
+    const struct ensemble small = ensemble_of("ginibre", NAN);
     for (size_t k = 0; k < COUNT_OF(names); k++) {
-        const struct ensemble ensemble = ensemble_named(names[k], NAN);
+        const struct ensemble ensemble = ensemble_of(names[k], NAN);
         struct weight_spectrum spectrum;
         limit_last_rank(grid, 16L << 20);
         REQUIRE(open_on(grid, &ensemble, d, 1) == STATUS_MEMORY && blames_last_rank(grid));
@@ -251,7 +251,7 @@ static void memory_that_one_rank_lacks_is_agreed_on(const struct process_grid *g
 /* 64 MB of a window: of states that are whole on every rank. */
 static void memory_for_a_trajectory_is_agreed_on(const struct process_grid *grid)
 {
-    const struct ensemble ginibre = ensemble_named("ginibre", NAN);
+    const struct ensemble ginibre = ensemble_of("ginibre", NAN);
     const struct model model = { .steps = 8000 };
     struct chain chains[16];
     struct weights *weights;
@@ -270,7 +270,7 @@ static void memory_for_a_trajectory_is_agreed_on(const struct process_grid *grid
 
 static void what_no_grid_can_hold_is_refused(const struct process_grid *grid)
 {
-    const struct ensemble ginibre = ensemble_named("ginibre", NAN);
+    const struct ensemble ginibre = ensemble_of("ginibre", NAN);
     struct weight_spectrum spectrum;
     REQUIRE(open_on(grid, &ginibre, 10000000, 1) == STATUS_MEMORY);
     REQUIRE(spectrum_on(grid, &ginibre, 10000000, &spectrum) == STATUS_MEMORY);

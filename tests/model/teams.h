@@ -1,25 +1,13 @@
-/* For the tests of model/ on several ranks: the grid of all of them, and ensembles by name. */
+/* For the tests of model/ on several ranks: the grid of all of them. */
 #ifndef GRADSWEEP_TESTS_MODEL_TEAMS_H
 #define GRADSWEEP_TESTS_MODEL_TEAMS_H
 
 #include "linalg/process_grid.h"
-#include "model/ensemble.h"
 
 #include "check.h"
-
-#include <math.h>
+#include "model/ensembles.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
-/* An ensemble of that kind with its default parameters, but for the first, where it is not NaN. */
-static inline struct ensemble ensemble_named(const char *name, double parameter)
-{
-    struct ensemble ensemble = { .kind = ensemble_kind_find(name), .label = (char *)name };
-    REQUIRE(ensemble.kind != NULL);
-    for (size_t i = 0; i < ensemble.kind->parameter_count; i++)
-        ensemble.parameters[i] = i == 0 && !isnan(parameter) ? parameter : ensemble.kind->parameters[i].default_value;
-    return ensemble;
-}
 
 typedef void grid_test(const struct process_grid *grid);
 
