@@ -50,6 +50,31 @@ static inline struct ensemble ensemble_given(void)
 
 enum { NO_DISTRIBUTION = 1000000, TEST_SEED = 2013 };
 
+/* The norms of cells of one activation, of W as it is drawn where there are no radii. */
+static inline struct batch batch_of_cells(const struct model *model, const struct activation *activation, long count,
+                                          const double *radii, const double *gammas, const long *lags, long lag_count)
+{
+    return (struct batch){ .model = model,
+                           .activation = activation,
+                           .count = count,
+                           .native = radii == NULL,
+                           .spectral_radii = radii,
+                           .gammas = gammas,
+                           .lags = lags,
+                           .lag_count = lag_count,
+                           .tolerance = 1e-10,
+                           .measures = 1u << MEASURE_JACOBIAN_NORM };
+}
+
+/* One cell of a batch as a batch of its own. */
+static inline struct batch batch_cell(struct batch batch, long cell)
+{
+    batch.count = 1;
+    batch.spectral_radii += cell;
+    batch.gammas += cell;
+    return batch;
+}
+
 /* Results of a batch, in arrays of their own. */
 struct measured {
     void *values[16];

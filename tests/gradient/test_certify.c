@@ -10,17 +10,9 @@ static const struct model quiet = { .initial_state = INITIAL_STATE_GAUSSIAN, .in
 
 static struct batch batch_of(const struct activation *activation, long count, const double *radii, const double *gammas)
 {
-    return (struct batch){ .model = &quiet,
-                           .activation = activation,
-                           .count = count,
-                           .native = radii == NULL,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
-                           .lags = lags,
-                           .lag_count = LAGS,
-                           .tolerance = 1e-10,
-                           .measures = 1u << MEASURE_JACOBIAN_NORM,
-                           .options = { .certify = true } };
+    struct batch batch = batch_of_cells(&quiet, activation, count, radii, gammas, lags, LAGS);
+    batch.options.certify = true;
+    return batch;
 }
 
 struct tally {
@@ -298,10 +290,7 @@ static void verdicts_do_not_depend_on_the_batch(void **state)
         struct batch batch = batch_of(activation_find("leaky_relu"), CELLS, radii, gammas);
         struct measured together = measure_network(&ensemble, 17, 0, batch);
         for (int i = 0; i < CELLS; i += 4) {
-            batch.count = 1;
-            batch.spectral_radii = radii + i;
-            batch.gammas = gammas + i;
-            struct measured alone = measure_network(&ensemble, 17, 0, batch);
+            struct measured alone = measure_network(&ensemble, 17, 0, batch_cell(batch, i));
             assert_memory_equal(alone.verdicts, together.verdicts + i * LAGS, LAGS);
             measured_destroy(&alone);
         }

@@ -20,17 +20,10 @@ static struct model model_of(enum loss_kind loss, long steps)
 static struct batch batch_of(const struct model *model, const char *activation, long count, const double *radii,
                              const double *gammas, const long *lags, long lag_count)
 {
-    return (struct batch){ .model = model,
-                           .activation = activation_find(activation),
-                           .native = radii == NULL,
-                           .count = count,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
-                           .lags = lags,
-                           .lag_count = lag_count,
-                           .tolerance = 1e-10,
-                           .measures = ALL_MEASURES,
-                           .options = { .contribution_map_steps = 5 } };
+    struct batch batch = batch_of_cells(model, activation_find(activation), count, radii, gammas, lags, lag_count);
+    batch.measures = ALL_MEASURES;
+    batch.options.contribution_map_steps = 5;
+    return batch;
 }
 
 /* The errors and contributions of one chain, added up one by one in long double, from the trajectory's own states. */
@@ -273,10 +266,7 @@ static void cells_do_not_depend_on_their_batch(void **state)
             batch.options.contribution_map_steps = d < 100 ? 50 : 7;
             struct all_results together = all_results_measure(&ensemble, d, 0, batch);
             for (int i = 1; i < CELLS; i += 19) {
-                batch.count = 1;
-                batch.spectral_radii = radii + i;
-                batch.gammas = gammas + i;
-                struct all_results alone = all_results_measure(&ensemble, d, 0, batch);
+                struct all_results alone = all_results_measure(&ensemble, d, 0, batch_cell(batch, i));
                 all_results_assert_equal(&alone, 0, &together, i);
                 all_results_destroy(&alone);
             }

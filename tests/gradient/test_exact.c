@@ -7,16 +7,7 @@ static const struct model quiet = { .initial_state = INITIAL_STATE_GAUSSIAN, .in
 
 static struct batch batch_of(const char *activation, long count, const double *radii, const double *gammas)
 {
-    return (struct batch){ .model = &quiet,
-                           .activation = activation_find(activation),
-                           .count = count,
-                           .native = radii == NULL,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
-                           .lags = lags,
-                           .lag_count = LAGS,
-                           .tolerance = 1e-10,
-                           .measures = 1u << MEASURE_JACOBIAN_NORM };
+    return batch_of_cells(&quiet, activation_find(activation), count, radii, gammas, lags, LAGS);
 }
 
 /* The tolerance of the norms, 1e-10, and rounding l 8 d u below 2e-11 here. */
@@ -247,10 +238,7 @@ static void cells_do_not_depend_on_their_batch(void **state)
         struct batch batch = batch_of("tanh", CELLS, radii, gammas);
         struct measured together = measure_network(&ensemble, d, 0, batch);
         for (int i = 1; i < CELLS; i += 5) {
-            batch.count = 1;
-            batch.spectral_radii = radii + i;
-            batch.gammas = gammas + i;
-            struct measured alone = measure_network(&ensemble, d, 0, batch);
+            struct measured alone = measure_network(&ensemble, d, 0, batch_cell(batch, i));
             assert_memory_equal(alone.log_norms, together.log_norms + i * LAGS, LAGS * sizeof(double));
             assert_int_equal(alone.methods[0], together.methods[i]);
             measured_destroy(&alone);

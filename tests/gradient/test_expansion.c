@@ -391,10 +391,7 @@ static void cells_do_not_depend_on_their_neighbours(void **state)
     struct ensemble ensemble = ensemble_named("ginibre");
     struct batch batch = batch_of("identity", false);
     struct expanded together = measure_expanded(&ensemble, D, batch);
-    batch.count = 1;
-    batch.spectral_radii = radii + 1;
-    batch.gammas = gammas + 1;
-    struct expanded alone = measure_expanded(&ensemble, D, batch);
+    struct expanded alone = measure_expanded(&ensemble, D, batch_cell(batch, 1));
     assert_memory_equal(alone.log_norms, together.log_norms + LAGS, LAGS * sizeof(double));
     assert_memory_equal(alone.residuals, together.residuals + LAGS, LAGS * sizeof(double));
     assert_memory_equal(alone.log_coefficients, together.log_coefficients + D, D * sizeof(double));

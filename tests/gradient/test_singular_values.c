@@ -26,8 +26,7 @@ static struct spectra measure_spectra(const struct ensemble *ensemble, long d, s
     struct spectra s;
     struct gradient_context context = { 0 };
     memset(&s, 0, sizeof s);
-    batch.measures = 1u << MEASURE_JACOBIAN_NORM | 1u << MEASURE_SINGULAR_VALUES;
-    batch.tolerance = 1e-10;
+    batch.measures |= 1u << MEASURE_SINGULAR_VALUES;
     if (batch.options.index_size == 0)
         batch.options.index_size = d;
     require(weights_spectrum(ensemble, TEST_SEED, d, 0, NO_DISTRIBUTION, &batch.spectrum));
@@ -49,13 +48,7 @@ static double condition_of(const struct ensemble *ensemble, long d)
 {
     const long lag = 1;
     const double one = 1.0;
-    struct batch batch = { .model = &quiet,
-                           .activation = activation_find("identity"),
-                           .count = 1,
-                           .native = true,
-                           .gammas = &one,
-                           .lags = &lag,
-                           .lag_count = 1 };
+    struct batch batch = batch_of_cells(&quiet, activation_find("identity"), 1, NULL, &one, &lag, 1);
     struct spectra s = measure_spectra(ensemble, d, batch);
     double condition = exp(s.log_values[0] - s.log_values[d - 1]);
     spectra_destroy(&s);
@@ -100,14 +93,8 @@ static struct worst compare_network(const char *name, const char *activation, lo
 {
     struct ensemble ensemble = ensemble_named(name);
     const double gamma = 1.0, condition = condition_of(&ensemble, d);
-    struct batch batch = { .model = &quiet,
-                           .activation = activation_find(activation),
-                           .count = 1,
-                           .spectral_radii = &gain,
-                           .gammas = &gamma,
-                           .lags = compared_lags,
-                           .lag_count = COMPARED_LAGS,
-                           .tolerance = 1e-10 };
+    struct batch batch =
+        batch_of_cells(&quiet, activation_find(activation), 1, &gain, &gamma, compared_lags, COMPARED_LAGS);
     struct spectra s = measure_spectra(&ensemble, d, batch);
     struct chain chain = { batch.activation, gain, gamma };
     struct trajectory trajectory;
@@ -184,13 +171,7 @@ static void values_keep_the_determinant(void **state)
     struct ensemble ensemble = ensemble_named("ginibre");
     static const char *const activations[] = { "tanh", "sigmoid", "softsign", "sin" };
     for (size_t a = 0; a < 4; a++) {
-        struct batch batch = { .model = &quiet,
-                               .activation = activation_find(activations[a]),
-                               .count = 1,
-                               .spectral_radii = &gain,
-                               .gammas = &gamma,
-                               .lags = &lag,
-                               .lag_count = 1 };
+        struct batch batch = batch_of_cells(&quiet, activation_find(activations[a]), 1, &gain, &gamma, &lag, 1);
         struct spectra s = measure_spectra(&ensemble, D, batch);
         struct chain chain = { batch.activation, gain, gamma };
         struct trajectory trajectory;
@@ -220,14 +201,9 @@ static void a_plane_of_identity_shares_its_values(void **state)
     static const char *const names[] = { "orthogonal", "cycle" };
     for (size_t name = 0; name < 2; name++) {
         struct ensemble ensemble = ensemble_named(names[name]);
-        struct batch batch = { .model = &quiet,
-                               .activation = activation_find("identity"),
-                               .count = CELLS,
-                               .spectral_radii = radii,
-                               .gammas = gammas,
-                               .lags = compared_lags,
-                               .lag_count = COMPARED_LAGS,
-                               .options = { .index_size = WIDTH } };
+        struct batch batch =
+            batch_of_cells(&quiet, activation_find("identity"), CELLS, radii, gammas, compared_lags, COMPARED_LAGS);
+        batch.options.index_size = WIDTH;
         struct spectra s = measure_spectra(&ensemble, D, batch);
         for (int cell = 0; cell < CELLS; cell++)
             for (int lag = 0; lag < COMPARED_LAGS; lag++)
@@ -252,13 +228,7 @@ static void a_chain_has_exact_zeros(void **state)
     const double gamma = 0.5;
     struct ensemble ensemble = ensemble_named("chain");
     ensemble.parameters[0] = 3.3;
-    struct batch batch = { .model = &quiet,
-                           .activation = activation_find("identity"),
-                           .count = 1,
-                           .native = true,
-                           .gammas = &gamma,
-                           .lags = lags,
-                           .lag_count = LAGS };
+    struct batch batch = batch_of_cells(&quiet, activation_find("identity"), 1, NULL, &gamma, lags, LAGS);
     struct spectra s = measure_spectra(&ensemble, D, batch);
     for (int lag = 0; lag < LAGS; lag++)
         for (long i = 0; i < D; i++) {
@@ -285,13 +255,8 @@ static void a_row_of_zeros_leaves_an_exact_zero(void **state)
         for (long j = 0; j < D; j++)
             w[zero + j * D] = 0;
         given_values = w;
-        struct batch batch = { .model = &quiet,
-                               .activation = activation_find("tanh"),
-                               .count = 1,
-                               .native = true,
-                               .gammas = &gamma,
-                               .lags = compared_lags,
-                               .lag_count = COMPARED_LAGS };
+        struct batch batch =
+            batch_of_cells(&quiet, activation_find("tanh"), 1, NULL, &gamma, compared_lags, COMPARED_LAGS);
         struct spectra s = measure_spectra(&given, D, batch);
         for (int lag = 0; lag < COMPARED_LAGS; lag++) {
             assert_true(s.log_values[lag * D + D - 1] == -INFINITY);
@@ -309,13 +274,7 @@ static void saturated_steps_keep_their_logarithm(void **state)
     const double gamma = 1.0;
     struct ensemble given = ensemble_given();
     given_values = &w;
-    struct batch batch = { .model = &quiet,
-                           .activation = activation_find("tanh"),
-                           .count = 1,
-                           .native = true,
-                           .gammas = &gamma,
-                           .lags = compared_lags,
-                           .lag_count = COMPARED_LAGS };
+    struct batch batch = batch_of_cells(&quiet, activation_find("tanh"), 1, NULL, &gamma, compared_lags, COMPARED_LAGS);
     struct spectra s = measure_spectra(&given, 1, batch);
     for (int lag = 0; lag < COMPARED_LAGS; lag++) {
         double expected = (double)compared_lags[lag] * (log(300.0) + log(4.0) - 600.0);
@@ -332,13 +291,7 @@ static void dead_units_leave_exact_zeros(void **state)
     const long lags[LAGS] = { 1, 2, 3, 4, 30 };
     const double gain = 1.4, gamma = 1.0;
     struct ensemble ensemble = ensemble_named("ginibre");
-    struct batch batch = { .model = &quiet,
-                           .activation = activation_find("relu"),
-                           .count = 1,
-                           .spectral_radii = &gain,
-                           .gammas = &gamma,
-                           .lags = lags,
-                           .lag_count = LAGS };
+    struct batch batch = batch_of_cells(&quiet, activation_find("relu"), 1, &gain, &gamma, lags, LAGS);
     struct spectra s = measure_spectra(&ensemble, D, batch);
     struct chain chain = { batch.activation, gain, gamma };
     struct trajectory trajectory;
@@ -370,13 +323,7 @@ static void untied_weights_take_each_step_its_own(void **state)
     const long lags[LAGS] = { 1, 20 };
     const double gain = 1.2, gamma = 0.5;
     struct ensemble ensemble = ensemble_named("untied");
-    struct batch batch = { .model = &quiet,
-                           .activation = activation_find("identity"),
-                           .count = 1,
-                           .spectral_radii = &gain,
-                           .gammas = &gamma,
-                           .lags = lags,
-                           .lag_count = LAGS };
+    struct batch batch = batch_of_cells(&quiet, activation_find("identity"), 1, &gain, &gamma, lags, LAGS);
     struct spectra s = measure_spectra(&ensemble, D, batch);
     for (int lag = 0; lag < LAGS; lag++) {
         double expected = 0, found = 0;
@@ -405,19 +352,10 @@ static void cells_do_not_depend_on_their_neighbours(void **state)
         radii[i] = 0.5 + 0.3 * i;
         gammas[i] = i % 3 ? 0.75 : 1.0;
     }
-    struct batch batch = { .model = &quiet,
-                           .activation = activation_find("tanh"),
-                           .count = CELLS,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
-                           .lags = lags,
-                           .lag_count = 2 };
+    struct batch batch = batch_of_cells(&quiet, activation_find("tanh"), CELLS, radii, gammas, lags, 2);
     struct spectra together = measure_spectra(&ensemble, D, batch);
     for (int i = 0; i < CELLS; i += 5) {
-        batch.count = 1;
-        batch.spectral_radii = radii + i;
-        batch.gammas = gammas + i;
-        struct spectra alone = measure_spectra(&ensemble, D, batch);
+        struct spectra alone = measure_spectra(&ensemble, D, batch_cell(batch, i));
         assert_memory_equal(alone.log_values, together.log_values + i * 2 * D, 2 * D * sizeof(double));
         spectra_destroy(&alone);
     }

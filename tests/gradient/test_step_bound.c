@@ -194,10 +194,7 @@ static void steps_do_not_depend_on_the_batch(void **state)
         struct batch batch = batch_of(activation_find("tanh"), false);
         struct with_steps together = measure_steps(&ensemble, 21, batch);
         for (int cell = 1; cell < CELLS; cell += 2) {
-            batch.count = 1;
-            batch.spectral_radii = radii + cell;
-            batch.gammas = gammas + cell;
-            struct with_steps alone = measure_steps(&ensemble, 21, batch);
+            struct with_steps alone = measure_steps(&ensemble, 21, batch_cell(batch, cell));
             assert_memory_equal(alone.sums, together.sums + cell * LAGS, LAGS * sizeof(double));
             assert_memory_equal(alone.maxima, together.maxima + cell * LAGS, LAGS * sizeof(double));
             measured_destroy(&alone.measured);
