@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from gradsweep_decay import Choice, choose_cells
 from gradsweep_results import DONE, Results
-from gradsweep_style import number, spread
+from gradsweep_style import number, panel_grid, spread
 
 
 class Cell(NamedTuple):
@@ -41,20 +41,12 @@ def mean_of_done(values: np.ndarray) -> np.ndarray:
 
 def chosen_grid(
     results: Results, limit: int | None, height: float, rows: list | None = None, share_y: bool = False
-) -> tuple[plt.Figure, list[tuple[Axes, object, Choice]]]:
+) -> tuple[Figure, list[tuple[Axes, object, Choice]]]:
     """A figure and its panels (axes, row, chosen cell): one row of panels an ensemble, at most `limit`, or an element
     of `rows`; one column a chosen cell."""
     choices = choose_cells(results)
     rows = spread(len(results.ensembles), limit) if rows is None else rows
-    figure, grid = plt.subplots(
-        len(rows),
-        len(choices),
-        figsize=(0.8 + 3.0 * max(len(choices), 2), 0.6 + height * len(rows)),
-        squeeze=False,
-        sharex=True,
-        sharey=share_y,
-        layout="constrained",
-    )
+    figure, grid = panel_grid(len(rows), len(choices), (3.0, height), (0.8, 0.6), share_y)
     panels = [(axes, row, choice) for row, axes_row in zip(rows, grid) for axes, choice in zip(axes_row, choices)]
     return figure, panels
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -20,6 +19,7 @@ from gradsweep_style import (
     is_geometric,
     legend_above,
     number,
+    panel_grid,
     size_colours,
     spread,
 )
@@ -27,6 +27,7 @@ from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
 
 # The regimes that the chosen cells stand for, as gamma rho: well inside vanishing, critical, exploding.
 TARGET_GAINS = (0.75, 1.0, 1.25)
+PANEL, MARGIN = (3.0, 2.3), (0.6, 0.6)  # inches
 BOUND_STYLE = (0, (4, 2))
 STEPS = "<i>S</i><sub>T</sub>⋯<i>S</i><sub>T−ℓ+1</sub>"
 
@@ -95,7 +96,7 @@ def _decay_picture(
     results: Results, activation: int, ensembles: list[int], sizes: list[int], choices: list[Choice]
 ) -> Picture:
     colours = size_colours(len(sizes))
-    figure, grid = _grid(len(ensembles), len(choices))
+    figure, grid = panel_grid(len(ensembles), len(choices), PANEL, MARGIN)
     for ensemble, axes_row in zip(ensembles, grid):
         for choice, axes in zip(choices, axes_row):
             for size, shade in zip(sizes, colours):
@@ -127,7 +128,7 @@ def rate_picture(results: Results, show_all: bool) -> Picture | None:
     ensembles = spread(len(results.ensembles), None if show_all else 4)
     activations = spread(len(results.activations), None if show_all else 8)
     size = len(results.hidden_sizes) - 1
-    figure, grid = _grid(len(ensembles), len(choices))
+    figure, grid = panel_grid(len(ensembles), len(choices), PANEL, MARGIN)
     for ensemble, axes_row in zip(ensembles, grid):
         for choice, axes in zip(choices, axes_row):
             for activation in activations:
@@ -161,17 +162,6 @@ def rate_picture(results: Results, show_all: bool) -> Picture | None:
         "states are large."
     )
     return Picture("rate", "From the bound to the spectral radius", caption, figure)
-
-
-def _grid(rows: int, columns: int) -> tuple[plt.Figure, np.ndarray]:
-    return plt.subplots(
-        rows,
-        columns,
-        figsize=(0.6 + 3.0 * max(columns, 2), 0.6 + 2.3 * rows),
-        squeeze=False,
-        sharex=True,
-        layout="constrained",
-    )
 
 
 def _draw_curve(axes: Axes, lags: np.ndarray, curve: Curve, shade: object) -> None:

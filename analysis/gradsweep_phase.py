@@ -22,6 +22,7 @@ from gradsweep_style import (
     is_geometric,
     legend_above,
     number,
+    panel_grid,
     spread,
 )
 from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
@@ -89,15 +90,7 @@ def _rate_ticks(limit: float) -> list[float]:
 def _picture(results: Results, activation: str, panels: list[list[Panel]], norm: Normalize) -> Picture:
     is_plane = len(results.radii) > 1 and len(results.gammas) > 1
     rows, columns = len(panels), len(panels[0])
-    figure, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(1.2 + 2.75 * max(columns, 2), 0.9 + 2.25 * rows),
-        squeeze=False,
-        layout="constrained",
-        sharex=True,
-        sharey=is_plane,
-    )
+    figure, grid = panel_grid(rows, columns, (2.75, 2.25), (1.2, 0.9), share_y=is_plane)
     for row, axes_row in zip(panels, grid):
         for panel, axes in zip(row, axes_row):
             axes.set_title(panel.title)

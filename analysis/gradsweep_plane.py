@@ -22,12 +22,14 @@ from gradsweep_style import (
     colour,
     is_geometric,
     legend_above,
+    panel_grid,
     spread,
 )
 from gradsweep_summary import OBSERVATIONS, ROUNDING
 from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM
 
 ENSEMBLES, ACTIVATIONS = 5, 4
+PANEL, MARGIN = (2.6, 2.2), (1.2, 0.8)  # inches
 GROWTH_LINE = {"colors": "#E34A33", "linewidths": 2.0}
 TOTAL = "Σ<sub><i>t</i></sub> ∂<i>ε<sub>t</sub></i>/∂<i>W</i>"
 # The colours of agreement step back behind those of what was observed where the conditions disagree.
@@ -52,7 +54,7 @@ def conditions_map_picture(results: Results, show_all: bool) -> Picture | None:
     codes = {(e, a): _condition_codes(results, a, e, size) for e in kept for a in activations}
     if not any((values >= 3).any() for values in codes.values()):
         return None
-    figure, grid = _grid(len(kept), len(activations))
+    figure, grid = panel_grid(len(kept), len(activations), PANEL, MARGIN, share_y=True)
     colours = [UNKNOWN, AGREE_VANISHING, AGREE_GROWING, *(OBSERVATION_COLOURS[name] for name in OBSERVATIONS)]
     for row, ensemble in enumerate(kept):
         for column, activation in enumerate(activations):
@@ -109,7 +111,7 @@ def _cancellation_plane(results: Results, show_all: bool) -> Picture | None:
     if not known.size:
         return None
     norm = LogNorm(min(0.1, float(np.exp(known.min()))), 1.0)
-    figure, grid = _grid(len(ensembles), len(activations))
+    figure, grid = panel_grid(len(ensembles), len(activations), PANEL, MARGIN, share_y=True)
     for row, ensemble in enumerate(ensembles):
         for column, activation in enumerate(activations):
             axes, logarithms = grid[row, column], values[ensemble, activation]
@@ -242,18 +244,6 @@ def _selection(results: Results, show_all: bool) -> tuple[list[int], list[int], 
     """Activations, ensembles, and the largest hidden size."""
     activations = spread(len(results.activations), None if show_all else ACTIVATIONS)
     return activations, spread(len(results.ensembles), None if show_all else ENSEMBLES), len(results.hidden_sizes) - 1
-
-
-def _grid(rows: int, columns: int) -> tuple[plt.Figure, np.ndarray]:
-    return plt.subplots(
-        rows,
-        columns,
-        figsize=(1.2 + 2.6 * max(columns, 2), 0.8 + 2.2 * rows),
-        squeeze=False,
-        sharex=True,
-        sharey=True,
-        layout="constrained",
-    )
 
 
 def _edges(results: Results) -> tuple[np.ndarray, np.ndarray]:

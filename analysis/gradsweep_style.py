@@ -109,6 +109,21 @@ def size_colours(count: int) -> list:
     )
 
 
+def panel_grid(
+    rows: int, columns: int, panel: tuple[float, float], margin: tuple[float, float], share_y: bool = False
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its panels [rows, columns] on one x axis; sizes in inches. One column gets the width of two."""
+    return plt.subplots(
+        rows,
+        columns,
+        figsize=(margin[0] + panel[0] * max(columns, 2), margin[1] + panel[1] * rows),
+        squeeze=False,
+        sharex=True,
+        sharey=share_y,
+        layout="constrained",
+    )
+
+
 def legend_above(figure: Figure, handles: list) -> None:
     """One legend for all panels, above them, in as few rows as the figure's width allows. The panels keep clear of it."""
     width, height = figure.get_size_inches() * figure.dpi
