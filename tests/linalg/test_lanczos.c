@@ -54,19 +54,30 @@ static void run(struct product *products, long rows, long count, struct block *v
     assert_int_equal(lanczos_norms(&operator, count, &usual, vectors, log_norms, outcomes), STATUS_OK);
 }
 
-/* ln ||A||_2 and the outcome for one explicit matrix, from the random start. */
-static double log_norm_of(long d, const double *values, enum lanczos_outcome *outcome)
+enum { RANDOM_START = -1 };
+
+/* ln ||A||_2 and the outcome for one explicit matrix, from a unit vector or from the random start. */
+static double log_norm_from(long start, const struct lanczos_options *options, long d, const double *values,
+                            enum lanczos_outcome *outcome)
 {
     struct matrix *matrix = NULL;
     struct block vectors;
     double log_norm = 0;
     assert_int_equal(matrix_create(d, values, true, &matrix), STATUS_OK);
     assert_int_equal(block_create(d, 1, &vectors), STATUS_OK);
+    if (start != RANDOM_START)
+        vectors.values[start] = 1;
     struct product product = { 1, &matrix, 0 };
-    run(&product, d, 1, &vectors, &log_norm, outcome);
+    struct lanczos_operator operator= { d, &product, apply, apply_transposed };
+    assert_int_equal(lanczos_norms(&operator, 1, options, &vectors, &log_norm, outcome), STATUS_OK);
     block_destroy(&vectors);
     matrix_destroy(matrix);
     return log_norm;
+}
+
+static double log_norm_of(long d, const double *values, enum lanczos_outcome *outcome)
+{
+    return log_norm_from(RANDOM_START, &usual, d, values, outcome);
 }
 
 static void check_against_svd(long d, double *values)
@@ -307,22 +318,14 @@ static void too_few_iterations_are_told(void **state)
 {
     (void)state;
     enum { D = 60 };
-    double *values = new_ginibre(D, 1), log_norm, norm;
-    struct matrix *matrix = NULL;
-    struct block vectors;
+    double *values = new_ginibre(D, 1), norm;
     enum lanczos_outcome outcome;
-    assert_int_equal(matrix_create(D, values, true, &matrix), STATUS_OK);
-    assert_int_equal(block_create(D, 1, &vectors), STATUS_OK);
-    assert_int_equal(spectrum_norm(D, values, &norm), STATUS_OK);
-    struct product product = { 1, &matrix, 0 };
-    struct lanczos_operator operator= { D, &product, apply, apply_transposed };
     struct lanczos_options few = usual;
     few.max_iterations = 3;
-    assert_int_equal(lanczos_norms(&operator, 1, &few, &vectors, &log_norm, &outcome), STATUS_OK);
+    const double log_norm = log_norm_from(RANDOM_START, &few, D, values, &outcome);
+    assert_int_equal(spectrum_norm(D, values, &norm), STATUS_OK);
     assert_int_equal(outcome, LANCZOS_UNRESOLVED);
     assert_true(log_norm < log(norm) && log_norm > log(norm) - 0.5);
-    block_destroy(&vectors);
-    matrix_destroy(matrix);
     memory_free(values);
 }
 
@@ -331,24 +334,15 @@ static void too_few_iterations_are_told(void **state)
 static void a_tolerance_of_zero_gives_rounding_level(void **state)
 {
     (void)state;
+    struct lanczos_options exact = usual;
+    exact.tolerance = 0;
     for (long d = 4; d <= 64; d *= 2) {
-        double *values = new_ginibre(d, 21), log_norm, norm;
-        struct matrix *matrix = NULL;
-        struct block vectors;
+        double *values = new_ginibre(d, 21), norm;
         enum lanczos_outcome outcome;
-        assert_int_equal(matrix_create(d, values, true, &matrix), STATUS_OK);
-        assert_int_equal(block_create(d, 1, &vectors), STATUS_OK);
+        const double log_norm = log_norm_from(d / 2, &exact, d, values, &outcome);
         assert_int_equal(spectrum_norm(d, values, &norm), STATUS_OK);
-        struct product product = { 1, &matrix, 0 };
-        struct lanczos_operator operator= { d, &product, apply, apply_transposed };
-        struct lanczos_options exact = usual;
-        exact.tolerance = 0;
-        vectors.values[d / 2] = 1;
-        assert_int_equal(lanczos_norms(&operator, 1, &exact, &vectors, &log_norm, &outcome), STATUS_OK);
         assert_int_equal(outcome, LANCZOS_CONVERGED);
         assert_within(log_norm, log(norm), 4 * (double)d * 0x1p-53 + spectrum_norm_error(d));
-        block_destroy(&vectors);
-        matrix_destroy(matrix);
         memory_free(values);
     }
 }
