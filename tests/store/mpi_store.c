@@ -39,21 +39,15 @@ static void a_new_file_is_untouched(void **state)
     assert_false(exists(lock_file));
 }
 
-/* Everything that an untouched file holds is what store_allocate_results fills in. */
-static void untouched_results_are_as_allocated(void **state)
+/* The cells of the file, all of them, against `expected`, which is released. */
+static void assert_file_holds(struct cell_results *expected)
 {
-    (void)state;
-    struct store *store;
-    bool is_fresh;
-    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh));
-    assert_ok(store_close(store));
     const uint64_t cells = grid_cell_count(sweep);
-    struct cell_results expected, found;
+    struct cell_results found;
     struct results_file file;
     uint32_t *checksums = calloc(cells, sizeof *checksums);
-    assert_ok(store_allocate_results(sweep, 0, cells, &expected));
     assert_ok(store_allocate_results(sweep, 0, cells, &found));
-    memset(found.method, 1, cells);
+    memset(found.method, 1, cells); /* so that what is not read is not as expected */
     memset(found.values[0], 1, sizeof(double));
     assert_ok(results_file_open(path, sweep, NULL, &file));
     assert_ok(results_file_read_cells(&file, &found, checksums));
@@ -61,47 +55,38 @@ static void untouched_results_are_as_allocated(void **state)
     const struct dataset_rule *rule;
     for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
         if (found.values[i])
-            assert_memory_equal(found.values[i], expected.values[i],
-                                cells * store_values_per_cell(sweep, rule) *
-                                    (rule->type == TYPE_FLOAT64 ? sizeof(double) : 1));
-    assert_memory_equal(found.method, expected.method, cells);
-    assert_memory_equal(found.failure_reason, expected.failure_reason, cells);
-    assert_memory_equal(found.status, expected.status, cells);
-    assert_memory_equal(found.team_size, expected.team_size, cells * sizeof(uint16_t));
-    assert_memory_equal(found.cell_seconds, expected.cell_seconds, cells * sizeof(double));
+            assert_memory_equal(found.values[i], expected->values[i], cells * store_bytes_per_cell(sweep, rule));
+    assert_memory_equal(found.status, expected->status, cells);
+    assert_memory_equal(found.failure_reason, expected->failure_reason, cells);
+    assert_memory_equal(found.method, expected->method, cells);
+    assert_memory_equal(found.team_size, expected->team_size, cells * sizeof(uint16_t));
+    assert_memory_equal(found.cell_seconds, expected->cell_seconds, cells * sizeof(double));
+    assert_memory_equal(found.predicted_seconds, expected->predicted_seconds, cells * sizeof(double));
     store_free_results(sweep, &found);
-    store_free_results(sweep, &expected);
+    store_free_results(sweep, expected);
     free(checksums);
+}
+
+/* Everything that an untouched file holds is what store_allocate_results fills in. */
+static void untouched_results_are_as_allocated(void **state)
+{
+    (void)state;
+    struct store *store;
+    bool is_fresh;
+    struct cell_results expected;
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh));
+    assert_ok(store_close(store));
+    assert_ok(store_allocate_results(sweep, 0, grid_cell_count(sweep), &expected));
+    assert_file_holds(&expected);
 }
 
 static void what_all_ranks_wrote_is_read_back_bit_for_bit(void **state)
 {
     (void)state;
+    struct cell_results expected;
     make_whole_file(5);
-    const uint64_t cells = grid_cell_count(sweep);
-    struct cell_results expected, found;
-    struct results_file file;
-    uint32_t *checksums = calloc(cells, sizeof *checksums);
-    assert_ok(fixture_results(sweep, 0, cells, &expected));
-    assert_ok(store_allocate_results(sweep, 0, cells, &found));
-    assert_ok(results_file_open(path, sweep, NULL, &file));
-    assert_ok(results_file_read_cells(&file, &found, checksums));
-    const struct dataset_rule *rule;
-    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
-        if (found.values[i])
-            assert_memory_equal(found.values[i], expected.values[i],
-                                cells * store_values_per_cell(sweep, rule) *
-                                    (rule->type == TYPE_FLOAT64 ? sizeof(double) : 1));
-    assert_memory_equal(found.status, expected.status, cells);
-    assert_memory_equal(found.failure_reason, expected.failure_reason, cells);
-    assert_memory_equal(found.method, expected.method, cells);
-    assert_memory_equal(found.team_size, expected.team_size, cells * sizeof(uint16_t));
-    assert_memory_equal(found.cell_seconds, expected.cell_seconds, cells * sizeof(double));
-    assert_memory_equal(found.predicted_seconds, expected.predicted_seconds, cells * sizeof(double));
-    assert_ok(results_file_close(&file));
-    store_free_results(sweep, &found);
-    store_free_results(sweep, &expected);
-    free(checksums);
+    assert_ok(fixture_results(sweep, 0, grid_cell_count(sweep), &expected));
+    assert_file_holds(&expected);
 }
 
 static void resume_finds_what_is_done_and_what_failed(void **state)
