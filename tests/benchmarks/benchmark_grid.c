@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "linalg/lapack.h"
 #include "linalg/spectrum.h"
 #include "linalg/squares.h"
 
+#include "benchmarks/dgemm.h"
 #include "benchmarks/median.h"
 
 #include <stdio.h>
@@ -69,10 +69,7 @@ static void close_on_grid(struct problem *problem)
 
 static enum status run_dgemm(struct problem *problem, long columns)
 {
-    const int d = (int)problem->dimension, n = (int)columns, stride = (int)problem->x.stride;
-    const double one = 1, zero = 0;
-    dgemm_("N", "N", &d, &n, &d, &one, problem->values, &d, problem->x.values, &stride, &zero, problem->y.values,
-           &stride, 1, 1);
+    dgemm_apply(problem->values, &problem->x, columns, &problem->y);
     return STATUS_OK;
 }
 

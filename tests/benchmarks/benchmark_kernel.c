@@ -4,10 +4,10 @@
  *     benchmark_kernel [d...]         by default 16 64 128 256 1024 */
 #include "base/memory.h"
 #include "base/random.h"
-#include "linalg/lapack.h"
 #include "linalg/matrix.h"
 #include "linalg/spectrum.h"
 
+#include "benchmarks/dgemm.h"
 #include "benchmarks/median.h"
 
 #include <stdio.h>
@@ -55,10 +55,7 @@ static enum status run_kernel(struct problem *problem, long columns)
 
 static enum status run_dgemm(struct problem *problem, long columns)
 {
-    const int d = (int)problem->dimension, n = (int)columns, stride = (int)problem->x.stride;
-    const double one = 1, zero = 0;
-    dgemm_("N", "N", &d, &n, &d, &one, problem->values, &d, problem->x.values, &stride, &zero, problem->y.values,
-           &stride, 1, 1);
+    dgemm_apply(problem->values, &problem->x, columns, &problem->y);
     return STATUS_OK;
 }
 
