@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what gradsweep needs on Debian 12 (or a relative of it) and is missing. Does nothing where all is there.
-# usage: jobs/install.sh [--with-torch] [--with-slurm] [--dry-run]
+# usage: jobs/install.sh [--with-torch] [--with-slurm] [--with-hosts] [--dry-run]
 #   --with-torch: also what analysis/export_torch.py and its test need; some 140 packages, about a minute
 #   --with-slurm: a batch system of one machine, for the tests of the job scripts
+#   --with-hosts: what makes hosts of namespaces, for the tests of runs on several hosts
 set -euo pipefail
 
 packages=(
@@ -21,8 +22,12 @@ for option in "$@"; do
     case $option in
         --with-torch) packages+=(python3-torch) ;;
         --with-slurm) packages+=(slurm-wlm slurm-wlm-basic-plugins munge) ;;
+        --with-hosts) packages+=(iproute2 util-linux mount) ;;
         --dry-run) dry_run=true ;;
-        *) echo "jobs/install.sh: unknown option $option; known: --with-torch, --with-slurm, --dry-run" >&2; exit 2 ;;
+        *)
+            echo "jobs/install.sh: unknown option $option; known: --with-torch, --with-slurm, --with-hosts, --dry-run" >&2
+            exit 2
+            ;;
     esac
 done
 

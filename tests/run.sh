@@ -17,6 +17,9 @@ fi
 if ! jobs/install.sh --with-slurm; then
     echo "tests/run.sh: Slurm cannot be installed: the job scripts' test slurm_jobs will be skipped" >&2
 fi
+if ! jobs/install.sh --with-hosts; then
+    echo "tests/run.sh: iproute2 cannot be installed: the tests hosts_* will be skipped" >&2
+fi
 source jobs/environment.sh
 cmake --preset "$preset" -G Ninja -DGRADSWEEP_WERROR=ON
 cmake --build "build/$preset" -j "$(nproc)"

@@ -46,16 +46,17 @@ def is_sanitized():
     return b"__asan_init" in Path(GRADSWEEP).read_bytes()
 
 
-def command_line(*arguments, ranks=None, tcp=False):
-    """Under the launcher where a number of ranks is given; else alone, as one rank."""
-    launcher = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] + (TCP if tcp else []) if ranks else []
+def command_line(*arguments, ranks=None, tcp=False, launcher=None):
+    """Under the launcher where a number of ranks is given, or under this one; else alone, as one rank."""
+    if launcher is None:
+        launcher = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] + (TCP if tcp else []) if ranks else []
     return launcher + [GRADSWEEP] + [str(argument) for argument in arguments]
 
 
-def gradsweep(*arguments, ranks=None, tcp=False, timeout=TIMEOUT):
-    """Runs the command to its end; returncode, stdout and stderr."""
-    return subprocess.run(command_line(*arguments, ranks=ranks, tcp=tcp), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=timeout)
+def gradsweep(*arguments, timeout=TIMEOUT, **how):
+    """Runs the command to its end, started as command_line says; returncode, stdout and stderr."""
+    return subprocess.run(command_line(*arguments, **how), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=timeout)
 
 
 def with_library(library, **faults):
@@ -91,10 +92,9 @@ def executable_of(pid):
 class Run:
     """A run in the background; with `with`, nothing of it outlives the test."""
 
-    def __init__(self, *arguments, ranks=None, tcp=False):
-        self.process = subprocess.Popen(command_line("run", *arguments, ranks=ranks, tcp=tcp),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        text=True)
+    def __init__(self, *arguments, **how):
+        self.process = subprocess.Popen(command_line("run", *arguments, **how), stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def __enter__(self):
         return self
@@ -179,9 +179,9 @@ class CommandTest(unittest.TestCase):
         Path(self.path(name)).write_text(text)
         return self.path(name)
 
-    def run_sweep(self, sweep, name, *options, exit_code=0, ranks=None, tcp=False):
+    def run_sweep(self, sweep, name, *options, exit_code=0, **how):
         """Runs a sweep to the results file `name`, whose path is returned."""
-        ended = gradsweep("run", sweep, "-o", self.path(name), "--progress", "none", *options, ranks=ranks, tcp=tcp)
+        ended = gradsweep("run", sweep, "-o", self.path(name), "--progress", "none", *options, **how)
         self.assertEqual(ended.returncode, exit_code, ended.stderr)
         return self.path(name)
 
