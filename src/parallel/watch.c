@@ -14,7 +14,7 @@
 #include <time.h>
 
 enum { TAG_BEAT = 1 };
-enum beat { BEAT_ALIVE, BEAT_LEAVING };
+enum beat { BEAT_ALIVE, BEAT_LEAVING, BEAT_JOB_ENDS };
 
 /* So many silent turns mean death: a thread that got the processor so often would have heard something. */
 enum { SILENT_TURNS = 20 };
@@ -46,6 +46,18 @@ struct watch {
 
 /* ---- listening ---- */
 
+/* The next rank is told, and tells the one after it: those of a host that is cut off are beyond MPI_Abort's reach, and
+ * would else fall silent one by one, each after as much patience with the one before. */
+static _Noreturn void end_job(const struct watch *watch)
+{
+    static const int beat = BEAT_JOB_ENDS;
+    MPI_Request request;
+    int sent;
+    if (MPI_Isend(&beat, 1, MPI_INT, watch->after, TAG_BEAT, watch->world.communicator, &request) == MPI_SUCCESS)
+        MPI_Test(&request, &sent, MPI_STATUS_IGNORE);
+    world_abort(&watch->world, status_exit_code(STATUS_PARALLEL));
+}
+
 static enum status listen(struct watch *watch)
 {
     for (int waiting = 1; waiting;) {
@@ -59,6 +71,8 @@ static enum status listen(struct watch *watch)
             "listening to another rank"));
         watch->silent_turns = 0;
         watch->before_has_left = beat == BEAT_LEAVING;
+        if (beat == BEAT_JOB_ENDS)
+            end_job(watch);
     }
     return STATUS_OK;
 }
@@ -84,7 +98,7 @@ static void judge(struct watch *watch)
     log_error("rank %d on host %s has not answered for %g s: it is suspended, gone or cut off (%s sets the limit); "
               "ending the job, go on with --resume",
               watch->before, watch->before_host, watch->timeout, WATCH_VARIABLE);
-    world_abort(&watch->world, status_exit_code(STATUS_PARALLEL));
+    end_job(watch);
 }
 
 static void end_if_overdue(struct watch *watch)

@@ -2,10 +2,10 @@
  *
  * Each rank tells the next one, several times a second, that it lives, and listens to the one before it (the last one's
  * next is rank 0). A rank that is suspended, gone or cut off falls silent; its listener says which one it was and on
- * which host, and ends the job. Silence is counted in the listener's own turns, not by the clock: where the whole
- * machine sleeps, or all ranks are suspended together, nobody listens meanwhile and nothing is held against anyone. The
- * watch has its own communicator and thread, so that a rank answers whatever its other threads do: compute, sit in a
- * library call, or wait for others inside MPI.
+ * which host, and ends the job; the word goes on from rank to rank, also where no launcher can be reached. Silence is
+ * counted in the listener's own turns, not by the clock: where the whole machine sleeps, or all ranks are suspended
+ * together, nobody listens meanwhile and nothing is held against anyone. The watch has its own communicator and thread,
+ * so that a rank answers whatever its other threads do: compute, sit in a library call, or wait for others inside MPI.
  *
  * It also ends a job that is not over WATCH_STOP_SECONDS after a stop request that this rank has heard: while work is
  * going on, the counter's helper comes first; this is for what comes before and after it (a results file of terabytes

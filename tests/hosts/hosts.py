@@ -104,10 +104,10 @@ class Hosts:
         self._switch = pids_below(self._room.pid)[0]
         self._pids = {name: self._pid_of(name) for name in names}
 
-    def launcher(self, mpiexec, *options, ranks_per_host=2):
-        """What comes before a command: as many ranks on each host, started from the first one."""
+    def launcher(self, mpiexec, *options, ranks=(2, 2)):
+        """What comes before a command: so many ranks on each host, started from the first one."""
         first = self.names[0]
-        slots = ",".join(f"{name}:{ranks_per_host}" for name in self.names)
+        slots = ",".join(f"{name}:{count}" for name, count in zip(self.names, ranks))
         # The sanitizer's settings are the only ones that ranks need from the environment on all hosts.
         forwarded = ["-x", "ASAN_OPTIONS"] if "ASAN_OPTIONS" in os.environ else []
         return ["nsenter", "--target", str(self._pids[first]), "--mount", "--uts", "--ipc", "--net", "--pid",

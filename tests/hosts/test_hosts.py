@@ -63,8 +63,8 @@ def open_mpi(program):
 class Run(command.Run):
     """On both hosts."""
 
-    def __init__(self, *arguments, options=()):
-        super().__init__(*arguments, launcher=room.launcher(command.MPIEXEC, *options))
+    def __init__(self, *arguments, options=(), ranks=(2, 2)):
+        super().__init__(*arguments, launcher=room.launcher(command.MPIEXEC, *options, ranks=ranks))
 
     def ranks(self, name=None):
         return room.processes(our_command(), name)
@@ -161,11 +161,11 @@ class Interrupted(HostsTest):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def start(self, *options):
-        run = Run(self.text, "-o", self.results, "--progress", "none", options=options)
+    def start(self, *options, ranks=(2, 2)):
+        run = Run(self.text, "-o", self.results, "--progress", "none", options=options, ranks=ranks)
         self.addCleanup(run.__exit__)
         run.wait_for_cells(self.results, 0.1)
-        self.assertEqual([len(run.ranks(name)) for name in room.names], [2, 2])
+        self.assertEqual([len(run.ranks(name)) for name in room.names], list(ranks))
         return run
 
     def assert_resumes(self, *options, **how):
@@ -193,6 +193,15 @@ class LostLink(Interrupted):
                                "gone or cut off")
         room.mend("gradsweep-b")
         self.assert_resumes(launcher=room.launcher(command.MPIEXEC))
+
+    def test_ranks_of_a_host_end_together(self):
+        """And not one after the other, each after its own patience: that would be an hour for a node of 64 ranks."""
+        self.set_silence(2 * SILENCE)
+        run = self.start(ranks=(1, 7))
+        self.cut()
+        wait_for(lambda: not run.ranks("gradsweep-b"), "the end of the ranks", 2 * SILENCE + ENDING)
+        run.kill_launchers()
+        run.end()
 
     def test_the_launcher_ends_too(self):
         """Where its daemons ask whether the others live, and before the ranks have given up: a connection that waits for
