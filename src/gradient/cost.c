@@ -1,6 +1,7 @@
 #include "gradient/cost.h"
 
 #include "gradient/backward.h"
+#include "linalg/process_grid.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -87,16 +88,24 @@ struct cost cost_on(struct cost cost, const struct cost_speed *speed)
     return cost;
 }
 
+/* Of both factors of a product, what a rank receives: it multiplies the left one's rows of its row of the grid with the
+ * right one's columns of its column, and lacks what other ranks hold of them. */
+static double received_share(int team_size)
+{
+    double rows = process_grid_rows(team_size), columns = team_size / rows;
+    return ((1.0 - 1.0 / columns) / rows + (1.0 - 1.0 / rows) / columns) / 2.0;
+}
+
 double cost_seconds(const struct cost *cost, int team_size)
 {
     double size = team_size;
     if (team_size <= 1)
         return cost->seconds;
     double shared = cost->seconds - cost->lapack - cost->squares - cost->replicated;
+    double bytes = cost->gathered_bytes * (1.0 - 1.0 / size) + cost->panel_bytes * received_share(team_size);
     return cost->replicated +
            (shared + cost->squares / PDGEMM_EFFICIENCY + cost->lapack / SCALAPACK_EFFICIENCY) / size +
-           (cost->gathered_bytes * (1.0 - 1.0 / size) + cost->panel_bytes / sqrt(size)) / TEAM_BANDWIDTH +
-           cost->messages * (size - 1.0) * MESSAGE_SECONDS;
+           bytes / TEAM_BANDWIDTH + cost->messages * (size - 1.0) * MESSAGE_SECONDS;
 }
 
 /* LAPACK work on one core. */

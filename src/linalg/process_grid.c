@@ -54,11 +54,17 @@ enum status process_grid_create_shaped(const struct team *team, int rows, int co
 
 /* Near a square the ranks send least; of what is not square the wide shape is the faster one (1 x 2 0.89, 2 x 1 0.75 of
  * the rate as above). */
-enum status process_grid_create(const struct team *team, struct process_grid *grid)
+int process_grid_rows(int team_size)
 {
     int rows = 1;
-    for (int i = 1; i * i <= team->size; i++)
-        rows = team->size % i == 0 ? i : rows;
+    for (int i = 1; i * i <= team_size; i++)
+        rows = team_size % i == 0 ? i : rows;
+    return rows;
+}
+
+enum status process_grid_create(const struct team *team, struct process_grid *grid)
+{
+    const int rows = process_grid_rows(team->size);
     return process_grid_create_shaped(team, rows, team->size / rows, BLOCK_SIZE, grid);
 }
 

@@ -16,8 +16,12 @@ struct process_grid {
     int threads;        /* of this rank while it works in this grid: the cores it has for itself (team.h) */
 };
 
-/* Makes the grid of a team: the shape that multiplies fastest (rows <= columns, as square as the size allows), the
- * default block size. Collective within the team. Release with process_grid_destroy. Errors: STATUS_PARALLEL. */
+/* How many rows the grid of a team has in the shape that multiplies fastest: rows <= columns, as square as the size
+ * allows. Not collective. */
+int process_grid_rows(int team_size);
+
+/* Makes the grid of a team: that shape, the default block size. Collective within the team. Release with
+ * process_grid_destroy. Errors: STATUS_PARALLEL. */
 CHECKED enum status process_grid_create(const struct team *team, struct process_grid *grid);
 
 /* The same with a shape and a block size of one's own; rows * columns must be the team's size. */
