@@ -2,8 +2,47 @@
 
 #include "base/memory.h"
 
-#include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Whether a thread of `own` comes before this one in its core: "0,64" or "0-3,64-67" tells the threads of a core. */
+static bool has_earlier_sibling(const cpu_set_t *own, int thread, const char *topology)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/cpu%d/topology/thread_siblings_list", topology, thread);
+    FILE *list = fopen(path, "r");
+    bool found = false;
+    int first, last;
+    while (list != NULL && !found && fscanf(list, "%d", &first) == 1) {
+        if (fscanf(list, "-%d", &last) != 1)
+            last = first;
+        for (int sibling = first; sibling <= last && sibling < thread && !found; sibling++)
+            found = CPU_ISSET(sibling, own);
+        if (fgetc(list) != ',')
+            break;
+    }
+    if (list != NULL)
+        fclose(list);
+    return found;
+}
+
+int binding_count_cores(const cpu_set_t *threads, const char *topology)
+{
+    int cores = 0;
+    for (int thread = 0; thread < CPU_SETSIZE; thread++)
+        cores += CPU_ISSET(thread, threads) && !has_earlier_sibling(threads, thread, topology);
+    return cores;
+}
+
+/* What OMP_NUM_THREADS allows, "4" or "4,2" for nested regions; the most there can be where it does not say a number,
+ * as OpenMP itself does not mind either. */
+static int allowed_threads(void)
+{
+    const char *text = getenv("OMP_NUM_THREADS");
+    long count = text == NULL ? 0 : strtol(text, NULL, 10);
+    return count < 1 || count > CPU_SETSIZE ? CPU_SETSIZE : (int)count;
+}
 
 /* How many ranks of the host have the same set of cores as this one. Collective within the host. */
 static enum status count_sharers(MPI_Comm host, int ranks, const cpu_set_t *own, int *sharers)
@@ -30,11 +69,12 @@ static enum status find_on_host(MPI_Comm host, struct binding *binding)
     CPU_ZERO(&own);
     if (sched_getaffinity(0, sizeof own, &own) != 0 || CPU_COUNT(&own) == 0)
         CPU_SET(0, &own); /* a machine of more cores than the set holds: one core is a safe answer */
-    binding->cores = CPU_COUNT(&own);
+    binding->cores = binding_count_cores(&own, BINDING_TOPOLOGY);
     TRY(world_check(MPI_Comm_size(host, &binding->ranks_on_host), "counting the ranks of a host"));
     TRY(count_sharers(host, binding->ranks_on_host, &own, &binding->sharers));
     binding->sharers = binding->sharers > 0 ? binding->sharers : 1;
-    binding->threads = binding->cores / binding->sharers > 1 ? binding->cores / binding->sharers : 1;
+    const int share = binding->cores / binding->sharers, allowed = allowed_threads();
+    binding->threads = share < 1 ? 1 : share < allowed ? share : allowed;
     return STATUS_OK;
 }
 
