@@ -14,6 +14,9 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # Okabe and Ito's eight colours, told apart with every common colour blindness; yellow last, it is pale on paper.
@@ -48,7 +51,6 @@ plt.rcParams.update(
         "lines.linewidth": 1.5,
         "hatch.linewidth": 0.5,
         "figure.dpi": 100,
-        "savefig.dpi": PNG_DPI,
         "svg.hashsalt": "gradsweep",  # the same figure gives the same bytes
         "svg.fonttype": "path",
         "pdf.fonttype": 42,
@@ -74,12 +76,15 @@ def write_picture(picture: Picture, directory: str) -> str:
     figure = picture.figure
     figure.get_layout_engine().execute(figure)  # once for all formats: it takes as long as drawing
     figure.set_layout_engine("none")
-    figure.savefig(base + ".pdf", metadata={"CreationDate": None})
-    figure.savefig(base + ".png")
+    # By the formats' own canvases: savefig would draw each of them twice, once only to see where things come to lie.
+    figure.set_dpi(PNG_DPI)  # of images in it
+    FigureCanvasPdf(figure).print_pdf(base + ".pdf", metadata={"CreationDate": None})
+    figure.set_dpi(PNG_DPI)
+    FigureCanvasAgg(figure).print_png(base + ".png")
     if len(figure.axes) <= SVG_PANELS:
-        image = io.BytesIO()
-        figure.savefig(image, format="svg", metadata={"Date": None})
-        kind, content = "svg+xml", image.getvalue()
+        image = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(image, metadata={"Date": None})
+        kind, content = "svg+xml", image.getvalue().encode()
     else:
         with open(base + ".png", "rb") as file:
             kind, content = "png", file.read()
