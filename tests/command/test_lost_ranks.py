@@ -1,5 +1,6 @@
 """Ranks that fall silent, and ranks that cannot be interrupted: nobody waits for ever, and nothing is lost."""
 
+import contextlib
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ from command import CommandTest, Run, gradsweep, read
 # Long enough that a run can be caught in its middle.
 LONG = """\
 weights: {replicas: 12}
-model: {activation: [identity, tanh], warmup: 4000}
+model: {activation: [identity, tanh], warmup: 80000}
 grid: {hidden_size: [64, 96], spectral_radius: [0.5, 1], gamma: [0.5, 1], lag: {log2: 64}}
 """
 # One network of so many units that LAPACK's search for its eigenvalues, one call, takes minutes.
@@ -32,8 +33,8 @@ grid: {hidden_size: 1, spectral_radius: {start: 0.1, stop: 1, num: 100}, gamma: 
 TIMEOUT = 4.0
 # From the last sign of life to the end: the silence, and what MPI needs to end the others.
 ENDING = 30.0
-# From a stop request to the end: 10 s of grace, and the end of MPI.
-STOPPING = 15.0
+# From a stop request to the end: 10 s of grace, the end of MPI, and what a loaded machine needs more.
+STOPPING = 20.0
 
 
 def is_suspended(pid):
@@ -104,29 +105,31 @@ class LostRanks(CommandTest):
             exit_code, text = run.end()
         self.assertEqual(exit_code, 0, text)
 
-    def check_stop_in_a_call(self, number, ranks):
-        path = self.path(f"{number.name}{ranks}.h5")
-        with Run(self.sweep(ONE_LONG_CALL), "-o", path, "--progress", "none", ranks=ranks) as run:
-            while not os.path.exists(path):
-                self.assertIsNone(run.process.poll())
-                time.sleep(0.01)
-            time.sleep(1)
-            began = time.monotonic()
-            pids = run.ranks()
-            for _ in range(5):  # once more does no harm
-                os.kill(pids[-1], number)
-                time.sleep(0.05)
-            exit_code, text = run.end()
-        self.assertLess(time.monotonic() - began, STOPPING, text)
-        self.assertEqual(exit_code, 75, text)
-        self.assertRegex(text, r"did not come to an end within 10 s of the stop request")
-        self.assertEqual(gradsweep("info", path).returncode, 0)
-
     def test_stop_inside_one_library_call(self):
-        """The unit before the call is one of seconds, and neither looks at a signal."""
-        for number, ranks in ((signal.SIGUSR1, 2), (signal.SIGTERM, 2), (signal.SIGINT, None)):
-            with self.subTest(number.name):
-                self.check_stop_in_a_call(number, ranks)
+        """The unit before the call is one of seconds, and neither looks at a signal. All cases at once: they wait."""
+        cases = ((signal.SIGUSR1, 2), (signal.SIGTERM, 2), (signal.SIGINT, None))
+        sweep, paths = self.sweep(ONE_LONG_CALL), [self.path(f"{number.name}.h5") for number, _ in cases]
+        with contextlib.ExitStack() as stack:
+            runs = [stack.enter_context(Run(sweep, "-o", path, "--progress", "none", ranks=ranks))
+                    for path, (_, ranks) in zip(paths, cases)]
+            for path, run in zip(paths, runs):
+                while not os.path.exists(path):
+                    self.assertIsNone(run.process.poll())
+                    time.sleep(0.01)
+            time.sleep(1)
+            pids = [run.ranks()[-1] for run in runs]
+            began = time.monotonic()
+            for _ in range(5):  # once more does no harm
+                for pid, (number, _) in zip(pids, cases):
+                    os.kill(pid, number)
+                time.sleep(0.05)
+            for path, run, (number, _) in zip(paths, runs, cases):
+                with self.subTest(number.name):
+                    exit_code, text = run.end()
+                    self.assertLess(time.monotonic() - began, STOPPING, text)
+                    self.assertEqual(exit_code, 75, text)
+                    self.assertRegex(text, r"did not come to an end within 10 s of the stop request")
+                    self.assertEqual(gradsweep("info", path).returncode, 0)
 
     def test_time_limit_inside_one_library_call(self):
         began = time.monotonic()

@@ -192,7 +192,7 @@ class Interrupted(HostsTest):
     def setUp(self):
         super().setUp()
         self.set_silence(SILENCE)
-        self.text = self.sweep(SWEEP.format(warmup=1000 if command.is_sanitized() else 8000))
+        self.text = self.sweep(SWEEP.format(warmup=1000 if command.is_sanitized() else 4000))
         self.results = self.path("out.h5")
 
     def set_silence(self, seconds):
