@@ -169,11 +169,11 @@ enum status transfer_cells(const struct transfer *transfer, struct transfer_tall
 
 /* ---- weights ---- */
 
-/* Both are written. */
+/* Both are written, so neither is NaN. */
 static bool agree(double a, double b, double scale, bool is_of_team)
 {
     const double team_tolerance = 1e-9; /* what norms of teams agree in with those of one rank */
-    return memcmp(&a, &b, sizeof a) == 0 || (is_of_team && fabs(a - b) <= team_tolerance * scale);
+    return a == b || (is_of_team && fabs(a - b) <= team_tolerance * scale);
 }
 
 /* Puts `count` values of one WEIGHT beside what the target has, which gets what it lacks. */
