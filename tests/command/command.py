@@ -34,11 +34,26 @@ MPIEXEC = None
 
 
 def main():
-    """Takes the command under test from the arguments, and runs the calling program's tests."""
+    """Takes the command under test from the arguments, and runs the calling program's tests. Exit code 77 where all were
+    skipped: that is no pass."""
     global GRADSWEEP, MPIEXEC
     GRADSWEEP, MPIEXEC = sys.argv[1:3]
     module = sys.modules["__main__"]
-    unittest.main(module=module, argv=[sys.argv[0]] + sys.argv[3:], verbosity=2)
+    result = unittest.main(module=module, argv=[sys.argv[0]] + sys.argv[3:], verbosity=2, exit=False).result
+    if result.testsRun == 0:
+        sys.exit("no test was found")
+    if result.wasSuccessful() and len(result.skipped) == result.testsRun:
+        sys.exit(77)
+    sys.exit(0 if result.wasSuccessful() else 1)
+
+
+def tool(name):
+    """The path of a program or library of the tests' own (tests/field/CMakeLists.txt), which the build makes beside the
+    command."""
+    for folder in Path(os.path.realpath(GRADSWEEP)).parents:
+        if (folder / "tests" / "tools").is_dir():
+            return str(folder / "tests" / "tools" / name)
+    raise FileNotFoundError(f"no folder tests/tools above {GRADSWEEP}: build the tests beside the command")
 
 
 def is_sanitized():
