@@ -52,6 +52,18 @@ double backward_flops(double hidden_size, double last_step)
     return 4.0 * hidden_size * hidden_size * last_step; /* W^T e, and e (x) s */
 }
 
+struct cost backward_cost(const struct chain_question *question, double flops)
+{
+    double d = (double)question->hidden_size;
+    return cost_narrow(question->hidden_size, flops / (2.0 * d * d), chain_cost_width(question));
+}
+
+double backward_block_bytes(const struct chain_question *question, double losses)
+{
+    double columns = losses * chain_cost_width(question), width = (double)backward_width(question->hidden_size);
+    return backward_bytes(question->hidden_size) * fmin(1.0, columns / width) / fmax(question->team_size, 1.0);
+}
+
 struct backward_problem backward_problem_of(const struct measure_task *task, const struct loss *loss)
 {
     return (struct backward_problem){ .weights = task->batch->weights,

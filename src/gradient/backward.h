@@ -52,6 +52,11 @@ double backward_bytes(long hidden_size);
 /* Floating-point operations of a column with that last step. */
 double backward_flops(double hidden_size, double last_step);
 
+/* What the sweeps of `losses` losses a chain cost, `flops` operations in all, and the bytes that they take: as many
+ * columns at once as there are, or as fit; each rank of a team has its part. */
+struct cost backward_cost(const struct chain_question *question, double flops);
+double backward_block_bytes(const struct chain_question *question, double losses);
+
 /* Sweeps columns[count] from the last step back to the first; `columns` must stand in the descending order of their
  * last steps. Errors: STATUS_MEMORY, STATUS_STOPPED. */
 CHECKED enum status backward_sweep(const struct backward_problem *problem, struct gradient_context *context, long count,

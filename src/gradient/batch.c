@@ -13,16 +13,16 @@
 /* Logarithms of gain and gamma are right to rounding; a condition at 1 must not turn on their last bits. */
 static const double LOGARITHM_ERROR = 8.0 * DBL_EPSILON;
 
-static struct cost_question question_of(const struct batch *batch)
+static struct chain_question question_of(const struct batch *batch)
 {
-    return (struct cost_question){ .ensemble = weights_ensemble(batch->weights),
-                                   .activation = batch->activation,
-                                   .model = batch->model,
-                                   .hidden_size = weights_hidden_size(batch->weights),
-                                   .lags = batch->lags,
-                                   .lag_count = batch->lag_count,
-                                   .measures = batch->measures,
-                                   .options = batch->options };
+    return (struct chain_question){ .ensemble = weights_ensemble(batch->weights),
+                                    .activation = batch->activation,
+                                    .model = batch->model,
+                                    .hidden_size = weights_hidden_size(batch->weights),
+                                    .lags = batch->lags,
+                                    .lag_count = batch->lag_count,
+                                    .measures = batch->measures,
+                                    .options = batch->options };
 }
 
 static bool is_untied(const struct batch *batch)
@@ -91,7 +91,7 @@ static enum status norms_create(const struct batch *batch, long chains, struct c
     enum status status = STATUS_OK;
     *norms = (struct chain_norms){ 0 };
     TRY_OR(failed, memory_allocate(&norms->log_norms, chains * batch->lag_count, "norms of chains"));
-    if (batch->measures & 1u << MEASURE_FROBENIUS_NORM)
+    if (measure_needs(batch->measures) & MEASURE_NEEDS_PRODUCTS)
         TRY_OR(failed, memory_allocate(&norms->log_frobenius, chains * batch->lag_count, "Frobenius norms of chains"));
     if (batch->options.certify)
         TRY_OR(failed, memory_allocate(&norms->verdicts, chains * batch->lag_count, "verdicts of chains"));
@@ -194,7 +194,7 @@ static enum status measure_side_by_side(const struct batch *batch, struct gradie
                                         enum jacobian_method method, const double *log_unit_bounds, long first,
                                         long count, const struct batch_results *results)
 {
-    struct chain chains[COST_SIDE_BY_SIDE];
+    struct chain chains[CHAINS_SIDE_BY_SIDE];
     struct trajectory trajectory = { 0 };
     struct chain_norms norms;
     enum status status = STATUS_OK;
@@ -276,9 +276,9 @@ static void judge_cell(const struct batch *batch, const struct batch_results *re
 static enum status measure_all(const struct batch *batch, struct gradient_context *context,
                                const double *log_unit_bounds, const struct batch_results *results)
 {
-    struct cost_question question = question_of(batch);
-    enum jacobian_method method = cost_method(&question);
-    long width = cost_side_by_side(&question);
+    struct chain_question question = question_of(batch);
+    enum jacobian_method method = chain_method(&question);
+    long width = chain_cost_side_by_side(&question);
     if (method == METHOD_CLOSED_FORM)
         measure_closed_form(batch, results);
     else if (batch->activation->is_identity)

@@ -1,9 +1,9 @@
 /* Everything that is measured on cells of one network's weights and one activation: trajectories, Jacobian norms by the
- * method that cost.h chooses, bounds, verdicts, conditions, growth rates. Not collective. */
+ * method that chain_cost.h chooses, bounds, verdicts, conditions, growth rates. Not collective. */
 #ifndef GRADSWEEP_GRADIENT_BATCH_H
 #define GRADSWEEP_GRADIENT_BATCH_H
 
-#include "gradient/cost.h"
+#include "gradient/chain_cost.h"
 #include "gradient/jacobian.h"
 #include "gradient/measure.h"
 

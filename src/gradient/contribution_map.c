@@ -3,12 +3,17 @@
 #include "gradient/backward.h"
 #include "gradient/measure_functions.h"
 
-double measure_contribution_map_flops(const struct cost_question *question)
+struct cost measure_contribution_map_cost(const struct chain_question *question)
 {
     double flops = 0.0;
     for (long i = 0; i < question->options.contribution_map_steps; i++)
         flops += backward_flops((double)question->hidden_size, (double)(question->model->steps - i));
-    return flops;
+    return backward_cost(question, flops);
+}
+
+double measure_contribution_map_bytes(const struct chain_question *question)
+{
+    return backward_block_bytes(question, (double)question->options.contribution_map_steps);
 }
 
 /* A rectangle of (chain, time): chains first_chain .. first_chain + chains - 1, and the times of rows first_row ..

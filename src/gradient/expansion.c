@@ -241,10 +241,19 @@ enum status measure_expansion(const struct measure_task *task)
     return status;
 }
 
-double measure_expansion_flops(const struct cost_question *question)
+struct cost measure_expansion_cost(const struct chain_question *question)
 {
     const double d = (double)question->hidden_size, largest_lag = (double)question->lags[question->lag_count - 1];
+    if (!question->activation->is_identity)
+        return (struct cost){ 0 };
     /* The cells of a task share a basis. */
-    const double cells_of_a_basis = question->side_by_side ? (double)question->side_by_side : COST_SIDE_BY_SIDE;
-    return question->activation->is_identity ? 2.0 * d * d * largest_lag + 30.0 * d * d * d / cells_of_a_basis : 0.0;
+    return cost_lapack(question->hidden_size,
+                       2.0 * d * d * largest_lag + 30.0 * d * d * d / chain_cost_width(question));
+}
+
+/* Complex eigenvectors, their factors and what LAPACK works on. */
+double measure_expansion_bytes(const struct chain_question *question)
+{
+    const double d = (double)question->hidden_size;
+    return 8.0 * 10.0 * d * d;
 }

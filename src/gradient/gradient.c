@@ -8,9 +8,15 @@
 /* Columns of one chain: the last loss, and the total of all. */
 enum { LAST, TOTAL, COLUMNS };
 
-double measure_gradient_flops(const struct cost_question *question)
+struct cost measure_gradient_cost(const struct chain_question *question)
 {
-    return COLUMNS * backward_flops((double)question->hidden_size, (double)question->model->steps);
+    return backward_cost(question,
+                         COLUMNS * backward_flops((double)question->hidden_size, (double)question->model->steps));
+}
+
+double measure_gradient_bytes(const struct chain_question *question)
+{
+    return backward_block_bytes(question, COLUMNS);
 }
 
 static void store_chain(const struct measure_task *task, const struct backward_problem *problem, long chain,

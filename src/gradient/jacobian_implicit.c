@@ -1,6 +1,6 @@
 /* Lanczos through the factors of J_l, and what the two methods share. */
 #include "base/memory.h"
-#include "gradient/cost.h"
+#include "gradient/chain_cost.h"
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/lanczos.h"
@@ -157,7 +157,7 @@ static void operator_destroy(struct implicit_operator *map)
 static enum status operator_allocate(struct implicit_operator *map)
 {
     const long chains = map->problem->chains,
-               columns = chains * cost_lags_side_by_side(chains, map->problem->lag_count);
+               columns = chains * chain_cost_lags_side_by_side(chains, map->problem->lag_count);
     TRY(memory_allocate(&map->members, chains, "chains of a block"));
     TRY(memory_allocate(&map->products, columns, "products of a block"));
     TRY(block_create(weights_hidden_size(map->problem->weights), columns, &map->scratch));
@@ -254,7 +254,7 @@ enum status jacobian_norms_implicit(const struct jacobian_problem *problem, stru
         outcomes[chain] = JACOBIAN_FOUND;
         resolved[chain] = problem->lag_count;
     }
-    const long together = cost_lags_side_by_side(problem->chains, problem->lag_count);
+    const long together = chain_cost_lags_side_by_side(problem->chains, problem->lag_count);
     for (long first = 0; first < problem->lag_count && map.active > 0; first += count) {
         count = problem->lag_count - first < together ? problem->lag_count - first : together;
         TRY_OR(done, jacobian_check_stop(context));

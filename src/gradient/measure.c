@@ -175,7 +175,7 @@ static const struct dataset_rule singular_values_datasets[] = {
       { NULL } },
 };
 
-#define FUNCTION(name)  .function = measure_##name, .flops = measure_##name##_flops
+#define FUNCTION(name)  .function = measure_##name, .cost = measure_##name##_cost
 #define DATASETS(rules) .datasets = (rules), .dataset_count = sizeof(rules) / sizeof *(rules)
 
 static const struct measure measures[MEASURE_COUNT] = {
@@ -184,6 +184,7 @@ static const struct measure measures[MEASURE_COUNT] = {
                                 DATASETS(jacobian_norm_datasets) },
     [MEASURE_FROBENIUS_NORM] = { .name = "frobenius_norm",
                                  .help = "Frobenius norms of the Jacobian products",
+                                 .needs = MEASURE_NEEDS_PRODUCTS,
                                  DATASETS(frobenius_norm_datasets) },
     [MEASURE_STEP_BOUND] = { .name = "step_bound",
                              .help = "spectral norms of the step Jacobians: their product bounds that of J_l",
@@ -194,26 +195,27 @@ static const struct measure measures[MEASURE_COUNT] = {
                                "errors carried back, temporal contributions, gradients of the last and the total loss",
                            .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED,
                            FUNCTION(gradient),
+                           .bytes = measure_gradient_bytes,
                            DATASETS(gradient_datasets) },
     [MEASURE_CONTRIBUTION_MAP] = { .name = "contribution_map",
                                    .help =
                                        "gradients of the losses of the last steps, and the contribution of each lag",
                                    .needs = MEASURE_NEEDS_STATES | MEASURE_NEEDS_TIED,
                                    FUNCTION(contribution_map),
+                                   .bytes = measure_contribution_map_bytes,
                                    DATASETS(contribution_map_datasets) },
     [MEASURE_EXPANSION] = { .name = "expansion",
                             .help = "the error in left eigenvectors of W, for identity",
-                            .needs = MEASURE_NEEDS_TIED | MEASURE_NEEDS_ONE_RANK | MEASURE_NEEDS_IDENTITY,
-                            .function = measure_expansion,
-                            .flops = measure_expansion_flops,
-                            .is_in_lapack = true,
+                            .needs = MEASURE_NEEDS_TIED | MEASURE_NEEDS_ONE_RANK | MEASURE_NEEDS_IDENTITY |
+                                     MEASURE_NEEDS_EIGENVALUES,
+                            FUNCTION(expansion),
+                            .bytes = measure_expansion_bytes,
                             DATASETS(expansion_datasets) },
     [MEASURE_SINGULAR_VALUES] = { .name = "singular_values",
                                   .help = "all singular values of the Jacobian products, to high relative accuracy",
                                   .needs = MEASURE_NEEDS_ONE_RANK,
-                                  .function = measure_singular_values,
-                                  .flops = measure_singular_values_flops,
-                                  .is_in_lapack = true,
+                                  FUNCTION(singular_values),
+                                  .bytes = measure_singular_values_bytes,
                                   DATASETS(singular_values_datasets) },
 };
 

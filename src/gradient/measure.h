@@ -50,10 +50,12 @@ enum measure_id {
 
 /* What a measure needs; ORed. */
 enum measure_need {
-    MEASURE_NEEDS_STATES = 1,   /* the trajectory's states and activations over all T steps */
-    MEASURE_NEEDS_TIED = 2,     /* refused with untied weights */
-    MEASURE_NEEDS_ONE_RANK = 4, /* refused where a hidden size reaches distribute_from */
-    MEASURE_NEEDS_IDENTITY = 8  /* NaN for other activations, refused where identity is not on the axis */
+    MEASURE_NEEDS_STATES = 1,      /* the trajectory's states and activations over all T steps */
+    MEASURE_NEEDS_TIED = 2,        /* refused with untied weights */
+    MEASURE_NEEDS_ONE_RANK = 4,    /* refused where a hidden size reaches distribute_from */
+    MEASURE_NEEDS_IDENTITY = 8,    /* NaN for other activations, refused where identity is not on the axis */
+    MEASURE_NEEDS_PRODUCTS = 16,   /* whole products J_l: the explicit method */
+    MEASURE_NEEDS_EIGENVALUES = 32 /* all eigenvalues of W as drawn, with each WEIGHT */
 };
 
 /* What measures may be told; from the sweep. */
@@ -63,8 +65,9 @@ struct measure_options {
     bool certify;
 };
 
-struct measure_task;  /* gradient/task.h */
-struct cost_question; /* gradient/cost.h */
+struct cost;           /* linalg/cost.h */
+struct measure_task;   /* gradient/task.h */
+struct chain_question; /* gradient/chain_cost.h */
 
 struct measure {
     const char *name;
@@ -76,9 +79,11 @@ struct measure {
      * that cannot be measured is task_fail's matter; errors end the unit: STATUS_MEMORY, STATUS_STOPPED,
      * STATUS_NUMERICAL. */
     enum status (*function)(const struct measure_task *task);
-    /* Floating-point operations for one cell, beside the norms and the trajectory; NULL: none. */
-    double (*flops)(const struct cost_question *question);
-    bool is_in_lapack; /* these operations are LAPACK's, at its rate; else the kernel's on narrow blocks */
+    /* For one cell, beside the norms and the trajectory; NULL: nothing. */
+    struct cost (*cost)(const struct chain_question *question);
+    /* Bytes that a rank needs for it beside results and trajectories, however many chains stand side by side; NULL:
+     * none to speak of. */
+    double (*bytes)(const struct chain_question *question);
 };
 
 /* The row of one measure; NULL for a name that is none. */

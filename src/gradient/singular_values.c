@@ -174,13 +174,20 @@ enum status measure_singular_values(const struct measure_task *task)
     return STATUS_OK;
 }
 
-double measure_singular_values_flops(const struct cost_question *question)
+struct cost measure_singular_values_cost(const struct chain_question *question)
 {
     const double d = (double)question->hidden_size, factor = 17.0 / 3.0, sweeps = 8.0; /* measured 4 to 10 */
-    /* For identity all cells of a task share a chain. */
-    const double cells_of_a_chain = question->side_by_side ? (double)question->side_by_side : COST_SIDE_BY_SIDE;
-    double flops =
+    const double flops =
         d * d * d *
         (factor * (double)question->lags[question->lag_count - 1] + 3.0 * sweeps * (double)question->lag_count);
-    return question->activation->is_identity ? flops / cells_of_a_chain : flops;
+    /* For identity all cells of a task share a chain. */
+    return cost_lapack(question->hidden_size,
+                       question->activation->is_identity ? flops / chain_cost_width(question) : flops);
+}
+
+/* Two blocks, and four squares a chain of a group. */
+double measure_singular_values_bytes(const struct chain_question *question)
+{
+    const double d = (double)question->hidden_size;
+    return 8.0 * 6.0 * d * fmax(d, 128.0);
 }

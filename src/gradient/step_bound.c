@@ -221,11 +221,14 @@ done:
     return status;
 }
 
-double measure_step_bound_flops(const struct cost_question *question)
+struct cost measure_step_bound_cost(const struct chain_question *question)
 {
-    double d = (double)question->hidden_size;
+    double d = (double)question->hidden_size, steps = (double)question->lags[question->lag_count - 1];
     bool is_known = question->activation->is_identity || question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE;
     if (is_known && !question->ensemble->kind->is_fresh_at_every_step)
-        return 0.0;
-    return (double)question->lags[question->lag_count - 1] * fmin(TYPICAL_ITERATIONS, d) * 4.0 * d * d;
+        return (struct cost){ 0 };
+    double iterations = steps * fmin(TYPICAL_ITERATIONS, d); /* each applies W and W^T */
+    struct cost cost = cost_narrow(question->hidden_size, 2.0 * iterations, chain_cost_width(question));
+    cost.seconds += cost_lanczos_seconds(iterations);
+    return cost;
 }

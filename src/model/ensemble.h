@@ -44,6 +44,8 @@ struct ensemble_kind {
     struct ensemble_parameter parameters[ENSEMBLE_MAX_PARAMETERS];
     enum ensemble_spectrum spectrum;
     bool is_file;                /* {kind: file, path}: read, not drawn */
+    bool is_from_qr;             /* W comes from a QR decomposition: no part of it can be drawn alone */
+    bool is_far_from_normal;     /* powers and eigenvalues of W may lose many digits */
     bool is_fresh_at_every_step; /* untied */
     /* Fills values[part->rows * part->columns], column-major, with a part of W as drawn (before rescaling): any part,
      * at any time, with the same bits. NULL for laws that only give the whole W. */

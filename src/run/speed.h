@@ -3,7 +3,7 @@
 #ifndef GRADSWEEP_RUN_SPEED_H
 #define GRADSWEEP_RUN_SPEED_H
 
-#include "gradient/cost.h"
+#include "linalg/cost.h"
 #include "parallel/world.h"
 
 /* Takes about 50 ms on this rank's core. Not collective. Errors: STATUS_MEMORY, STATUS_NUMERICAL. */

@@ -1,6 +1,8 @@
 #include "run/unit.h"
 
 #include "base/memory.h"
+#include "gradient/chain_cost.h"
+#include "model/weights_cost.h"
 #include "store/store.h"
 
 #include <math.h>
@@ -44,16 +46,16 @@ static int wished_team_size(const struct sweep *sweep, long hidden_size)
     return ranks;
 }
 
-static struct cost_question question_of(const struct sweep *sweep, const struct unit_class *class)
+static struct chain_question question_of(const struct sweep *sweep, const struct unit_class *class)
 {
-    return (struct cost_question){ .ensemble = &sweep->ensembles[class->ensemble],
-                                   .activation = sweep->activations[class->activation],
-                                   .model = &sweep->model,
-                                   .hidden_size = sweep->hidden_sizes[class->hidden_size],
-                                   .lags = sweep->lags,
-                                   .lag_count = sweep->lag_count,
-                                   .measures = sweep->measures,
-                                   .options = sweep_measure_options(sweep) };
+    return (struct chain_question){ .ensemble = &sweep->ensembles[class->ensemble],
+                                    .activation = sweep->activations[class->activation],
+                                    .model = &sweep->model,
+                                    .hidden_size = sweep->hidden_sizes[class->hidden_size],
+                                    .lags = sweep->lags,
+                                    .lag_count = sweep->lag_count,
+                                    .measures = sweep->measures,
+                                    .options = sweep_measure_options(sweep) };
 }
 
 /* Bytes of one cell's results. */
@@ -76,9 +78,9 @@ static struct cost cost_of_writing(double bytes)
 
 /* The fewest chains that a unit is cut into: a tile of columns, or fewer where one chain takes long and is wide enough
  * by itself. */
-static double fewest_chains(const struct cost_question *question, double chain_seconds)
+static double fewest_chains(const struct chain_question *question, double chain_seconds)
 {
-    if (question->activation->is_identity || cost_method(question) != METHOD_EXPLICIT)
+    if (question->activation->is_identity || chain_method(question) != METHOD_EXPLICIT)
         return TILE_COLUMNS;
     return fmax(1.0, fmin(TILE_COLUMNS, ceil(EXPLICIT_SECONDS / chain_seconds)));
 }
@@ -87,9 +89,9 @@ static double fewest_chains(const struct cost_question *question, double chain_s
  * one chain for any number of cells. */
 static void cut_plane(const struct sweep *sweep, struct unit_class *class)
 {
-    struct cost_question question = question_of(sweep, class);
-    struct cost chain = cost_of_chain(&question), measures = cost_of_measures(&question);
-    struct cost weights = cost_of_weights(question.ensemble, question.hidden_size);
+    struct chain_question question = question_of(sweep, class);
+    struct cost chain = chain_cost(&question), measures = chain_cost_measures(&question);
+    struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);
     bool shares_chain = question.activation->is_identity;
     double plane = (double)grid_plane_size(sweep), chain_seconds = cost_seconds(&chain, class->team_size);
     double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / cell_bytes(sweep)));
@@ -98,9 +100,9 @@ static void cut_plane(const struct sweep *sweep, struct unit_class *class)
     double wished = unit_seconds / cell_seconds; /* infinite where all cells come from the one chain */
     double cells = fmax(fewest_chains(&question, cell_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     cells = fmin(fmin(cells, most), plane);
-    question.side_by_side = (long)fmin(cells, (double)cost_side_by_side(&question));
-    chain = cost_of_chain(&question);
-    measures = cost_of_measures(&question);
+    question.side_by_side = (long)fmin(cells, (double)chain_cost_side_by_side(&question));
+    chain = chain_cost(&question);
+    measures = chain_cost_measures(&question);
     class->cells_per_unit = (uint64_t)cells;
     class->units_per_network = (grid_plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : cells), cost_times(measures, cells));
@@ -112,9 +114,9 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     const struct ensemble *ensemble = &sweep->ensembles[class->ensemble];
     long hidden_size = sweep->hidden_sizes[class->hidden_size];
     class->units_per_network = 1;
-    class->unit_cost = cost_of_spectrum(ensemble, hidden_size, sweep->distribute_from);
-    if (sweep->measures & 1u << MEASURE_EXPANSION)
-        class->unit_cost = cost_add(class->unit_cost, cost_of_eigenvalues(hidden_size));
+    class->unit_cost = weights_cost_spectrum(ensemble, hidden_size, sweep->distribute_from);
+    if (measure_needs(sweep->measures) & MEASURE_NEEDS_EIGENVALUES)
+        class->unit_cost = cost_add(class->unit_cost, weights_cost_eigenvalues(hidden_size));
     class->unit_cost = cost_add(class->unit_cost, cost_of_writing(0.0));
 }
 
@@ -254,14 +256,14 @@ const struct unit_class *unit_list_class(const struct unit_list *list, long numb
 
 double unit_list_class_bytes(const struct unit_list *list, const struct unit_class *class, int team_size)
 {
-    struct cost_question question = question_of(list->sweep, class);
+    struct chain_question question = question_of(list->sweep, class);
     question.team_size = team_size;
     double spectrum =
-        cost_spectrum_bytes(question.ensemble, question.hidden_size, team_size, list->sweep->distribute_from);
+        weights_cost_spectrum_bytes(question.ensemble, question.hidden_size, team_size, list->sweep->distribute_from);
     if (class->kind == UNIT_WEIGHT)
         return spectrum;
-    double cells = (double)class->cells_per_unit, chains = fmin(cells, (double)cost_side_by_side(&question));
+    double cells = (double)class->cells_per_unit, chains = fmin(cells, (double)chain_cost_side_by_side(&question));
     question.side_by_side = (long)chains;
-    return fmax(spectrum, cost_weights_bytes(question.ensemble, question.hidden_size, team_size) +
-                              cost_chains_bytes(&question, chains) + cells * cell_bytes(list->sweep));
+    return fmax(spectrum, weights_cost_draw_bytes(question.ensemble, question.hidden_size, team_size) +
+                              chain_cost_block_bytes(&question, chains) + cells * cell_bytes(list->sweep));
 }

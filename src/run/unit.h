@@ -7,7 +7,7 @@
 #ifndef GRADSWEEP_RUN_UNIT_H
 #define GRADSWEEP_RUN_UNIT_H
 
-#include "gradient/cost.h"
+#include "linalg/cost.h"
 #include "sweep/grid.h"
 
 enum unit_kind { UNIT_WEIGHT, UNIT_CHAINS };

@@ -4,7 +4,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 /* No error of ln ||W||_2 is as large: it is found to rounding. */
 static const double largest_log_norm_error = 1e-10;
@@ -125,9 +124,7 @@ double check_step_rounding(const struct checked_cell *cell, double steps)
 
 bool check_is_far_from_normal(const struct checked_cell *cell)
 {
-    const struct ensemble_kind *kind = kind_of(cell);
-    return kind->is_file || kind->spectrum == SPECTRUM_RADIUS_DRAWN || kind->spectrum == SPECTRUM_NILPOTENT ||
-           strcmp(kind->name, "sparse") == 0; /* often nearly nilpotent */
+    return kind_of(cell)->is_far_from_normal;
 }
 
 /* W^l = W^k W^(l-k) loses ||W^k|| ||W^(l-k)|| / ||W^l||: up to bound / norm where W is far from normal, moderate for

@@ -1,7 +1,7 @@
 #include "store/layout.h"
 
 #include "base/memory.h"
-#include "gradient/cost.h"
+#include "gradient/chain_cost.h"
 #include "store/store.h"
 #include "sweep/grid.h"
 

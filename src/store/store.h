@@ -84,7 +84,7 @@ struct cell_results {
     void **values;
     uint8_t *status;         /* [count] enum store_status; STORE_PENDING: leave this cell's place in the file alone */
     uint8_t *failure_reason; /* [count] */
-    uint8_t *method;         /* [count] enum jacobian_method (gradient/cost.h) */
+    uint8_t *method;         /* [count] enum jacobian_method (gradient/chain_cost.h) */
     uint16_t *team_size;     /* [count] */
     double *cell_seconds;    /* [count] */
     double *predicted_seconds;

@@ -42,12 +42,9 @@ static struct planned open_text_units(const char *text)
 
 static struct planned open_file_units(const char *name)
 {
-    char path[4096], *folder;
+    char path[4096];
     struct sweep *sweep;
-    snprintf(path, sizeof path, "%s", __FILE__);
-    folder = strstr(path, "tests/run/");
-    assert_non_null(folder);
-    snprintf(folder, sizeof path - (size_t)(folder - path), "jobs/sweeps/%s", name);
+    snprintf(path, sizeof path, "%s/jobs/sweeps/%s", GRADSWEEP_SOURCE_DIR, name);
     assert_int_equal(sweep_open(path, 0, NULL, true, &sweep), STATUS_OK);
     return open_units(sweep);
 }

@@ -2,7 +2,7 @@
 #ifndef GRADSWEEP_TESTS_STORE_FIXTURE_H
 #define GRADSWEEP_TESTS_STORE_FIXTURE_H
 
-#include "gradient/cost.h"
+#include "gradient/chain_cost.h"
 #include "store/store.h"
 #include "sweep/sweep.h"
 

@@ -1,0 +1,62 @@
+/* What chains and the measures on them cost (linalg/cost.h): it chooses the method, cuts the units and predicts times.
+ * A function of the sweep alone, never of a measurement. Not collective. */
+#ifndef GRADSWEEP_GRADIENT_CHAIN_COST_H
+#define GRADSWEEP_GRADIENT_CHAIN_COST_H
+
+#include "gradient/measure.h"
+#include "linalg/cost.h"
+#include "model/activation.h"
+#include "model/ensemble.h"
+#include "model/model.h"
+
+#include <stdbool.h>
+
+/* How ||J_l|| of a cell is computed; the values are those of the dataset `method`. */
+enum jacobian_method { METHOD_EXPLICIT = 1, METHOD_IMPLICIT = 2, METHOD_CLOSED_FORM = 3 };
+
+/* Columns of chains stand side by side in blocks of so many where there are enough: wide enough for the kernel's full
+ * rate. */
+enum { CHAINS_SIDE_BY_SIDE = 32 };
+
+/* All that a chain's cost and method depend on. */
+struct chain_question {
+    const struct ensemble *ensemble;
+    const struct activation *activation;
+    const struct model *model;
+    long hidden_size;
+    const long *lags;
+    long lag_count;
+    unsigned measures;
+    struct measure_options options;
+    int team_size;     /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
+    long side_by_side; /* chains of a block; 0 counts as CHAINS_SIDE_BY_SIDE. The method does not depend on it */
+};
+
+/* Closed form where ||W^l|| is known by construction (identity with a normal or nilpotent law, no Frobenius norm asked
+ * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
+enum jacobian_method chain_method(const struct chain_question *question);
+
+/* One chain: its trajectory, the norms at all lags, and proofs where they are asked for. For identity one chain serves
+ * all cells of a network. */
+struct cost chain_cost(const struct chain_question *question);
+
+/* One cell: the measures that have functions of their own, by their rows, and for identity the trajectory they need. */
+struct cost chain_cost_measures(const struct chain_question *question);
+
+/* Bytes that one more chain side by side needs beside its results: the window of its trajectory, its vectors and
+ * products. */
+double chain_cost_bytes(const struct chain_question *question);
+
+/* How many chains stand side by side: few enough that the windows of their trajectories fit the memory set aside. */
+long chain_cost_side_by_side(const struct chain_question *question);
+
+/* Chains of a block, as the question says. */
+double chain_cost_width(const struct chain_question *question);
+
+/* How many lags of so many chains Lanczos treats side by side, so that few chains fill a block as well. */
+long chain_cost_lags_side_by_side(long chains, long lag_count);
+
+/* Bytes that each rank needs for so many chains side by side, with their measures and proofs; without W and results. */
+double chain_cost_block_bytes(const struct chain_question *question, double chains);
+
+#endif

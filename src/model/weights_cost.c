@@ -1,0 +1,84 @@
+#include "model/weights_cost.h"
+
+#include <math.h>
+
+static const double LARGEST_KEPT = 33554432.0; /* glibc: 32 MiB */
+static const double NORMAL_SECONDS = 25e-9;    /* one random number */
+static const double GATHERED_COLUMNS = 128.0;  /* of a power of W at a time */
+
+struct cost weights_cost_draw(const struct ensemble *ensemble, long hidden_size)
+{
+    double d = (double)hidden_size;
+    struct cost cost = { .flops = 0.0, .seconds = d * d * NORMAL_SECONDS };
+    if (ensemble->kind->is_from_qr) /* the decomposition and its orthogonal factor */
+        cost = cost_add(cost, cost_lapack(hidden_size, 8.0 / 3.0 * d * d * d));
+    return cost;
+}
+
+/* Operations of LAPACK on the whole W. */
+static double spectrum_flops(enum ensemble_spectrum spectrum, double d)
+{
+    const double cube = d * d * d;
+    switch (spectrum) {
+    case SPECTRUM_ALL_ONE:
+    case SPECTRUM_NILPOTENT:
+    case SPECTRUM_NONE:
+        break;
+    case SPECTRUM_SYMMETRIC:
+        return 4.0 / 3.0 * cube; /* values of a symmetric matrix */
+    case SPECTRUM_ANTISYMMETRIC:
+    case SPECTRUM_RADIUS_DRAWN:
+        return 8.0 / 3.0 * cube; /* singular values */
+    case SPECTRUM_COMPUTED:
+        return (10.0 + 8.0 / 3.0) * cube; /* eigenvalues and singular values */
+    }
+    return 0.0;
+}
+
+struct cost weights_cost_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from)
+{
+    const enum ensemble_spectrum spectrum = ensemble->kind->spectrum;
+    const double flops = spectrum_flops(spectrum, (double)hidden_size);
+    if (flops == 0.0) /* known by construction */
+        return (struct cost){ 0 };
+    struct cost cost =
+        hidden_size < distribute_from ? cost_lapack(hidden_size, flops) : cost_norm_by_products(hidden_size);
+    if (hidden_size >= distribute_from && spectrum == SPECTRUM_COMPUTED)
+        cost = cost_add(cost, cost_radius_by_squaring(hidden_size));
+    return cost_add(cost, weights_cost_draw(ensemble, hidden_size));
+}
+
+struct cost weights_cost_eigenvalues(long hidden_size)
+{
+    double d = (double)hidden_size;
+    return cost_lapack(hidden_size, 25.0 * d * d * d);
+}
+
+/* The C library keeps a freed matrix, where it is below the largest size that it maps apart. */
+static double kept_bytes(double bytes)
+{
+    return bytes < LARGEST_KEPT ? bytes : 0.0;
+}
+
+double weights_cost_draw_bytes(const struct ensemble *ensemble, long hidden_size, int team_size)
+{
+    double d = (double)hidden_size, part = 8.0 * d * d / team_size;
+    if (team_size > 1) /* W and W^T packed, and while they are drawn what a QR decomposition works on and gives */
+        return (ensemble->kind->is_from_qr ? 5.0 : 2.0) * part + cost_norm_by_products_bytes(hidden_size) +
+               cost_gather_bytes(hidden_size, team_size);
+    /* The same and W as drawn, with what the real Schur form takes meanwhile. */
+    return (ensemble->kind->spectrum == SPECTRUM_RADIUS_DRAWN ? 6.0 : 3.0) * part + kept_bytes(part);
+}
+
+double weights_cost_spectrum_bytes(const struct ensemble *ensemble, long hidden_size, int team_size,
+                                   long distribute_from)
+{
+    double d = (double)hidden_size, part = 8.0 * d * d / team_size;
+    if (hidden_size < distribute_from)
+        return 3.0 * part; /* W, and what LAPACK works on */
+    double matrices = ensemble->kind->is_from_qr ? 4.0 : 2.0, block = 8.0 * d * GATHERED_COLUMNS;
+    double squaring = 4.0 * part + block; /* W, a power, its square, the power packed; the power's range */
+    double finding = ensemble->kind->spectrum == SPECTRUM_COMPUTED ? squaring : matrices * part;
+    return fmax(finding, 2.0 * part + cost_norm_by_products_bytes(hidden_size)) + block +
+           cost_gather_bytes(hidden_size, team_size) + kept_bytes(part);
+}
