@@ -118,11 +118,14 @@ class Results:
         """A root attribute as text; "" where there is none."""
         return _text(self.file.attrs.get(name, ""))
 
-    def failure_meanings(self) -> list[str]:
-        """The name of every failure_reason code, from the file's own flag_meanings."""
+    def failure_meanings(self) -> dict[int, str]:
+        """The name of every failure_reason code, from the file's own flag_values and flag_meanings."""
         if "failure_reason" not in self.file:
-            return []
-        return _text(self.file["failure_reason"].attrs.get("flag_meanings", "")).split()
+            return {}
+        attributes = self.file["failure_reason"].attrs
+        names = _text(attributes.get("flag_meanings", "")).split()
+        codes = attributes.get("flag_values", range(len(names)))
+        return {int(code): name for code, name in zip(codes, names)}
 
     def runs(self) -> list[dict[str, Any]]:
         """The provenance rows, one a run; a row that is no JSON object (cut off by a kill) is given as text."""

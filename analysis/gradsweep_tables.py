@@ -103,7 +103,7 @@ def failures_table(results: Results, summary: Summary) -> str:
     """Failed cells by reason; "" without failures."""
     meanings = results.failure_meanings()
     rows = [
-        (escape(meanings[code].replace("_", " ")) if code < len(meanings) else f"code {code}", count(int(cells), "bad"))
+        (escape(meanings[code].replace("_", " ")) if code in meanings else f"code {code}", count(int(cells), "bad"))
         for code, cells in enumerate(summary.failures)
         if cells
     ]

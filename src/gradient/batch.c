@@ -1,5 +1,6 @@
 #include "gradient/batch.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "gradient/bound.h"
 #include "gradient/certify.h"
@@ -63,7 +64,6 @@ static void measure_closed_form(const struct batch *batch, const struct batch_re
             bool is_zero = is_nilpotent && batch->lags[i] >= hidden_size;
             log_norms[cell * batch->lag_count + i] = is_zero ? -INFINITY : (double)batch->lags[i] * log_step;
         }
-        results->outcomes[cell] = JACOBIAN_FOUND;
         results->methods[cell] = METHOD_CLOSED_FORM;
     }
 }
@@ -114,9 +114,8 @@ static struct jacobian_problem problem_of(const struct batch *batch, const struc
                                       .tolerance = batch->tolerance };
 }
 
-static enum status measure_chains(const struct batch *batch, struct gradient_context *context,
-                                  enum jacobian_method method, const struct trajectory *trajectory, long chains,
-                                  const struct chain_norms *norms)
+static enum status find_norms(const struct batch *batch, struct gradient_context *context, enum jacobian_method method,
+                              const struct trajectory *trajectory, long chains, const struct chain_norms *norms)
 {
     struct jacobian_problem problem = problem_of(batch, trajectory, chains);
     if (method == METHOD_IMPLICIT)
@@ -124,8 +123,32 @@ static enum status measure_chains(const struct batch *batch, struct gradient_con
     return jacobian_norms_explicit(&problem, context, norms->log_norms, norms->log_frobenius, norms->outcomes);
 }
 
-/* Proven verdicts for chains whose norms are known, where they are asked for. `log_unit_bounds`[lag_count]: the bounds,
- * normalised like the norms. */
+/* What one measure cannot have is its own failure, in all of outcomes[count]; other errors are the batch's. On a team
+ * agreed. */
+static enum status accept_failure(const struct batch *batch, enum status status, enum jacobian_outcome *outcomes,
+                                  long count)
+{
+    status = team_agree(weights_team(batch->weights), status);
+    if (status != STATUS_NUMERICAL && status != STATUS_MEMORY)
+        return status;
+    for (long i = 0; i < count; i++)
+        outcomes[i] = status == STATUS_MEMORY ? JACOBIAN_OUT_OF_MEMORY : JACOBIAN_NOT_CONVERGED;
+    const struct team *team = weights_team(batch->weights);
+    if (team == NULL || team->rank == 0)
+        log_warning("%s", status_message());
+    return STATUS_OK;
+}
+
+static enum status measure_chains(const struct batch *batch, struct gradient_context *context,
+                                  enum jacobian_method method, const struct trajectory *trajectory, long chains,
+                                  const struct chain_norms *norms)
+{
+    enum status status = find_norms(batch, context, method, trajectory, chains, norms);
+    return accept_failure(batch, status, norms->outcomes, chains);
+}
+
+/* Proven verdicts for chains whose norms are known, where they are asked for: part of the measure of norms, which fails
+ * with them. `log_unit_bounds`[lag_count]: the bounds, normalised like the norms. */
 static enum status certify_chains(const struct batch *batch, struct gradient_context *context,
                                   const struct trajectory *trajectory, long chains, const double *log_unit_bounds,
                                   const struct chain_norms *norms)
@@ -133,7 +156,9 @@ static enum status certify_chains(const struct batch *batch, struct gradient_con
     if (!batch->options.certify)
         return STATUS_OK;
     struct jacobian_problem problem = problem_of(batch, trajectory, chains);
-    return certify_bounds(&problem, context, norms->log_norms, log_unit_bounds, norms->outcomes, norms->verdicts);
+    enum status status =
+        certify_bounds(&problem, context, norms->log_norms, log_unit_bounds, norms->outcomes, norms->verdicts);
+    return accept_failure(batch, status, norms->outcomes, chains);
 }
 
 /* From the normalised norms of a chain to those of a cell: l (ln gain + ln gamma) is added. */
@@ -153,7 +178,10 @@ static void store_cell(const struct batch *batch, const struct batch_results *re
         if (norms->verdicts)
             verdicts[to] = norms->verdicts[from];
     }
-    results->outcomes[cell] = norms->outcomes[chain];
+    /* Both come from the same products; of a chain that Lanczos cannot resolve, Frobenius norms are known. */
+    results->outcomes[cell].of[MEASURE_JACOBIAN_NORM] = norms->outcomes[chain];
+    if (log_frobenius && norms->outcomes[chain] != JACOBIAN_NOT_CONVERGED)
+        results->outcomes[cell].of[MEASURE_FROBENIUS_NORM] = norms->outcomes[chain];
     results->methods[cell] = norms->fell_back[chain] ? METHOD_EXPLICIT : method;
 }
 
@@ -178,12 +206,17 @@ static enum status measure_identity(const struct batch *batch, struct gradient_c
 }
 
 /* The measures of a task that have functions of their own. */
-static enum status call_measures(const struct measure_task *task)
+static enum status call_measures(struct measure_task *task)
 {
     for (int id = 0; id < MEASURE_COUNT; id++) {
         const struct measure *measure = measure_at((enum measure_id)id);
-        if (task->batch->measures & 1u << id && measure->function)
-            TRY(measure->function(task));
+        enum jacobian_outcome outcome = JACOBIAN_FOUND;
+        if (!(task->batch->measures & 1u << id) || !measure->function)
+            continue;
+        task->measure = (enum measure_id)id;
+        TRY(accept_failure(task->batch, measure->function(task), &outcome, 1));
+        for (long chain = 0; outcome != JACOBIAN_FOUND && chain < task->count; chain++)
+            task_fail(task, chain, outcome);
     }
     return STATUS_OK;
 }
@@ -214,7 +247,13 @@ static enum status measure_side_by_side(const struct batch *batch, struct gradie
         for (long chain = 0; chain < count; chain++)
             store_cell(batch, results, first + chain, &norms, chain, method);
     }
-    struct measure_task task = { batch, context, results, first, count, chains, &trajectory };
+    struct measure_task task = { .batch = batch,
+                                 .context = context,
+                                 .results = results,
+                                 .first_cell = first,
+                                 .count = count,
+                                 .chains = chains,
+                                 .trajectory = &trajectory };
     TRY_OR(done, call_measures(&task));
 done:
     trajectory_destroy(&trajectory);
@@ -226,6 +265,8 @@ done:
 static enum status find_unit_bounds(const struct batch *batch, struct gradient_context *context,
                                     double *log_unit_bounds)
 {
+    for (long i = 0; i < batch->lag_count; i++)
+        log_unit_bounds[i] = NAN; /* in case none are found */
     struct jacobian_problem problem = problem_of(batch, NULL, 1);
     if (is_untied(batch))
         return jacobian_step_weight_norms(&problem, context, log_unit_bounds);
@@ -291,19 +332,32 @@ static enum status measure_all(const struct batch *batch, struct gradient_contex
     return STATUS_OK;
 }
 
+/* Failed measures lose what they have left; `bounds`: how the search for the bounds ended. */
+static void finish_cells(const struct batch *batch, enum jacobian_outcome bounds, const double *log_unit_bounds,
+                         const struct batch_results *results)
+{
+    for (long cell = 0; cell < batch->count; cell++) {
+        struct cell_outcomes *outcomes = &results->outcomes[cell];
+        if (outcomes->of[MEASURE_JACOBIAN_NORM] == JACOBIAN_FOUND)
+            outcomes->of[MEASURE_JACOBIAN_NORM] = bounds;
+        for (int id = 0; id < MEASURE_COUNT; id++)
+            if (outcomes->of[id] != JACOBIAN_FOUND)
+                batch_erase_measure(batch, results, cell, (enum measure_id)id);
+        if (outcomes->of[MEASURE_JACOBIAN_NORM] == JACOBIAN_FOUND)
+            judge_cell(batch, results, cell, log_unit_bounds);
+    }
+}
+
 enum status batch_measure(const struct batch *batch, struct gradient_context *context,
                           const struct batch_results *results)
 {
     enum status status = STATUS_OK;
+    enum jacobian_outcome bounds = JACOBIAN_FOUND;
     double *log_unit_bounds;
     TRY(memory_allocate(&log_unit_bounds, batch->lag_count, "bounds of a network"));
-    TRY_OR(done, find_unit_bounds(batch, context, log_unit_bounds));
+    TRY_OR(done, accept_failure(batch, find_unit_bounds(batch, context, log_unit_bounds), &bounds, 1));
     TRY_OR(done, measure_all(batch, context, log_unit_bounds, results));
-    for (long cell = 0; cell < batch->count; cell++)
-        if (results->outcomes[cell] == JACOBIAN_FOUND)
-            judge_cell(batch, results, cell, log_unit_bounds);
-        else
-            batch_erase_cell(batch, results, cell);
+    finish_cells(batch, bounds, log_unit_bounds, results);
 done:
     memory_free(log_unit_bounds);
     return status;

@@ -24,22 +24,33 @@ struct batch {
     struct measure_options options;
 };
 
+/* How each measure of a cell ended; JACOBIAN_FOUND for those that were not asked for. */
+struct cell_outcomes {
+    enum jacobian_outcome of[MEASURE_COUNT];
+};
+
+/* The first that is not JACOBIAN_FOUND; JACOBIAN_FOUND where all are. */
+enum jacobian_outcome batch_first_failure(const struct cell_outcomes *outcomes);
+
 /* Owned by the caller. `values` has one array a dataset in the order of measure_dataset_at(measures), count * (values a
  * cell) long, C order, and filled with NaN and 255 beforehand; NULL for WEIGHT shapes. */
 struct batch_results {
     void *const *values;
-    enum jacobian_outcome *outcomes; /* [count]; a cell that is not JACOBIAN_FOUND gets NaN and 255 everywhere */
-    enum jacobian_method *methods;   /* [count] */
+    struct cell_outcomes *outcomes; /* [count]; a measure that is not JACOBIAN_FOUND gets NaN and 255 there */
+    enum jacobian_method *methods;  /* [count] */
 };
 
 /* The values of one cell in a dataset; NULL where it was not asked for. */
 void *batch_values(const struct batch *batch, const struct batch_results *results, long cell, const char *dataset);
 
-/* A failed cell has no results, rather than some that look like results: NaN and 255 everywhere. */
-void batch_erase_cell(const struct batch *batch, const struct batch_results *results, long cell);
+/* A failed measure has no results, rather than some that look like results: NaN and 255 in all its datasets; those of
+ * other measures stay. */
+void batch_erase_measure(const struct batch *batch, const struct batch_results *results, long cell,
+                         enum measure_id measure);
 
-/* Measures all cells. Bits of a cell do not depend on the others in the batch. Errors: STATUS_MEMORY, STATUS_STOPPED,
- * STATUS_NUMERICAL. */
+/* Measures all cells. Bits of a cell do not depend on the others in the batch. A measure that fails in a cell, or for
+ * lack of memory, is that cell's outcome. Collective within the team of the weights. Errors: STATUS_MEMORY,
+ * STATUS_STOPPED, STATUS_NUMERICAL: then no cell has results. */
 CHECKED enum status batch_measure(const struct batch *batch, struct gradient_context *context,
                                   const struct batch_results *results);
 

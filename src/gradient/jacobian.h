@@ -11,17 +11,12 @@
 #define GRADSWEEP_GRADIENT_JACOBIAN_H
 
 #include "base/status.h"
+#include "gradient/measure.h"
 #include "model/trajectory.h"
 #include "model/weights.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum jacobian_outcome {
-    JACOBIAN_FOUND,        /* -inf included: the product is exactly zero */
-    JACOBIAN_NOT_FINITE,   /* a NaN or infinity came out of the states or the product */
-    JACOBIAN_NOT_CONVERGED /* neither method found the norm */
-};
 
 /* What runs along with every long computation of this floor. */
 struct gradient_context {

@@ -260,16 +260,27 @@ size_t measure_dataset_count(unsigned requested)
     return count;
 }
 
-const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number)
+enum measure_id measure_of_dataset(unsigned requested, size_t number)
 {
     for (int id = 0; id < MEASURE_COUNT; id++) {
         if (!(requested & 1u << id))
             continue;
         if (number < measures[id].dataset_count)
-            return &measures[id].datasets[number];
+            return (enum measure_id)id;
         number -= measures[id].dataset_count;
     }
-    return NULL;
+    return MEASURE_COUNT;
+}
+
+const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number)
+{
+    size_t first = 0;
+    enum measure_id owner = measure_of_dataset(requested, number);
+    if (owner == MEASURE_COUNT)
+        return NULL;
+    for (int id = 0; id < (int)owner; id++)
+        first += requested & 1u << id ? measures[id].dataset_count : 0;
+    return &measures[owner].datasets[number - first];
 }
 
 bool measure_dataset_find(unsigned requested, const char *name, size_t *number)

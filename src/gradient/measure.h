@@ -48,6 +48,22 @@ enum measure_id {
     MEASURE_COUNT
 };
 
+/* How a measure ended, and its name in failure_reason, for every measure of this floor. Grows at its end alone: the
+ * numbers are in results files (store/failure.h). */
+#define JACOBIAN_OUTCOME_TABLE(row)                                                                              \
+    row(JACOBIAN_FOUND, "found")                      /* -inf included: what is measured is exactly zero */      \
+        row(JACOBIAN_NOT_FINITE, "not_finite")        /* a NaN or infinity came out of the states or products */ \
+        row(JACOBIAN_NOT_CONVERGED, "no_convergence") /* no method found the values */                           \
+        row(JACOBIAN_OUT_OF_RANGE, "range")           /* numbers too far apart to be held beside each other */   \
+        row(JACOBIAN_OUT_OF_MEMORY, "out_of_memory")  /* of this measure alone */
+
+enum jacobian_outcome {
+#define JACOBIAN_AS_ENUM(outcome, text) outcome,
+    JACOBIAN_OUTCOME_TABLE(JACOBIAN_AS_ENUM)
+#undef JACOBIAN_AS_ENUM
+        JACOBIAN_OUTCOMES
+};
+
 /* What a measure needs; ORed. */
 enum measure_need {
     MEASURE_NEEDS_STATES = 1,      /* the trajectory's states and activations over all T steps */
@@ -106,6 +122,9 @@ bool measure_dataset_find(unsigned requested, const char *name, size_t *number);
 
 /* The place of a lag on the ascending axis lags[count]; -1 where it is not there. */
 long measure_find_lag(const long *lags, long count, long lag);
+
+/* The measure that dataset belongs to; MEASURE_COUNT beyond the end. */
+enum measure_id measure_of_dataset(unsigned requested, size_t number);
 
 /* How many values a cell has in a dataset (1, lags, ...), from its shape; 0 for those of WEIGHT shape. Each takes so
  * many bytes. */

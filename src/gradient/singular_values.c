@@ -71,7 +71,8 @@ static void fail_chain(const struct graded_chains *group, long c, enum jacobian_
 
 static bool is_measured(const struct graded_chains *group, long c)
 {
-    return group->task->results->outcomes[group->task->first_cell + group->first + c] == JACOBIAN_FOUND;
+    const struct measure_task *task = group->task;
+    return task->results->outcomes[task->first_cell + group->first + c].of[task->measure] == JACOBIAN_FOUND;
 }
 
 /* Q := D W^T Q, not orthogonal any more: the next factor times the old Q. */

@@ -18,12 +18,21 @@ void *batch_values(const struct batch *batch, const struct batch_results *result
     return (char *)results->values[number] + (size_t)cell * values_per_cell(batch, rule) * measure_value_size(rule);
 }
 
-void batch_erase_cell(const struct batch *batch, const struct batch_results *results, long cell)
+enum jacobian_outcome batch_first_failure(const struct cell_outcomes *outcomes)
+{
+    for (int id = 0; id < MEASURE_COUNT; id++)
+        if (outcomes->of[id] != JACOBIAN_FOUND)
+            return outcomes->of[id];
+    return JACOBIAN_FOUND;
+}
+
+void batch_erase_measure(const struct batch *batch, const struct batch_results *results, long cell,
+                         enum measure_id measure)
 {
     size_t count = measure_dataset_count(batch->measures);
     for (size_t number = 0; number < count; number++) {
         const struct dataset_rule *rule = measure_dataset_at(batch->measures, number);
-        if (results->values[number] == NULL)
+        if (results->values[number] == NULL || measure_of_dataset(batch->measures, number) != measure)
             continue;
         size_t width = values_per_cell(batch, rule), first = (size_t)cell * width;
         for (size_t i = first; i < first + width; i++)
@@ -41,7 +50,7 @@ double *task_values(const struct measure_task *task, const char *dataset)
 
 void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome)
 {
-    task->results->outcomes[task->first_cell + chain] = outcome;
+    task->results->outcomes[task->first_cell + chain].of[task->measure] = outcome;
 }
 
 double task_log_scale(const struct measure_task *task, long chain, double lag)

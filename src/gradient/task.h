@@ -7,6 +7,7 @@
 
 struct measure_task {
     const struct batch *batch;
+    enum measure_id measure; /* the one that is called */
     struct gradient_context *context;
     const struct batch_results *results;
     long first_cell; /* the batch's cells first_cell .. first_cell + count - 1 are the chains 0 .. count - 1 */
@@ -26,7 +27,7 @@ double *task_values(const struct measure_task *task, const char *dataset);
 double batch_log_unit_norm(const struct batch *batch);
 double batch_log_weight_norm(const struct batch *batch, long cell);
 
-/* Marks a cell of the task as failed; its results are erased when the batch is done. */
+/* Marks this measure as failed in a cell of the task; its results there are erased when the batch is done. */
 void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome);
 
 /* l (ln gain + ln gamma) of a chain at one lag: what normalised products leave out. */

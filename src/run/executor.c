@@ -266,6 +266,21 @@ static enum status compute(struct executor *executor, const struct unit *unit, s
     return *failure == FAILURE_NONE ? status : STATUS_OK;
 }
 
+/* Which measures failed in cells of a unit, and how: one line a kind. */
+static void warn_of_failures(const struct executor *executor, const struct unit *unit, const struct work *work)
+{
+    uint64_t counts[FAILURE_CODES] = { 0 };
+    char text[FAILURE_TEXT];
+    for (uint64_t i = 0; i < work->count; i++)
+        counts[work->results.failure_reason[i]]++;
+    for (int code = FAILURE_NONE + 1; code < FAILURE_CODES; code++)
+        if (counts[code] > 0 && failure_text((uint8_t)code, text))
+            log_warning("activation %s, ensemble %s, hidden_size %ld, replica %ld: %s in %llu of %llu cells",
+                        executor->sweep->activations[unit->at.activation]->name, ensemble_of(executor, unit)->label,
+                        hidden_size_of(executor, unit), unit->at.replica, text, (unsigned long long)counts[code],
+                        (unsigned long long)work->count);
+}
+
 static enum status do_work(struct executor *executor, const struct unit *unit, struct work *work,
                            struct executor_tally *tally)
 {
@@ -280,8 +295,10 @@ static enum status do_work(struct executor *executor, const struct unit *unit, s
                     executor->sweep->activations[unit->at.activation]->name, ensemble_of(executor, unit)->label,
                     hidden_size_of(executor, unit), unit->at.replica, status_message());
     const int ranks = team_size(executor);
-    uint64_t failed = work_mark(work, failure, ranks, (clock_seconds() - start) / (double)work->count,
+    uint64_t failed = work_mark(work, executor->sweep, failure, ranks, (clock_seconds() - start) / (double)work->count,
                                 cost_seconds(&unit->cost, ranks) / (double)unit->cell_count);
+    if (failure == FAILURE_NONE && failed > 0)
+        warn_of_failures(executor, unit, work);
     tally->cells_done += work->count - failed;
     tally->cells_failed += failed;
     tally->flops += executor->context.flops;

@@ -62,30 +62,22 @@ enum status work_compute(struct work *work, const struct sweep *sweep, struct we
     struct batch_results results = { .values = work->results.values,
                                      .outcomes = work->outcomes,
                                      .methods = work->methods };
-    return batch_measure(&batch, context, &results);
+    enum status status = batch_measure(&batch, context, &results);
+    for (long cell = 0; status != STATUS_OK && cell < batch.count; cell++)
+        for (int id = 0; id < MEASURE_COUNT; id++)
+            batch_erase_measure(&batch, &results, cell, (enum measure_id)id);
+    return status;
 }
 
-static enum failure_reason failure_of(enum jacobian_outcome outcome)
-{
-    switch (outcome) {
-    case JACOBIAN_FOUND:
-        return FAILURE_NONE;
-    case JACOBIAN_NOT_CONVERGED:
-        return FAILURE_NO_CONVERGENCE;
-    case JACOBIAN_NOT_FINITE:
-        break;
-    }
-    return FAILURE_NOT_FINITE;
-}
-
-uint64_t work_mark(struct work *work, enum failure_reason failure, int team_size, double cell_seconds,
-                   double predicted_seconds)
+uint64_t work_mark(struct work *work, const struct sweep *sweep, enum failure_reason failure, int team_size,
+                   double cell_seconds, double predicted_seconds)
 {
     uint64_t failed = 0;
     for (uint64_t i = 0; i < work->count; i++) {
-        enum failure_reason reason = failure != FAILURE_NONE ? failure : failure_of(work->outcomes[i]);
+        uint8_t reason =
+            failure != FAILURE_NONE ? (uint8_t)failure : failure_of_measures(sweep->measures, work->outcomes[i].of);
         work->results.status[i] = reason == FAILURE_NONE ? STORE_DONE : STORE_FAILED;
-        work->results.failure_reason[i] = (uint8_t)reason;
+        work->results.failure_reason[i] = reason;
         if (failure == FAILURE_NONE)
             work->results.method[i] = (uint8_t)work->methods[i];
         work->results.team_size[i] = (uint16_t)team_size;

@@ -10,7 +10,7 @@ struct work {
     uint64_t count;
     uint64_t *cells; /* [count] cell numbers, ascending */
     double *spectral_radii, *gammas;
-    enum jacobian_outcome *outcomes;
+    struct cell_outcomes *outcomes;
     enum jacobian_method *methods;
     struct cell_results results; /* of `count` cells; their numbers are in `cells` */
 };
@@ -20,15 +20,15 @@ CHECKED enum status work_create(const struct sweep *sweep, const struct unit *un
                                 struct work *work);
 void work_destroy(struct work *work, const struct sweep *sweep);
 
-/* Fills results, outcomes and methods. Errors as batch_measure. */
+/* Fills results, outcomes and methods. Errors as batch_measure, and then there are no results. */
 CHECKED enum status work_compute(struct work *work, const struct sweep *sweep, struct weights *weights,
                                  struct weight_spectrum spectrum, const struct activation *activation,
                                  struct gradient_context *context);
 
 /* Sets status, reason, method, team size and times of each cell; `failure` is that of the whole unit, or FAILURE_NONE.
- * Returns how many cells failed. Seconds are per cell. */
-uint64_t work_mark(struct work *work, enum failure_reason failure, int team_size, double cell_seconds,
-                   double predicted_seconds);
+ * Returns how many cells failed, one or more measures of them. Seconds are per cell. */
+uint64_t work_mark(struct work *work, const struct sweep *sweep, enum failure_reason failure, int team_size,
+                   double cell_seconds, double predicted_seconds);
 
 /* Writes runs of neighbouring cells, each at once. Errors: STATUS_IO. */
 CHECKED enum status work_write(const struct work *work, const struct sweep *sweep, struct store *store);

@@ -70,20 +70,24 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
         remember_wrong(summary, number, CHECK_CHECKSUM);
         return STATUS_OK;
     }
-    if (results->status[i] == STORE_FAILED) {
-        summary->tally.failed++;
-        if (results->failure_reason[i] < FAILURE_COUNT)
-            summary->failures[results->failure_reason[i]]++;
-        return STATUS_OK;
+    const bool has_failed = results->status[i] == STORE_FAILED;
+    unsigned measured = sweep->measures;
+    summary->tally.failed += has_failed;
+    summary->tally.done += !has_failed;
+    if (has_failed) {
+        summary->failures[results->failure_reason[i]]++;
+        measured = check_applier_measured(stream->applier, results, i);
     }
-    summary->tally.done++;
+    if (measured == 0)
+        return STATUS_OK;
     const struct cell position = grid_cell_at(sweep, number);
     size_t broken = 0;
     TRY(check_applier_read_weight(stream->applier, grid_weight_number(sweep, &position)));
     const struct checked_cell cell = check_applier_cell(stream->applier, position);
-    if (!check_applier_cell_is_right(stream->applier, &cell, results, i, summary->rules, &broken))
+    if (!check_applier_cell_is_right(stream->applier, &cell, results, i, measured, summary->rules, &broken))
         remember_wrong(summary, number, broken);
-    count_cell(stream, &cell, i, summary);
+    if (measured & 1u << measure_of_dataset(sweep->measures, stream->growth))
+        count_cell(stream, &cell, i, summary);
     return STATUS_OK;
 }
 

@@ -28,7 +28,7 @@ struct check_example {
 struct check_summary {
     struct check_tally *rules; /* [check_rule_count()] */
     struct store_tally tally;  /* done and failed: only those whose checksum is right */
-    uint64_t failures[FAILURE_COUNT];
+    uint64_t failures[FAILURE_CODES];
     uint64_t verdicts[CHECK_VERDICTS];
     struct check_activation *activations; /* [activation_count] */
     uint64_t wrong_cells;

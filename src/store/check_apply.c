@@ -10,6 +10,7 @@ struct bound_rule {
     size_t number;
     size_t columns[CHECK_MAX_DATASETS];
     int column_count;
+    unsigned measures; /* that these belong to */
 };
 
 struct check_applier {
@@ -30,6 +31,7 @@ static bool bind_rule(const struct sweep *sweep, size_t number, struct bound_rul
     while (bound->column_count < CHECK_MAX_DATASETS && names[bound->column_count]) {
         if (!measure_dataset_find(sweep->measures, names[bound->column_count], &bound->columns[bound->column_count]))
             return false;
+        bound->measures |= 1u << measure_of_dataset(sweep->measures, bound->columns[bound->column_count]);
         bound->column_count++;
     }
     return true;
@@ -156,14 +158,14 @@ static void find_data(const struct check_applier *applier, const struct bound_ru
 
 /* The gates, or all other rules of cells. */
 static bool apply_rules(const struct check_applier *applier, const struct checked_cell *cell,
-                        const struct cell_results *results, uint64_t i, bool gates, struct check_tally *tallies,
-                        size_t *broken)
+                        const struct cell_results *results, uint64_t i, unsigned measured, bool gates,
+                        struct check_tally *tallies, size_t *broken)
 {
     const void *data[CHECK_MAX_DATASETS];
     bool right = true;
     for (size_t k = 0; k < applier->rule_count; k++) {
         const struct bound_rule *bound = &applier->rules[k];
-        if (bound->rule->is_gate != gates || bound->rule->is_for_weights)
+        if (bound->rule->is_gate != gates || bound->rule->is_for_weights || bound->measures & ~measured)
             continue;
         find_data(applier, bound, results, i, data);
         if (!apply(bound, cell, data, tallies) && right) {
@@ -175,11 +177,35 @@ static bool apply_rules(const struct check_applier *applier, const struct checke
 }
 
 bool check_applier_cell_is_right(const struct check_applier *applier, const struct checked_cell *cell,
-                                 const struct cell_results *results, uint64_t i, struct check_tally *tallies,
-                                 size_t *broken)
+                                 const struct cell_results *results, uint64_t i, unsigned measured,
+                                 struct check_tally *tallies, size_t *broken)
 {
-    return apply_rules(applier, cell, results, i, true, tallies, broken) &&
-           apply_rules(applier, cell, results, i, false, tallies, broken);
+    return apply_rules(applier, cell, results, i, measured, true, tallies, broken) &&
+           apply_rules(applier, cell, results, i, measured, false, tallies, broken);
+}
+
+/* Whether a dataset has anything of a cell that an untouched file has not: NaN and 255. */
+static bool has_values(const struct sweep *sweep, const struct dataset_rule *rule, const void *values, uint64_t i)
+{
+    const size_t count = store_bytes_per_cell(sweep, rule) / measure_value_size(rule);
+    for (size_t k = i * count; k < (i + 1) * count; k++)
+        if (rule->type == TYPE_UINT8 ? ((const uint8_t *)values)[k] != UINT8_MAX : !isnan(((const double *)values)[k]))
+            return true;
+    return false;
+}
+
+unsigned check_applier_measured(const struct check_applier *applier, const struct cell_results *results, uint64_t i)
+{
+    const struct sweep *sweep = applier->file->layout.sweep;
+    const struct dataset_rule *rule;
+    enum measure_id failed;
+    unsigned measured = 0;
+    if (!failure_is_of_measure(results->failure_reason[i], &failed))
+        return 0;
+    for (size_t k = 0; (rule = measure_dataset_at(sweep->measures, k)); k++)
+        if (results->values[k] && has_values(sweep, rule, results->values[k], i))
+            measured |= 1u << measure_of_dataset(sweep->measures, k);
+    return measured;
 }
 
 void check_applier_test_weight(const struct check_applier *applier, struct check_tally *tallies)

@@ -21,12 +21,16 @@ CHECKED enum status check_applier_read_weight(struct check_applier *applier, uin
 /* The cell at a position; the values of its WEIGHT must have been read last. */
 struct checked_cell check_applier_cell(const struct check_applier *applier, struct cell position);
 
-/* Applies all rules of cells to a cell, which is number i of a block of results, adding to tallies[check_rule_count()].
- * True if all is right, else *broken is the number of the first rule that is not. After a gate that is broken nothing
- * else is tested: it would only say so again. */
+/* The measures, one bit each, that did not fail in a failed cell, number i of a block of results: none for a failure of
+ * the whole cell, else those that have any value there. */
+unsigned check_applier_measured(const struct check_applier *applier, const struct cell_results *results, uint64_t i);
+
+/* Applies the rules whose datasets all belong to the measures `measured` to a cell, which is number i of a block of
+ * results, adding to tallies[check_rule_count()]. True if all is right, else *broken is the number of the first rule
+ * that is not. After a gate that is broken nothing else is tested: it would only say so again. */
 bool check_applier_cell_is_right(const struct check_applier *applier, const struct checked_cell *cell,
-                                 const struct cell_results *results, uint64_t i, struct check_tally *tallies,
-                                 size_t *broken);
+                                 const struct cell_results *results, uint64_t i, unsigned measured,
+                                 struct check_tally *tallies, size_t *broken);
 
 /* Applies all rules of weights to the WEIGHT read last. */
 void check_applier_test_weight(const struct check_applier *applier, struct check_tally *tallies);

@@ -39,10 +39,10 @@ static void print_cells(const struct check_summary *summary, FILE *out)
     const struct store_tally *tally = &summary->tally;
     fprintf(out, "cells: %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " pending, %" PRIu64 " damaged\n", tally->done,
             tally->failed, tally->pending, summary->rules[CHECK_CHECKSUM].wrong);
-    for (int reason = 0; reason < FAILURE_COUNT; reason++)
-        if (summary->failures[reason] > 0)
-            fprintf(out, "  failed: %s %" PRIu64 "\n", layout_failure_text((enum failure_reason)reason),
-                    summary->failures[reason]);
+    char text[FAILURE_TEXT];
+    for (int code = 0; code < FAILURE_CODES; code++)
+        if (summary->failures[code] > 0 && failure_text((uint8_t)code, text))
+            fprintf(out, "  failed: %s %" PRIu64 "\n", text, summary->failures[code]);
 }
 
 static void print_verdicts(const struct check_summary *summary, FILE *out)

@@ -102,7 +102,7 @@ static void print_measures(const struct sweep *sweep, FILE *out)
 }
 
 /* Counts the reasons of failed cells, streaming both datasets. */
-static enum status count_reasons(const struct results_file *file, uint64_t reasons[FAILURE_COUNT])
+static enum status count_reasons(const struct results_file *file, uint64_t reasons[FAILURE_CODES])
 {
     const uint64_t cells = grid_cell_count(file->layout.sweep);
     uint8_t *statuses = NULL, *codes = NULL;
@@ -114,8 +114,7 @@ static enum status count_reasons(const struct results_file *file, uint64_t reaso
         TRY_OR(done, results_file_read(file, HEAD_STATUS, first, count, statuses));
         TRY_OR(done, results_file_read(file, HEAD_FAILURE_REASON, first, count, codes));
         for (uint64_t i = 0; i < count; i++)
-            if (statuses[i] == STORE_FAILED && codes[i] < FAILURE_COUNT)
-                reasons[codes[i]]++;
+            reasons[codes[i]] += statuses[i] == STORE_FAILED;
     }
 done:
     memory_free(codes);
@@ -126,17 +125,17 @@ done:
 static enum status print_progress(const struct results_file *file, FILE *out)
 {
     struct store_tally tally;
-    uint64_t reasons[FAILURE_COUNT] = { 0 };
+    uint64_t reasons[FAILURE_CODES] = { 0 };
+    char text[FAILURE_TEXT];
     TRY(resume_count(file, &tally));
     const double cells = (double)file->own_cells;
     fprintf(out, "progress\n  %" PRIu64 " cells done (%.1f%%), %" PRIu64 " failed, %" PRIu64 " pending\n", tally.done,
             cells > 0 ? 100.0 * (double)tally.done / cells : 100.0, tally.failed, tally.pending);
     if (tally.failed > 0)
         TRY(count_reasons(file, reasons));
-    for (int reason = 0; reason < FAILURE_COUNT; reason++)
-        if (reasons[reason] > 0)
-            fprintf(out, "  failed: %s %" PRIu64 "\n", layout_failure_text((enum failure_reason)reason),
-                    reasons[reason]);
+    for (int code = 0; code < FAILURE_CODES; code++)
+        if (reasons[code] > 0 && failure_text((uint8_t)code, text))
+            fprintf(out, "  failed: %s %" PRIu64 "\n", text, reasons[code]);
     return STATUS_OK;
 }
 

@@ -16,12 +16,6 @@
 
 static const char *const status_meanings[] = { "pending", "done", "failed", NULL };
 static const char *const method_meanings[] = { "explicit", "implicit", "closed_form", NULL };
-static const char *const failure_meanings[] = {
-#define STORE_AS_TEXT(code, text) text,
-    STORE_FAILURES(STORE_AS_TEXT)
-#undef STORE_AS_TEXT
-        NULL
-};
 
 /* How many dimensions each shape has, and which. */
 static const struct {
@@ -46,11 +40,10 @@ static const struct layout_dataset head[HEAD_COUNT] = {
                       .fill = STORE_PENDING,
                       .flag_meanings = status_meanings },
     [HEAD_FAILURE_REASON] = { .name = "failure_reason",
-                              .long_name = "why the cell failed",
+                              .long_name = "why the cell failed; where one measure did, the others have their values",
                               .units = "1",
                               .element = ELEMENT_UINT8,
-                              .fill = FAILURE_NONE,
-                              .flag_meanings = failure_meanings },
+                              .fill = FAILURE_NONE },
     [HEAD_METHOD] = { .name = "method",
                       .long_name = "how the norms of the cell were computed",
                       .units = "1",
@@ -92,11 +85,6 @@ const char *layout_dimension_name(enum dimension dimension)
         "lag",        "index",    "step",        "run",     "character",
     };
     return names[dimension];
-}
-
-const char *layout_failure_text(enum failure_reason reason)
-{
-    return failure_meanings[reason];
 }
 
 size_t layout_measured_at(size_t number)
@@ -155,6 +143,12 @@ enum status layout_create(const struct sweep *sweep, struct layout *layout)
     *layout = (struct layout){ .sweep = sweep, .measured = measure_dataset_count(sweep->measures) };
     layout->count = HEAD_COUNT + layout->measured + TAIL_COUNT;
     TRY(memory_allocate(&layout->datasets, layout->count, "the layout of the results file"));
+    enum status status = memory_allocate(&layout->failures, 1, "the names of failures");
+    if (status != STATUS_OK) {
+        layout_destroy(layout);
+        return status;
+    }
+    failure_fill_flags(layout->failures);
     uint64_t sizes[DIMENSION_COUNT];
     find_sizes(sweep, sizes);
 
@@ -173,6 +167,8 @@ enum status layout_create(const struct sweep *sweep, struct layout *layout)
         dataset->fill_means_missing = dataset->element == ELEMENT_FLOAT64 || dataset->element == ELEMENT_UINT8;
         set_dimensions(dataset, sizes, shapes[shape].rank, shapes[shape].dimensions);
     }
+    layout->datasets[HEAD_FAILURE_REASON].flag_meanings = layout->failures->meanings;
+    layout->datasets[HEAD_FAILURE_REASON].flag_values = layout->failures->values;
     set_dimensions(&layout->datasets[layout_tail_at(layout, TAIL_PROVENANCE)], sizes, 2,
                    (const enum dimension[]){ DIMENSION_RUN, DIMENSION_CHARACTER });
 
@@ -187,6 +183,7 @@ enum status layout_create(const struct sweep *sweep, struct layout *layout)
 void layout_destroy(struct layout *layout)
 {
     memory_free(layout->datasets);
+    memory_free(layout->failures);
     *layout = (struct layout){ 0 };
 }
 

@@ -39,6 +39,7 @@ struct layout_dataset {
     bool fill_means_missing;          /* it is announced to readers as _FillValue */
     const char *const *flag_meanings; /* NULL-terminated; NULL where it has none */
     int first_flag;                   /* the value of the first meaning */
+    const uint8_t *flag_values;       /* of each meaning; NULL: they follow each other from the first on */
     enum dimension dimensions[H5_MAX_RANK];
     struct h5_shape shape;
 };
@@ -49,6 +50,7 @@ struct layout {
     size_t measured;                 /* datasets of the measures */
     size_t count;                    /* HEAD_COUNT + measured + TAIL_COUNT */
     struct layout_dataset *datasets;
+    struct failure_flags *failures; /* of failure_reason */
 };
 
 /* Lays out the file of a sweep, which is borrowed. Release with layout_destroy. Errors: STATUS_MEMORY. */
@@ -57,9 +59,6 @@ void layout_destroy(struct layout *layout);
 
 /* The name of a dimension, which is also that of its coordinate. */
 const char *layout_dimension_name(enum dimension dimension);
-
-/* The short text of a failure reason, as in flag_meanings. */
-const char *layout_failure_text(enum failure_reason reason);
 
 /* Places in layout->datasets. */
 size_t layout_measured_at(size_t number);

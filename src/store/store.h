@@ -7,6 +7,7 @@
 
 #include "gradient/measure.h"
 #include "parallel/world.h"
+#include "store/failure.h"
 #include "sweep/grid.h"
 
 #include <stdbool.h>
@@ -15,21 +16,6 @@
 struct store;
 
 enum store_status { STORE_PENDING = 0, STORE_DONE = 1, STORE_FAILED = 2 };
-
-/* failure_reason; 0 is none */
-#define STORE_FAILURES(row)                                                                                        \
-    row(FAILURE_NONE, "none") row(FAILURE_NOT_FINITE, "not_finite") /* a NaN or infinity came out of the states */ \
-        row(FAILURE_NO_CONVERGENCE, "no_convergence")               /* neither method found the norm */            \
-        row(FAILURE_ZERO_RADIUS, "zero_spectral_radius")                                                           \
-            row(FAILURE_SPECTRUM, "no_spectrum") /* radius or norm of W cannot be found */                         \
-        row(FAILURE_MEMORY, "out_of_memory")
-
-enum failure_reason {
-#define STORE_AS_ENUM(code, text) code,
-    STORE_FAILURES(STORE_AS_ENUM)
-#undef STORE_AS_ENUM
-        FAILURE_COUNT
-};
 
 enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
 
@@ -83,7 +69,7 @@ struct cell_results {
      * (values a cell) doubles or uint8_t, C order. */
     void **values;
     uint8_t *status;         /* [count] enum store_status; STORE_PENDING: leave this cell's place in the file alone */
-    uint8_t *failure_reason; /* [count] */
+    uint8_t *failure_reason; /* [count] codes of store/failure.h */
     uint8_t *method;         /* [count] enum jacobian_method (gradient/chain_cost.h) */
     uint16_t *team_size;     /* [count] */
     double *cell_seconds;    /* [count] */

@@ -29,7 +29,7 @@ static double cpu_seconds(void)
 static enum status measure(const struct batch *batch, double *seconds)
 {
     void *values[MOST_DATASETS] = { NULL };
-    enum jacobian_outcome outcomes[CELLS];
+    struct cell_outcomes outcomes[CELLS];
     enum jacobian_method methods[CELLS];
     struct gradient_context context = { 0 };
     struct batch_results results = { values, outcomes, methods };

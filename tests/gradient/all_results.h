@@ -8,7 +8,7 @@ struct all_results {
     unsigned measures;
     void *values[ALL_RESULTS_MOST];
     size_t bytes_per_cell[ALL_RESULTS_MOST];
-    enum jacobian_outcome *outcomes;
+    struct cell_outcomes *outcomes;
     enum jacobian_method *methods;
 };
 
@@ -75,7 +75,7 @@ static inline void all_results_assert_equal(const struct all_results *a, long ce
                                 (char *)b->values[i] + (size_t)cell_b * bytes, bytes) != 0)
             fail_msg("%s of cells %ld and %ld differ", measure_dataset_at(a->measures, i)->name, cell_a, cell_b);
     }
-    assert_int_equal(a->outcomes[cell_a], b->outcomes[cell_b]);
+    assert_memory_equal(&a->outcomes[cell_a], &b->outcomes[cell_b], sizeof *a->outcomes);
 }
 
 #endif

@@ -78,7 +78,8 @@ static void compare(const struct trial *trial, const struct process_grid *grid, 
                      grid->block_size, rule->name, largest);
     }
     for (int cell = 0; cell < CELLS; cell++)
-        if (alone->outcomes[cell] != together->outcomes[cell] || alone->methods[cell] != together->methods[cell])
+        if (memcmp(&alone->outcomes[cell], &together->outcomes[cell], sizeof *alone->outcomes) != 0 ||
+            alone->methods[cell] != together->methods[cell])
             fail_msg("%s, %s, d = %ld: another outcome or method than one rank's", trial->ensemble, trial->activation,
                      trial->hidden_size);
 }

@@ -80,7 +80,7 @@ struct measured {
     void *values[16];
     double *log_norms, *log_bounds, *growth, *log_frobenius;
     uint8_t *verdicts, *guaranteed, *condition;
-    enum jacobian_outcome *outcomes;
+    struct cell_outcomes *outcomes;
     enum jacobian_method *methods;
 };
 

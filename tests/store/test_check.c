@@ -243,6 +243,38 @@ static void failed_and_pending_cells_are_found(void **state)
     expect_printed(store_check, STATUS_CHECK_FOUND, "0 done, 0 failed, 96 pending");
 }
 
+static void make_frobenius_failed(struct cell_results *results)
+{
+    enum jacobian_outcome outcomes[MEASURE_COUNT] = { [MEASURE_FROBENIUS_NORM] = JACOBIAN_OUT_OF_RANGE };
+    results->status[0] = STORE_FAILED;
+    results->failure_reason[0] = failure_of_measures(sweep->measures, outcomes);
+    for (int i = 0; i < LAGS; i++)
+        lags_of(results, FROBENIUS)[i] = NAN;
+}
+
+static void make_frobenius_failed_and_bound_wrong(struct cell_results *results)
+{
+    make_frobenius_failed(results);
+    bound_shifted(results);
+}
+
+/* The values of the other measures are looked at as in any cell. */
+static void a_failed_measure_spares_the_others(void **state)
+{
+    (void)state;
+    change_cell(CELL, make_frobenius_failed);
+    expect_printed(store_check, STATUS_CHECK_FOUND, "frobenius_norm_range 1");
+    expect_printed(store_info, STATUS_OK, "frobenius_norm_range 1");
+    char row[256];
+    snprintf(row, sizeof row, "%-76s %10d %12d %10d", "frobenius_norm: values are numbers", 95, 95 * LAGS, 0);
+    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    snprintf(row, sizeof row, "%-76s %10d %12d %10d", "bound = l ln(gamma ||W||_2)", 96, 96 * LAGS, 0);
+    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    change_cell(CELL, make_frobenius_failed_and_bound_wrong);
+    snprintf(row, sizeof row, "%-76s %10d %12d %10d", "bound = l ln(gamma ||W||_2)", 96, 96 * LAGS, 1);
+    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+}
+
 static void a_radius_above_the_norm_is_found(void **state)
 {
     (void)state;
@@ -330,6 +362,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(powers_are_only_compared_for_identity, make_consistent_file),
         cmocka_unit_test_setup(a_product_that_is_zero_is_right, make_consistent_file),
         cmocka_unit_test_setup(failed_and_pending_cells_are_found, make_consistent_file),
+        cmocka_unit_test_setup(a_failed_measure_spares_the_others, make_consistent_file),
         cmocka_unit_test_setup(a_radius_above_the_norm_is_found, make_consistent_file),
         cmocka_unit_test_setup(info_tells_axes_progress_and_runs, make_consistent_file),
         cmocka_unit_test(other_files_are_not_ours),
