@@ -1,5 +1,7 @@
 #include "sweep/files.h"
 
+#include "sweep/text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,7 @@ static enum status make_absolute(struct reader *reader, const struct yaml_node *
     enum status status = join_path(reader->owned, present, from_folder, absolute);
     free(present);
     TRY(status);
-    if (yaml_is_text(*absolute, strlen(*absolute), &valid))
+    if (text_is_utf8(*absolute, strlen(*absolute), &valid))
         return STATUS_OK;
     *absolute = NULL;
     return mistakes_add(reader->mistakes, &node->place,
@@ -98,7 +100,7 @@ void files_write_source(const struct network_source *source, FILE *stream)
     const char *separator = "";
     if (source->path != NULL) {
         fputs(", path: ", stream);
-        yaml_write_quoted(source->path, stream);
+        text_write_quoted(source->path, stream);
     }
     fputs(", content: {", stream);
     for (int array = 0; array < NETWORK_ARRAYS; array++)

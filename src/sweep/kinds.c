@@ -1,6 +1,7 @@
 /* Things of several kinds, each with its parameters: a name, or {kind: name, parameters...}. */
 #include "sweep/files.h"
 #include "sweep/schema.h"
+#include "sweep/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -240,7 +241,7 @@ void write_ensembles(const struct sweep *sweep, const struct key_rule *rule, FIL
         if (ensemble->kind->is_file)
             files_write_source(&ensemble->source, stream);
         fputs(", label: ", stream);
-        yaml_write_quoted(ensemble->label, stream);
+        text_write_quoted(ensemble->label, stream);
         fputc('}', stream);
     }
     fputc(']', stream);

@@ -1,6 +1,6 @@
 #include "sweep/mistake.h"
 
-#include "sweep/yaml.h"
+#include "sweep/text.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -33,7 +33,7 @@ static bool is_control(char byte)
 static void make_plain(char *text)
 {
     size_t length = strlen(text), valid = 0;
-    for (size_t at = 0; at < length && !yaml_is_text(text + at, length - at, &valid); at += valid + 1)
+    for (size_t at = 0; at < length && !text_is_utf8(text + at, length - at, &valid); at += valid + 1)
         text[at + valid] = '?';
     for (size_t at = 0; at < length; at++)
         if (is_control(text[at]))
@@ -123,6 +123,13 @@ void place_find(const struct place *place, long *line, long *column)
     *column = 1 + count_characters(place->source, start, place->offset);
 }
 
+long place_line(const struct place *place)
+{
+    long line = 0, column = 0;
+    place_find(place, &line, &column);
+    return line;
+}
+
 size_t place_offset(const struct source *source, long line, long column)
 {
     size_t offset = 0;
@@ -169,7 +176,7 @@ static void print_plainly(const char *text, size_t from, size_t to, FILE *stream
 {
     size_t valid = 0;
     for (size_t offset = from; offset < to; offset += valid) {
-        bool is_text = yaml_is_text(text + offset, to - offset, &valid);
+        bool is_text = text_is_utf8(text + offset, to - offset, &valid);
         for (size_t at = offset; at < offset + valid; at++)
             fputc(is_control(text[at]) && text[at] != '\t' ? '?' : text[at], stream);
         if (!is_text) {

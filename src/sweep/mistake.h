@@ -47,6 +47,9 @@ CHECKED enum status mistakes_add(struct mistakes *mistakes, const struct place *
 /* Line and column of a place, both from 1; columns count characters. */
 void place_find(const struct place *place, long *line, long *column);
 
+/* The line alone. */
+long place_line(const struct place *place);
+
 /* The byte where a line and column (from 1) stand; the end of the text where there is no such place. */
 size_t place_offset(const struct source *source, long line, long column);
 

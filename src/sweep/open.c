@@ -1,5 +1,6 @@
 #include "sweep/sweep.h"
 
+#include "sweep/characters.h"
 #include "sweep/document.h"
 
 #include <errno.h>
@@ -68,12 +69,10 @@ static enum status parse_all(struct reader *reader, const struct source *source,
                              const char *const *overrides)
 {
     struct yaml_node *root = NULL;
-    size_t valid = 0;
-    if (!yaml_is_text(source->text, source->length, &valid)) {
-        struct place place = { .source = source, .offset = valid, .width = 1 };
-        return mistakes_add(reader->mistakes, &place, "byte 0x%02x is no UTF-8 text",
-                            (unsigned char)source->text[valid]);
-    }
+    bool is_text = false;
+    TRY(characters_check(source, reader->mistakes, &is_text));
+    if (!is_text)
+        return STATUS_OK;
     TRY(yaml_parse(reader->scratch, source, reader->mistakes, &root));
     /* Overrides of a file that cannot take any are read all the same, for their own mistakes. */
     bool is_readable = reader->mistakes->count == 0;
@@ -81,7 +80,9 @@ static enum status parse_all(struct reader *reader, const struct source *source,
     struct yaml_node *spare = NULL;
     for (size_t i = 0; i < override_count; i++)
         TRY(override_parse(reader, overrides[i], i, is_tree ? &root : &spare));
-    return is_readable ? document_read(reader, source, root) : STATUS_OK;
+    if (is_readable)
+        TRY(document_read(reader, source, root));
+    return reader->mistakes->count == 0 ? STATUS_OK : characters_explain(source, reader->mistakes, !is_readable);
 }
 
 static const char *plural(size_t count)

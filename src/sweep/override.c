@@ -1,4 +1,5 @@
 /* --set grid.gamma=[0.5,1]: values put into the tree before it is read, so that they are validated as the file is. */
+#include "sweep/characters.h"
 #include "sweep/document.h"
 
 #include <string.h>
@@ -9,16 +10,6 @@ struct override {
     size_t path_length;
 };
 
-static enum status check_text(struct reader *reader, const struct source *source, bool *is_good)
-{
-    size_t valid = 0;
-    *is_good = yaml_is_text(source->text, source->length, &valid);
-    if (*is_good)
-        return STATUS_OK;
-    struct place place = { .source = source, .offset = valid, .width = 1 };
-    return mistakes_add(reader->mistakes, &place, "a byte that is no UTF-8 text");
-}
-
 /* The whole text, a source of its own; *is_good false after a mistake. */
 static enum status make_key_source(struct reader *reader, const char *text, size_t number, struct override *override,
                                    bool *is_good)
@@ -27,7 +18,7 @@ static enum status make_key_source(struct reader *reader, const char *text, size
     TRY(arena_copy_text(reader->scratch, text, strlen(text), &copy));
     int order = (int)number + 1; /* the file comes first */
     override->key = (struct source){ .name = "--set", .text = copy, .length = strlen(copy), .order = order };
-    TRY(check_text(reader, &override->key, is_good));
+    TRY(characters_check(&override->key, reader->mistakes, is_good));
     const char *equals = strchr(copy, '=');
     if (!*is_good || (equals != NULL && equals > copy)) {
         override->path_length = equals == NULL ? 0 : (size_t)(equals - copy);
@@ -91,6 +82,7 @@ static enum status set_value(struct reader *reader, const struct override *overr
         }
         if (is_last)
             return STATUS_OK;
+        TRY(yaml_copy(reader->scratch, node->items[entry], &node->items[entry])); /* it may stand elsewhere too */
         node = node->items[entry];
     }
 }

@@ -88,16 +88,14 @@ enum status reader_check_keys(struct reader *reader, const struct yaml_node *map
     /* Every key beyond the known ones is a mistake: a mapping of millions is soon enough refused. */
     for (long i = 0; i < mapping->count && reader->mistakes->count < MISTAKES_KEPT; i++) {
         const struct yaml_node *key = mapping->keys[i];
-        long line = 0, column = 0;
         if (!is_among(key->text, count, names)) {
             TRY(unknown_key(reader, key, path, count, names));
             continue;
         }
         long first = yaml_find(mapping, key->text);
-        place_find(&mapping->keys[first]->place, &line, &column);
         if (first < i)
             TRY(mistakes_add(reader->mistakes, &key->place, "%s%srepeated key \"%s\"; it stands on line %ld already",
-                             path, path[0] == '\0' ? "" : ": ", key->text, line));
+                             path, path[0] == '\0' ? "" : ": ", key->text, place_line(&mapping->keys[first]->place)));
     }
     return STATUS_OK;
 }

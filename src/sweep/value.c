@@ -1,5 +1,6 @@
 /* Texts, numbers and numeric axes of the sweep file: read into the sweep, and written as effective values. */
 #include "sweep/schema.h"
+#include "sweep/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,7 +25,7 @@ enum status read_text(struct reader *reader, const struct key_rule *rule, const 
 
 void write_text(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
 {
-    yaml_write_quoted(*(char *const *)const_field(sweep, rule->offset), stream);
+    text_write_quoted(*(char *const *)const_field(sweep, rule->offset), stream);
 }
 
 enum status read_seed(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,

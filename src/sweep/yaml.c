@@ -1,12 +1,15 @@
 #include "sweep/yaml.h"
 
+#include "sweep/text.h"
+
 #include <libfyaml.h>
 #include <stdint.h>
 #include <string.h>
 
 enum {
     MAX_DEPTH = 32, /* a sweep file needs five; libfyaml sets no limit of its own here */
-    MAX_ANCHORS = 1000
+    MAX_ANCHORS = 1000,
+    MAX_MERGE_STEPS = 10000000 /* comparisons of keys: a tenth of a second */
 };
 
 struct anchor {
@@ -22,8 +25,10 @@ struct builder {
     struct mistakes *mistakes;
     size_t mistakes_before; /* in other sources */
     struct fy_parser *parser;
-    struct anchor *anchors; /* the latest first: a name may be used again */
-    size_t last_end;        /* where the last token ended: the place of what is not there */
+    struct anchor *anchors;       /* the latest first: a name may be used again */
+    size_t last_end;              /* where the last token ended: the place of what is not there */
+    const struct yaml_node *open; /* the innermost list or mapping in brackets that has not ended */
+    long merge_steps;
     int depth;
     int anchor_count;
     bool is_given_up; /* nested too deep, or too many anchors: nothing more is read */
@@ -57,6 +62,16 @@ enum status yaml_append(struct arena *arena, struct yaml_node *parent, struct ya
     return STATUS_OK;
 }
 
+enum status yaml_copy(struct arena *arena, const struct yaml_node *node, struct yaml_node **copy)
+{
+    TRY(arena_allocate(arena, copy, 1));
+    **copy = *node;
+    (*copy)->count = (*copy)->capacity = 0;
+    for (long i = 0; i < node->count; i++)
+        TRY(yaml_append(arena, *copy, node->keys[i], node->items[i]));
+    return STATUS_OK;
+}
+
 long yaml_find(const struct yaml_node *node, const char *key)
 {
     if (node == NULL || node->kind != YAML_MAPPING)
@@ -83,75 +98,6 @@ bool yaml_is_null(const struct yaml_node *node)
            yaml_is_word(node, "Null") || yaml_is_word(node, "NULL");
 }
 
-/* Bytes of the UTF-8 sequence at text (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF); 0 for none. */
-static size_t sequence_length(const unsigned char *text, size_t length)
-{
-    static const struct {
-        unsigned char first, last, second_first, second_last;
-        size_t length;
-    } forms[] = {
-        { 0x01, 0x7F, 0, 0, 1 },       { 0xC2, 0xDF, 0x80, 0xBF, 2 }, { 0xE0, 0xE0, 0xA0, 0xBF, 3 },
-        { 0xE1, 0xEC, 0x80, 0xBF, 3 }, { 0xED, 0xED, 0x80, 0x9F, 3 }, { 0xEE, 0xEF, 0x80, 0xBF, 3 },
-        { 0xF0, 0xF0, 0x90, 0xBF, 4 }, { 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
-    };
-    for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
-        if (text[0] < forms[form].first || text[0] > forms[form].last)
-            continue;
-        if (forms[form].length > length)
-            return 0;
-        for (size_t i = 1; i < forms[form].length; i++) {
-            unsigned char first = i == 1 ? forms[form].second_first : 0x80;
-            unsigned char last = i == 1 ? forms[form].second_last : 0xBF;
-            if (text[i] < first || text[i] > last)
-                return 0;
-        }
-        return forms[form].length;
-    }
-    return 0;
-}
-
-bool yaml_is_text(const char *text, size_t length, size_t *valid)
-{
-    *valid = 0;
-    while (*valid < length) {
-        size_t step = sequence_length((const unsigned char *)text + *valid, length - *valid);
-        if (step == 0)
-            return false;
-        *valid += step;
-    }
-    return true;
-}
-
-/* Characters that YAML 1.1 or 1.2 takes for line breaks or for none at all, though they are valid UTF-8. */
-static size_t write_escape(const unsigned char *text, FILE *stream)
-{
-    unsigned code = text[0];
-    if (code < 0x80)
-        return code < 0x20 || code == 0x7F ? (fprintf(stream, "\\x%02x", code), 1) : 0;
-    if (code == 0xC2 && text[1] < 0xA0)
-        return fprintf(stream, "\\x%02x", text[1]), 2;
-    code = (code & 0xF0) == 0xE0 ? (code & 0x0Fu) << 12 | (text[1] & 0x3Fu) << 6 | (text[2] & 0x3Fu) : 0;
-    if (code == 0x2028 || code == 0x2029 || code == 0xFEFF || code >= 0xFFFE)
-        return fprintf(stream, "\\u%04x", code), 3;
-    return 0;
-}
-
-void yaml_write_quoted(const char *text, FILE *stream)
-{
-    fputc('"', stream);
-    while (*text != '\0') {
-        size_t escaped = write_escape((const unsigned char *)text, stream);
-        if (escaped == 0) {
-            if (*text == '"' || *text == '\\')
-                fputc('\\', stream);
-            fputc(*text, stream);
-            escaped = 1;
-        }
-        text += escaped;
-    }
-    fputc('"', stream);
-}
-
 /* The place of an event's first token; what was left out (the value of "key:") stands where the last token ended. */
 static struct place place_of(struct builder *builder, struct fy_event *event)
 {
@@ -174,19 +120,33 @@ static enum status copy_token(struct builder *builder, struct fy_token *token, c
     return arena_copy_text(builder->arena, text != NULL ? text : "", text != NULL ? length : 0, copy);
 }
 
+static const struct anchor *find_anchor(const struct builder *builder, const char *name)
+{
+    const struct anchor *anchor = builder->anchors;
+    while (anchor != NULL && strcmp(anchor->name, name) != 0)
+        anchor = anchor->next;
+    return anchor;
+}
+
 static enum status add_anchor(struct builder *builder, struct fy_event *event, struct yaml_node *node,
                               struct anchor **anchor)
 {
     struct fy_token *token = fy_event_get_anchor_token(event);
+    char *name = NULL;
     *anchor = NULL;
     if (token == NULL)
         return STATUS_OK;
+    TRY(copy_token(builder, token, &name));
+    const struct anchor *earlier = find_anchor(builder, name);
+    if (earlier != NULL) /* YAML would take the latest, other readers refuse it: which one is meant is not known */
+        return mistakes_add(builder->mistakes, &node->place, "repeated anchor \"&%s\"; it stands on line %ld already",
+                            name, place_line(&earlier->node->place));
     if (++builder->anchor_count > MAX_ANCHORS) {
         builder->is_given_up = true;
         return mistakes_add(builder->mistakes, &node->place, "more than %d anchors", MAX_ANCHORS);
     }
     TRY(arena_allocate(builder->arena, anchor, 1));
-    TRY(copy_token(builder, token, &(*anchor)->name));
+    (*anchor)->name = name;
     (*anchor)->node = node;
     (*anchor)->next = builder->anchors;
     builder->anchors = *anchor;
@@ -198,12 +158,12 @@ static enum status resolve_alias(struct builder *builder, struct fy_event *event
     struct place place = place_of(builder, event);
     char *name = NULL;
     TRY(copy_token(builder, event->alias.anchor, &name));
-    for (const struct anchor *anchor = builder->anchors; anchor != NULL; anchor = anchor->next)
-        if (strcmp(anchor->name, name) == 0) {
-            *node = anchor->node;
-            return anchor->is_complete ? STATUS_OK
-                                       : mistakes_add(builder->mistakes, &place, "\"*%s\" stands inside itself", name);
-        }
+    const struct anchor *anchor = find_anchor(builder, name);
+    if (anchor != NULL) {
+        *node = anchor->node;
+        return anchor->is_complete ? STATUS_OK
+                                   : mistakes_add(builder->mistakes, &place, "\"*%s\" stands inside itself", name);
+    }
     TRY(mistakes_add(builder->mistakes, &place, "no anchor \"&%s\" stands above", name));
     TRY(arena_allocate(builder->arena, node, 1));
     (*node)->place = place;
@@ -223,7 +183,7 @@ static enum status read_scalar(struct builder *builder, struct fy_event *event, 
     TRY(copy_token(builder, token, &node->text));
     size_t length = 0, valid = 0;
     const char *text = token != NULL ? fy_token_get_text(token, &length) : NULL;
-    if (text != NULL && !yaml_is_text(text, length, &valid))
+    if (text != NULL && !text_is_utf8(text, length, &valid))
         return mistakes_add(builder->mistakes, &node->place, "the text holds an escape that is no character");
     return STATUS_OK;
 }
@@ -234,6 +194,8 @@ static enum status build(struct builder *builder, struct fy_event *event, struct
 static enum status build_next(struct builder *builder, struct yaml_node **node)
 {
     *node = NULL;
+    /* Mistakes beyond those that are told are not looked for: they may be millions. */
+    builder->is_given_up = builder->is_given_up || builder->mistakes->count >= MISTAKES_KEPT;
     struct fy_event *event = builder->is_given_up ? NULL : fy_parser_parse(builder->parser);
     if (event == NULL)
         return STATUS_OK;
@@ -258,6 +220,45 @@ static enum status read_sequence(struct builder *builder, struct yaml_node *node
     }
 }
 
+/* Appends the entries of `base` whose keys are not there yet. */
+static enum status merge_mapping(struct builder *builder, const struct yaml_node *base, struct yaml_node *node)
+{
+    if (base->kind != YAML_MAPPING)
+        return mistakes_add(builder->mistakes, &base->place,
+                            "\"<<\" merges a mapping or a list of mappings, usually behind an alias: \"<<: *name\"");
+    for (long i = 0; i < base->count && !builder->is_given_up; i++) {
+        builder->merge_steps += node->count + 1;
+        builder->is_given_up = builder->merge_steps > MAX_MERGE_STEPS;
+        if (yaml_find(node, base->keys[i]->text) < 0)
+            TRY(yaml_append(builder->arena, node, base->keys[i], base->items[i]));
+    }
+    return builder->is_given_up ? mistakes_add(builder->mistakes, &node->place, "\"<<\" merges too many entries")
+                                : STATUS_OK;
+}
+
+/* Merge keys (yaml.org/type/merge): "<<" brings the entries of another mapping, or of several. Keys of the mapping's
+ * own win, wherever they stand, then those of the mapping named first. */
+static enum status merge_entries(struct builder *builder, struct yaml_node *node)
+{
+    struct yaml_node *bases = NULL;
+    long kept = 0;
+    for (long i = 0; i < node->count; i++)
+        if (bases == NULL && yaml_is_word(node->keys[i], "<<")) { /* a second one is a repeated key */
+            bases = node->items[i];
+        } else {
+            node->keys[kept] = node->keys[i];
+            node->items[kept++] = node->items[i];
+        }
+    node->count = kept;
+    if (bases == NULL)
+        return STATUS_OK;
+    if (bases->kind != YAML_SEQUENCE)
+        return merge_mapping(builder, bases, node);
+    for (long i = 0; i < bases->count && !builder->is_given_up; i++)
+        TRY(merge_mapping(builder, bases->items[i], node));
+    return STATUS_OK;
+}
+
 static enum status read_mapping(struct builder *builder, struct yaml_node *node)
 {
     node->kind = YAML_MAPPING;
@@ -267,7 +268,7 @@ static enum status read_mapping(struct builder *builder, struct yaml_node *node)
         if (key != NULL)
             TRY(build_next(builder, &item));
         if (key == NULL || item == NULL)
-            return STATUS_OK;
+            return merge_entries(builder, node);
         if (key->kind == YAML_SCALAR)
             TRY(yaml_append(builder->arena, node, key, item));
         else
@@ -289,13 +290,18 @@ static enum status build(struct builder *builder, struct fy_event *event, struct
         builder->is_given_up = true;
         return mistakes_add(builder->mistakes, &(*node)->place, "nested more than %d levels deep", MAX_DEPTH);
     }
-    enum status status = event->type == FYET_SEQUENCE_START  ? read_sequence(builder, *node)
-                         : event->type == FYET_MAPPING_START ? read_mapping(builder, *node)
-                                                             : read_scalar(builder, event, *node);
+    const struct yaml_node *around = builder->open;
+    if (fy_event_get_node_style(event) == FYNS_FLOW)
+        builder->open = *node;
+    TRY(event->type == FYET_SEQUENCE_START  ? read_sequence(builder, *node)
+        : event->type == FYET_MAPPING_START ? read_mapping(builder, *node)
+                                            : read_scalar(builder, event, *node));
+    if (!fy_parser_get_stream_error(builder->parser))
+        builder->open = around;
     builder->depth--;
     if (anchor != NULL)
         anchor->is_complete = true;
-    return status;
+    return STATUS_OK;
 }
 
 static enum status read_stream(struct builder *builder, struct yaml_node **root)
@@ -319,21 +325,26 @@ static enum status read_stream(struct builder *builder, struct yaml_node **root)
     }
 }
 
+/* What the parser says of the text; a bracket that is not closed may be found out long after it stands there. */
 static enum status report_syntax(struct builder *builder, struct fy_diag *diagnostics)
 {
     void *position = NULL;
     bool is_told = false;
+    char opened[64] = "";
+    if (builder->open != NULL)
+        snprintf(opened, sizeof opened, " (in the %s that opens on line %ld)",
+                 builder->open->kind == YAML_SEQUENCE ? "list" : "mapping", place_line(&builder->open->place));
     for (struct fy_diag_error *error; (error = fy_diag_errors_iterate(diagnostics, &position)) != NULL;) {
         struct place place = { .source = builder->source,
                                .offset = place_offset(builder->source, error->line, error->column),
                                .width = 1 };
-        TRY(mistakes_add(builder->mistakes, &place, "not YAML: %s", error->msg));
+        TRY(mistakes_add(builder->mistakes, &place, "not YAML: %s%s", error->msg, opened));
         is_told = true;
     }
     if (is_told || builder->is_given_up || !fy_parser_get_stream_error(builder->parser))
         return STATUS_OK;
     struct place place = { .source = builder->source, .offset = builder->last_end, .width = 1 };
-    return mistakes_add(builder->mistakes, &place, "not YAML from here on");
+    return mistakes_add(builder->mistakes, &place, "not YAML from here on%s", opened);
 }
 
 enum status yaml_parse(struct arena *arena, const struct source *source, struct mistakes *mistakes,
@@ -349,8 +360,9 @@ enum status yaml_parse(struct arena *arena, const struct source *source, struct 
     if (diagnostics == NULL)
         return status_fail(STATUS_MEMORY, "%s: libfyaml cannot start", source->name);
     fy_diag_set_collect_errors(diagnostics, true);
-    const struct fy_parse_cfg configuration = { .flags =
-                                                    FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_COLLECT_DIAG,
+    /* Sloppy: a closing bracket may stand under its key, as other readers take it, though YAML asks for an indent. */
+    const struct fy_parse_cfg configuration = { .flags = FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE |
+                                                         FYPCF_COLLECT_DIAG | FYPCF_SLOPPY_FLOW_INDENTATION,
                                                 .diag = diagnostics };
     builder.parser = fy_parser_create(&configuration);
     if (builder.parser == NULL || fy_parser_set_string(builder.parser, source->text, source->length) != 0)

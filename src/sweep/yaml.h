@@ -22,12 +22,16 @@ struct yaml_node {
 
 /* Reads one document into *root, allocated from `arena` like all below it; NULL for an empty one. What is no YAML 1.2,
  * and what no sweep file uses (a second document, tags, keys that are no scalars), becomes a mistake. Repeated keys are
- * left to the reader of the tree. Errors: STATUS_MEMORY. */
+ * left to the reader of the tree. Merge keys ("<<") are resolved. Errors: STATUS_MEMORY. */
 CHECKED enum status yaml_parse(struct arena *arena, const struct source *source, struct mistakes *mistakes,
                                struct yaml_node **root);
 
 /* A new mapping without entries, at `place`. Errors: STATUS_MEMORY. */
 CHECKED enum status yaml_make_mapping(struct arena *arena, const struct place *place, struct yaml_node **mapping);
+
+/* A mapping or list of its own with the same keys and items, for changes that are not to be seen behind other aliases
+ * of it. Errors: STATUS_MEMORY. */
+CHECKED enum status yaml_copy(struct arena *arena, const struct yaml_node *node, struct yaml_node **copy);
 
 /* Appends an item (key NULL) or an entry. Errors: STATUS_MEMORY. */
 CHECKED enum status yaml_append(struct arena *arena, struct yaml_node *parent, struct yaml_node *key,
@@ -44,11 +48,5 @@ bool yaml_is_word(const struct yaml_node *node, const char *word);
 
 /* True for null: nothing, ~ or null. */
 bool yaml_is_null(const struct yaml_node *node);
-
-/* Writes valid UTF-8 as a double-quoted scalar on one line. */
-void yaml_write_quoted(const char *text, FILE *stream);
-
-/* True where text[length] is UTF-8 without NUL; *valid is the length of its valid beginning. */
-bool yaml_is_text(const char *text, size_t length, size_t *valid);
 
 #endif

@@ -3,7 +3,7 @@
 #include "run/schedule.h"
 #include "run/unit.h"
 #include "store/store.h"
-#include "sweep/yaml.h"
+#include "sweep/text.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -128,7 +128,7 @@ static void check_heading(const char *line)
 static void check_diagnostics(const char *printed, size_t length)
 {
     size_t valid = 0, mistakes = 0;
-    REQUIRE(yaml_is_text(printed, length, &valid), "what is printed is no UTF-8");
+    REQUIRE(text_is_utf8(printed, length, &valid), "what is printed is no UTF-8");
     for (size_t i = 0; i < length; i++)
         REQUIRE((unsigned char)printed[i] >= 0x20 || printed[i] == '\n' || printed[i] == '\t',
                 "a control character is printed");

@@ -91,7 +91,7 @@ static void endless_files_are_refused(void **state)
     refuse_repeated("", "[", "", LARGE, "nested more than 32 levels deep");
     refuse_repeated("", "{a: ", "", LARGE, "nested more than 32 levels deep");
     refuse_repeated("", "- ", "", LARGE, "");
-    refuse_repeated("a: [", "&x 1, ", "]\n", LARGE, "more than 1000 anchors");
+    refuse_repeated("a: [", "&x 1, ", "]\n", LARGE, "repeated anchor \"&x\"; it stands on line 1 already");
     refuse_repeated("a: [&x 1, ", "*x, ", "]\n", LARGE, "unknown key \"a\"");
     refuse_repeated("", "kye: 1\n", "", LARGE, "the rest is not read\n");
     refuse_repeated("kye: 1\n", "grid: 1\n", "", LARGE, "repeated key \"grid\"; it stands on line 2 already");
@@ -104,6 +104,36 @@ static void endless_files_are_refused(void **state)
     refuse_repeated("name: \"", "\\n", "\"\nname: 1\n", LARGE, "repeated key \"name\"");
     refuse_repeated("", "\"", "", LARGE, "not YAML");
     refuse_repeated("? ", "x", "\n", LARGE, "unknown key");
+}
+
+/* The first beyond the limit is refused; a file of them is not read on. */
+static void only_so_many_anchors_are_kept(void **state)
+{
+    (void)state;
+    static char text[LARGE];
+    int length = snprintf(text, sizeof text, "a: [\n");
+    for (int number = 0; length < LARGE - 32; number++)
+        length += snprintf(text + length, sizeof text - (size_t)length, "&a%d 1,\n", number);
+    refuse(text, (size_t)length, "sweep.yaml:1002:8: error: more than 1000 anchors");
+}
+
+/* 2,000 mappings that each bring together 100 others of 100 keys: 2e9 comparisons, were they made. */
+static void only_so_much_is_merged(void **state)
+{
+    (void)state;
+    static char text[LARGE];
+    int length = snprintf(text, sizeof text, "a:\n- &a {");
+    for (int key = 0; key < 100; key++)
+        length += snprintf(text + length, sizeof text - (size_t)length, "k%d: 1, ", key);
+    length += snprintf(text + length, sizeof text - (size_t)length, "}\n");
+    for (int row = 0; row < 2000; row++) {
+        length += snprintf(text + length, sizeof text - (size_t)length, "- {<<: [");
+        for (int base = 0; base < 100; base++)
+            length += snprintf(text + length, sizeof text - (size_t)length, "*a, ");
+        length += snprintf(text + length, sizeof text - (size_t)length, "]}\n");
+    }
+    assert_in_range(length, LARGE / 2, LARGE - 1);
+    refuse(text, (size_t)length, "\"<<\" merges too many entries");
 }
 
 /* Each level names the one below ten times: 10^30 values, were they copied. */
@@ -152,6 +182,8 @@ int main(void)
         cmocka_unit_test(absurd_counts_are_refused),
         cmocka_unit_test(products_beyond_what_can_be_numbered_are_refused),
         cmocka_unit_test(endless_files_are_refused),
+        cmocka_unit_test(only_so_many_anchors_are_kept),
+        cmocka_unit_test(only_so_much_is_merged),
         cmocka_unit_test(aliases_of_aliases_stay_small),
         cmocka_unit_test(only_so_many_mistakes_are_told),
         cmocka_unit_test(messages_are_plain_text),

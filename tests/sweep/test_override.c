@@ -42,6 +42,20 @@ static void overrides_can_make_a_whole_sweep(void **state)
     sweep_close(sweep);
 }
 
+/* What is shared in the file by an alias or a merge key is not shared by an override. */
+static void overrides_change_one_use_of_an_alias(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = { "model.bias.scale=2", "model.initial_state.scale=3" };
+    struct sweep *sweep = open_good(SMALLEST_GRID "model:\n  input: &drive {kind: gaussian, scale: 0.5}\n"
+                                                  "  bias: *drive\n  initial_state: {<<: *drive}\n",
+                                    2, overrides);
+    assert_true(sweep->model.input_scale == 0.5);
+    assert_true(sweep->model.bias_scale == 2);
+    assert_true(sweep->model.initial_state_scale == 3);
+    sweep_close(sweep);
+}
+
 static void a_replaced_mistake_is_none(void **state)
 {
     (void)state;
@@ -69,7 +83,7 @@ static const struct {
     { "weights.ensemble=chain",
       "--set weights.ensemble:1:1: error: weights.ensemble: the spectral radius of \"chain\" is 0" },
     { "grid={gamma: 1}", "--set:1:1: error: grid.lag is missing" },
-    { "name=\xff", "--set:1:6: error: a byte that is no UTF-8 text" },
+    { "name=\xff", "--set:1:6: error: byte 0xff is no UTF-8 text" },
 };
 
 static void mistakes_in_overrides_are_placed(void **state)
@@ -128,7 +142,7 @@ static void overrides_without_key_or_value_hide_no_other_mistake(void **state)
                                         "1099511627776, found 0\n"
                                         "0\n"
                                         "^\n"
-                                        "--set:1:1: error: a byte that is no UTF-8 text\n"
+                                        "--set:1:1: error: byte 0xff is no UTF-8 text\n"
                                         "?\n"
                                         "^\n";
     struct sweep *sweep = NULL;
@@ -144,6 +158,7 @@ int main(void)
         cmocka_unit_test(values_replace_those_of_the_file),
         cmocka_unit_test(missing_mappings_are_made_and_sections_replaced),
         cmocka_unit_test(overrides_can_make_a_whole_sweep),
+        cmocka_unit_test(overrides_change_one_use_of_an_alias),
         cmocka_unit_test(a_replaced_mistake_is_none),
         cmocka_unit_test(mistakes_in_overrides_are_placed),
         cmocka_unit_test(mistakes_of_file_and_overrides_come_in_one_go),
