@@ -1,4 +1,5 @@
 """Runs that are stopped, run out of time or are killed, and are gone on with: nothing is lost, nothing differs."""
+# ctest: PROCESSORS 2
 
 import json
 import os

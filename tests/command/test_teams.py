@@ -1,5 +1,6 @@
 """Networks on teams of ranks: the same numbers as on one rank, whatever the size of the team; stops, kills and failures
 inside teams."""
+# ctest: COST 100
 
 import os
 import re

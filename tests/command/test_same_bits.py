@@ -1,0 +1,45 @@
+"""One grid, computed in every way there is: ranks, shards, kills, stops and extensions; one file, to the bit."""
+# ctest: LABELS campaign
+
+import numpy as np
+
+import command
+from command import Run, gradsweep, read, same_bits
+from test_shards import LONG, ShardTest
+
+
+class SameBits(ShardTest):
+    def test_ranks_shards_kills_stops_and_extensions_give_one_file(self):
+        """Section by section of the grid, in every way there is to compute it."""
+        sweep = self.sweep(LONG)
+        reference = same_bits(self.run_sweep(sweep, "reference.h5"))
+        results = {f"{ranks} ranks": self.run_sweep(sweep, f"{ranks}.h5", ranks=ranks) for ranks in (1, 3, 7)}
+        shards = self.run_shards(sweep, 3, ranks=(2, None, 3))
+        results["shards"], _ = self.merge("merged.h5", shards)
+        results["killed"] = self.interrupt(sweep, "killed.h5", Run.kill)
+        results["stopped"] = self.interrupt(sweep, "stopped.h5", Run.stop)
+        small = ["--set", "grid.gamma=[0.4,0.8]", "--set", "weights.replicas=3", "--set", "grid.hidden_size=24"]
+        shard = ["run", sweep, "--progress", "none", *small]
+        parts = [self.path(f"small{number}.h5") for number in (1, 2)]
+        for number, part in enumerate(parts, 1):
+            self.assertEqual(gradsweep(*shard, "-o", part, "--shard", f"{number}/2").returncode, 0)
+        old, _ = self.merge("small.h5", parts)
+        self.assertEqual(gradsweep("extend", sweep, old, "-o", self.path("extended.h5")).returncode, 0)
+        results["extended"] = self.run_sweep(sweep, "extended.h5", "--resume", ranks=2)
+        for how, path in results.items():
+            with self.subTest(how=how):
+                ours = same_bits(path)
+                self.assertEqual([name for name in reference if ours.get(name) != reference[name]], [])
+                self.assertEqual(sorted(ours), sorted(reference))
+
+    def interrupt(self, sweep, name, end):
+        path = self.path(name)
+        with Run(sweep, "-o", path, "--progress", "none", ranks=2) as run:
+            run.wait_for_cells(path, 0.2)
+            end(run)
+        self.assertGreater(np.count_nonzero(read(path)["status"] == 0), 0)
+        return self.run_sweep(sweep, name, "--resume", ranks=3)
+
+
+if __name__ == "__main__":
+    command.main()
