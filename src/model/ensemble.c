@@ -1,93 +1,24 @@
 #include "model/ensemble.h"
 
-#include "model/ensemble_draw.h"
+#include "model/ensemble_law.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct ensemble_kind table[] = {
-    { .name = "ginibre",
-      .help = "independent N(0, 1/d)",
-      .spectrum = SPECTRUM_COMPUTED,
-      .draw_part = ensemble_draw_ginibre },
-    { .name = "uniform",
-      .help = "independent, uniform on +-sqrt(3/d)",
-      .spectrum = SPECTRUM_COMPUTED,
-      .draw_part = ensemble_draw_uniform },
-    { .name = "sparse",
-      .help = "each entry N(0, 1/(density d)) with probability `density`, else 0",
-      .parameter_count = 1,
-      .parameters = { { .name = "density",
-                        .help = "probability of an entry",
-                        .default_value = 0.1,
-                        .lowest = 0,
-                        .highest = 1,
-                        .lowest_excluded = true } },
-      .spectrum = SPECTRUM_COMPUTED,
-      .is_far_from_normal = true, /* often nearly nilpotent */
-      .draw_part = ensemble_draw_sparse },
-    { .name = "orthogonal",
-      .help = "Haar distributed",
-      .spectrum = SPECTRUM_ALL_ONE,
-      .is_from_qr = true,
-      .draw = ensemble_draw_orthogonal,
-      .draw_on_grid = ensemble_draw_orthogonal_on_grid },
-    { .name = "symmetric",
-      .help = "(G + G^T)/sqrt 8, G ginibre",
-      .spectrum = SPECTRUM_SYMMETRIC,
-      .draw_part = ensemble_draw_symmetric },
-    { .name = "antisymmetric",
-      .help = "(G - G^T)/sqrt 8, G ginibre",
-      .spectrum = SPECTRUM_ANTISYMMETRIC,
-      .draw_part = ensemble_draw_antisymmetric },
-    { .name = "elliptic",
-      .help = "variance 1/d, corr(W_ij, W_ji) = tau, divided by 1 + |tau|",
-      .parameter_count = 1,
-      .parameters = { { .name = "tau",
-                        .help = "correlation of opposite entries",
-                        .default_value = 0.5,
-                        .lowest = -1,
-                        .highest = 1 } },
-      .spectrum = SPECTRUM_COMPUTED,
-      .draw_part = ensemble_draw_elliptic },
-    { .name = "cycle", .help = "the cyclic shift", .spectrum = SPECTRUM_ALL_ONE, .draw_part = ensemble_draw_cycle },
-    { .name = "chain",
-      .help = "one superdiagonal; its spectral radius is 0",
-      .parameter_count = 1,
-      .parameters = { { .name = "coupling",
-                        .help = "the superdiagonal's value",
-                        .default_value = 1,
-                        .lowest = -1e100,
-                        .highest = 1e100 } },
-      .spectrum = SPECTRUM_NILPOTENT,
-      .is_far_from_normal = true,
-      .draw_part = ensemble_draw_chain },
-    { .name = "nonnormal",
-      .help =
-          "real Schur form Q (L + N) Q^T: eigenvalues uniform on the unit disc, N strictly upper N(0, departure^2/d)",
-      .parameter_count = 1,
-      .parameters = { { .name = "departure",
-                        .help = "size of the part that is not normal; 0: a normal matrix",
-                        .default_value = 1,
-                        .lowest = 0,
-                        .highest = 1e100 } },
-      .spectrum = SPECTRUM_RADIUS_DRAWN,
-      .is_far_from_normal = true,
-      .is_from_qr = true,
-      .draw = ensemble_draw_nonnormal,
-      .draw_on_grid = ensemble_draw_nonnormal_on_grid },
-    { .name = "untied",
-      .help = "a fresh ginibre at every step; the spectral radius is then a gain",
-      .spectrum = SPECTRUM_NONE,
-      .is_fresh_at_every_step = true,
-      .draw_part = ensemble_draw_untied },
-    { .name = "file",
-      .help = "a network in an HDF5 file, whose hidden size is the only one of the sweep",
-      .spectrum = SPECTRUM_COMPUTED,
-      .is_file = true,
-      .is_far_from_normal = true,
-      .draw_part = ensemble_draw_file },
+/* The laws, in the order in which they are told of: one word a law, whose row stands in its family's file. */
+#define LAWS(row)                                                                                                    \
+    row(ginibre) row(uniform) row(sparse) row(orthogonal) row(symmetric) row(antisymmetric) row(elliptic) row(cycle) \
+        row(chain) row(nonnormal) row(untied) row(file)
+
+#define DECLARE(name) extern const struct ensemble_kind ensemble_kind_##name;
+LAWS(DECLARE)
+#undef DECLARE
+
+static const struct ensemble_kind *const table[] = {
+#define POINT_TO(name) &ensemble_kind_##name,
+    LAWS(POINT_TO)
+#undef POINT_TO
 };
 
 size_t ensemble_kind_count(void)
@@ -97,14 +28,14 @@ size_t ensemble_kind_count(void)
 
 const struct ensemble_kind *ensemble_kind_at(size_t number)
 {
-    return number < ensemble_kind_count() ? &table[number] : NULL;
+    return number < ensemble_kind_count() ? table[number] : NULL;
 }
 
 const struct ensemble_kind *ensemble_kind_find(const char *name)
 {
     for (size_t i = 0; i < ensemble_kind_count(); i++)
-        if (strcmp(table[i].name, name) == 0)
-            return &table[i];
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
     return NULL;
 }
 

@@ -1,10 +1,12 @@
-/* Ensembles of weight matrices: the laws W is drawn from, one table row each and one file a family.
+/* Ensembles of weight matrices: the laws W is drawn from. A law's row and functions stand in one file, by families; the
+ * list in ensemble.c names it.
  *
  * A draw is keyed by (seed, kind and parameters, d, replica, role), never by an axis index, a rank or an order, so that
  * growing an axis keeps every number. Not collective, but for what says so. */
 #ifndef GRADSWEEP_MODEL_ENSEMBLE_H
 #define GRADSWEEP_MODEL_ENSEMBLE_H
 
+#include "base/random.h"
 #include "base/status.h"
 #include "linalg/process_grid.h"
 #include "model/network_file.h"
@@ -93,5 +95,9 @@ CHECKED enum status ensemble_verify(const struct ensemble *ensemble, long hidden
  * draw of a network (role "weights", "input_weights", "inputs", "bias", "initial_state", ...), into text[size]. */
 void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, long replica, const char *role,
                             char *text, size_t size);
+
+/* The stream of random numbers that a network's array `role` is drawn from. */
+struct random_stream ensemble_stream(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                     const char *role);
 
 #endif

@@ -1,6 +1,6 @@
 /* Ensembles whose opposite entries are correlated: symmetric, antisymmetric and elliptic, all of the form a G + b G^T
  * with G ginibre. */
-#include "model/ensemble_draw.h"
+#include "model/ensemble_law.h"
 
 #include <math.h>
 
@@ -58,15 +58,15 @@ static enum status draw_mixture(const struct ensemble *ensemble, uint64_t seed, 
     return STATUS_OK;
 }
 
-enum status ensemble_draw_symmetric(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                    long step, const struct matrix_part *part, double *values)
+static enum status draw_symmetric(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                  long step, const struct matrix_part *part, double *values)
 {
     (void)step;
     return draw_mixture(ensemble, seed, hidden_size, replica, sqrt(0.125), sqrt(0.125), part, values);
 }
 
-enum status ensemble_draw_antisymmetric(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                        long step, const struct matrix_part *part, double *values)
+static enum status draw_antisymmetric(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                      long step, const struct matrix_part *part, double *values)
 {
     (void)step;
     return draw_mixture(ensemble, seed, hidden_size, replica, sqrt(0.125), -sqrt(0.125), part, values);
@@ -74,8 +74,8 @@ enum status ensemble_draw_antisymmetric(const struct ensemble *ensemble, uint64_
 
 /* own^2 + opposite^2 = 1 and 2 own opposite = tau give variance 1/d and correlation tau off the diagonal; on it the
  * same sum has variance (1 + tau)/d, as in the real elliptic law. */
-enum status ensemble_draw_elliptic(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                   long step, const struct matrix_part *part, double *values)
+static enum status draw_elliptic(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                 long step, const struct matrix_part *part, double *values)
 {
     (void)step;
     double tau = ensemble->parameters[0], sum = sqrt(1 + tau), difference = sqrt(1 - tau),
@@ -83,3 +83,30 @@ enum status ensemble_draw_elliptic(const struct ensemble *ensemble, uint64_t see
     return draw_mixture(ensemble, seed, hidden_size, replica, (sum + difference) / divisor,
                         (sum - difference) / divisor, part, values);
 }
+
+const struct ensemble_kind ensemble_kind_symmetric = {
+    .name = "symmetric",
+    .help = "(G + G^T)/sqrt 8, G ginibre",
+    .spectrum = SPECTRUM_SYMMETRIC,
+    .draw_part = draw_symmetric,
+};
+
+const struct ensemble_kind ensemble_kind_antisymmetric = {
+    .name = "antisymmetric",
+    .help = "(G - G^T)/sqrt 8, G ginibre",
+    .spectrum = SPECTRUM_ANTISYMMETRIC,
+    .draw_part = draw_antisymmetric,
+};
+
+const struct ensemble_kind ensemble_kind_elliptic = {
+    .name = "elliptic",
+    .help = "variance 1/d, corr(W_ij, W_ji) = tau, divided by 1 + |tau|",
+    .parameter_count = 1,
+    .parameters = { { .name = "tau",
+                      .help = "correlation of opposite entries",
+                      .default_value = 0.5,
+                      .lowest = -1,
+                      .highest = 1 } },
+    .spectrum = SPECTRUM_COMPUTED,
+    .draw_part = draw_elliptic,
+};

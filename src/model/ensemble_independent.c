@@ -1,5 +1,5 @@
 /* Ensembles of independent entries: ginibre, untied, uniform and sparse. */
-#include "model/ensemble_draw.h"
+#include "model/ensemble_law.h"
 
 #include <math.h>
 
@@ -82,8 +82,8 @@ void ensemble_fill_normal(const struct random_stream *stream, long step, long hi
     ensemble_fill_part(part, fill_normal, &entries, values);
 }
 
-enum status ensemble_draw_untied(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                 long step, const struct matrix_part *part, double *values)
+static enum status draw_untied(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                               long step, const struct matrix_part *part, double *values)
 {
     struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
     ensemble_fill_normal(&stream, step, hidden_size, sqrt(1.0 / (double)hidden_size), part, values);
@@ -91,15 +91,15 @@ enum status ensemble_draw_untied(const struct ensemble *ensemble, uint64_t seed,
 }
 
 /* The one matrix that ginibre keeps is what untied would draw at step 0. */
-enum status ensemble_draw_ginibre(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  long step, const struct matrix_part *part, double *values)
+static enum status draw_ginibre(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                long step, const struct matrix_part *part, double *values)
 {
     (void)step;
-    return ensemble_draw_untied(ensemble, seed, hidden_size, replica, 0, part, values);
+    return draw_untied(ensemble, seed, hidden_size, replica, 0, part, values);
 }
 
-enum status ensemble_draw_uniform(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  long step, const struct matrix_part *part, double *values)
+static enum status draw_uniform(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                long step, const struct matrix_part *part, double *values)
 {
     (void)step;
     const struct entries entries = { .stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
@@ -109,8 +109,8 @@ enum status ensemble_draw_uniform(const struct ensemble *ensemble, uint64_t seed
     return STATUS_OK;
 }
 
-enum status ensemble_draw_sparse(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                 long step, const struct matrix_part *part, double *values)
+static enum status draw_sparse(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                               long step, const struct matrix_part *part, double *values)
 {
     (void)step;
     const double density = ensemble->parameters[0];
@@ -123,3 +123,40 @@ enum status ensemble_draw_sparse(const struct ensemble *ensemble, uint64_t seed,
     ensemble_fill_part(part, fill_sparse, &entries, values);
     return STATUS_OK;
 }
+
+const struct ensemble_kind ensemble_kind_ginibre = {
+    .name = "ginibre",
+    .help = "independent N(0, 1/d)",
+    .spectrum = SPECTRUM_COMPUTED,
+    .draw_part = draw_ginibre,
+};
+
+const struct ensemble_kind ensemble_kind_uniform = {
+    .name = "uniform",
+    .help = "independent, uniform on +-sqrt(3/d)",
+    .spectrum = SPECTRUM_COMPUTED,
+    .draw_part = draw_uniform,
+};
+
+const struct ensemble_kind ensemble_kind_sparse = {
+    .name = "sparse",
+    .help = "each entry N(0, 1/(density d)) with probability `density`, else 0",
+    .parameter_count = 1,
+    .parameters = { { .name = "density",
+                      .help = "probability of an entry",
+                      .default_value = 0.1,
+                      .lowest = 0,
+                      .highest = 1,
+                      .lowest_excluded = true } },
+    .spectrum = SPECTRUM_COMPUTED,
+    .is_far_from_normal = true, /* often nearly nilpotent */
+    .draw_part = draw_sparse,
+};
+
+const struct ensemble_kind ensemble_kind_untied = {
+    .name = "untied",
+    .help = "a fresh ginibre at every step; the spectral radius is then a gain",
+    .spectrum = SPECTRUM_NONE,
+    .is_fresh_at_every_step = true,
+    .draw_part = draw_untied,
+};

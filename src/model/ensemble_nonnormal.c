@@ -2,7 +2,7 @@
  * above them. By the kernel's left products alone: Y = Q S, then W^T = Q Y^T. */
 #include "base/memory.h"
 #include "linalg/matrix.h"
-#include "model/ensemble_draw.h"
+#include "model/ensemble_law.h"
 
 #include <math.h>
 #include <string.h>
@@ -99,8 +99,8 @@ static void transpose_block(const struct block *from, struct block *to)
             block_column(to, i)[j] = block_column(from, j)[i];
 }
 
-enum status ensemble_draw_nonnormal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                    double *values, double *radius)
+static enum status draw_nonnormal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                  double *values, double *radius)
 {
     enum status status = STATUS_OK;
     const struct schur schur = open_schur(ensemble, seed, hidden_size, replica);
@@ -212,9 +212,9 @@ static enum status multiply_by_basis(struct similarity *similarity)
     return STATUS_OK;
 }
 
-enum status ensemble_draw_nonnormal_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
-                                            uint64_t seed, long hidden_size, long replica, double *rows,
-                                            double *columns, double *radius)
+static enum status draw_nonnormal_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
+                                          uint64_t seed, long hidden_size, long replica, double *rows, double *columns,
+                                          double *radius)
 {
     const struct schur schur = open_schur(ensemble, seed, hidden_size, replica);
     struct similarity similarity = { .grid = grid, .hidden_size = hidden_size, .rows = rows, .columns = columns };
@@ -234,3 +234,19 @@ clean_up:
     memory_free(similarity.scratch);
     return status;
 }
+
+const struct ensemble_kind ensemble_kind_nonnormal = {
+    .name = "nonnormal",
+    .help = "real Schur form Q (L + N) Q^T: eigenvalues uniform on the unit disc, N strictly upper N(0, departure^2/d)",
+    .parameter_count = 1,
+    .parameters = { { .name = "departure",
+                      .help = "size of the part that is not normal; 0: a normal matrix",
+                      .default_value = 1,
+                      .lowest = 0,
+                      .highest = 1e100 } },
+    .spectrum = SPECTRUM_RADIUS_DRAWN,
+    .is_far_from_normal = true,
+    .is_from_qr = true,
+    .draw = draw_nonnormal,
+    .draw_on_grid = draw_nonnormal_on_grid,
+};

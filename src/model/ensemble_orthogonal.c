@@ -1,7 +1,7 @@
 /* Haar distributed orthogonal matrices. */
 #include "linalg/orthogonal_grid.h"
 #include "linalg/spectrum.h"
-#include "model/ensemble_draw.h"
+#include "model/ensemble_law.h"
 
 enum status ensemble_fill_haar(const struct random_stream *stream, long hidden_size, double *values)
 {
@@ -34,19 +34,28 @@ enum status ensemble_fill_haar_on_grid(const struct process_grid *grid, const st
     return orthogonal_grid_factor(grid, hidden_size, fill_gaussian, &gaussian, rows, columns);
 }
 
-enum status ensemble_draw_orthogonal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                     double *values, double *radius)
+static enum status draw_orthogonal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
+                                   double *values, double *radius)
 {
     (void)radius;
     struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
     return ensemble_fill_haar(&stream, hidden_size, values);
 }
 
-enum status ensemble_draw_orthogonal_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
-                                             uint64_t seed, long hidden_size, long replica, double *rows,
-                                             double *columns, double *radius)
+static enum status draw_orthogonal_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
+                                           uint64_t seed, long hidden_size, long replica, double *rows, double *columns,
+                                           double *radius)
 {
     (void)radius;
     struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
     return ensemble_fill_haar_on_grid(grid, &stream, hidden_size, rows, columns);
 }
+
+const struct ensemble_kind ensemble_kind_orthogonal = {
+    .name = "orthogonal",
+    .help = "Haar distributed",
+    .spectrum = SPECTRUM_ALL_ONE,
+    .is_from_qr = true,
+    .draw = draw_orthogonal,
+    .draw_on_grid = draw_orthogonal_on_grid,
+};

@@ -1,5 +1,5 @@
 /* Ensembles without chance: the cyclic shift, and the chain. */
-#include "model/ensemble_draw.h"
+#include "model/ensemble_law.h"
 
 /* x_i receives from its successor i + 1 in both; in the cycle the last one from the first. */
 struct shift {
@@ -18,8 +18,8 @@ static void fill_shift(const void *source, long row, long first_column, long cou
     }
 }
 
-enum status ensemble_draw_cycle(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                long step, const struct matrix_part *part, double *values)
+static enum status draw_cycle(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
+                              const struct matrix_part *part, double *values)
 {
     (void)ensemble;
     (void)seed;
@@ -30,8 +30,8 @@ enum status ensemble_draw_cycle(const struct ensemble *ensemble, uint64_t seed, 
     return STATUS_OK;
 }
 
-enum status ensemble_draw_chain(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                long step, const struct matrix_part *part, double *values)
+static enum status draw_chain(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
+                              const struct matrix_part *part, double *values)
 {
     (void)seed;
     (void)replica;
@@ -40,3 +40,24 @@ enum status ensemble_draw_chain(const struct ensemble *ensemble, uint64_t seed, 
     ensemble_fill_part(part, fill_shift, &shift, values);
     return STATUS_OK;
 }
+
+const struct ensemble_kind ensemble_kind_cycle = {
+    .name = "cycle",
+    .help = "the cyclic shift",
+    .spectrum = SPECTRUM_ALL_ONE,
+    .draw_part = draw_cycle,
+};
+
+const struct ensemble_kind ensemble_kind_chain = {
+    .name = "chain",
+    .help = "one superdiagonal; its spectral radius is 0",
+    .parameter_count = 1,
+    .parameters = { { .name = "coupling",
+                      .help = "the superdiagonal's value",
+                      .default_value = 1,
+                      .lowest = -1e100,
+                      .highest = 1e100 } },
+    .spectrum = SPECTRUM_NILPOTENT,
+    .is_far_from_normal = true,
+    .draw_part = draw_chain,
+};

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/power_of_two.h"
 #include "linalg/basis.h"
-#include "model/ensemble_draw.h"
 #include "model/scaled_state.h"
 
 #include <float.h>

@@ -1,7 +1,6 @@
 #include "model/network.h"
 
 #include "base/memory.h"
-#include "model/ensemble_draw.h"
 
 #include <math.h>
 #include <string.h>
