@@ -7,7 +7,10 @@
 #include <hdf5_hl.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { LINK_TEXT = 256 };
 
 /* One transfer of 2.3 GB fails in MPI-IO, whose counts are 32-bit; smaller ones also bound what it buffers. */
 static const uint64_t transfer_bytes = 64 << 20;
@@ -165,15 +168,28 @@ static herr_t refuse_other_file(const char *parent_file, const char *parent_grou
     return -1;
 }
 
+/* ", a link to /there" for a soft link, which may lead nowhere; else "". */
+static void describe_link(hid_t file, const char *name, char text[LINK_TEXT])
+{
+    H5L_info_t link;
+    char target[LINK_TEXT / 2] = "";
+    text[0] = '\0';
+    if (H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_SOFT &&
+        H5Lget_val(file, name, target, sizeof target - 1, H5P_DEFAULT) >= 0)
+        snprintf(text, LINK_TEXT, ", a link to %s,", target);
+}
+
 static enum status open_object(hid_t file, const char *name, hid_t *object)
 {
     bool leads_elsewhere = false;
+    char link[LINK_TEXT];
+    describe_link(file, name, link);
     hid_t links = H5Pcreate(H5P_LINK_ACCESS);
     *object = links >= 0 && H5Pset_elink_cb(links, refuse_other_file, &leads_elsewhere) >= 0
                   ? H5Oopen(file, name, links)
                   : H5I_INVALID_HID;
     /* Before any other call to HDF5, which would forget the reason. */
-    enum status status = *object >= 0 ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "%s cannot be opened", name);
+    enum status status = *object >= 0 ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "%s%s cannot be opened", name, link);
     if (leads_elsewhere)
         status = status_fail(STATUS_FOREIGN_FILE, "%s is a link into another file; copy it into this one", name);
     if (links >= 0)

@@ -85,35 +85,23 @@ enum status network_weights_verify(const struct network_source *source, long hid
     return as_io(status);
 }
 
-/* So many rows at a time are turned from the file's order to ours. */
-enum { ROWS_AT_ONCE = 64 };
+/* Elements that are turned from the file's order to ours at a time. */
+enum { PIECE_ELEMENTS = 1 << 21 };
 
-/* Rows row .. row+rows-1 of the part into piece[rows * columns], row-major: at once where they lie side by side. */
-static enum status read_rows(struct network_file *file, long hidden_size, const struct matrix_part *part, long row,
-                             long rows, double *piece)
-{
-    const uint64_t d = (uint64_t)hidden_size, columns = (uint64_t)part->columns;
-    const uint64_t first = (uint64_t)(part->first_row + row) * d + (uint64_t)part->first_column;
-    if (columns == d)
-        return network_file_read_range(file, NETWORK_WEIGHTS, first, (uint64_t)rows * d, piece);
-    for (long i = 0; i < rows; i++)
-        TRY(network_file_read_range(file, NETWORK_WEIGHTS, first + (uint64_t)i * d, columns,
-                                    piece + i * part->columns));
-    return STATUS_OK;
-}
-
-static enum status read_part(struct network_file *file, long hidden_size, const struct matrix_part *part,
-                             double *values)
+static enum status read_part(struct network_file *file, const struct matrix_part *part, double *values)
 {
     double *piece;
     enum status status = STATUS_OK;
-    TRY(memory_allocate(&piece, ROWS_AT_ONCE * part->columns, "rows of a network file"));
+    const long columns = part->columns, at_once = columns < PIECE_ELEMENTS ? PIECE_ELEMENTS / (columns + 1) + 1 : 1;
+    const long most = part->rows < at_once ? part->rows : at_once;
+    TRY(memory_allocate(&piece, most * columns, "rows of a network file"));
     for (long row = 0, rows; status == STATUS_OK && row < part->rows; row += rows) {
-        rows = part->rows - row < ROWS_AT_ONCE ? part->rows - row : ROWS_AT_ONCE;
-        status = read_rows(file, hidden_size, part, row, rows, piece);
-        for (long j = 0; status == STATUS_OK && j < part->columns; j++)
+        rows = part->rows - row < most ? part->rows - row : most;
+        const struct matrix_part lines = { part->first_row + row, rows, part->first_column, columns };
+        status = network_file_read_part(file, NETWORK_WEIGHTS, &lines, piece);
+        for (long j = 0; status == STATUS_OK && j < columns; j++)
             for (long i = 0; i < rows; i++)
-                values[j * part->rows + row + i] = piece[i * part->columns + j];
+                values[j * part->rows + row + i] = piece[i * columns + j];
     }
     memory_free(piece);
     return status;
@@ -124,7 +112,7 @@ enum status network_weights_read_part(const struct network_source *source, long 
 {
     struct network_file *file = NULL;
     TRY(open_weights(source, hidden_size, &file));
-    const enum status status = read_part(file, hidden_size, part, values);
+    const enum status status = read_part(file, part, values);
     network_file_close(file);
     return as_io(status);
 }

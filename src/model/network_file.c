@@ -1,6 +1,8 @@
 #include "model/network_file.h"
 
+#include "base/file_kind.h"
 #include "base/memory.h"
+#include "h5/contents.h"
 #include "h5/file.h"
 #include "h5/numeric.h"
 
@@ -12,7 +14,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { PIECE_ELEMENTS = 1 << 22 };
+enum { PIECE_ELEMENTS = 1 << 22, KIND_TEXT = 256 };
 
 static const struct {
     const char *name, *form;
@@ -42,13 +44,27 @@ const char *network_array_form(enum network_array array)
 static enum status require_regular_file(const char *path)
 {
     struct stat found;
+    char kind[KIND_TEXT];
     if (stat(path, &found) != 0)
         return status_fail(STATUS_IO, "%s: %s", path, strerror(errno));
-    if (S_ISDIR(found.st_mode))
-        return status_fail(STATUS_IO, "%s: it is a folder", path);
+    if (S_ISDIR(found.st_mode)) {
+        file_kind_describe_folder(path, kind, sizeof kind);
+        return status_fail(STATUS_IO, "%s: %s", path, kind);
+    }
     if (!S_ISREG(found.st_mode))
         return status_fail(STATUS_IO, "%s: it is no regular file", path);
     return access(path, R_OK) == 0 ? STATUS_OK : status_fail(STATUS_IO, "%s: %s", path, strerror(errno));
+}
+
+/* HDF5's own reason says nothing of what a file of another kind is. */
+static enum status open_hdf5(const char *path, hid_t *file)
+{
+    char kind[KIND_TEXT];
+    const enum status status = h5_file_open(path, file);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    file_kind_describe(path, kind, sizeof kind);
+    return kind[0] == '\0' ? status : status_fail(status, "%s: not an HDF5 file: %s", path, kind);
 }
 
 enum status network_file_open(const char *path, struct network_file **opened)
@@ -58,7 +74,7 @@ enum status network_file_open(const char *path, struct network_file **opened)
     TRY(require_regular_file(path));
     TRY(memory_allocate(&file, 1, "a network file"));
     file->path = path;
-    enum status status = h5_file_open(path, &file->file);
+    enum status status = open_hdf5(path, &file->file);
     if (status != STATUS_OK) {
         memory_free(file);
         return status;
@@ -85,28 +101,31 @@ static enum status require_sizes(const struct h5_shape *shape, enum network_arra
     return STATUS_OK;
 }
 
-static enum status open_array(struct network_file *file, enum network_array array, struct h5_shape *shape,
-                              hid_t *dataset)
+static enum status open_array(struct network_file *file, enum network_array array, struct h5_numeric *numeric)
 {
-    enum status status = h5_numeric_open(file->file, table[array].name, table[array].rank, shape, dataset);
-    if (status == STATUS_OK && (status = require_sizes(shape, array)) != STATUS_OK)
-        H5Dclose(*dataset);
+    enum status status = h5_numeric_open(file->file, table[array].name, table[array].rank, numeric);
+    if (status == STATUS_OK && (status = require_sizes(&numeric->shape, array)) != STATUS_OK)
+        h5_numeric_close(numeric);
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
 }
 
 enum status network_file_shape(struct network_file *file, enum network_array array, struct network_shape *shape)
 {
-    struct h5_shape found;
-    hid_t dataset;
+    struct h5_numeric numeric;
     *shape = (struct network_shape){ .sizes = { 1, 1 } };
     if (!h5_numeric_exists(file->file, table[array].name))
         return STATUS_OK;
-    TRY(open_array(file, array, &found, &dataset));
-    H5Dclose(dataset);
-    shape->rank = found.rank;
-    for (int axis = 0; axis < found.rank; axis++)
-        shape->sizes[axis] = (long)found.sizes[axis];
+    TRY(open_array(file, array, &numeric));
+    h5_numeric_close(&numeric);
+    shape->rank = numeric.shape.rank;
+    for (int axis = 0; axis < shape->rank; axis++)
+        shape->sizes[axis] = (long)numeric.shape.sizes[axis];
     return STATUS_OK;
+}
+
+void network_file_describe(struct network_file *file, enum network_array array, char *text, size_t size)
+{
+    h5_contents_describe(file->file, table[array].name, text, size);
 }
 
 /* `first` is the number of values[0] in the array. */
@@ -126,10 +145,10 @@ static enum status require_finite(const double *values, uint64_t first, uint64_t
 }
 
 /* In pieces that all go to one scratch array where `values` is NULL. */
-static enum status read_pieces(hid_t dataset, enum network_array array, const struct h5_shape *shape, double *values,
+static enum status read_pieces(const struct h5_numeric *numeric, enum network_array array, double *values,
                                XXH3_state_t *hash)
 {
-    uint64_t all = h5_shape_elements(shape), most = all < PIECE_ELEMENTS ? all : PIECE_ELEMENTS;
+    uint64_t all = h5_shape_elements(&numeric->shape), most = all < PIECE_ELEMENTS ? all : PIECE_ELEMENTS;
     double *scratch = NULL;
     enum status status = STATUS_OK;
     if (values == NULL)
@@ -137,10 +156,9 @@ static enum status read_pieces(hid_t dataset, enum network_array array, const st
     for (uint64_t first = 0, count; status == STATUS_OK && first < all; first += count) {
         double *piece = values == NULL ? scratch : values + first;
         count = all - first < most ? all - first : most;
-        status = h5_dataset_read(dataset, ELEMENT_FLOAT64, first, count, piece);
-        status = status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", table[array].name);
+        status = h5_numeric_read(numeric, first, count, piece);
         if (status == STATUS_OK)
-            status = require_finite(piece, first, count, array, shape);
+            status = require_finite(piece, first, count, array, &numeric->shape);
         if (status == STATUS_OK)
             XXH3_128bits_update(hash, piece, count * sizeof *piece);
     }
@@ -148,15 +166,15 @@ static enum status read_pieces(hid_t dataset, enum network_array array, const st
     return status;
 }
 
-static enum status fingerprint_array(hid_t dataset, enum network_array array, const struct h5_shape *shape,
-                                     double *values, char fingerprint[NETWORK_FINGERPRINT_TEXT])
+static enum status fingerprint_array(const struct h5_numeric *numeric, enum network_array array, double *values,
+                                     char fingerprint[NETWORK_FINGERPRINT_TEXT])
 {
     XXH3_state_t *hash = XXH3_createState();
     if (hash == NULL)
         return status_fail(STATUS_MEMORY, "%s: no memory for its fingerprint", table[array].name);
     XXH3_128bits_reset(hash);
-    XXH3_128bits_update(hash, shape->sizes, (size_t)shape->rank * sizeof *shape->sizes);
-    enum status status = read_pieces(dataset, array, shape, values, hash);
+    XXH3_128bits_update(hash, numeric->shape.sizes, (size_t)numeric->shape.rank * sizeof *numeric->shape.sizes);
+    enum status status = read_pieces(numeric, array, values, hash);
     XXH128_hash_t digest = XXH3_128bits_digest(hash);
     XXH3_freeState(hash);
     snprintf(fingerprint, NETWORK_FINGERPRINT_TEXT, "%016llx%016llx", (unsigned long long)digest.high64,
@@ -167,21 +185,20 @@ static enum status fingerprint_array(hid_t dataset, enum network_array array, co
 enum status network_file_read(struct network_file *file, enum network_array array, double *values,
                               char fingerprint[NETWORK_FINGERPRINT_TEXT])
 {
-    struct h5_shape shape;
-    hid_t dataset;
-    TRY(open_array(file, array, &shape, &dataset));
-    enum status status = fingerprint_array(dataset, array, &shape, values, fingerprint);
-    H5Dclose(dataset);
+    struct h5_numeric numeric;
+    TRY(open_array(file, array, &numeric));
+    enum status status = fingerprint_array(&numeric, array, values, fingerprint);
+    h5_numeric_close(&numeric);
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
 }
 
-enum status network_file_read_range(struct network_file *file, enum network_array array, uint64_t first, uint64_t count,
-                                    double *values)
+enum status network_file_read_part(struct network_file *file, enum network_array array, const struct matrix_part *part,
+                                   double *values)
 {
-    struct h5_shape shape;
-    hid_t dataset;
-    TRY(open_array(file, array, &shape, &dataset));
-    enum status status = h5_dataset_read(dataset, ELEMENT_FLOAT64, first, count, values);
-    H5Dclose(dataset);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: %s", file->path, table[array].name);
+    struct h5_numeric numeric;
+    TRY(open_array(file, array, &numeric));
+    enum status status = h5_numeric_read_part(&numeric, (uint64_t)part->first_row, (uint64_t)part->rows,
+                                              (uint64_t)part->first_column, (uint64_t)part->columns, values);
+    h5_numeric_close(&numeric);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
 }

@@ -1,6 +1,8 @@
 /* Networks in HDF5 files: the arrays that file ensembles and file inputs read. Not collective: each process reads for
  * itself what it works on.
  *
+ * Files may come from other programs: h5/numeric.h says what is read as what.
+ *
  * An array is known by its fingerprint (128 bits over its shape and values), taken when the sweep file is read and kept
  * in the sweep's effective values: what is computed depends on contents, wherever the file lies, and a file that was
  * changed meanwhile is refused. */
@@ -9,6 +11,7 @@
 
 #include "base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a file may hold. d: hidden size; m: inputs a step. */
@@ -42,8 +45,8 @@ const char *network_array_form(enum network_array array);
 
 struct network_file;
 
-/* Opens for reading; `path` must outlive it. Errors: STATUS_IO: missing, no regular file, not HDF5, damaged. Every
- * message here begins with the path. Release with network_file_close. */
+/* Opens for reading; `path` must outlive it. Errors: STATUS_IO: missing, no regular file, damaged, or of another kind,
+ * which is named. Every message here begins with the path. Release with network_file_close. */
 CHECKED enum status network_file_open(const char *path, struct network_file **file);
 void network_file_close(struct network_file *file);
 
@@ -58,10 +61,19 @@ CHECKED enum status network_file_shape(struct network_file *file, enum network_a
 CHECKED enum status network_file_read(struct network_file *file, enum network_array array, double *values,
                                       char fingerprint[NETWORK_FINGERPRINT_TEXT]);
 
-/* Elements first .. first+count-1 of an array, in row-major order, into values[]. Errors as network_file_read; they are
+/* Rows first_row .. first_row + rows - 1 and columns likewise of a matrix. */
+struct matrix_part {
+    long first_row, rows;
+    long first_column, columns;
+};
+
+/* A part of a matrix that is there into values[rows * columns], row-major. Errors as network_file_read; values are
  * taken as they are, finite or not. */
-CHECKED enum status network_file_read_range(struct network_file *file, enum network_array array, uint64_t first,
-                                            uint64_t count, double *values);
+CHECKED enum status network_file_read_part(struct network_file *file, enum network_array array,
+                                           const struct matrix_part *part, double *values);
+
+/* What the file holds instead of an array that it does not hold, as h5_contents_describe says it. */
+void network_file_describe(struct network_file *file, enum network_array array, char *text, size_t size);
 
 /* The arrays of a source beside W, in memory; NULL where the source has none. */
 struct network_arrays {
@@ -73,12 +85,6 @@ struct network_arrays {
  * read, or no longer holds what its fingerprints say; STATUS_MEMORY. */
 CHECKED enum status network_arrays_read(const struct network_source *source, struct network_arrays *arrays);
 void network_arrays_free(struct network_arrays *arrays);
-
-/* Rows first_row .. first_row + rows - 1 and columns likewise of a matrix. */
-struct matrix_part {
-    long first_row, rows;
-    long first_column, columns;
-};
 
 /* Whether W [hidden_size, hidden_size] of a source is what its fingerprint says; read in pieces, so that it need not
  * fit into memory. Errors as network_arrays_read. */

@@ -17,6 +17,7 @@ struct survey {
     struct network_source *source;
     struct network_shape shapes[NETWORK_ARRAYS]; /* rank 0: not there, or not readable */
     bool is_faulty;                              /* something was noted */
+    char contents[MISFIT_TEXT / 2];              /* of the file, where it has not the array that it must have */
 };
 
 /* Notes what does not fit, "key: file: ...". */
@@ -74,7 +75,7 @@ static enum status survey_array(struct survey *survey, struct network_file *file
     return STATUS_OK;
 }
 
-static enum status survey_file(struct survey *survey, unsigned arrays)
+static enum status survey_file(struct survey *survey, unsigned arrays, enum network_array required)
 {
     struct network_file *file = NULL;
     bool is_declared = false;
@@ -88,6 +89,8 @@ static enum status survey_file(struct survey *survey, unsigned arrays)
             status = survey_array(survey, file, (enum network_array)array, is_declared);
         else
             survey->source->fingerprints[array][0] = '\0';
+    if (status == STATUS_OK && survey->shapes[required].rank == 0)
+        network_file_describe(file, required, survey->contents, sizeof survey->contents);
     network_file_close(file);
     return status;
 }
@@ -104,7 +107,8 @@ static enum status require_array(struct survey *survey, enum network_array array
 {
     if (survey->shapes[array].rank > 0 || survey->is_faulty)
         return STATUS_OK;
-    return misfit(survey, "it holds no dataset %s %s", network_array_name(array), network_array_form(array));
+    return misfit(survey, "it holds no dataset %s %s; %s", network_array_name(array), network_array_form(array),
+                  survey->contents);
 }
 
 static enum status require_hidden_size(struct survey *survey, long hidden_size)
@@ -120,6 +124,19 @@ static enum status require_hidden_size(struct survey *survey, long hidden_size)
                   found, sweep->hidden_size_count > SHOWN_SIZES ? ", ..." : "");
 }
 
+/* A w_in whose other axis fits says that the file was written column by column, and W would be read transposed. */
+static enum status refuse_rows(struct survey *survey, enum network_array array, long hidden_size)
+{
+    const long rows = size_of(survey, array, 0), columns = size_of(survey, array, 1);
+    char shape[MISFIT_TEXT / 8];
+    snprintf(shape, sizeof shape, columns == 0 ? "[%ld]" : "[%ld, %ld]", rows, columns);
+    return misfit(survey, "%s has d = %ld, but W has d = %ld: their shapes are %s and [%ld, %ld]%s",
+                  network_array_name(array), rows, hidden_size, shape, hidden_size, hidden_size,
+                  columns == hidden_size ? "; programs that keep arrays column by column (Julia, R, Fortran, MATLAB's "
+                                           "h5write) write each matrix transposed: write the transposes of W and w_in"
+                                         : "");
+}
+
 /* Arrays with one row a unit have as many as W. */
 static enum status require_rows(struct survey *survey, long hidden_size)
 {
@@ -128,7 +145,7 @@ static enum status require_rows(struct survey *survey, long hidden_size)
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         long rows = size_of(survey, arrays[i], 0);
         if (rows != 0 && rows != hidden_size)
-            TRY(misfit(survey, "%s has d = %ld, but W has d = %ld", network_array_name(arrays[i]), rows, hidden_size));
+            TRY(refuse_rows(survey, arrays[i], hidden_size));
     }
     return STATUS_OK;
 }
@@ -160,7 +177,7 @@ static enum status require_input_size(struct survey *survey, long model_input_si
 
 static enum status check_ensemble(struct survey *survey, long model_input_size, bool model_has_weights)
 {
-    TRY(survey_file(survey, all_arrays));
+    TRY(survey_file(survey, all_arrays, NETWORK_WEIGHTS));
     TRY(require_array(survey, NETWORK_WEIGHTS));
     long hidden_size = size_of(survey, NETWORK_WEIGHTS, 0), columns = size_of(survey, NETWORK_WEIGHTS, 1);
     if (hidden_size != columns)
@@ -176,7 +193,7 @@ static enum status check_ensemble(struct survey *survey, long model_input_size, 
 static enum status check_input(struct survey *survey)
 {
     const struct sweep *sweep = survey->reader->sweep;
-    TRY(survey_file(survey, input_arrays));
+    TRY(survey_file(survey, input_arrays, NETWORK_INPUTS));
     TRY(require_array(survey, NETWORK_INPUTS));
     TRY(require_steps(survey));
     long rows = size_of(survey, NETWORK_INPUT_WEIGHTS, 0);

@@ -207,7 +207,7 @@ class Refusals(NetworkFiles):
             ({"W": np.diag([1, 1, math.nan, 1, 1])}, r"W\[2, 2\] is nan"),
             ({"b": [0, 0, 0, -math.inf, 0]}, r"b\[3\] is -inf"),
             ({"b": np.ones(4)}, "b has d = 4, but W has d = 5"),
-            ({"x0": np.ones((5, 1))}, "x0 has 2 dimensions instead of 1"),
+            ({"x0": np.ones((5, 2))}, "x0 has 2 dimensions instead of 1: it is 5 x 2"),
             ({"x0": np.ones(6)}, "x0 has d = 6, but W has d = 5"),
             ({"error": np.ones(1)}, "error has d = 1, but W has d = 5"),
             ({"w_in": np.ones((2, 2))}, "w_in has d = 2, but W has d = 5"),
@@ -233,7 +233,8 @@ class Refusals(NetworkFiles):
         sweep = self.file_sweep("network.h5", 5, "[1, 2]", steps=20)
         self.refuse(sweep, place + "No such file or directory")
         for contents, reason in ((b"", "the file is empty"),
-                                 (b"W = 1", "cannot open the file as HDF5: .*file signature not found"),
+                                 (b"W = 1", "not an HDF5 file: it is a text file"),
+                                 (b"\0W = 1", "cannot open the file as HDF5: .*file signature not found"),
                                  (whole[:len(whole) // 2], "cannot open the file as HDF5: .*truncated file")):
             Path(network).write_bytes(contents)
             self.refuse(sweep, place + reason)
@@ -247,7 +248,7 @@ class Refusals(NetworkFiles):
         with h5py.File(network, "w") as file:
             file.create_group("W")
             file["b"] = h5py.SoftLink("/nowhere")
-        self.refuse(sweep, place + "W is a group, not a dataset", place + "b cannot be opened")
+        self.refuse(sweep, place + "W is a group, not a dataset", place + "b, a link to /nowhere, cannot be opened")
 
     def test_damaged_files_are_never_a_crash(self):
         """Every byte of the metadata may be wrong: refused with a message, or harmless."""

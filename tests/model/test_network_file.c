@@ -2,6 +2,7 @@
 #include "model/network_file.h"
 
 #include "base/memory.h"
+#include "h5/attribute.h"
 #include "h5/file.h"
 #include "model/loss.h"
 #include "model/trajectory.h"
@@ -226,6 +227,39 @@ static void a_given_error_is_the_gradient(void **state)
     weights_close(without);
 }
 
+/* MATLAB keeps matrices column by column: HDF5 sees them transposed. */
+static void a_matrix_of_matlab_is_turned_round(void **state)
+{
+    (void)state;
+    struct network_source plain, turned;
+    double transposed[SIZE * SIZE], part[2 * SIZE];
+    const struct h5_shape shape = { .rank = 2, .sizes = { SIZE, SIZE } };
+    const struct matrix_part rows = { .first_row = 1, .rows = 2, .first_column = 0, .columns = SIZE };
+    const struct matrix_part columns = { .first_row = 0, .rows = SIZE, .first_column = 1, .columns = 2 };
+    hid_t file = H5I_INVALID_HID, dataset = H5I_INVALID_HID;
+    write_file(only_weights, weights_of_file);
+    plain = source_of_file(only_weights);
+    for (long i = 0; i < SIZE; i++)
+        for (long j = 0; j < SIZE; j++)
+            transposed[j * SIZE + i] = weights_of_file[i * SIZE + j];
+    unlink(path);
+    assert_int_equal(h5_file_create(path, &file), STATUS_OK);
+    assert_int_equal(h5_dataset_create(file, "W", ELEMENT_FLOAT64, &shape, NULL, &dataset), STATUS_OK);
+    assert_int_equal(h5_dataset_write(dataset, ELEMENT_FLOAT64, 0, SIZE * SIZE, transposed), STATUS_OK);
+    assert_int_equal(h5_attribute_write_text(dataset, "MATLAB_class", "double"), STATUS_OK);
+    assert_int_equal(h5_file_close(file, path), STATUS_OK);
+    turned = source_of_file(only_weights);
+    assert_string_equal(turned.fingerprints[NETWORK_WEIGHTS], plain.fingerprints[NETWORK_WEIGHTS]);
+    assert_int_equal(network_weights_read_part(&turned, SIZE, &rows, part), STATUS_OK);
+    for (long i = 0; i < 2; i++)
+        for (long j = 0; j < SIZE; j++)
+            assert_true(part[j * 2 + i] == weights_of_file[(1 + i) * SIZE + j]);
+    assert_int_equal(network_weights_read_part(&turned, SIZE, &columns, part), STATUS_OK);
+    for (long i = 0; i < SIZE; i++)
+        for (long j = 0; j < 2; j++)
+            assert_true(part[j * SIZE + i] == weights_of_file[i * SIZE + 1 + j]);
+}
+
 static void a_changed_file_is_refused(void **state)
 {
     (void)state;
@@ -289,6 +323,7 @@ int main(void)
         cmocka_unit_test(what_is_absent_comes_from_the_model),
         cmocka_unit_test(a_model_may_read_its_inputs_alone),
         cmocka_unit_test(a_given_error_is_the_gradient),
+        cmocka_unit_test(a_matrix_of_matlab_is_turned_round),
         cmocka_unit_test(a_changed_file_is_refused),
         cmocka_unit_test(draws_depend_on_the_weights_and_not_on_the_path),
         cmocka_unit_test(a_radius_of_rounding_alone_is_zero),
