@@ -62,11 +62,16 @@ static void check_dimension(long d, bool transposed, long widest)
     memory_free(values);
 }
 
+/* This machine has no such instructions: what was skipped has not passed. */
+static bool lacks_a_kernel = false;
+
 static void check_kernel(enum matrix_kernel kernel, const char *name)
 {
     const long dimensions[] = { 1, 2, 3, 7, 8, 15, 16, 17, 23, 24, 25, 63, 64, 65, 100, 127, 128, 257 };
-    if (!matrix_kernel_select(kernel))
+    if (!matrix_kernel_select(kernel)) {
+        lacks_a_kernel = true;
         skip();
+    }
     assert_string_equal(matrix_kernel_name(), name);
     for (size_t n = 0; n < sizeof dimensions / sizeof *dimensions; n++)
         for (int transposed = 0; transposed < 2; transposed++)
@@ -131,5 +136,6 @@ int main(void)
         cmocka_unit_test(plain_is_a_chain_of_fma),
         cmocka_unit_test(what_is_not_finite_stays_in_its_column),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    return failures == 0 && lacks_a_kernel ? 77 : failures;
 }
