@@ -39,7 +39,8 @@ RETRY = 3  # a run that is stopped again and again comes to its end
 
 
 class Scenario:
-    """Commands, recorded in a folder of their own. `inputs`: files that are there before, by name. `stop`: the number of
+    """Commands, recorded in a folder of their own. `inputs`: files that are there before: name -> the
+    options that they are made with, later their paths. `stop`: the number of
     writes to the file after which a run is stopped, to be gone on with: it syncs what it has. `options`: of a run that goes on
     with what the command has made."""
 
@@ -107,25 +108,28 @@ class Campaign:
         self.counts = Counter()
         self.bits = {}
 
-    def prepare(self):
-        """The recordings."""
+    def make(self, name, options):
+        """A results file, undisturbed."""
+        path = self.folder / name
+        ended = gradsweep("run", self.folder / "sweep.yaml", "-o", path, "--progress", "none", *options)
+        require(ended.returncode == 0, f"{name}: {ended.stderr}")
+        return path
+
+    def prepare(self, count):
+        """The first so many recordings."""
         (self.folder / "sweep.yaml").write_text(SWEEP)
-        made = {}
-        for name, options in (("1.h5", ["--shard", "1/2"]), ("2.h5", ["--shard", "2/2"]), ("old.h5", [])):
-            made[name] = self.folder / name
-            line = ["run", self.folder / "sweep.yaml", "-o", made[name], "--progress", "none", *options]
-            ended = gradsweep(*line)
-            require(ended.returncode == 0, f"{name}: {ended.stderr}")
-        shards = {name: made[name] for name in ("1.h5", "2.h5")}
         scenarios = [
             Scenario("run", RUN, stop=150),
             Scenario("run, 2 ranks", RUN, ranks=2, stop=80),
+            Scenario("merge", ["merge", "{out}", "{folder}/1.h5", "{folder}/2.h5"],
+                     inputs={"1.h5": ["--shard", "1/2"], "2.h5": ["--shard", "2/2"]}),
             Scenario("shard", RUN + ["--shard", "1/2"], stop=120),
             Scenario("shard, 2 ranks", RUN + ["--shard", "2/2"], ranks=2),
-            Scenario("merge", ["merge", "{out}", "{folder}/1.h5", "{folder}/2.h5"], inputs=shards),
             Scenario("extend", ["extend", "{folder}/../sweep.yaml", "{folder}/old.h5", "-o", "{out}", *LONGER],
-                     inputs={"old.h5": made["old.h5"]}, options=LONGER),
-        ]
+                     inputs={"old.h5": []}, options=LONGER),
+        ][:count]
+        for scenario in scenarios:
+            scenario.inputs = {name: self.make(name, options) for name, options in scenario.inputs.items()}
         for number, scenario in enumerate(scenarios):
             place = self.folder / f"scenario{number}"
             place.mkdir()
@@ -211,8 +215,8 @@ class Campaign:
         differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         require(not differing, f"{what}: the results differ in {differing}")
 
-    def run(self, count):
-        scenarios = self.prepare()
+    def run(self, count, scenarios):
+        scenarios = self.prepare(scenarios)
         violations = []
         for number in range(count):
             scenario = scenarios[number % len(scenarios)]
@@ -229,12 +233,13 @@ def main():
     arguments = campaign.parser("Takes away the power at random moments.")
     arguments.add_argument("library")
     arguments.add_argument("--count", type=int, default=300)
+    arguments.add_argument("--scenarios", type=int, help="only the first so many things to do, of six")
     options = campaign.parse(arguments)
     folder = os.path.realpath(tempfile.mkdtemp(prefix="gradsweep-power-"))
     began = time.monotonic()
     try:
         losses = Campaign(folder, os.path.realpath(options.library), options.seed)
-        violations = losses.run(options.count)
+        violations = losses.run(options.count, options.scenarios)
     except Violation as violation:
         sys.exit(f"seed {options.seed}: {violation}\nthe files are in {folder}")
     told = ", ".join(f"{what} {count}" for what, count in sorted(losses.counts.items()))
