@@ -222,9 +222,9 @@ class Campaign:
             scenario = scenarios[number % len(scenarios)]
             try:
                 self.lose(scenario)
-            except Violation as violation:
-                violations.append(str(violation))
-                print(f"VIOLATION in loss {number}: {violation}", flush=True)
+            except (Violation, OSError, KeyError, RuntimeError) as violation:  # h5py's, of what it cannot read
+                violations.append(f"{scenario.name}: {type(violation).__name__}: {violation}")
+                print(f"VIOLATION in loss {number}: {violations[-1]}", flush=True)
                 shutil.copytree(self.folder / "lost", self.folder / f"violation{number}", symlinks=True)
         return violations
 
