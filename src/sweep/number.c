@@ -41,9 +41,95 @@ static bool is_decimal(const char *text)
     return *text == '\0';
 }
 
+static double read_digits(const char *digits, int base)
+{
+    double value = 0;
+    for (; *digits != '\0'; digits++) {
+        int digit = *digits <= '9' ? *digits - '0' : (*digits | 0x20) - 'a' + 10;
+        value = base * value + digit;
+    }
+    return value;
+}
+
+/* Minutes and degrees: 1:30 is 90. */
+static bool read_sexagesimal(const char *text, double *value)
+{
+    enum { PLACES = 9, LAST_MINUTE = 59 };
+    const char *first = text;
+    *value = 0;
+    if (strchr(text, ':') == NULL)
+        return false;
+    for (;; text++) {
+        const char *end = skip_digits(text);
+        if (end == text || end > text + PLACES || (text > first && atol(text) > LAST_MINUTE))
+            return false;
+        *value = 60 * *value + (double)atol(text);
+        text = end;
+        if (*text == '\0')
+            return true;
+        if (*text != ':')
+            return false;
+    }
+}
+
+/* The spellings that one version of YAML takes for a number and another for text or another number. */
+static bool read_otherwise(const char *text, double *value)
+{
+    static const struct {
+        const char *prefix, *digits;
+        int base;
+    } bases[] = {
+        { "0b", "01", 2 }, { "0o", "01234567", 8 }, { "0x", "0123456789abcdefABCDEF", 16 }, { "0", "01234567", 8 }
+    };
+    char plain[NUMBER_TEXT];
+    size_t length = 0;
+    bool is_negative = *text == '-', has_underscore = strchr(text, '_') != NULL;
+    text += *text == '+' || *text == '-';
+    if (*text < '0' || *text > '9' || strlen(text) >= sizeof plain)
+        return false;
+    for (; *text != '\0'; text++)
+        if (*text != '_')
+            plain[length++] = *text;
+    plain[length] = '\0';
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        size_t skipped = strlen(bases[i].prefix);
+        bool is_this = strncmp(plain, bases[i].prefix, skipped) == 0 && length > skipped &&
+                       strspn(plain + skipped, bases[i].digits) == length - skipped;
+        if (is_this) {
+            *value = (is_negative ? -1 : 1) * read_digits(plain + skipped, bases[i].base);
+            return true;
+        }
+    }
+    bool is_number = read_sexagesimal(plain, value) || (has_underscore && is_decimal(plain));
+    if (is_number && strchr(plain, ':') == NULL)
+        *value = strtod(plain, NULL);
+    *value = is_negative ? -*value : *value;
+    return is_number;
+}
+
+/* An octal integer of YAML 1.1 that 1.2 reads as a decimal one with another value. */
+static bool is_ambiguous(const char *text)
+{
+    double other = 0;
+    return is_decimal(text) && read_otherwise(text, &other) && other != strtod(text, NULL);
+}
+
+void number_explain(const char *text, char *hint)
+{
+    double other = 0;
+    hint[0] = '\0';
+    if (!read_otherwise(text, &other))
+        return;
+    if (is_ambiguous(text))
+        snprintf(hint, NUMBER_HINT_TEXT, "%.15g in YAML 1.1, %.15g in YAML 1.2: write that which is meant", other,
+                 strtod(text, NULL));
+    else if (!is_decimal(text))
+        snprintf(hint, NUMBER_HINT_TEXT, "some readers of YAML take it for %.15g: write that if it is meant", other);
+}
+
 bool number_parse(const char *text, double *value)
 {
-    if (!is_decimal(text))
+    if (!is_decimal(text) || is_ambiguous(text))
         return false;
     *value = strtod(text, NULL);
     return isfinite(*value);
@@ -52,7 +138,7 @@ bool number_parse(const char *text, double *value)
 bool number_parse_unsigned(const char *text, uint64_t *value)
 {
     double real = 0;
-    if (*skip_digits(text) == '\0' && *text != '\0') {
+    if (*skip_digits(text) == '\0' && *text != '\0' && !is_ambiguous(text)) {
         errno = 0;
         *value = strtoull(text, NULL, 10);
         return errno == 0;

@@ -18,12 +18,19 @@ struct number_range {
 
 enum { NUMBER_RANGE_TEXT = 128 };
 
+enum { NUMBER_HINT_TEXT = 128 };
+
 /* Reads the whole of `text` as a YAML 1.2 decimal number: 16, -1.5, .5, 1e3. False for anything else, and for nan, inf,
- * hexadecimal and numbers beyond the range of double precision. */
+ * hexadecimal, numbers beyond the range of double precision, and integers that YAML 1.1 reads as octal, with another
+ * value (010). */
 bool number_parse(const char *text, double *value);
 
 /* The same for integers from 0 to 2^64 - 1; 1e3 and 1.0 are integers too, as far as double precision is exact. */
 bool number_parse_unsigned(const char *text, uint64_t *value);
+
+/* Where readers of YAML 1.1 and 1.2 differ on what `text` is, and it may have been meant as a number (010, 0o10, 0x10,
+ * 1_000, 1:30): what to write instead, into hint[NUMBER_HINT_TEXT]; else "". */
+void number_explain(const char *text, char *hint);
 
 bool number_is_within(const struct number_range *range, double value);
 

@@ -17,6 +17,14 @@ static int shown_length(const char *text)
     return length;
 }
 
+static void describe_plain(const char *found, char *text, size_t size)
+{
+    char hint[NUMBER_HINT_TEXT];
+    number_explain(found, hint);
+    const char *open = hint[0] == '\0' ? "" : " (", *close = hint[0] == '\0' ? "" : ")";
+    snprintf(text, size, "%.*s%s%s%s", shown_length(found), found, open, hint, close);
+}
+
 /* How a message shows what stands in the file, into text[size]. */
 static void describe_node(const struct yaml_node *node, char *text, size_t size)
 {
@@ -26,14 +34,15 @@ static void describe_node(const struct yaml_node *node, char *text, size_t size)
         snprintf(text, size, "a mapping");
     else if (yaml_is_null(node))
         snprintf(text, size, "nothing");
+    else if (!node->is_plain)
+        snprintf(text, size, "the text \"%.*s\"", shown_length(node->text), node->text);
     else
-        snprintf(text, size, "%s%.*s%s", node->is_plain ? "" : "the text \"", shown_length(node->text), node->text,
-                 node->is_plain ? "" : "\"");
+        describe_plain(node->text, text, size);
 }
 
 enum status reader_expected(struct reader *reader, const struct yaml_node *node, const char *path, const char *expected)
 {
-    char found[SHOWN_TEXT + 16];
+    char found[SHOWN_TEXT + NUMBER_HINT_TEXT + 16];
     describe_node(node, found, sizeof found);
     return mistakes_add(reader->mistakes, &node->place, "%s: expected %s, found %s", path, expected, found);
 }

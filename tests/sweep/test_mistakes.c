@@ -109,6 +109,22 @@ static const struct mistaken table[] = {
     { GRID_WITH("gamma: nan"), "1:59: error: grid.gamma: expected a number > 0, found nan" },
     { GRID_WITH("gamma: .inf"), "1:59: error: grid.gamma: expected a number > 0, found .inf" },
     { GRID_WITH("gamma: 0x10"), "1:59: error: grid.gamma: expected a number > 0, found 0x10" },
+    { SMALLEST_GRID "seed: 010\n",
+      "2:7: error: seed: expected an integer from 0 to 18446744073709551615, found 010 (8 in "
+      "YAML 1.1, 10 in YAML 1.2: write that which is meant)" },
+    { SMALLEST_GRID "model: {steps: 0200}\n",
+      "2:16: error: model.steps: expected an integer from 1 to 2199023255552, or "
+      "auto, found 0200 (128 in YAML 1.1, 200 in YAML 1.2" },
+    { "grid: {hidden_size: [016, 8], spectral_radius: 1, gamma: 1, lag: 1}\n",
+      "1:22: error: grid.hidden_size: expected an integer from 1 to 46340 (d^2 must fit the 32-bit indices of LAPACK "
+      "and "
+      "ScaLAPACK), found 016 (14 in YAML 1.1, 16 in YAML 1.2: write that which is meant)" },
+    { GRID_WITH("gamma: 1_000"),
+      "1:59: error: grid.gamma: expected a number > 0, found 1_000 (some readers of YAML take "
+      "it for 1000: write that if it is meant)" },
+    { RADIUS_MISSING "spectral_radius: 010}\n", "1:59: error: grid.spectral_radius: expected a number > 0, a list of "
+                                                "them, {start, stop, num}, or native, found 010 "
+                                                "(8 in YAML 1.1, 10 in YAML 1.2" },
     { GRID_WITH("gamma: 0x1p4"), "1:59: error: grid.gamma: expected a number > 0, found 0x1p4" },
     { GRID_WITH("gamma: 1.5x"), "1:59: error: grid.gamma: expected a number > 0, found 1.5x" },
     { GRID_WITH("gamma: 1e"), "1:59: error: grid.gamma: expected a number > 0, found 1e" },

@@ -31,6 +31,43 @@ static void decimal_numbers_are_read_and_nothing_else(void **state)
     }
 }
 
+/* YAML 1.1 (PyYAML and others) and 1.2 differ: no number is taken that another reader of the file takes for another. */
+static void what_readers_of_yaml_disagree_on_is_refused_and_explained(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *hint;
+    } rows[] = {
+        { "010", "8 in YAML 1.1, 10 in YAML 1.2: write that which is meant" },
+        { "-0100", "-64 in YAML 1.1, -100 in YAML 1.2: write that which is meant" },
+        { "00016", "14 in YAML 1.1, 16 in YAML 1.2: write that which is meant" },
+        { "0o17", "some readers of YAML take it for 15: write that if it is meant" },
+        { "0x1F", "some readers of YAML take it for 31: write that if it is meant" },
+        { "0b101", "some readers of YAML take it for 5: write that if it is meant" },
+        { "0_7", "some readers of YAML take it for 7: write that if it is meant" },
+        { "1_000", "some readers of YAML take it for 1000: write that if it is meant" },
+        { "-1_0.5", "some readers of YAML take it for -10.5: write that if it is meant" },
+        { "1:30", "some readers of YAML take it for 90: write that if it is meant" },
+        { "190:20:30", "some readers of YAML take it for 685230: write that if it is meant" },
+    };
+    static const char *const same[] = { "0",    "00",  "-0",  "007", "-07",  "08",   "0.5", "010.0", "010e1", "1:60",
+                                        "1:",   "0x",  "0xg", "0b2", "_1",   "1_x",  "",    "-",     "x",     "1e400",
+                                        "1:2:", "0o8", "abc", ":30", "1::2", "1_:x", "+",   "0o" };
+    char hint[NUMBER_HINT_TEXT];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double value = 0;
+        uint64_t integer = 0;
+        number_explain(rows[i].text, hint);
+        assert_string_equal(hint, rows[i].hint);
+        assert_false(number_parse(rows[i].text, &value));
+        assert_false(number_parse_unsigned(rows[i].text, &integer));
+    }
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        number_explain(same[i], hint);
+        assert_string_equal(hint, "");
+    }
+}
+
 static void unsigned_integers_keep_64_bits(void **state)
 {
     (void)state;
@@ -127,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decimal_numbers_are_read_and_nothing_else),
+        cmocka_unit_test(what_readers_of_yaml_disagree_on_is_refused_and_explained),
         cmocka_unit_test(unsigned_integers_keep_64_bits),
         cmocka_unit_test(numbers_are_written_shortly_and_read_back),
         cmocka_unit_test(rounding_keeps_12_digits),
