@@ -114,10 +114,20 @@ static bool is_ambiguous(const char *text)
     return is_decimal(text) && read_otherwise(text, &other) && other != strtod(text, NULL);
 }
 
+/* A decimal number that double precision has only as infinity, or as 0 though it is none. */
+static bool is_out_of_range(const char *text)
+{
+    double value = strtod(text, NULL);
+    size_t mantissa = strcspn(text, "eE");
+    return !isfinite(value) || (value == 0 && strcspn(text, "123456789") < mantissa);
+}
+
 void number_explain(const char *text, char *hint)
 {
     double other = 0;
     hint[0] = '\0';
+    if (is_decimal(text) && is_out_of_range(text))
+        snprintf(hint, NUMBER_HINT_TEXT, "beyond the range of double precision");
     if (!read_otherwise(text, &other))
         return;
     if (is_ambiguous(text))
@@ -129,10 +139,10 @@ void number_explain(const char *text, char *hint)
 
 bool number_parse(const char *text, double *value)
 {
-    if (!is_decimal(text) || is_ambiguous(text))
+    if (!is_decimal(text) || is_ambiguous(text) || is_out_of_range(text))
         return false;
     *value = strtod(text, NULL);
-    return isfinite(*value);
+    return true;
 }
 
 bool number_parse_unsigned(const char *text, uint64_t *value)

@@ -29,7 +29,8 @@ bool number_parse(const char *text, double *value);
 bool number_parse_unsigned(const char *text, uint64_t *value);
 
 /* Where readers of YAML 1.1 and 1.2 differ on what `text` is, and it may have been meant as a number (010, 0o10, 0x10,
- * 1_000, 1:30): what to write instead, into hint[NUMBER_HINT_TEXT]; else "". */
+ * 1_000, 1:30): what to write instead, into hint[NUMBER_HINT_TEXT]; for a number beyond double precision, just that;
+ * else "". */
 void number_explain(const char *text, char *hint);
 
 bool number_is_within(const struct number_range *range, double value);

@@ -4,10 +4,14 @@
 #include "sweep/document.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { FIRST_READ = 1 << 14, MAX_FILE_SIZE = 16 << 20 };
+enum { FIRST_READ = 1 << 14, MAX_FILE_SIZE = 16 << 20, PIPE_PATIENCE = 2000 /* milliseconds */ };
 
 /* What sweep_open hands out, and the memory of all it points to. */
 struct owned_sweep {
@@ -47,11 +51,42 @@ static enum status read_stream(struct arena *arena, FILE *file, char **text, siz
     }
 }
 
+/* Opens the file; a pipe without waiting for a writer, who may never come: *is_unwritten then. */
+static FILE *open_file(const char *path, bool *is_unwritten)
+{
+    struct stat status;
+    unsigned char byte = 0;
+    ssize_t count = 0;
+    *is_unwritten = false;
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0)
+        return NULL;
+    if (fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode)) {
+        struct pollfd pipe = { .fd = descriptor, .events = POLLIN };
+        if (poll(&pipe, 1, PIPE_PATIENCE) == 0) {
+            count = read(descriptor, &byte, 1);
+            *is_unwritten = count == 0; /* no writer; one that has not written yet would make it fail with EAGAIN */
+        }
+    }
+    fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
+    FILE *file = fdopen(descriptor, "rb");
+    if (file == NULL)
+        close(descriptor);
+    else if (count == 1)
+        ungetc(byte, file);
+    return file;
+}
+
 static enum status read_file(struct arena *arena, const char *path, struct source *source)
 {
-    FILE *file = fopen(path, "rb");
+    bool is_unwritten = false;
+    FILE *file = open_file(path, &is_unwritten);
     if (file == NULL)
         return refuse_file(path, strerror(errno));
+    if (is_unwritten) {
+        fclose(file);
+        return refuse_file(path, "it is a pipe that no program writes to");
+    }
     char *text = NULL;
     size_t length = 0;
     errno = 0;
@@ -63,6 +98,21 @@ static enum status read_file(struct arena *arena, const char *path, struct sourc
     fclose(file);
     *source = (struct source){ .name = path, .text = text, .length = length };
     return status;
+}
+
+/* Once for each text that has a mistake. */
+static enum status explain_characters(struct mistakes *mistakes, const struct source *file, bool is_read)
+{
+    const size_t found = mistakes_kept(mistakes);
+    for (size_t i = 0; i < found; i++) {
+        const struct source *source = mistakes->items[i].place.source;
+        bool is_done = false;
+        for (size_t earlier = 0; earlier < i; earlier++)
+            is_done = is_done || mistakes->items[earlier].place.source == source;
+        if (!is_done)
+            TRY(characters_explain(source, mistakes, source == file && !is_read));
+    }
+    return STATUS_OK;
 }
 
 static enum status parse_all(struct reader *reader, const struct source *source, size_t override_count,
@@ -82,7 +132,7 @@ static enum status parse_all(struct reader *reader, const struct source *source,
         TRY(override_parse(reader, overrides[i], i, is_tree ? &root : &spare));
     if (is_readable)
         TRY(document_read(reader, source, root));
-    return reader->mistakes->count == 0 ? STATUS_OK : characters_explain(source, reader->mistakes, !is_readable);
+    return explain_characters(reader->mistakes, source, is_readable);
 }
 
 static const char *plural(size_t count)

@@ -1,6 +1,9 @@
 /* Mistakes in sweep files: each with its place and its words, all in one go. */
 #include "sweep_testing.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 struct mistaken {
     const char *text;
     const char *message; /* "line:column: error: ...", the beginning of what follows "sweep.yaml:" */
@@ -130,7 +133,9 @@ static const struct mistaken table[] = {
     { GRID_WITH("gamma: 1e"), "1:59: error: grid.gamma: expected a number > 0, found 1e" },
     { GRID_WITH("gamma: ."), "1:59: error: grid.gamma: expected a number > 0, found ." },
     { GRID_WITH("gamma: 1e400"), "1:59: error: grid.gamma: expected a number > 0, found 1e400" },
-    { GRID_WITH("gamma: 1e-400"), "1:59: error: grid.gamma: expected a number > 0, found 1e-400" },
+    { GRID_WITH("gamma: 1e-400"), "1:59: error: grid.gamma: expected a number > 0, found 1e-400 (beyond the range" },
+    { SMALLEST_GRID "model: {bias: {kind: gaussian, scale: 1e-400}}\n",
+      "2:39: error: model.bias.scale: expected a number >= 0, found 1e-400 (beyond the range of double precision)" },
     { GRID_WITH("gamma: []"), "1:59: error: grid.gamma: the list is empty" },
     { GRID_WITH("gamma: [1, 2, 1.0]"), "1:66: error: grid.gamma: 1 is repeated" },
     { GRID_WITH("gamma: [1, [2]]"), "1:63: error: grid.gamma: expected a number > 0, found a list" },
@@ -349,7 +354,44 @@ static void unreadable_files_are_named_with_the_cause(void **state)
     assert_string_equal(status_message(), "cannot read the sweep file /nonexistent/s.yaml: No such file or directory");
     assert_int_equal(sweep_open("/tmp", 0, NULL, false, &sweep), STATUS_INPUT);
     assert_string_equal(status_message(), "cannot read the sweep file /tmp: Is a directory");
+    static char folder[] = "/tmp/gradsweep-test-XXXXXX";
+    char path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(sweep_open(path, 0, NULL, false, &sweep), STATUS_INPUT); /* nobody writes: it does not wait */
+    assert_non_null(strstr(status_message(), "/pipe: it is a pipe that no program writes to"));
+    unlink(path);
+    rmdir(folder);
     assert_null(sweep);
+}
+
+/* As `gradsweep run <(make_sweep)` gives it, and late. */
+static void pipes_are_read_to_their_end(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = { "grid: {hidden_size: 4, spectral_radius: 1,", " gamma: 1, lag: 7}\n" };
+    struct sweep *sweep = NULL;
+    int ends[2];
+    char path[32];
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    pid_t writer = fork();
+    if (writer == 0) {
+        close(ends[0]);
+        for (size_t i = 0; i < 2; i++) {
+            usleep(100000);
+            if (write(ends[1], pieces[i], strlen(pieces[i])) < 0)
+                _exit(1);
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    assert_int_equal(sweep_open(path, 0, NULL, false, &sweep), STATUS_OK);
+    assert_int_equal(sweep->lags[0], 7);
+    sweep_close(sweep);
+    close(ends[0]);
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
 }
 
 int main(void)
@@ -361,6 +403,7 @@ int main(void)
         cmocka_unit_test(all_mistakes_come_in_one_go_and_in_order),
         cmocka_unit_test(long_files_are_read_whole_and_huge_ones_refused),
         cmocka_unit_test(unreadable_files_are_named_with_the_cause),
+        cmocka_unit_test(pipes_are_read_to_their_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@
 static void decimal_numbers_are_read_and_nothing_else(void **state)
 {
     (void)state;
-    static const char *const right[] = { "0", "16", "-1.5", "+2", ".5", "5.", "1e3", "1E+3", "1.5e-7", "007" };
+    static const char *const right[] = { "0",   "16",   "-1.5",   "+2",  ".5",     "5.",
+                                         "1e3", "1E+3", "1.5e-7", "007", "0e-400", "5e-324" };
     static const char *const wrong[] = { "",    "+",    "-",     ".",        "e3",    "1e",   "1e+",  "1.5x",
                                          " 1",  "1 ",   "1,5",   "1_000",    "0x10",  "0o17", "nan",  ".nan",
                                          "inf", ".inf", "-.inf", "Infinity", "1e400", "--1",  "1.2.3" };
@@ -41,6 +42,9 @@ static void what_readers_of_yaml_disagree_on_is_refused_and_explained(void **sta
         { "010", "8 in YAML 1.1, 10 in YAML 1.2: write that which is meant" },
         { "-0100", "-64 in YAML 1.1, -100 in YAML 1.2: write that which is meant" },
         { "00016", "14 in YAML 1.1, 16 in YAML 1.2: write that which is meant" },
+        { "1e400", "beyond the range of double precision" },
+        { "-1e-400", "beyond the range of double precision" },
+        { "0.001E-330", "beyond the range of double precision" },
         { "0o17", "some readers of YAML take it for 15: write that if it is meant" },
         { "0x1F", "some readers of YAML take it for 31: write that if it is meant" },
         { "0b101", "some readers of YAML take it for 5: write that if it is meant" },
@@ -51,7 +55,7 @@ static void what_readers_of_yaml_disagree_on_is_refused_and_explained(void **sta
         { "190:20:30", "some readers of YAML take it for 685230: write that if it is meant" },
     };
     static const char *const same[] = { "0",    "00",  "-0",  "007", "-07",  "08",   "0.5", "010.0", "010e1", "1:60",
-                                        "1:",   "0x",  "0xg", "0b2", "_1",   "1_x",  "",    "-",     "x",     "1e400",
+                                        "1:",   "0x",  "0xg", "0b2", "_1",   "1_x",  "",    "-",     "x",     "0e400",
                                         "1:2:", "0o8", "abc", ":30", "1::2", "1_:x", "+",   "0o" };
     char hint[NUMBER_HINT_TEXT];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -70,6 +70,9 @@ static const struct {
 } table[] = {
     { "grid.gamma=[0.5,x]",
       "--set grid.gamma:1:6: error: grid.gamma: expected a number > 0, found x\n[0.5,x]\n     ^\n" },
+    { "grid.gamma=\u22121", "--set grid.gamma:1:1: error: U+2212 stands here, a typographic minus sign, which YAML "
+                            "takes for a letter; type - "
+                            "instead\n\u22121\n^\n" },
     { "grid.gamma=[0.5", "--set grid.gamma:1:5: error: not YAML: " },
     { "grid.gamma=", "--set grid.gamma:1:1: error: grid.gamma: expected a number > 0, found nothing" },
     { "grid.gama=1",
