@@ -130,21 +130,6 @@ long place_line(const struct place *place)
     return line;
 }
 
-size_t place_offset(const struct source *source, long line, long column)
-{
-    size_t offset = 0;
-    for (long at = 1; at < line && offset < source->length; at++)
-        do
-            offset++;
-        while (offset < source->length && !starts_line(source, offset));
-    size_t end = line_end(source, offset);
-    for (long at = 1; at < column && offset < end; at++)
-        do
-            offset++;
-        while (offset < end && !starts_character(source->text[offset]));
-    return offset;
-}
-
 static int compare(const void *left, const void *right)
 {
     const struct mistake *a = left, *b = right;

@@ -50,9 +50,6 @@ void place_find(const struct place *place, long *line, long *column);
 /* The line alone. */
 long place_line(const struct place *place);
 
-/* The byte where a line and column (from 1) stand; the end of the text where there is no such place. */
-size_t place_offset(const struct source *source, long line, long column);
-
 /* Puts them into the order of their places, as a reader meets them. */
 void mistakes_sort(struct mistakes *mistakes);
 

@@ -335,8 +335,9 @@ static enum status report_syntax(struct builder *builder, struct fy_diag *diagno
         snprintf(opened, sizeof opened, " (in the %s that opens on line %ld)",
                  builder->open->kind == YAML_SEQUENCE ? "list" : "mapping", place_line(&builder->open->place));
     for (struct fy_diag_error *error; (error = fy_diag_errors_iterate(diagnostics, &position)) != NULL;) {
+        const struct fy_mark *mark = fy_token_start_mark(error->fyt);
         struct place place = { .source = builder->source,
-                               .offset = place_offset(builder->source, error->line, error->column),
+                               .offset = mark != NULL ? mark->input_pos : builder->last_end,
                                .width = 1 };
         TRY(mistakes_add(builder->mistakes, &place, "not YAML: %s%s", error->msg, opened));
         is_told = true;
