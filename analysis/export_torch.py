@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Turns a PyTorch nn.RNN checkpoint, and a sequence of inputs, into a network file for gradsweep:
+"""Turns a recurrent network of PyTorch, and a sequence of inputs, into a network file for gradsweep:
 
-    export_torch.py CHECKPOINT.pt -o NETWORK.h5 [--inputs FILE] [--initial-state FILE] [--nonlinearity tanh|relu]
-                                                [--prefix NAME.]
+    export_torch.py CHECKPOINT -o NETWORK.h5 [--inputs FILE] [--initial-state FILE] [--nonlinearity tanh|relu]
+                                             [--prefix NAME.]
 
-CHECKPOINT.pt is a state_dict (torch.save(rnn.state_dict(), ...)), or a dictionary that holds one, of one layer, one
-direction, tanh or relu. FILE is .npy, .npz or .pt; inputs are one sequence [T, m], the initial state is h_0 [d].
+CHECKPOINT is what torch.save or safetensors wrote: a state_dict, a dictionary that holds one at any depth, a module, a
+TorchScript archive. In it stands one nn.RNN or nn.RNNCell of one layer and one direction, with tanh or relu. It is read
+without torch, and nothing in it is run. Pruned networks and those with weight_norm or spectral_norm get the W that they
+use in evaluation, computed in double precision. FILE is .npy, .npz or .pt; inputs are one sequence [T, m], the initial
+state is h_0 [d].
 
 The mapping. PyTorch computes
 
@@ -13,11 +16,11 @@ The mapping. PyTorch computes
 
 gradsweep the pre-activations x_t, of which h_t = sigma(x_t) is a function:
 
-    x_t = W sigma(x_(t-1)) + w_in i_t + b,   W = weight_hh_l0, w_in = weight_ih_l0, b = bias_ih_l0 + bias_hh_l0,
+    x_t = W sigma(x_(t-1)) + w_in i_t + b,   W = weight_hh, w_in = weight_ih, b = bias_ih + bias_hh (nn.RNN: ..._l0),
     sigma(x_0) = h_0: for tanh x_0 = artanh(h_0), for relu x_0 = h_0; without --initial-state h_0 = 0 and x_0 = 0.
 
 Row i of W and w_in belongs to the output i in both. Single precision becomes double precision exactly. The Jacobians
-that gradsweep measures are those of pre-activations, dx_T/dx_(T-l); the gradient d eps/dW is that by weight_hh_l0.
+that gradsweep measures are those of pre-activations, dx_T/dx_(T-l); the gradient d eps/dW is that by weight_hh.
 At the kink of relu gradsweep's derivative is 0: with h_0 = 0, dx_1/dx_0 is 0.
 
 Networks without biases get b = 0. Without --inputs the sweep's own `model.input` drives the network through w_in.
@@ -30,81 +33,58 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import zipfile
 
 try:
     import h5py
     import numpy as np
-    import torch
+
+    from gradsweep_checkpoint import load_checkpoint
+    from gradsweep_pickle import FormatError, Tensor
+    from gradsweep_rnn import Checkpoint, Network, choose_network
 except ImportError as error:
     if __name__ != "__main__":
         raise
-    sys.exit(f"export_torch.py: {error}. It needs torch, h5py and numpy (Debian: python3-torch python3-h5py "
-             "python3-numpy, and then /usr/bin/python3)")
+    sys.exit(f"export_torch.py: {error}. It needs h5py and numpy (Debian: python3-h5py python3-numpy, and then "
+             "/usr/bin/python3)")
 
-NESTED = ("state_dict", "model_state_dict", "model")  # where checkpoints keep a state_dict
-BIASES = ("bias_ih_l0", "bias_hh_l0")
+BIASES = ("bias_ih", "bias_hh")
 
 
 class ExportError(Exception):
     """What is wrong with a file, said once."""
 
 
-def load_torch(path: str) -> object:
-    """Tensors and containers of them; nothing that would run code."""
+def load(path: str) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ExportError(f"{path}: {error.strerror}") from error
-    except Exception as error:  # torch raises whatever its reading of the file happens to meet
-        raise ExportError(f"{path}: torch cannot load it as tensors alone ({first_line(error)}); save "
-                          "rnn.state_dict(), not the module") from error
+        return load_checkpoint(path)
+    except OSError as error:
+        raise ExportError(f"{path}: {error.strerror or error}") from error
+    except FormatError as error:
+        raise ExportError(f"{path}: {error}") from error
 
 
 def first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def state_dict_of(checkpoint: object, path: str) -> dict:
-    """The first dictionary of tensors, from outside to inside."""
-    found = checkpoint
-    while isinstance(found, dict) and not any(isinstance(value, torch.Tensor) for value in found.values()):
-        inner = [found[name] for name in NESTED if isinstance(found.get(name), dict)]
-        if not inner:
-            break
-        found = inner[0]
-    if not isinstance(found, dict) or not any(isinstance(value, torch.Tensor) for value in found.values()):
-        raise ExportError(f"{path}: it holds no state_dict (looked for tensors, and in {', '.join(NESTED)})")
-    return found
+def refuse_other_networks(checkpoint: Checkpoint, network: Network) -> None:
+    """Layers, directions and projections that the equation above does not have."""
+    if network.layers != {0}:
+        raise FormatError("several stacked layers; gradsweep knows one: in the second, the inputs are another's states")
+    if network.is_bidirectional:
+        raise FormatError("a bidirectional network; gradsweep knows one direction")
+    if network.prefix + "weight_hr" + network.suffix in checkpoint.tensors:
+        raise FormatError("a network with projections (proj_size); gradsweep has none")
 
 
-def find_prefix(state: dict, path: str) -> str:
-    """What stands before the names of the one recurrent layer, such as "rnn."."""
-    suffix = "weight_hh_l0"
-    prefixes = [name[:-len(suffix)] for name in state if name.endswith(suffix)]
-    if len(prefixes) == 1:
-        return prefixes[0]
-    if prefixes:
-        raise ExportError(f"{path}: several recurrent layers; choose one with --prefix: {', '.join(prefixes)}")
-    names = ", ".join(list(state)[:8]) + (", ..." if len(state) > 8 else "")
-    raise ExportError(f"{path}: no {suffix}, so no nn.RNN; it holds {names}")
-
-
-def refuse_other_networks(state: dict, prefix: str, path: str) -> None:
-    """Layers, directions, projections and gates that the equation above does not have."""
-    names = {name[len(prefix):] for name in state if name.startswith(prefix)}
-    if any(re.fullmatch(r"weight_hh_l[1-9]\d*", name) for name in names):
-        raise ExportError(f"{path}: several stacked layers; gradsweep knows one")
-    if "weight_hh_l0_reverse" in names:
-        raise ExportError(f"{path}: a bidirectional network; gradsweep knows one direction")
-    if "weight_hr_l0" in names:
-        raise ExportError(f"{path}: a network with projections (proj_size); gradsweep has none")
-    shape = tuple(state[prefix + "weight_hh_l0"].shape)
+def refuse_gates(name: str, shape: tuple[int, ...]) -> None:
+    """A network with gates has several weights one below the other."""
     gates = {4: "an LSTM", 3: "a GRU"}.get(shape[0] // shape[1]) if len(shape) == 2 and shape[1] else None
     if gates and shape[0] % shape[1] == 0:
-        raise ExportError(f"{path}: weight_hh_l0 is {shape[0]} x {shape[1]}: {gates}; gradsweep knows nn.RNN")
+        raise FormatError(f"{name} is {shape[0]} x {shape[1]}: {gates}; gradsweep knows nn.RNN and nn.RNNCell, whose step "
+                          "is x_t = W sigma(x_(t-1)) + w_in i_t + b, without gates")
 
 
 def require(array: np.ndarray, name: str, shape: tuple, path: str) -> np.ndarray:
@@ -122,37 +102,70 @@ def require(array: np.ndarray, name: str, shape: tuple, path: str) -> np.ndarray
     return array.astype(np.float64)
 
 
-def to_numpy(tensor: object, name: str, path: str) -> np.ndarray:
-    if not isinstance(tensor, torch.Tensor):
+def to_numpy(value: object, name: str, path: str) -> np.ndarray:
+    if not isinstance(value, Tensor):
         raise ExportError(f"{path}: {name} is no tensor")
-    tensor = tensor.detach()
-    return (tensor.double() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
+    try:
+        return value.array()
+    except FormatError as error:
+        raise ExportError(f"{path}: {name} {error}") from error
 
 
-def read_network(path: str, prefix: str | None) -> dict[str, np.ndarray]:
-    """W, w_in and b of the checkpoint."""
-    state = state_dict_of(load_torch(path), path)
-    prefix = find_prefix(state, path) if prefix is None else prefix
+def choose_nonlinearity(checkpoint: Checkpoint, network: Network, asked: str | None) -> tuple[str, str]:
+    """tanh or relu, and why where nobody said so."""
+    found = checkpoint.nonlinearity(network)
+    own = checkpoint.nonlinearities.get(network.prefix.rstrip("."))
+    if asked and own and asked != own:
+        raise FormatError(f"the module {network.name} has nonlinearity {own}, not {asked}")
+    if asked or found:
+        return asked or found, ""
+    return "tanh", "tanh is assumed: a state_dict does not say; --nonlinearity relu takes the other"
 
-    def get(name: str, *shape: int) -> np.ndarray:
-        if prefix + name not in state:
-            raise ExportError(f"{path}: {prefix + name} is missing")
-        return require(to_numpy(state[prefix + name], prefix + name, path), prefix + name, shape, path)
 
-    if prefix + "weight_hh_l0" in state:
-        refuse_other_networks(state, prefix, path)
-    weights = get("weight_hh_l0", -1, -1)
-    size = weights.shape[1]
-    weights = get("weight_hh_l0", size, size)
-    has_bias = any(prefix + name in state for name in BIASES)
-    bias = sum(get(name, size) for name in BIASES) if has_bias else np.zeros(size)
-    return {"W": weights, "w_in": get("weight_ih_l0", size, -1), "b": bias}
+def read_network(path: str, prefix: str | None, nonlinearity: str | None
+                 ) -> tuple[dict[str, np.ndarray], str, list[str]]:
+    """W, w_in and b of the checkpoint, the nonlinearity, and notes on how they were found."""
+    checkpoint = Checkpoint(load(path))
+    notes = []
+    try:
+        network = choose_network(checkpoint, prefix)
+        refuse_other_networks(checkpoint, network)
+        activation, note = choose_nonlinearity(checkpoint, network, nonlinearity)
+        notes += [note] if note else []
+
+        def find(name: str) -> np.ndarray | None:
+            values, how = checkpoint.parameter(network, name)
+            if how:
+                notes.append(f"{name}{network.suffix} = {how}")
+            return values
+
+        recurrent, size = find("weight_hh"), 0
+        if recurrent is not None:
+            refuse_gates("weight_hh" + network.suffix, recurrent.shape)
+            size = recurrent.shape[-1] if recurrent.ndim else 0
+
+        def get(values: np.ndarray | None, name: str, *shape: int) -> np.ndarray:
+            full = network.prefix + name + network.suffix
+            if values is None:
+                raise FormatError(f"{full} is missing")
+            return require(values, full, shape, path)
+
+        weights = get(recurrent, "weight_hh", size, size)
+        input_weights = get(find("weight_ih"), "weight_ih", size, -1)
+        biases = {name: find(name) for name in BIASES}
+        bias = np.zeros(size)
+        if any(values is not None for values in biases.values()):
+            bias = sum(get(values, name, size) for name, values in biases.items())
+    except FormatError as error:
+        raise ExportError(f"{path}: {error}") from error
+    return {"W": weights, "w_in": input_weights, "b": bias}, activation, notes
 
 
 def read_array(path: str, name: str) -> np.ndarray:
     """The one array of a .npy, .npz or .pt file, or that of this name among several."""
     try:
-        loaded = load_torch(path) if path.endswith((".pt", ".pth")) else np.load(path, allow_pickle=False)
+        is_array = path.endswith((".npy", ".npz"))
+        loaded = np.load(path, allow_pickle=False) if is_array else load(path)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -203,43 +216,45 @@ def write_network(path: str, arrays: dict[str, np.ndarray], origin: str, nonline
         raise ExportError(f"{path}: cannot be written: {first_line(error)}") from error
 
 
-def sweep_text(path: str, arrays: dict[str, np.ndarray], nonlinearity: str) -> str:
-    """A sweep of the network as it is, over the whole sequence."""
+def sweep_text(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, notes: list[str]) -> str:
+    """A sweep of the network as it is, over the whole sequence; the notes as comments."""
     quoted = path.replace("\\", "\\\\").replace('"', '\\"')
     steps = len(arrays["inputs"]) if "inputs" in arrays else 64
     longest = 1 << (steps.bit_length() - 1)
-    return (f'weights: {{ensemble: {{kind: file, path: "{quoted}"}}}}\n'
+    comments = "".join(f"# {' '.join(note.split())}\n" for note in notes)
+    return (f'{comments}weights: {{ensemble: {{kind: file, path: "{quoted}"}}}}\n'
             f"model: {{activation: {nonlinearity}, steps: {steps}}}\n"
             f"grid: {{hidden_size: {len(arrays['W'])}, spectral_radius: native, gamma: 1, lag: {{log2: {longest}}}}}\n")
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="export_torch.py",
-                                     description="Turns a PyTorch nn.RNN checkpoint into a network file of gradsweep.",
+                                     description="Turns a recurrent network of PyTorch into a network file of gradsweep.",
                                      epilog="The mapping of conventions stands at the beginning of this script.")
-    parser.add_argument("checkpoint", metavar="CHECKPOINT.pt", help="a state_dict, or a dictionary that holds one")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT",
+                        help="what torch.save or safetensors wrote: a state_dict, or anything that holds one")
     parser.add_argument("-o", "--output", metavar="NETWORK.h5", required=True, help="the network file to write")
     parser.add_argument("--inputs", metavar="FILE", help="one sequence [T, m]: .npy, .npz or .pt")
     parser.add_argument("--initial-state", metavar="FILE", help="h_0 [d]: .npy, .npz or .pt (default: zeros)")
-    parser.add_argument("--nonlinearity", choices=("tanh", "relu"), default="tanh",
-                        help="that of the nn.RNN; a state_dict does not say (default: tanh)")
-    parser.add_argument("--prefix", help="what stands before weight_hh_l0, such as 'encoder.rnn.' (default: found)")
+    parser.add_argument("--nonlinearity", choices=("tanh", "relu"),
+                        help="that of the nn.RNN (default: what the checkpoint says; a state_dict does not: tanh)")
+    parser.add_argument("--prefix", help="what stands before weight_hh, such as 'encoder.rnn.', where there are several")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
     try:
-        arrays = read_network(options.checkpoint, options.prefix)
+        arrays, nonlinearity, notes = read_network(options.checkpoint, options.prefix, options.nonlinearity)
         size, input_size = arrays["w_in"].shape
         if options.inputs is not None:
             arrays["inputs"] = read_inputs(options.inputs, input_size)
-        arrays["x0"] = initial_state(options.initial_state, size, options.nonlinearity)
-        write_network(options.output, arrays, os.path.basename(options.checkpoint), options.nonlinearity)
+        arrays["x0"] = initial_state(options.initial_state, size, nonlinearity)
+        write_network(options.output, arrays, os.path.basename(options.checkpoint), nonlinearity)
     except ExportError as error:
         print(f"export_torch.py: {error}", file=sys.stderr)
         return 1
-    print(sweep_text(os.path.abspath(options.output), arrays, options.nonlinearity), end="")
+    print(sweep_text(os.path.abspath(options.output), arrays, nonlinearity, notes), end="")
     return 0
 
 

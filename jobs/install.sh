@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what gradsweep needs on Debian 12 (or a relative of it) and is missing. Does nothing where all is there.
 # usage: jobs/install.sh [--with-torch] [--with-slurm] [--with-hosts] [--dry-run]
-#   --with-torch: also what analysis/export_torch.py and its test need; some 140 packages, about a minute
+#   --with-torch: also what the test of analysis/export_torch.py needs; some 140 packages, about a minute
 #   --with-slurm: a batch system of one machine, for the tests of the job scripts
 #   --with-hosts: what makes hosts of namespaces, for the tests of runs on several hosts
 set -euo pipefail

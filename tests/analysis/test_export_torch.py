@@ -1,9 +1,11 @@
-"""PyTorch's networks in gradsweep: the same states, Jacobians and gradients as autograd's; and clear refusals.
+"""PyTorch's networks in gradsweep: the same states, Jacobians and gradients as autograd's; every form in which PyTorch
+saves them; and clear refusals. What a file may hold without PyTorch is tested in tests/field/test_foreign_checkpoints.py.
 
 Called as test_export_torch.py PATH_OF_gradsweep MPIEXEC PATH_OF_print_network; ends with 77 where there is no torch."""
 
 import contextlib
 import io
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ EXPORT = TESTS.parent / "analysis" / "export_torch.py"
 sys.path[:0] = [str(TESTS / "command"), str(EXPORT.parent)]
 
 import numpy as np
+import torch.nn.utils.prune
 
 import command
 import export_torch
@@ -201,6 +204,87 @@ class Export(TorchTest):
                 self.assertTrue((file["inputs"][...] == inputs).all())
                 self.assertTrue((file["x0"][...] == np.arctanh(0.5)).all())
 
+    def find_weights(self, path, *arguments):
+        """W as it is exported, and the sweep that is printed."""
+        ended = self.export(path, *arguments)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        with h5py.File(self.path("network.h5")) as file:
+            return file["W"][...], ended.stdout
+
+    def test_every_way_to_save(self):
+        """The same W, to the bit, from every format; modules say themselves that they are relu."""
+
+        class Model(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell, self.readout = torch.nn.RNNCell(2, 4, nonlinearity="relu"), torch.nn.Linear(4, 2)
+
+            def forward(self, given, hidden):
+                return self.cell(given, hidden)
+
+        def pickled(contents, path):
+            with open(path, "wb") as file:
+                pickle.dump(contents, file)
+
+        model, rnn = Model(), torch.nn.RNN(2, 4, nonlinearity="relu")
+        optimizer = torch.optim.Adam(model.parameters())
+        model(torch.ones(1, 2), torch.zeros(1, 4)).sum().backward()
+        optimizer.step()
+        training = {"epoch": 3, "loss": torch.tensor(0.5), "best": np.float64(0.25), "optimizer": optimizer.state_dict(),
+                    "history": [{"net": {f"module._orig_mod.{name}": tensor for name, tensor in model.state_dict().items()}}]}
+        legacy = {"_use_new_zipfile_serialization": False}
+        ways = [
+            (rnn, torch.save, {}, True), (rnn, torch.save, legacy, True), (rnn.state_dict(), torch.save, legacy, False),
+            (rnn.state_dict(), pickled, {}, False), (torch.jit.script(rnn), torch.jit.save, {}, True),
+            (torch.jit.trace(rnn, torch.zeros(3, 1, 2)), torch.jit.save, {}, False), (training, torch.save, {}, False),
+            (training, torch.save, legacy, False), (rnn.state_dict(), torch.save, {"pickle_protocol": 4}, False),
+        ]
+        for number, (contents, save, options, says_relu) in enumerate(ways):
+            with self.subTest(number):
+                save(contents, self.path("network.pt"), **options)
+                found, sweep = self.find_weights(self.path("network.pt"))
+                expected = model.cell.weight_hh if contents is training else rnn.weight_hh_l0
+                self.assertTrue((found == expected.detach().double().numpy()).all())
+                self.assertIn("activation: relu" if says_relu else "activation: tanh", sweep)
+                self.assertEqual("# tanh is assumed" in sweep, not says_relu)
+
+    def test_strides_and_precisions(self):
+        state = torch.nn.RNN(2, 4, dtype=torch.float64).state_dict()
+        state["weight_hh_l0"] = torch.randn(9, 9, dtype=torch.float64).t()[2:6, 3:7]
+        found, _ = self.find_weights(self.save(state))
+        self.assertTrue((found == state["weight_hh_l0"].numpy()).all())
+        for dtype in (torch.float16, torch.bfloat16, torch.float32):
+            rnn = torch.nn.RNN(2, 4, dtype=dtype)
+            found, _ = self.find_weights(self.save(rnn.state_dict()))
+            self.assertTrue((found == rnn.weight_hh_l0.detach().double().numpy()).all())
+
+    def test_parametrised_networks(self):
+        """The W of torch itself in evaluation. It computes in single precision, we in double: a few roundings of values
+        below 1, 1e-6 at most."""
+        utils = torch.nn.utils
+        ways = [
+            (utils.parametrizations.spectral_norm, {}), (utils.spectral_norm, {}), (utils.weight_norm, {}),
+            (utils.weight_norm, {"dim": 1}), (utils.weight_norm, {"dim": None}),
+            (utils.prune.random_unstructured, {"amount": 0.5}),
+        ]
+        for number, (parametrize, options) in enumerate(ways):
+            for name in ("weight_hh", "weight_ih"):
+                cell = torch.nn.RNNCell(3, 4)
+                parametrize(cell, name, **options)
+                for _ in range(20):
+                    cell(torch.ones(1, 3), torch.ones(1, 4))
+                cell.eval()
+                cell(torch.ones(1, 3), torch.ones(1, 4))
+                with self.subTest((number, name)):
+                    found, sweep = self.find_weights(self.save(cell.state_dict()))
+                    with h5py.File(self.path("network.h5")) as file:
+                        found = file["W" if name == "weight_hh" else "w_in"][...]
+                    np.testing.assert_allclose(found, getattr(cell, name).detach().double().numpy(), atol=1e-6)
+                    self.assertIn(f"# {name} = ", sweep)
+        orthogonal = utils.parametrizations.orthogonal(torch.nn.RNNCell(3, 4), "weight_hh")
+        ended = self.export(self.save(orthogonal.state_dict()))
+        self.assertIn("torch.nn.utils.parametrize.remove_parametrizations(module, 'weight_hh')", ended.stderr)
+
     def test_refusals(self):
         rnn = torch.nn.RNN(2, 4).state_dict()
         broken = {name: tensor.clone() for name, tensor in rnn.items()}
@@ -211,11 +295,12 @@ class Export(TorchTest):
             (torch.nn.GRU(2, 4).state_dict(), "12 x 4: a GRU"),
             (torch.nn.RNN(2, 4, num_layers=2).state_dict(), "several stacked layers"),
             (torch.nn.RNN(2, 4, bidirectional=True).state_dict(), "a bidirectional network"),
-            (torch.nn.Linear(2, 4).state_dict(), "no weight_hh_l0, so no nn.RNN; it holds weight, bias"),
-            (torch.nn.RNN(2, 4), "save rnn.state_dict(), not the module"),
-            ({"epoch": 3}, "it holds no state_dict"),
-            ([1, 2], "it holds no state_dict"),
-            ({f"{part}.{name}": tensor for part in "ab" for name, tensor in rnn.items()}, "choose one with --prefix"),
+            (torch.nn.GRUCell(2, 4), "12 x 4: a GRU"),
+            (torch.nn.Linear(2, 4).state_dict(), "no weight_hh_l0 or weight_hh, so no nn.RNN or nn.RNNCell; it holds weight, bias"),
+            ({"epoch": 3}, "it holds no tensors; what it holds: epoch"),
+            ([1, 2], "it holds no tensors; what it holds: a list"),
+            ({f"{part}.{name}": tensor + number for number, part in enumerate("ab") for name, tensor in rnn.items()},
+             "choose one with --prefix: a., b."),
             ({name: tensor for name, tensor in rnn.items() if name != "weight_ih_l0"}, "weight_ih_l0 is missing"),
             ({**rnn, "bias_hh_l0": torch.ones(5)}, "bias_hh_l0 is 5 where 4 is wanted"),
             ({**rnn, "weight_hh_l0": torch.ones(4, 5)}, "weight_hh_l0 is 4 x 5 where 5 x 5 is wanted"),
@@ -227,9 +312,9 @@ class Export(TorchTest):
         np.savez(self.path("several.npz"), a=np.ones(3), b=np.ones(3))
         cases += [
             ([self.path("nowhere.pt")], "No such file"),
-            ([self.path("text.pt")], "torch cannot load it"),
+            ([self.path("text.pt")], "it is a text file"),
             ([checkpoint, "--inputs", self.path("nowhere.npy")], "No such file"),
-            ([checkpoint, "--inputs", self.path("text.pt")], "torch cannot load it"),
+            ([checkpoint, "--inputs", self.path("text.pt")], "it is a text file"),
             ([checkpoint, "--inputs", self.path("several.npz")], "no inputs among its arrays: a, b"),
             ([checkpoint, "--inputs", self.array(np.ones((5, 3)), "3.npy")], "inputs is 5 x 3 where any x 2 is wanted"),
             ([checkpoint, "--inputs", self.array(np.ones((5, 1, 2)), "b.npy")], "inputs is a batch of sequences"),
