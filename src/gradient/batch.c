@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "gradient/bound.h"
 #include "gradient/certify.h"
+#include "gradient/exact_chain.h"
 #include "gradient/measure.h"
 #include "gradient/task.h"
 
@@ -139,11 +140,39 @@ static enum status accept_failure(const struct batch *batch, enum status status,
     return STATUS_OK;
 }
 
+/* -inf where products are exactly zero, which rounding may have left something of; and nowhere else: a product that is
+ * not zero, and of which nothing is left, was lost on the way. */
+static enum status set_exact_zeros(const struct jacobian_problem *problem, struct gradient_context *context,
+                                   const struct chain_norms *norms)
+{
+    for (long chain = 0; chain < problem->chains; chain++) {
+        long first_zero;
+        if (norms->outcomes[chain] != JACOBIAN_FOUND)
+            continue;
+        TRY(exact_chain_first_zero(problem, context, chain, &first_zero));
+        for (long i = 0; i < problem->lag_count; i++) {
+            double *log_norm = &norms->log_norms[chain * problem->lag_count + i];
+            if (problem->lags[i] < first_zero && *log_norm == -INFINITY)
+                norms->outcomes[chain] = JACOBIAN_OUT_OF_RANGE;
+            if (problem->lags[i] < first_zero)
+                continue;
+            *log_norm = -INFINITY;
+            if (norms->log_frobenius)
+                norms->log_frobenius[chain * problem->lag_count + i] = -INFINITY;
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status measure_chains(const struct batch *batch, struct gradient_context *context,
                                   enum jacobian_method method, const struct trajectory *trajectory, long chains,
                                   const struct chain_norms *norms)
 {
     enum status status = find_norms(batch, context, method, trajectory, chains, norms);
+    if (status == STATUS_OK) {
+        struct jacobian_problem problem = problem_of(batch, trajectory, chains);
+        status = set_exact_zeros(&problem, context, norms);
+    }
     return accept_failure(batch, status, norms->outcomes, chains);
 }
 

@@ -1,6 +1,7 @@
 /* All singular values of J_l, from its factors: graded QR decompositions along J_l^T = D W^T ... D W^T. A derivative
  * that is beyond double precision beside the largest of its step, below about 1e-308 of it, counts as zero. */
 #include "base/memory.h"
+#include "gradient/exact_chain.h"
 #include "gradient/jacobian_internal.h"
 #include "gradient/measure_functions.h"
 #include "linalg/graded.h"
@@ -18,6 +19,7 @@ struct graded_chains {
     long chains;                   /* in this group */
     struct block orthogonal, next; /* [d, d * chains]: the Q of each */
     struct graded_product *products;
+    long *ranks;        /* [chains, largest lag]: of J_1, J_2, ... */
     double *log_shifts; /* logarithms that the derivatives left out, summed over the steps */
     const double **diagonals;
     double *log_values; /* [d] of one chain */
@@ -30,9 +32,32 @@ static void chains_destroy(struct graded_chains *group)
     memory_free(group->products);
     block_destroy(&group->orthogonal);
     block_destroy(&group->next);
+    memory_free(group->ranks);
     memory_free(group->log_shifts);
     memory_free(group->diagonals);
     memory_free(group->log_values);
+}
+
+static bool is_identity(const struct graded_chains *group)
+{
+    return group->task->batch->activation->is_identity;
+}
+
+static enum status find_ranks(struct graded_chains *group)
+{
+    const struct batch *batch = group->task->batch;
+    const long steps = batch->lags[batch->lag_count - 1];
+    const struct jacobian_problem problem = { .weights = batch->weights,
+                                              .trajectory = is_identity(group) ? NULL : group->task->trajectory,
+                                              .steps = batch->model->steps,
+                                              .first_chain = group->first,
+                                              .chains = group->chains,
+                                              .lags = batch->lags,
+                                              .lag_count = batch->lag_count };
+    TRY(memory_allocate(&group->ranks, group->chains * steps, "ranks of products"));
+    for (long c = 0; c < group->chains; c++)
+        TRY(exact_chain_ranks(&problem, group->task->context, c, group->ranks + c * steps));
+    return STATUS_OK;
 }
 
 static enum status chains_create(const struct measure_task *task, long first, long chains, struct graded_chains *group)
@@ -48,17 +73,13 @@ static enum status chains_create(const struct measure_task *task, long first, lo
     TRY_OR(failed, memory_allocate(&group->log_values, d, "singular values"));
     for (long c = 0; c < chains; c++)
         TRY_OR(failed, graded_create(d, &group->products[c]));
+    TRY_OR(failed, find_ranks(group));
     for (long column = 0; column < columns; column++)
         block_column(&group->orthogonal, column)[column % d] = 1.0;
     return STATUS_OK;
 failed:
     chains_destroy(group);
     return status;
-}
-
-static bool is_identity(const struct graded_chains *group)
-{
-    return group->task->batch->activation->is_identity;
 }
 
 /* A chain that stands for all cells of its task fails with all of them. */
@@ -98,19 +119,30 @@ static enum status apply_factor(struct graded_chains *group, long lag_index)
     return STATUS_OK;
 }
 
+static enum status absorb(struct graded_chains *group, long c, long lag_index)
+{
+    const struct batch *batch = group->task->batch;
+    const long rank = group->ranks[c * batch->lags[batch->lag_count - 1] + lag_index];
+    struct block factor = block_view(&group->orthogonal, c * group->hidden_size, group->hidden_size);
+    bool is_finite = true;
+    enum status status = graded_absorb(&group->products[c], &factor, rank, &is_finite);
+    if (status == STATUS_NUMERICAL) {
+        fail_chain(group, c, JACOBIAN_NOT_CONVERGED);
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK && !is_finite)
+        fail_chain(group, c, JACOBIAN_NOT_FINITE);
+    return status;
+}
+
 static enum status take_step(struct graded_chains *group, long lag_index)
 {
     const double d = (double)group->hidden_size;
     TRY(jacobian_check_stop(group->task->context));
     TRY(apply_factor(group, lag_index));
-    for (long c = 0; c < group->chains; c++) {
-        struct block factor = block_view(&group->orthogonal, c * group->hidden_size, group->hidden_size);
-        bool is_finite = true;
+    for (long c = 0; c < group->chains; c++)
         if (is_measured(group, c))
-            TRY(graded_absorb(&group->products[c], &factor, &is_finite));
-        if (!is_finite)
-            fail_chain(group, c, JACOBIAN_NOT_FINITE);
-    }
+            TRY(absorb(group, c, lag_index));
     /* W^T Q, R, Q and the product of triangles */
     group->task->context->flops += (2.0 + 4.0 / 3.0 + 4.0 / 3.0 + 1.0) * d * d * d * (double)group->chains;
     return STATUS_OK;

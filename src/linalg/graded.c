@@ -1,28 +1,14 @@
 #include "linalg/graded.h"
 
 #include "base/memory.h"
+#include "linalg/graded_internal.h"
 #include "linalg/lapack.h"
 #include "linalg/spectrum.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
-
-/* A row of a factor and how large it is. */
-struct sized_row {
-    double size;
-    long row;
-};
-
-struct graded_workspace {
-    double *factor;       /* [d, d]: F Q with its rows sorted, then R and the reflections, then Q */
-    double *coefficients; /* [d, d]: R with the scale of each row taken out */
-    struct sized_row *order;
-    int *columns; /* [d] of the first factor, as LAPACK interchanged them; of a monomial one, the row of each */
-    double *reflections;
-    double *work;
-    int work_length;
-};
+#include <string.h>
 
 static void workspace_destroy(struct graded_workspace *workspace)
 {
@@ -34,6 +20,7 @@ static void workspace_destroy(struct graded_workspace *workspace)
     memory_free(workspace->columns);
     memory_free(workspace->reflections);
     memory_free(workspace->work);
+    memory_free(workspace->echelon);
     memory_free(workspace);
 }
 
@@ -81,7 +68,7 @@ failed:
 enum status graded_create(long dimension, struct graded_product *product)
 {
     enum status status = STATUS_OK;
-    *product = (struct graded_product){ .dimension = dimension };
+    *product = (struct graded_product){ .dimension = dimension, .rank = dimension };
     if (dimension < 1 || dimension > INT_MAX / 256)
         return status_fail(STATUS_NUMERICAL, "a graded product of dimension %ld is outside 1..%d", dimension,
                            INT_MAX / 256);
@@ -241,23 +228,68 @@ static void absorb_monomial(struct graded_product *product, struct block *factor
     }
 }
 
-enum status graded_absorb(struct graded_product *product, struct block *factor, bool *is_finite)
+/* Rows from `rank` on := 0: what is left there is rounding. */
+static void empty_last_rows(struct graded_product *product, long rank)
+{
+    for (long i = rank; i < product->dimension; i++) {
+        product->exponents[i] = GRADED_ZERO_ROW;
+        memset(block_column(&product->rows, i), 0, (size_t)product->rows.stride * sizeof(double));
+    }
+}
+
+static void count_rank(struct graded_product *product)
+{
+    product->rank = 0;
+    for (long i = 0; i < product->dimension; i++)
+        product->rank += product->exponents[i] != GRADED_ZERO_ROW;
+}
+
+/* Whether a factor other than the first loses more rank than its rows of zeros say, or has a row for a column that
+ * meets nothing. */
+static bool needs_echelon(const struct graded_product *product, long rank)
+{
+    long rows = 0, leading = 0;
+    while (rows < product->dimension && product->workspace->order[rows].size > 0)
+        rows++;
+    while (leading < product->dimension && product->exponents[leading] != GRADED_ZERO_ROW)
+        leading++;
+    const long possible = rows < product->rank ? rows : product->rank;
+    return product->factors > 1 && (rank < possible || leading < product->rank);
+}
+
+static enum status form_orthogonal(const struct graded_product *product)
 {
     struct graded_workspace *space = product->workspace;
     const int n = (int)product->dimension;
     int info = 0;
+    dorgqr_(&n, &n, &n, space->factor, &n, space->reflections, space->work, &space->work_length, &info);
+    return lapack_check(info, "dorgqr", n);
+}
+
+enum status graded_absorb(struct graded_product *product, struct block *factor, long rank, bool *is_finite)
+{
+    struct graded_workspace *space = product->workspace;
+    const long n = product->dimension;
     *is_finite = order_rows(factor, space->order);
     if (!*is_finite)
         return STATUS_OK;
     product->factors++;
     if (is_monomial(factor, space->columns)) {
         absorb_monomial(product, factor, space->columns);
+        count_rank(product);
         return STATUS_OK;
     }
-    TRY(decompose(product, factor));
-    multiply_triangles(product);
-    dorgqr_(&n, &n, &n, space->factor, &n, space->reflections, space->work, &space->work_length, &info);
-    TRY(lapack_check(info, "dorgqr", n));
+    if (needs_echelon(product, rank)) {
+        TRY(graded_decompose_echelon(product, factor, rank));
+        multiply_triangles(product);
+        memcpy(space->factor, space->echelon, (size_t)(n * n) * sizeof *space->factor);
+    } else {
+        TRY(decompose(product, factor));
+        multiply_triangles(product);
+        TRY(form_orthogonal(product));
+    }
+    empty_last_rows(product, rank);
+    count_rank(product);
     for (long j = 0; j < n; j++)
         for (long i = 0; i < n; i++)
             block_column(factor, j)[space->order[i].row] = space->factor[i + j * n];

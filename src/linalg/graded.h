@@ -11,6 +11,10 @@
  * at most 38 times, what one change of W in its last bits does). The whole product as one array of doubles knows only
  * those above 1e-16 of the largest.
  *
+ * A product that lacks rank has rows of zeros, told apart from rounding by its rank, which whoever calls knows exactly
+ * (linalg/exact_rank.h): the first factor's columns are interchanged, so that its last rows are the ones; where a later
+ * factor loses rank, columns of F Q that depend on those before them get no row (linalg/graded_echelon.c).
+ *
  * LAPACK is called on [d, d] only, so that the bits depend on nothing but the factors. Not collective. */
 #ifndef GRADSWEEP_LINALG_GRADED_H
 #define GRADSWEEP_LINALG_GRADED_H
@@ -25,6 +29,7 @@ struct graded_product {
     long factors;       /* taken in so far */
     struct block rows;  /* column i: row i of T */
     int64_t *exponents; /* [d]; GRADED_ZERO_ROW for a row that is exactly zero */
+    long rank;          /* rows that are not */
     struct graded_workspace *workspace;
 };
 
@@ -36,13 +41,14 @@ CHECKED enum status graded_create(long dimension, struct graded_product *product
 void graded_destroy(struct graded_product *product);
 
 /* Takes in a factor F. On entry factor[d, d] is F Q, with the Q of the last call (the identity before the first); on
- * return it is the new Q. *is_finite false, and nothing else changed, where an element of it is not finite. Errors:
- * STATUS_INTERNAL. */
-CHECKED enum status graded_absorb(struct graded_product *product, struct block *factor, bool *is_finite);
+ * return it is the new Q. `rank` is that of the product with this factor. *is_finite false, and nothing else changed,
+ * where an element of it is not finite. Errors: STATUS_INTERNAL, STATUS_MEMORY; STATUS_NUMERICAL where as many rows
+ * cannot be told apart from rounding. */
+CHECKED enum status graded_absorb(struct graded_product *product, struct block *factor, long rank, bool *is_finite);
 
-/* log_values[d] := natural logarithms of the singular values, descending; -inf for exact zeros. The product itself is
- * not changed. *sweeps: the passes over all pairs of rows that it took. Errors: STATUS_NUMERICAL where the rotations
- * do not end. */
+/* log_values[d] := natural logarithms of the singular values, descending; -inf for those beyond the rank. The product
+ * itself is not changed. *sweeps: the passes over all pairs of rows that it took. Errors: STATUS_NUMERICAL where the
+ * rotations do not end, or leave less of a row than its rounding. */
 CHECKED enum status graded_singular_values(const struct graded_product *product, double *log_values, int *sweeps);
 
 #endif

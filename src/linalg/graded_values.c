@@ -1,4 +1,5 @@
-/* One-sided Jacobi on the rows of a graded triangle. */
+/* One-sided Jacobi on the rows of a graded triangle. Rows that are exactly zero are left out; two that are collinear up
+ * to rounding end it, because it would never end by itself. */
 #include "base/memory.h"
 #include "linalg/basis.h"
 #include "linalg/graded.h"
@@ -16,6 +17,7 @@ struct rotated_rows {
     int64_t *exponents;
     double *norms;    /* ||rows[i]|| */
     double tolerance; /* |cosine| below which two rows are orthogonal */
+    bool is_lost;     /* rows were collinear to rounding: nothing is known of the smaller one */
 };
 
 static void rotated_destroy(struct rotated_rows *rotated)
@@ -86,7 +88,7 @@ static bool orthogonalise(struct rotated_rows *rotated, long i, long j)
     basis_overlaps(large, rotated->rows.stride, 1, small, &product);
     if (!(fabs(product) > rotated->tolerance * large_norm * small_norm))
         return false;
-    int64_t difference = rotated->exponents[j] - rotated->exponents[i];
+    const int64_t exponent = rotated->exponents[j], difference = exponent - rotated->exponents[i];
     double delta = difference < -1100 ? 0.0 : scalbn(1.0, (int)difference);
     double cotangent = (large_norm * large_norm - delta * delta * small_norm * small_norm) / (2 * product);
     double q = copysign(1.0, cotangent) / (fabs(cotangent) + hypot(delta, cotangent));
@@ -94,6 +96,11 @@ static bool orthogonalise(struct rotated_rows *rotated, long i, long j)
     rotate(rotated->rows.stride, cosine, delta * tangent, q, large, small);
     renew_norm(rotated, i);
     renew_norm(rotated, j);
+    /* Rounding that is turned against its neighbours never comes to rest. */
+    if (scalbn(rotated->norms[j], (int)(rotated->exponents[j] - exponent)) <= rotated->tolerance * small_norm) {
+        rotated->is_lost = true;
+        rotated->norms[j] = 0;
+    }
     return true;
 }
 
@@ -118,7 +125,11 @@ enum status graded_singular_values(const struct graded_product *product, double 
     for (long i = 0; i < d; i++)
         log_values[i] = rotated.norms[i] > 0 ? log(rotated.norms[i]) + (double)rotated.exponents[i] * M_LN2 : -INFINITY;
     qsort(log_values, (size_t)d, sizeof *log_values, compare_descending);
+    const bool is_lost = rotated.is_lost;
     rotated_destroy(&rotated);
+    if (is_lost)
+        return status_fail(STATUS_NUMERICAL,
+                           "singular values of a product of dimension %ld: rows are collinear to rounding", d);
     if (turned)
         return status_fail(STATUS_NUMERICAL,
                            "singular values of a product of dimension %ld: %d sweeps of rotations did not end", d,

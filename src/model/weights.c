@@ -1,6 +1,7 @@
 #include "model/weights.h"
 
 #include "base/memory.h"
+#include "linalg/exact_rank.h"
 #include "model/drawing.h"
 
 #include <math.h>
@@ -16,6 +17,8 @@ struct weights {
     double *values; /* of a rank alone: W_unit [d, d], column-major */
     struct matrix *matrix;
     struct network_arrays given; /* of a file ensemble */
+    long rank;                   /* of W as drawn; negative: not found yet */
+    struct matrix *residues[EXACT_PRIMES];
 };
 
 static enum status draw_alone(struct weights *weights, long step)
@@ -97,7 +100,8 @@ enum status weights_open_on_grid(const struct process_grid *grid, const struct e
                                   .seed = seed,
                                   .hidden_size = hidden_size,
                                   .replica = replica,
-                                  .divisor = divisor };
+                                  .divisor = divisor,
+                                  .rank = -1 };
         status = prepare(made);
     }
     TRY_OR(failed, team_agree(grid == NULL ? NULL : grid->team, status));
@@ -122,6 +126,8 @@ void weights_close(struct weights *weights)
     if (weights == NULL)
         return;
     matrix_destroy(weights->matrix);
+    for (int prime = 0; prime < EXACT_PRIMES; prime++)
+        matrix_destroy(weights->residues[prime]);
     network_arrays_free(&weights->given);
     memory_free(weights->values);
     memory_free(weights);
@@ -158,6 +164,59 @@ enum status weights_values(struct weights *weights, long step, const double **va
         return status_fail(STATUS_INTERNAL, "no rank of a team holds all of a weight matrix");
     TRY(go_to_step(weights, step));
     *values = weights->values;
+    return STATUS_OK;
+}
+
+/* Tied, and all of it here. */
+static bool is_whole(const struct weights *weights)
+{
+    return weights->grid == NULL && !weights->ensemble->kind->is_fresh_at_every_step &&
+           weights->hidden_size <= EXACT_LARGEST_DIMENSION;
+}
+
+/* *values: W as drawn or loaded, to be released with memory_free. */
+static enum status draw_again(const struct weights *weights, double **values)
+{
+    const long d = weights->hidden_size;
+    double radius = NAN;
+    TRY(memory_allocate(values, d * d, "a weight matrix"));
+    enum status status = ensemble_draw(weights->ensemble, weights->seed, d, weights->replica, 0, *values, &radius);
+    if (status != STATUS_OK)
+        memory_free(*values);
+    return status;
+}
+
+enum status weights_rank(struct weights *weights, long *rank)
+{
+    double *values;
+    *rank = weights->hidden_size;
+    /* Orthogonal to rounding: all singular values are near 1. */
+    if (!is_whole(weights) || weights->ensemble->kind->spectrum == SPECTRUM_ALL_ONE)
+        return STATUS_OK;
+    if (weights->rank < 0) {
+        TRY(draw_again(weights, &values));
+        enum status status = exact_rank(weights->hidden_size, weights->hidden_size, values, &weights->rank);
+        memory_free(values);
+        TRY(status);
+    }
+    *rank = weights->rank;
+    return STATUS_OK;
+}
+
+enum status weights_residues(struct weights *weights, int prime, const struct matrix **residues)
+{
+    const long d = weights->hidden_size;
+    double *values;
+    if (!is_whole(weights))
+        return status_fail(STATUS_INTERNAL, "there are no residues of untied weights, or of weights on a grid");
+    if (weights->residues[prime] == NULL) {
+        TRY(draw_again(weights, &values));
+        exact_residues(prime, d * d, values, NULL, values);
+        enum status status = matrix_create(d, values, true, &weights->residues[prime]);
+        memory_free(values);
+        TRY(status);
+    }
+    *residues = weights->residues[prime];
     return STATUS_OK;
 }
 

@@ -73,6 +73,16 @@ CHECKED enum status weights_at(struct weights *weights, long step, const struct 
  * STATUS_INTERNAL on a grid. */
 CHECKED enum status weights_values(struct weights *weights, long step, const double **values);
 
+/* The rank of W, exactly: that of the doubles that were drawn or loaded, before they were divided by anything; W as it
+ * is swept is that matrix times an exact number, although its stored elements are rounded. Found once per network. The
+ * hidden size for untied weights, whose law gives full rank but with probability 0, for W on a grid, of which no rank
+ * has the whole, and beyond EXACT_LARGEST_DIMENSION. Not collective. Errors: STATUS_MEMORY, STATUS_IO. */
+CHECKED enum status weights_rank(struct weights *weights, long *rank);
+
+/* The same W modulo a prime of linalg/exact_rank.h, packed; of tied weights of a rank alone. Owned by `weights`.
+ * Errors: STATUS_MEMORY, STATUS_IO; STATUS_INTERNAL for other weights. */
+CHECKED enum status weights_residues(struct weights *weights, int prime, const struct matrix **residues);
+
 /* What the file of a file ensemble gives beside W, in place of the model's: owned by `weights`; without any for other
  * ensembles. */
 const struct network_arrays *weights_given(const struct weights *weights);

@@ -1,4 +1,5 @@
-/* Graded products of factors with at most one element a row and a column: no rounding, so zeros are exact. */
+/* Graded products of factors with at most one element a row and a column: no rounding, so zeros are exact. And of
+ * factors that lack rank, where rounding leaves something in the place of zeros. */
 #include "linalg/graded.h"
 
 #include <math.h>
@@ -42,7 +43,7 @@ static void shift_product_has_exact_values(long d, long factors, bool is_cycle)
                 block_column(&next, j)[i] = is_open_end ? 0 : weight(k, i) * block_column(&factor, j)[(i + 1) % d];
             }
         block_copy(&next, &factor);
-        assert_int_equal(graded_absorb(&product, &factor, &is_finite), STATUS_OK);
+        assert_int_equal(graded_absorb(&product, &factor, d, &is_finite), STATUS_OK);
         assert_true(is_finite);
     }
     int sweeps;
@@ -82,11 +83,118 @@ static void cycles_keep_all_their_values(void **state)
     shift_product_has_exact_values(33, 50, true);
 }
 
+/* product := F product for a given F[d, d], column-major; the status of it. */
+static enum status absorb(struct graded_product *product, struct block *orthogonal, const double *values, long rank)
+{
+    const long d = product->dimension;
+    struct block factor;
+    bool is_finite = false;
+    assert_int_equal(block_create(d, d, &factor), STATUS_OK);
+    for (long j = 0; j < d; j++)
+        for (long i = 0; i < d; i++)
+            for (long k = 0; k < d; k++)
+                block_column(&factor, j)[i] += values[i + k * d] * block_column(orthogonal, j)[k];
+    enum status status = graded_absorb(product, &factor, rank, &is_finite);
+    assert_true(is_finite);
+    block_copy(&factor, orthogonal);
+    block_destroy(&factor);
+    return status;
+}
+
+static void start(long d, struct graded_product *product, struct block *orthogonal)
+{
+    assert_int_equal(graded_create(d, product), STATUS_OK);
+    assert_int_equal(block_create(d, d, orthogonal), STATUS_OK);
+    for (long j = 0; j < d; j++)
+        block_column(orthogonal, j)[j] = 1;
+}
+
+/* (u v^T)^l with v^T u = 7 has one singular value, |u| |v| 7^(l-1). */
+static void collinear_rows_leave_one_value(void **state)
+{
+    (void)state;
+    enum { D = 3 };
+    static const double u[D] = { 1, 3, 7 }, v[D] = { 0.1, 0.2, 0.9 }; /* not whole: rounding leaves something */
+    double values[D * D], found[D], dot = 0, u_norm = 0, v_norm = 0;
+    struct graded_product product;
+    struct block orthogonal;
+    int sweeps;
+    for (long j = 0; j < D; j++) {
+        for (long i = 0; i < D; i++)
+            values[i + j * D] = u[i] * v[j];
+        dot += u[j] * v[j];
+        u_norm += u[j] * u[j];
+        v_norm += v[j] * v[j];
+    }
+    start(D, &product, &orthogonal);
+    for (long l = 1; l <= 60; l++) {
+        assert_int_equal(absorb(&product, &orthogonal, values, 1), STATUS_OK);
+        assert_int_equal(graded_singular_values(&product, found, &sweeps), STATUS_OK);
+        double expected = 0.5 * log(u_norm) + 0.5 * log(v_norm) + (double)(l - 1) * log(dot);
+        assert_true(fabs(found[0] - expected) <= 1e-15 * (double)(l + 2) * D * 4);
+        assert_true(found[1] == -INFINITY && found[2] == -INFINITY);
+    }
+    block_destroy(&orthogonal);
+    graded_destroy(&product);
+}
+
+/* Of a product whose rank is said to be full, and is not, nothing is made up, and the rotations end. */
+static void collinear_rows_do_not_rotate_for_ever(void **state)
+{
+    (void)state;
+    enum { D = 4 };
+    struct graded_product product;
+    struct block orthogonal;
+    double values[D * D], found[D];
+    int sweeps;
+    for (long j = 0; j < D; j++)
+        for (long i = 0; i < D; i++)
+            values[i + j * D] = 1.0 / (double)(2 + (i + 1) % (D - 1) + 3 * j * j % 7); /* the last row is the first */
+    start(D, &product, &orthogonal);
+    for (int l = 0; l < 3; l++)
+        assert_int_equal(absorb(&product, &orthogonal, values, D), STATUS_OK);
+    enum status status = graded_singular_values(&product, found, &sweeps);
+    assert_true(sweeps < 60);
+    if (status == STATUS_OK)
+        for (long i = 0; i < D - 1; i++)
+            assert_true(found[i] > found[D - 1]);
+    block_destroy(&orthogonal);
+    graded_destroy(&product);
+}
+
+/* A rank that is lost at the second factor, in the direction that the first has left 2^100 times as large as the other:
+ * what rounding left of it, 1e-17, must not outweigh the other. The product has one value, |a| 2^-100. */
+static void what_a_factor_empties_stays_empty(void **state)
+{
+    (void)state;
+    enum { D = 3 };
+    static const double a[D] = { 3, 4, 12 };
+    double first[D * D] = { 0 }, second[D * D] = { 0 }, found[D];
+    struct graded_product product;
+    struct block orthogonal;
+    int sweeps;
+    first[0] = 1;
+    first[1 + D] = 0x1p-100;
+    for (long i = 0; i < D; i++) {
+        second[i] = 1e-17 * a[D - 1 - i];
+        second[i + D] = a[i];
+    }
+    start(D, &product, &orthogonal);
+    assert_int_equal(absorb(&product, &orthogonal, first, 2), STATUS_OK);
+    assert_int_equal(absorb(&product, &orthogonal, second, 1), STATUS_OK);
+    assert_int_equal(graded_singular_values(&product, found, &sweeps), STATUS_OK);
+    assert_true(fabs(found[0] - (log(13) - 100 * log(2))) <= 1e-13);
+    assert_true(found[1] == -INFINITY && found[2] == -INFINITY);
+    block_destroy(&orthogonal);
+    graded_destroy(&product);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shifts_end_in_exact_zeros),
-        cmocka_unit_test(cycles_keep_all_their_values),
+        cmocka_unit_test(shifts_end_in_exact_zeros),         cmocka_unit_test(cycles_keep_all_their_values),
+        cmocka_unit_test(collinear_rows_leave_one_value),    cmocka_unit_test(collinear_rows_do_not_rotate_for_ever),
+        cmocka_unit_test(what_a_factor_empties_stays_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

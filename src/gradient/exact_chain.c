@@ -1,0 +1,196 @@
+#include "gradient/exact_chain.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "gradient/jacobian_internal.h"
+#include "linalg/exact_rank.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Vectors that are carried along to see whether a product is zero: each misses one that is not with a chance of about
+ * one in 2^20, and not two primes at once. */
+enum { PROBES = 4 };
+
+struct exact_chain {
+    const struct jacobian_problem *problem;
+    struct gradient_context *context;
+    long chain;
+    long dimension, steps; /* the largest lag */
+    long weight_rank;
+    bool is_whole;        /* W is known exactly */
+    long *alive;          /* [steps]: derivatives that are not zero in S_T, S_{T-1}, ... */
+    struct block columns; /* residues of J_l^T X, or a basis of what it spans */
+    struct block next;
+    double *diagonal; /* [d]: residues of a step's derivatives */
+};
+
+static void chain_close(struct exact_chain *exact)
+{
+    memory_free(exact->alive);
+    memory_free(exact->diagonal);
+    block_destroy(&exact->columns);
+    block_destroy(&exact->next);
+}
+
+/* A derivative that is no number has no residue: whoever measures the chain finds it. */
+static void count_alive(struct exact_chain *exact)
+{
+    for (long step = 0; step < exact->steps; step++) {
+        exact->alive[step] = exact->dimension;
+        if (exact->problem->trajectory == NULL)
+            continue;
+        const double *diagonal = jacobian_diagonal(exact->problem, step, exact->chain);
+        for (long i = 0; i < exact->dimension; i++)
+            exact->alive[step] -= diagonal[i] == 0;
+        exact->is_whole = exact->is_whole && isfinite(block_largest_magnitude(diagonal, exact->dimension));
+    }
+}
+
+static enum status chain_open(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
+                              struct exact_chain *exact)
+{
+    const struct weights *weights = problem->weights;
+    *exact = (struct exact_chain){ .problem = problem,
+                                   .context = context,
+                                   .chain = chain,
+                                   .dimension = weights_hidden_size(weights),
+                                   .steps = problem->lags[problem->lag_count - 1],
+                                   .is_whole = weights_grid(weights) == NULL &&
+                                               weights_hidden_size(weights) <= EXACT_LARGEST_DIMENSION &&
+                                               !weights_ensemble(weights)->kind->is_fresh_at_every_step };
+    TRY(weights_rank(problem->weights, &exact->weight_rank));
+    TRY(memory_allocate(&exact->alive, exact->steps, "derivatives that are not zero"));
+    count_alive(exact);
+    return STATUS_OK;
+}
+
+/* No rank can be lost. */
+static bool is_regular(const struct exact_chain *exact)
+{
+    for (long step = 0; step < exact->steps; step++)
+        if (exact->alive[step] < exact->dimension)
+            return false;
+    return exact->weight_rank == exact->dimension;
+}
+
+/* bounds[steps]: what the ranks cannot exceed. */
+static void bound_ranks(const struct exact_chain *exact, long *bounds)
+{
+    long bound = exact->weight_rank;
+    for (long step = 0; step < exact->steps; step++) {
+        bound = exact->alive[step] < bound ? exact->alive[step] : bound;
+        bounds[step] = bound;
+    }
+}
+
+/* The first `count` columns := D W^T times them. */
+static enum status take_step(struct exact_chain *exact, int prime, long step, long count)
+{
+    const struct matrix *residues;
+    struct block from = block_view(&exact->columns, 0, count), to = block_view(&exact->next, 0, count);
+    TRY(jacobian_check_stop(exact->context));
+    TRY(weights_residues(exact->problem->weights, prime, &residues));
+    TRY(matrix_apply_transposed(residues, &from, &to));
+    exact_normalise(prime, &to);
+    if (exact->problem->trajectory) {
+        const double *diagonal = jacobian_diagonal(exact->problem, step, exact->chain);
+        exact_residues(prime, exact->dimension, diagonal, NULL, exact->diagonal);
+        for (long j = 0; j < count; j++) {
+            struct block column = block_view(&to, j, 1);
+            exact_scale_rows(prime, &column, (const double *const[]){ exact->diagonal });
+        }
+    }
+    struct block swap = exact->columns;
+    exact->columns = exact->next;
+    exact->next = swap;
+    exact->context->flops += 2.0 * (double)exact->dimension * (double)exact->dimension * (double)count;
+    return STATUS_OK;
+}
+
+static enum status make_columns(struct exact_chain *exact, long count)
+{
+    TRY(memory_allocate(&exact->diagonal, block_stride(exact->dimension), "residues of derivatives"));
+    TRY(block_create(exact->dimension, count, &exact->columns));
+    return block_create(exact->dimension, count, &exact->next);
+}
+
+/* ranks := the larger of them and those modulo a prime. */
+static enum status find_ranks(struct exact_chain *exact, int prime, long *ranks)
+{
+    long rank = exact->dimension;
+    memset(exact->columns.values, 0, (size_t)(exact->columns.stride * rank) * sizeof *exact->columns.values);
+    for (long i = 0; i < rank; i++)
+        block_column(&exact->columns, i)[i] = 1;
+    for (long step = 0; step < exact->steps && rank > 0; step++) {
+        TRY(take_step(exact, prime, step, rank));
+        struct block columns = block_view(&exact->columns, 0, rank);
+        rank = exact_reduce(prime, &columns);
+        exact->context->flops += (double)exact->dimension * (double)rank * (double)columns.columns;
+        ranks[step] = rank > ranks[step] ? rank : ranks[step];
+    }
+    return STATUS_OK;
+}
+
+enum status exact_chain_ranks(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
+                              long *ranks)
+{
+    struct exact_chain exact;
+    long *bounds = NULL;
+    enum status status = STATUS_OK;
+    TRY_OR(done, chain_open(problem, context, chain, &exact));
+    TRY_OR(done, memory_allocate(&bounds, exact.steps, "bounds of ranks"));
+    bound_ranks(&exact, bounds);
+    memcpy(ranks, bounds, (size_t)exact.steps * sizeof *ranks);
+    if (!exact.is_whole || is_regular(&exact))
+        goto done;
+    memset(ranks, 0, (size_t)exact.steps * sizeof *ranks);
+    TRY_OR(done, make_columns(&exact, exact.dimension));
+    for (int prime = 0; prime < EXACT_PRIMES; prime++)
+        if (memcmp(ranks, bounds, (size_t)exact.steps * sizeof *ranks) != 0)
+            TRY_OR(done, find_ranks(&exact, prime, ranks));
+done:
+    memory_free(bounds);
+    chain_close(&exact);
+    return status;
+}
+
+/* *first_zero := the larger of it and where the product is first zero modulo a prime. */
+static enum status find_first_zero(struct exact_chain *exact, int prime, long *first_zero)
+{
+    const struct random_stream stream = random_stream_open(weights_seed(exact->problem->weights), "exact zeros");
+    long step = 0;
+    for (long j = 0; j < PROBES; j++) {
+        double *column = block_column(&exact->columns, j);
+        memset(column, 0, (size_t)exact->columns.stride * sizeof *column);
+        random_uniform(&stream, 0, (uint64_t)(j * exact->dimension), (uint64_t)exact->dimension, column);
+        exact_residues(prime, exact->dimension, column, NULL, column);
+    }
+    for (bool is_zero = false; !is_zero && step < exact->steps; step += !is_zero) {
+        TRY(take_step(exact, prime, step, PROBES));
+        is_zero = exact_is_zero(exact->columns.values, exact->columns.stride * PROBES);
+    }
+    *first_zero = step + 1 > *first_zero ? step + 1 : *first_zero;
+    return STATUS_OK;
+}
+
+enum status exact_chain_first_zero(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
+                                   long *first_zero)
+{
+    struct exact_chain exact;
+    enum status status = STATUS_OK;
+    TRY_OR(done, chain_open(problem, context, chain, &exact));
+    *first_zero = exact.weight_rank == 0 ? 1 : exact.steps + 1;
+    for (long step = exact.steps - 1; step >= 0; step--)
+        if (exact.alive[step] == 0)
+            *first_zero = step + 1;
+    if (!exact.is_whole || *first_zero == 1 || is_regular(&exact))
+        goto done;
+    *first_zero = 0;
+    TRY_OR(done, make_columns(&exact, PROBES));
+    for (int prime = 0; prime < EXACT_PRIMES && *first_zero <= exact.steps; prime++)
+        TRY_OR(done, find_first_zero(&exact, prime, first_zero));
+done:
+    chain_close(&exact);
+    return status;
+}

@@ -1,0 +1,171 @@
+#include "linalg/exact_rank.h"
+
+#include "linalg/vectorised.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* The largest below 2^20. */
+static const double primes[EXACT_PRIMES] = { 1048573, 1048571, 1048559 };
+
+/* ---- numbers ---- */
+
+static uint64_t power_modulo(uint64_t base, uint64_t exponent, uint64_t prime)
+{
+    uint64_t result = 1;
+    for (; exponent > 0; exponent >>= 1) {
+        if (exponent & 1)
+            result = result * base % prime;
+        base = base * base % prime;
+    }
+    return result;
+}
+
+/* 2^exponent; 2^(p-1) = 1. */
+static double power_of_two_modulo(int64_t exponent, uint64_t prime)
+{
+    int64_t order = (int64_t)prime - 1, rest = exponent % order;
+    return (double)power_modulo(2, (uint64_t)(rest < 0 ? rest + order : rest), prime);
+}
+
+static double reduced(double x, double prime, double inverse)
+{
+    return x - prime * rint(x * inverse);
+}
+
+double exact_inverse(int prime, double residue)
+{
+    const double p = primes[prime];
+    uint64_t positive = (uint64_t)(residue < 0 ? residue + p : residue);
+    assert(positive != 0);
+    return reduced((double)power_modulo(positive, (uint64_t)p - 2, (uint64_t)p), p, 1 / p);
+}
+
+/* Powers of two that were met: the doubles of a matrix have a few exponents, again and again. */
+struct power_cache {
+    int64_t exponents[64];
+    double powers[64]; /* 0: nothing yet */
+};
+
+static double cached_power(struct power_cache *cache, int64_t exponent, double prime)
+{
+    size_t place = (size_t)((uint64_t)exponent % 64);
+    if (cache->powers[place] == 0 || cache->exponents[place] != exponent) {
+        cache->exponents[place] = exponent;
+        cache->powers[place] = power_of_two_modulo(exponent, (uint64_t)prime);
+    }
+    return cache->powers[place];
+}
+
+void exact_residues(int prime, long count, const double *values, const int64_t *exponents, double *residues)
+{
+    const double p = primes[prime], inverse = 1 / p;
+    struct power_cache cache = { .powers = { 0 } };
+    for (long i = 0; i < count; i++) {
+        int exponent = 0;
+        double mantissa = ldexp(frexp(values[i], &exponent), 53); /* a whole number */
+        int64_t power = (int64_t)exponent - 53 + (exponents ? exponents[i] : 0);
+        residues[i] = mantissa == 0 ? 0 : reduced(fmod(mantissa, p) * cached_power(&cache, power, p), p, inverse);
+    }
+}
+
+/* ---- columns ---- */
+
+VECTORISED void exact_normalise(int prime, struct block *block)
+{
+    const double p = primes[prime], inverse = 1 / p;
+    const long count = block->stride * block->columns;
+    double *values = block->values;
+    for (long i = 0; i < count; i++)
+        values[i] = values[i] - p * rint(values[i] * inverse);
+}
+
+VECTORISED void exact_scale_rows(int prime, struct block *block, const double *const *diagonals)
+{
+    const double p = primes[prime], inverse = 1 / p;
+    for (long j = 0; j < block->columns; j++) {
+        double *restrict column = block_column(block, j);
+        const double *restrict diagonal = diagonals[j];
+        for (long i = 0; i < block->rows; i++) {
+            double product = column[i] * diagonal[i];
+            column[i] = product - p * rint(product * inverse);
+        }
+    }
+}
+
+VECTORISED static void add_scaled(double p, long count, double factor, double *restrict y, const double *restrict x)
+{
+    const double inverse = 1 / p;
+    for (long i = 0; i < count; i++) {
+        double sum = y[i] + factor * x[i];
+        y[i] = sum - p * rint(sum * inverse);
+    }
+}
+
+void exact_add(int prime, long count, double factor, double *y, const double *x)
+{
+    const double p = primes[prime], inverse = 1 / p;
+    for (long i = 0; i < count; i++)
+        y[i] = reduced(factor * y[i] + x[i], p, inverse);
+}
+
+static void swap_columns(struct block *block, long a, long b)
+{
+    double *x = block_column(block, a), *y = block_column(block, b);
+    for (long i = 0; a != b && i < block->stride; i++) {
+        double value = x[i];
+        x[i] = y[i];
+        y[i] = value;
+    }
+}
+
+long exact_reduce(int prime, struct block *block)
+{
+    const double p = primes[prime], inverse = 1 / p;
+    long rank = 0;
+    for (long row = 0; row < block->rows && rank < block->columns; row++) {
+        const long padded = row / 8 * 8; /* above it all columns from the rank on are 0 */
+        long pivot = rank;
+        while (pivot < block->columns && block_column(block, pivot)[row] == 0)
+            pivot++;
+        if (pivot == block->columns)
+            continue;
+        swap_columns(block, pivot, rank);
+        const double *from = block_column(block, rank);
+        const double scale = exact_inverse(prime, from[row]);
+        for (long j = rank + 1; j < block->columns; j++) {
+            double *to = block_column(block, j);
+            if (to[row] != 0)
+                add_scaled(p, block->stride - padded, -reduced(to[row] * scale, p, inverse), to + padded,
+                           from + padded);
+        }
+        rank++;
+    }
+    return rank;
+}
+
+bool exact_is_zero(const double *residues, long count)
+{
+    for (long i = 0; i < count; i++)
+        if (residues[i] != 0)
+            return false;
+    return true;
+}
+
+enum status exact_rank(long rows, long columns, const double *values, long *rank)
+{
+    struct block block;
+    const long full = rows < columns ? rows : columns;
+    *rank = 0;
+    TRY(block_create(rows, columns, &block));
+    for (int prime = 0; prime < EXACT_PRIMES && *rank < full; prime++) {
+        memset(block.values, 0, (size_t)(block.stride * columns) * sizeof *block.values);
+        for (long j = 0; j < columns; j++)
+            exact_residues(prime, rows, values + j * rows, NULL, block_column(&block, j));
+        long found = exact_reduce(prime, &block);
+        *rank = found > *rank ? found : *rank;
+    }
+    block_destroy(&block);
+    return STATUS_OK;
+}

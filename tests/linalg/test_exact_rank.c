@@ -1,0 +1,112 @@
+/* Exact ranks: of matrices whose rank is known by construction, where floating-point numbers see none or another. */
+#include "linalg/exact_rank.h"
+
+#include "linalg/matrices.h"
+
+enum { LARGEST = 40 };
+
+static long rank_of(long rows, long columns, const double *values)
+{
+    long rank = -1;
+    assert_int_equal(exact_rank(rows, columns, values, &rank), STATUS_OK);
+    return rank;
+}
+
+/* Whole numbers within -range .. range. */
+static void fill_integers(uint64_t seed, long count, double range, double *values)
+{
+    struct random_stream stream = random_stream_open(seed, "test integers");
+    random_uniform(&stream, 0, 0, (uint64_t)count, values);
+    for (long i = 0; i < count; i++)
+        values[i] = floor((2 * range + 1) * values[i]) - range;
+}
+
+/* A B with A [d, r], B [r, d] of unit triangles beside whole numbers: rank r for certain, and all sums below 2^53. */
+static void products_of_known_rank(void **state)
+{
+    (void)state;
+    static double a[LARGEST * LARGEST], b[LARGEST * LARGEST], product[LARGEST * LARGEST];
+    for (long d = 1; d <= LARGEST; d += 13)
+        for (long r = 0; r <= d; r++) {
+            fill_integers(2 * (uint64_t)(d * LARGEST + r), d * r, 1000, a);
+            fill_integers(2 * (uint64_t)(d * LARGEST + r) + 1, r * d, 1000, b);
+            for (long k = 0; k < r; k++)
+                for (long i = 0; i < r; i++) {
+                    a[i + k * d] = i == k ? 1 : i < k ? 0 : a[i + k * d];
+                    b[k + i * r] = i == k ? 1 : i < k ? 0 : b[k + i * r];
+                }
+            for (long j = 0; j < d; j++)
+                for (long i = 0; i < d; i++) {
+                    double sum = 0;
+                    for (long k = 0; k < r; k++)
+                        sum += a[i + k * d] * b[k + j * r];
+                    product[i + j * d] = sum;
+                }
+            assert_int_equal(rank_of(d, d, product), r);
+        }
+}
+
+/* The rank of the stored doubles: 0.1 + 0.2 is not 0.3. */
+static void one_last_bit_decides(void **state)
+{
+    (void)state;
+    const double equal[4] = { 0.1, 0.2, 0.1, 0.2 };
+    double other[4] = { 0.1, 0.2, 0.1, nextafter(0.2, 1) };
+    const double third[4] = { 0.1, 0.3, 1, 3 }; /* 3 * 0.1 is not 0.3 */
+    const double exact[4] = { 0.1, 0.4, 1, 4 }; /* 4 * 0.1 is */
+    const double tiny[4] = { 0x1p-1074, 0x1p1023, 0x1p-1074, 0x1p1023 };
+    const double apart[4] = { 0x1p-1074, 1, 1, 0x1.8p1023 };
+    const double inverse[4] = { 0x1p-500, 1, 1, 0x1p500 };
+    assert_int_equal(rank_of(2, 2, equal), 1);
+    assert_int_equal(rank_of(2, 2, other), 2);
+    assert_int_equal(rank_of(2, 2, third), 2);
+    assert_int_equal(rank_of(2, 2, exact), 1);
+    assert_int_equal(rank_of(2, 2, tiny), 1);
+    assert_int_equal(rank_of(2, 2, apart), 2);
+    assert_int_equal(rank_of(2, 2, inverse), 1);
+    other[3] = -0.0;
+    assert_int_equal(rank_of(2, 2, other), 2);
+}
+
+/* A determinant that the first prime divides: the others see it. */
+static void one_prime_is_not_enough(void **state)
+{
+    (void)state;
+    const double values[4] = { 1048573, 0, 0, 1 }, all[4] = { 1048573.0 * 1048571.0, 0, 0, 1 };
+    assert_int_equal(rank_of(2, 2, values), 2);
+    assert_int_equal(rank_of(2, 2, all), 2);
+}
+
+static void rectangles(void **state)
+{
+    (void)state;
+    const double values[6] = { 1, 2, 2, 4, 3, 6 }; /* [2, 3]: rows 1 2 3 and 2 4 6 */
+    const double full[6] = { 1, 2, 2, 4, 3, 7 };
+    assert_int_equal(rank_of(2, 3, values), 1);
+    assert_int_equal(rank_of(3, 2, values), 2);
+    assert_int_equal(rank_of(2, 3, full), 2);
+}
+
+/* Random doubles have full rank; with a row that repeats another, one less, which no singular value tells apart. */
+static void equal_rows_of_random_doubles(void **state)
+{
+    (void)state;
+    for (long d = 2; d <= 66; d += 32) {
+        double *values = new_ginibre(d, 7);
+        assert_int_equal(rank_of(d, d, values), d);
+        for (long j = 0; j < d; j++)
+            values[d - 1 + j * d] = values[j * d];
+        assert_int_equal(rank_of(d, d, values), d - 1);
+        memory_free(values);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_of_known_rank),       cmocka_unit_test(one_last_bit_decides),
+        cmocka_unit_test(one_prime_is_not_enough),      cmocka_unit_test(rectangles),
+        cmocka_unit_test(equal_rows_of_random_doubles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
