@@ -5,6 +5,7 @@
  * Right eigenvectors give another sum for every W that is not normal. Powers are mantissas times 2^exponent, so that
  * nothing leaves the range of doubles and no digit is lost to a large logarithm. */
 #include "base/memory.h"
+#include "gradient/absence.h"
 #include "gradient/jacobian_internal.h"
 #include "gradient/measure_functions.h"
 #include "linalg/eigenbasis.h"
@@ -13,8 +14,6 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-
-static const double UNIT_ROUNDOFF = 0x1p-53;
 
 /* 2^exponent (re + i im); re = im = 0 for zero, whose exponent says nothing. */
 struct scaled_complex {
@@ -102,12 +101,6 @@ static enum status expansion_open(const struct measure_task *task, struct expans
 failed:
     expansion_close(expansion);
     return status;
-}
-
-/* Beyond 1/u the basis has no digit left: the matrix is defective, or as good as that. */
-static bool is_usable(const struct expansion *expansion)
-{
-    return expansion->basis.condition * UNIT_ROUNDOFF <= 1.0;
 }
 
 /* errors := e_0 of each chain. */
@@ -212,7 +205,7 @@ static enum status expand(struct expansion *expansion)
     const struct batch *batch = task->batch;
     for (long chain = 0; chain < task->count; chain++)
         task_values(task, "eigenbasis_condition")[chain] = expansion->basis.condition;
-    if (!is_usable(expansion))
+    if (absence_is_defective(expansion->basis.condition))
         return STATUS_OK;
     TRY(start_errors(expansion));
     find_coefficients(expansion);

@@ -25,6 +25,25 @@ enum dataset_shape {
 
 enum dataset_type { TYPE_FLOAT64, TYPE_UINT8 };
 
+/* Why a value of a finished cell, or of its W, is NaN (gradient/absence.h says when); the order in which they are
+ * asked. */
+enum absence {
+    ABSENCE_UNTIED,              /* weights that change at every step have no one W */
+    ABSENCE_ERROR_GIVEN,         /* a network file gives e_0: there is no loss at other steps */
+    ABSENCE_OTHER_ACTIVATION,    /* measured for identity alone */
+    ABSENCE_BEFORE_START,        /* t - lag < 1: no step contributes */
+    ABSENCE_BEYOND_SIZE,         /* the index runs to the largest hidden size */
+    ABSENCE_DEFECTIVE,           /* no basis of eigenvectors in double precision */
+    ABSENCE_NO_ERROR,            /* e_l = 0 has no relative distance to anything */
+    ABSENCE_NO_CONTRIBUTION,     /* 0/0 */
+    ABSENCE_RADIUS_UNKNOWN,      /* not found, which native scale does without */
+    ABSENCE_EIGENVALUES_UNKNOWN, /* not found, and no finished cell needs them */
+    ABSENCE_COUNT
+};
+
+/* Infinities that are results: the logarithm of exactly 0, or a condition number. */
+enum dataset_infinity { INFINITE_NEVER, INFINITE_BELOW, INFINITE_ABOVE };
+
 enum { DATASET_MAX_FLAGS = 8 };
 
 struct dataset_rule {
@@ -35,6 +54,8 @@ struct dataset_rule {
     enum dataset_type type;
     /* uint8 flags: value i means flag_meanings[i]; NULL ends. No meanings: a plain yes/no with 255 for pending. */
     const char *flag_meanings[DATASET_MAX_FLAGS];
+    enum dataset_infinity infinity;
+    unsigned absences; /* the reasons that there are for NaN, one bit each (1u << ABSENCE_...) */
 };
 
 enum measure_id {
@@ -90,6 +111,7 @@ struct measure {
     const char *help;
     const struct dataset_rule *datasets;
     size_t dataset_count;
+    size_t essential; /* which of them the measure is about: where that is NaN throughout, it is refused */
     unsigned needs;
     /* Fills this measure's datasets for the cells of a task. NULL for those that come with the Jacobian norms. A cell
      * that cannot be measured is task_fail's matter; errors end the unit: STATUS_MEMORY, STATUS_STOPPED,

@@ -40,6 +40,11 @@ int gradsweep_merge(const char *output, size_t count, const char *const *shards)
     return status_exit_code(merge_shards(output, count, shards));
 }
 
+static void warn(const char *text)
+{
+    log_warning("%s", text);
+}
+
 static enum status open_asked(const struct gradsweep_sweep *asked, struct sweep **sweep)
 {
     return sweep_open(asked->path, asked->override_count, asked->overrides, true, sweep);
@@ -119,6 +124,8 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     if (status == STATUS_OK)
         status = open_sweep(&world, asked, &sweep);
     if (status == STATUS_OK)
+        status = world_agree(&world, world.rank == 0 ? sweep_foresee_absences(sweep, warn) : STATUS_OK);
+    if (status == STATUS_OK)
         status = run_sweep(&world, sweep, &options);
     if (world.rank == 0 && status != STATUS_OK)
         log_message(status == STATUS_STOPPED ? LOG_INFO : LOG_ERROR, "%s", status_message());
@@ -136,7 +143,9 @@ int gradsweep_plan(const struct gradsweep_sweep *asked, const struct gradsweep_p
     if (status != STATUS_OK)
         return status_exit_code(status);
     spectrum_set_blas_threads(1);
-    status = plan_report(sweep, &request, out);
+    status = sweep_foresee_absences(sweep, warn);
+    if (status == STATUS_OK)
+        status = plan_report(sweep, &request, out);
     sweep_close(sweep);
     return status_exit_code(status);
 }

@@ -13,6 +13,7 @@ struct stream {
     size_t verdicts, growth; /* places of datasets in the table of measures */
     struct cell_results results;
     uint32_t *checksums;
+    struct check_finished *finished; /* [weights] */
 };
 
 /* Whether growth was foretold by a condition; at 1 itself nothing is. */
@@ -56,6 +57,17 @@ static bool count_checksum(struct check_tally *tally, bool is_intact)
     return is_intact;
 }
 
+/* Nothing else is asked of a cell whose values are not all there, or are where none can be: it would only say so again.
+ */
+static bool cell_is_right(const struct stream *stream, const struct checked_cell *cell, uint64_t i, unsigned measured,
+                          struct check_summary *summary, size_t *broken)
+{
+    *broken = CHECK_PRESENCE;
+    return check_presence_of_cell(stream->applier, cell, &stream->results, i, measured, summary->presence,
+                                  &summary->rules[CHECK_PRESENCE]) &&
+           check_applier_cell_is_right(stream->applier, cell, &stream->results, i, measured, summary->rules, broken);
+}
+
 static enum status check_one(struct stream *stream, uint64_t i, struct check_summary *summary)
 {
     const struct cell_results *results = &stream->results;
@@ -82,9 +94,11 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
         return STATUS_OK;
     const struct cell position = grid_cell_at(sweep, number);
     size_t broken = 0;
-    TRY(check_applier_read_weight(stream->applier, grid_weight_number(sweep, &position)));
+    const uint64_t weight = grid_weight_number(sweep, &position);
+    TRY(check_applier_read_weight(stream->applier, weight));
     const struct checked_cell cell = check_applier_cell(stream->applier, position);
-    if (!check_applier_cell_is_right(stream->applier, &cell, results, i, measured, summary->rules, &broken))
+    check_finish(&stream->finished[weight], &cell, measured);
+    if (!cell_is_right(stream, &cell, i, measured, summary, &broken))
         remember_wrong(summary, number, broken);
     if (measured & 1u << measure_of_dataset(sweep->measures, stream->growth))
         count_cell(stream, &cell, i, summary);
@@ -96,6 +110,8 @@ static enum status check_weights(const struct stream *stream, struct check_summa
     const uint64_t weights = grid_weight_count(stream->file->layout.sweep);
     for (uint64_t i = 0; i < weights; i++) {
         TRY(check_applier_read_weight(stream->applier, i));
+        check_presence_of_weight(stream->applier, stream->file->layout.sweep, i, &stream->finished[i],
+                                 summary->presence, &summary->rules[CHECK_WEIGHT_PRESENCE]);
         check_applier_test_weight(stream->applier, summary->rules);
     }
     return STATUS_OK;
@@ -137,6 +153,8 @@ enum status check_results_file(const struct results_file *file, struct check_sum
     TRY_OR(done, memory_allocate(&summary->rules, check_rule_count(), "counts by rule"));
     for (size_t rule = 0; rule < check_rule_count(); rule++)
         summary->rules[rule].worst_margin = INFINITY;
+    TRY_OR(done, memory_allocate(&summary->presence, measure_dataset_count(sweep->measures), "counts by dataset"));
+    TRY_OR(done, memory_allocate(&stream.finished, grid_weight_count(sweep), "counts by network"));
     TRY_OR(done, memory_allocate(&summary->activations, sweep->activation_count, "counts by activation"));
     TRY_OR(done, check_applier_open(file, &stream.applier));
     TRY_OR(done, store_allocate_results(sweep, 0, block, &stream.results));
@@ -144,6 +162,7 @@ enum status check_results_file(const struct results_file *file, struct check_sum
     TRY_OR(done, check_blocks(&stream, block, summary));
 done:
     memory_free(stream.checksums);
+    memory_free(stream.finished);
     store_free_results(sweep, &stream.results);
     check_applier_close(stream.applier);
     return status;
@@ -152,6 +171,7 @@ done:
 void check_summary_free(struct check_summary *summary)
 {
     memory_free(summary->rules);
+    memory_free(summary->presence);
     memory_free(summary->activations);
     *summary = (struct check_summary){ 0 };
 }

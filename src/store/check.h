@@ -2,7 +2,7 @@
 #ifndef GRADSWEEP_STORE_CHECK_H
 #define GRADSWEEP_STORE_CHECK_H
 
-#include "store/check_rules.h"
+#include "store/check_presence.h"
 #include "store/results_file.h"
 
 #include <stdio.h>
@@ -26,8 +26,9 @@ struct check_example {
 };
 
 struct check_summary {
-    struct check_tally *rules; /* [check_rule_count()] */
-    struct store_tally tally;  /* done and failed: only those whose checksum is right */
+    struct check_tally *rules;       /* [check_rule_count()] */
+    struct check_presence *presence; /* [datasets of the measures] */
+    struct store_tally tally;        /* done and failed: only those whose checksum is right */
     uint64_t failures[FAILURE_CODES];
     uint64_t verdicts[CHECK_VERDICTS];
     struct check_activation *activations; /* [activation_count] */

@@ -143,17 +143,21 @@ static bool apply(const struct bound_rule *bound, const struct checked_cell *cel
     return tally->wrong == wrong;
 }
 
+const void *check_applier_values(const struct check_applier *applier, const struct cell_results *results, uint64_t i,
+                                 size_t dataset)
+{
+    const struct sweep *sweep = applier->file->layout.sweep;
+    if (applier->weight_values[dataset])
+        return applier->weight_values[dataset];
+    return (const char *)results->values[dataset] +
+           i * store_bytes_per_cell(sweep, measure_dataset_at(sweep->measures, dataset));
+}
+
 static void find_data(const struct check_applier *applier, const struct bound_rule *bound,
                       const struct cell_results *results, uint64_t i, const void *data[CHECK_MAX_DATASETS])
 {
-    const struct sweep *sweep = applier->file->layout.sweep;
-    for (int k = 0; k < bound->column_count; k++) {
-        const size_t column = bound->columns[k];
-        const struct dataset_rule *rule = measure_dataset_at(sweep->measures, column);
-        data[k] = applier->weight_values[column]
-                      ? (const char *)applier->weight_values[column]
-                      : (const char *)results->values[column] + i * store_bytes_per_cell(sweep, rule);
-    }
+    for (int k = 0; k < bound->column_count; k++)
+        data[k] = check_applier_values(applier, results, i, bound->columns[k]);
 }
 
 /* The gates, or all other rules of cells. */

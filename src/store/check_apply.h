@@ -21,6 +21,11 @@ CHECKED enum status check_applier_read_weight(struct check_applier *applier, uin
 /* The cell at a position; the values of its WEIGHT must have been read last. */
 struct checked_cell check_applier_cell(const struct check_applier *applier, struct cell position);
 
+/* The values of a cell, which is number i of a block of results, in dataset number `dataset` of the table of measures;
+ * those of the WEIGHT read last for a dataset of WEIGHT shape, for which `results` may be NULL. */
+const void *check_applier_values(const struct check_applier *applier, const struct cell_results *results, uint64_t i,
+                                 size_t dataset);
+
 /* The measures, one bit each, that did not fail in a failed cell, number i of a block of results: none for a failure of
  * the whole cell, else those that have any value there. */
 unsigned check_applier_measured(const struct check_applier *applier, const struct cell_results *results, uint64_t i);

@@ -13,16 +13,6 @@ static bool are_there(const double *re)
     return !isnan(re[0]);
 }
 
-static void values_are_there(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
-{
-    const double *re = data[0], *im = data[1];
-    if (!are_there(re))
-        return;
-    for (long i = 0; i < check_index_size(cell); i++)
-        check_count(tally,
-                    i < check_hidden_size(cell) ? isfinite(re[i]) && isfinite(im[i]) : isnan(re[i]) && isnan(im[i]));
-}
-
 static void moduli_descend(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
     const double *re = data[0], *im = data[1];
@@ -59,10 +49,6 @@ static void first_is_radius(const struct checked_cell *cell, const void *const d
 }
 
 const struct check_rule check_eigenvalue_rules[] = {
-    { .text = "eigenvalues are numbers, as many as hidden_size",
-      .datasets = { "eigenvalue_re", "eigenvalue_im" },
-      .is_for_weights = true,
-      .test = values_are_there },
     { .text = "|lambda_i| descend",
       .datasets = { "eigenvalue_re", "eigenvalue_im" },
       .is_for_weights = true,

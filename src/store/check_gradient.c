@@ -10,18 +10,6 @@ static bool is_contribution(const struct checked_cell *cell, long i)
     return cell->sweep->model.steps - cell->sweep->lags[i] >= 1;
 }
 
-static void values_are_there(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
-{
-    const double *initial = data[0], *errors = data[1], *contributions = data[2], *gradient = data[3], *total = data[4];
-    /* A file may give e_0, and then there is no loss to be summed over time. */
-    const bool total_known = check_is_log_norm(*total) || (check_is_file(cell) && isnan(*total));
-    check_count(tally, check_is_log_norm(*initial) && check_is_log_norm(*gradient) && total_known);
-    for (long i = 0; i < cell->sweep->lag_count; i++)
-        check_count(tally,
-                    check_is_log_norm(errors[i]) &&
-                        (is_contribution(cell, i) ? check_is_log_norm(contributions[i]) : isnan(contributions[i])));
-}
-
 static void error_is_below_product(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
     const double *initial = data[0], *errors = data[1], *norms = data[2], *bounds = data[3];
@@ -41,18 +29,10 @@ static double sum_rounding(const struct checked_cell *cell, double log_norm)
 static void cancellation_is_share(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
     const double *cancellation = data[0], *gradient = data[1];
-    if (!isnan(*cancellation))
+    if (*gradient == -INFINITY && !isnan(*cancellation)) /* all cancels, or nothing is there */
+        check_count(tally, *cancellation == 0);
+    else if (!isnan(*cancellation))
         check_count_margin(tally, fmin(*cancellation, 1 - *cancellation + sum_rounding(cell, *gradient)));
-}
-
-/* 0/0 and nothing else. */
-static void cancellation_is_known(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
-{
-    const double *cancellation = data[0], *gradient = data[1], *contributions = data[2];
-    bool all_zero = *gradient == -INFINITY;
-    for (long i = 0; i < cell->sweep->lag_count; i++)
-        all_zero = all_zero && (isnan(contributions[i]) || contributions[i] == -INFINITY);
-    check_count(tally, all_zero || !isnan(*cancellation));
 }
 
 /* ||sum C_k|| / cancellation is the sum of all norms: no less than that of the norms on the axis. */
@@ -72,25 +52,17 @@ static void contributions_fit(const struct checked_cell *cell, const void *const
 static void linear_error_is_unit(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
     const double *initial = data[0];
-    if (cell->sweep->model.loss == LOSS_LINEAR && !check_is_file(cell))
+    if (cell->sweep->model.loss == LOSS_LINEAR && !check_is_error_given(cell))
         check_count_margin(tally, check_equality_margin(*initial, 0, check_step_rounding(cell, 1)));
 }
 
 const struct check_rule check_gradient_rules[] = {
-    { .text = "gradient: values are numbers, contributions where T - l >= 1",
-      .datasets = { "log_initial_error_norm", "log_error_norm", "log_contribution", "log_gradient_norm",
-                    "log_total_gradient_norm" },
-      .is_gate = true,
-      .test = values_are_there },
     { .text = "||e_l|| <= ||e_0|| ||J_l||_2",
       .datasets = { "log_initial_error_norm", "log_error_norm", "log_jacobian_norm", "log_norm_bound" },
       .test = error_is_below_product },
     { .text = "0 <= cancellation <= 1",
       .datasets = { "cancellation", "log_gradient_norm" },
       .test = cancellation_is_share },
-    { .text = "cancellation is missing only where all contributions are 0",
-      .datasets = { "cancellation", "log_gradient_norm", "log_contribution" },
-      .test = cancellation_is_known },
     { .text = "contributions on the axis add up to at most ||d eps_T/dW|| / cancellation",
       .datasets = { "cancellation", "log_gradient_norm", "log_contribution" },
       .test = contributions_fit },

@@ -13,16 +13,14 @@ static const double radius_error = 1e-9;
 /* For dense lags there are thousands of triples l + m = n a cell; these many are tested, spread over all. */
 enum { MOST_TRIPLES = 512 };
 
-static void values_are_there(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
+static void flags_are_known(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
-    const double *norms = data[0], *bounds = data[1], *growth = data[5];
-    const uint8_t *verdicts = data[2], *vanishing = data[3], *spectral = data[4];
+    const uint8_t *verdicts = data[0], *vanishing = data[1], *spectral = data[2];
     const bool vanishing_known = *vanishing <= 1 || isnan(check_log_norm_condition(cell));
     const bool spectral_known = *spectral <= 1 || isnan(check_log_radius_condition(cell));
-    check_count(tally, vanishing_known && spectral_known && check_is_log_norm(*growth));
+    check_count(tally, vanishing_known && spectral_known);
     for (long i = 0; i < cell->sweep->lag_count; i++)
-        check_count(tally,
-                    check_is_log_norm(norms[i]) && check_is_log_norm(bounds[i]) && verdicts[i] <= BOUND_VIOLATED);
+        check_count(tally, verdicts[i] <= BOUND_VIOLATED);
 }
 
 static void bound_is_power_of_norm(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
@@ -142,13 +140,6 @@ static void radius_is_below_norm(const struct checked_cell *cell, const void *co
         check_count_margin(tally, *norm * (1 + radius_error) - *radius);
 }
 
-static void frobenius_is_there(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
-{
-    const double *frobenius = data[0];
-    for (long i = 0; i < cell->sweep->lag_count; i++)
-        check_count(tally, check_is_log_norm(frobenius[i]));
-}
-
 static void frobenius_is_near(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
     const double *norms = data[0], *frobenius = data[1], spread = 0.5 * log((double)check_hidden_size(cell));
@@ -160,11 +151,10 @@ static void frobenius_is_near(const struct checked_cell *cell, const void *const
 }
 
 const struct check_rule check_norm_rules[] = {
-    { .text = "jacobian_norm: values are numbers, flags are known",
-      .datasets = { "log_jacobian_norm", "log_norm_bound", "bound_check", "vanishing_guaranteed", "spectral_condition",
-                    "growth_rate" },
+    { .text = "flags are known ones",
+      .datasets = { "bound_check", "vanishing_guaranteed", "spectral_condition" },
       .is_gate = true,
-      .test = values_are_there },
+      .test = flags_are_known },
     { .text = "bound = l ln(gamma ||W||_2)", .datasets = { "log_norm_bound" }, .test = bound_is_power_of_norm },
     { .text = "ln ||J_l||_2 <= bound",
       .datasets = { "log_jacobian_norm", "log_norm_bound", "bound_check" },
@@ -188,10 +178,6 @@ const struct check_rule check_norm_rules[] = {
       .datasets = { "weight_spectral_radius", "weight_norm" },
       .is_for_weights = true,
       .test = radius_is_below_norm },
-    { .text = "frobenius_norm: values are numbers",
-      .datasets = { "log_frobenius_norm" },
-      .is_gate = true,
-      .test = frobenius_is_there },
     { .text = "ln ||J_l||_2 <= ln ||J_l||_F <= ln ||J_l||_2 + 0.5 ln d",
       .datasets = { "log_jacobian_norm", "log_frobenius_norm" },
       .test = frobenius_is_near },

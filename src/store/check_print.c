@@ -34,6 +34,37 @@ static void print_rules(const struct sweep *sweep, const struct check_summary *s
     fputs("worst margin: how far the worst value is within what tolerance and rounding allow; negative: beyond\n", out);
 }
 
+/* Why values of a dataset are NaN, "3: this; 5: that". */
+static void print_reasons(const struct check_presence *presence, FILE *out)
+{
+    const char *separator = "  ";
+    for (int reason = 0; reason < ABSENCE_COUNT; reason++)
+        if (presence->absent[reason] > 0) {
+            fprintf(out, "%s%s (%" PRIu64 ")", separator, absence_text((enum absence)reason), presence->absent[reason]);
+            separator = "; ";
+        }
+    fputc('\n', out);
+}
+
+/* Numbers and NaN of the finished cells, for each dataset of doubles. */
+static void print_presence(const struct sweep *sweep, const struct check_summary *summary, FILE *out)
+{
+    const struct dataset_rule *rule;
+    fprintf(out, "\n%-26s %12s %12s %12s %12s\n", "values of done cells", "numbers", "NaN", "missing", "unexpected");
+    for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)); number++) {
+        const struct check_presence *presence = &summary->presence[number];
+        uint64_t absent = 0;
+        if (rule->type != TYPE_FLOAT64)
+            continue;
+        for (int reason = 0; reason < ABSENCE_COUNT; reason++)
+            absent += presence->absent[reason];
+        fprintf(out, "%-26s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64, rule->name, presence->numbers,
+                absent, presence->missing, presence->unexpected);
+        print_reasons(presence, out);
+    }
+    fputs("missing: NaN where a number must be; unexpected: a number where NaN must be; both are wrong\n", out);
+}
+
 static void print_cells(const struct check_summary *summary, FILE *out)
 {
     const struct store_tally *tally = &summary->tally;
@@ -96,6 +127,7 @@ void check_print(const struct results_file *file, const struct check_summary *su
         fprintf(out, "%s: %" PRIu64 " of %" PRIu64 " cells\n", text, file->own_cells, grid_cell_count(sweep));
     }
     print_cells(summary, out);
+    print_presence(sweep, summary, out);
     print_rules(sweep, summary, out);
     print_verdicts(summary, out);
     print_agreement(sweep, summary, out);

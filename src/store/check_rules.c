@@ -1,5 +1,6 @@
 #include "store/check_rules.h"
 
+#include "gradient/absence.h"
 #include "gradient/bound.h"
 
 #include <float.h>
@@ -10,7 +11,12 @@ static const double largest_log_norm_error = 1e-10;
 static const double unit_roundoff = DBL_EPSILON / 2.0;
 static const double rounding_constant = 8.0; /* that of bound_uncertainty */
 
-static const struct check_rule file_rules[] = { [CHECK_CHECKSUM] = { .text = "checksum" }, { .text = NULL } };
+static const struct check_rule file_rules[] = {
+    [CHECK_CHECKSUM] = { .text = "checksum" },
+    [CHECK_PRESENCE] = { .text = "values are numbers, and NaN where there can be none" },
+    [CHECK_WEIGHT_PRESENCE] = { .text = "the same of W, where a cell is done", .is_for_weights = true },
+    { .text = NULL },
+};
 
 static const struct check_rule *const families[] = {
     file_rules,
@@ -62,9 +68,9 @@ bool check_is_untied(const struct checked_cell *cell)
     return kind_of(cell)->is_fresh_at_every_step;
 }
 
-bool check_is_file(const struct checked_cell *cell)
+bool check_is_error_given(const struct checked_cell *cell)
 {
-    return kind_of(cell)->is_file;
+    return absence_is_error_given(&cell->sweep->ensembles[cell->position.ensemble]);
 }
 
 bool check_is_identity(const struct checked_cell *cell)
@@ -103,11 +109,6 @@ double check_log_norm_condition(const struct checked_cell *cell)
 double check_log_radius_condition(const struct checked_cell *cell)
 {
     return check_is_untied(cell) ? NAN : log_of_gamma(cell) + log_gain(cell) + log(cell->weight_radius);
-}
-
-bool check_is_log_norm(double value)
-{
-    return !isnan(value) && value < INFINITY;
 }
 
 double check_uncertainty(const struct checked_cell *cell, long lag)

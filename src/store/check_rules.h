@@ -31,7 +31,7 @@ struct checked_cell {
 struct check_rule {
     const char *text;                         /* what is checked, for people; NULL ends a table */
     const char *datasets[CHECK_MAX_DATASETS]; /* by name; NULL ends */
-    bool is_gate;                             /* whether the values are there at all: before all others */
+    bool is_gate;                             /* whether flags are ones that are known: before all others */
     bool is_for_weights;                      /* one test for each WEIGHT, of datasets of WEIGHT shape alone */
     /* Counts one or more tests. data[i]: this cell's (its weights') values of datasets[i], in C order. */
     void (*test)(const struct checked_cell *cell, const void *const data[], struct check_tally *tally);
@@ -46,9 +46,9 @@ extern const struct check_rule check_expansion_rules[];
 extern const struct check_rule check_eigenvalue_rules[];
 extern const struct check_rule check_singular_value_rules[];
 
-/* All rules of all families, numbered; NULL beyond the end. Number CHECK_CHECKSUM has no test: the file's reader counts
- * it. */
-enum { CHECK_CHECKSUM = 0 };
+/* All rules of all families, numbered; NULL beyond the end. The first ones have no test: the file's reader counts the
+ * checksums, and check_presence.h what stands where a number or NaN must. */
+enum { CHECK_CHECKSUM, CHECK_PRESENCE, CHECK_WEIGHT_PRESENCE };
 size_t check_rule_count(void);
 const struct check_rule *check_rule_at(size_t number);
 
@@ -59,7 +59,7 @@ void check_count(struct check_tally *tally, bool is_right);
 /* What the position says. */
 bool check_is_untied(const struct checked_cell *cell);
 bool check_is_identity(const struct checked_cell *cell);
-bool check_is_file(const struct checked_cell *cell);
+bool check_is_error_given(const struct checked_cell *cell); /* by a network file, as e_0 */
 long check_hidden_size(const struct checked_cell *cell);
 long check_index_size(const struct checked_cell *cell); /* of the dimension `index` */
 
@@ -69,9 +69,6 @@ double check_log_radius_condition(const struct checked_cell *cell);
 
 /* Laws whose W may be so far from normal that powers and eigenvalues lose many digits. */
 bool check_is_far_from_normal(const struct checked_cell *cell);
-
-/* A logarithm of a norm: -inf is one, of a norm of 0. */
-bool check_is_log_norm(double value);
 
 /* By how much ln ||J_l||_2 - ln bound may be wrong: the tolerance, the error of ln ||W||_2 and rounding. */
 double check_uncertainty(const struct checked_cell *cell, long lag);

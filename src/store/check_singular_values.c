@@ -11,15 +11,6 @@ static const double *at_lag(const struct checked_cell *cell, const double *value
     return values + i * check_index_size(cell);
 }
 
-static void values_are_there(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
-{
-    for (long i = 0; i < cell->sweep->lag_count; i++) {
-        const double *values = at_lag(cell, data[0], i);
-        for (long j = 0; j < check_index_size(cell); j++)
-            check_count(tally, j < check_hidden_size(cell) ? check_is_log_norm(values[j]) : isnan(values[j]));
-    }
-}
-
 static void values_descend(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
     for (long i = 0; i < cell->sweep->lag_count; i++) {
@@ -125,10 +116,6 @@ static void orthogonal_values_are_equal(const struct checked_cell *cell, const v
 }
 
 const struct check_rule check_singular_value_rules[] = {
-    { .text = "singular_values: values are numbers, as many as hidden_size",
-      .datasets = { "log_singular_value" },
-      .is_gate = true,
-      .test = values_are_there },
     { .text = "singular values descend", .datasets = { "log_singular_value" }, .test = values_descend },
     { .text = "largest singular value = ||J_l||_2",
       .datasets = { "log_singular_value", "log_jacobian_norm", "log_norm_bound" },

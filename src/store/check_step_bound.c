@@ -3,13 +3,6 @@
 
 #include <math.h>
 
-static void values_are_there(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
-{
-    const double *sums = data[0], *largest = data[1];
-    for (long i = 0; i < cell->sweep->lag_count; i++)
-        check_count(tally, check_is_log_norm(sums[i]) && check_is_log_norm(largest[i]));
-}
-
 /* Norm and sum are each known to the tolerance. */
 static void norm_is_below_product(const struct checked_cell *cell, const void *const data[], struct check_tally *tally)
 {
@@ -84,10 +77,6 @@ static void identity_has_equal_steps(const struct checked_cell *cell, const void
 }
 
 const struct check_rule check_step_bound_rules[] = {
-    { .text = "step_bound: values are numbers",
-      .datasets = { "log_step_bound", "log_step_norm_max" },
-      .is_gate = true,
-      .test = values_are_there },
     { .text = "ln ||J_l||_2 <= sum ln ||S_i||_2",
       .datasets = { "log_jacobian_norm", "log_step_bound" },
       .test = norm_is_below_product },

@@ -1,6 +1,7 @@
 #include "sweep/document.h"
 
 #include "gradient/measure.h"
+#include "sweep/absences.h"
 #include "sweep/files.h"
 #include "sweep/schema.h"
 
@@ -208,9 +209,11 @@ enum status document_read(struct reader *reader, const struct source *source, co
         reader->sweep->distribute_from = DISTRIBUTE_FROM_AUTO;
     TRY(settle_steps(reader, root));
     TRY(refuse_zero_radii(reader, root));
-    TRY(measures_settle(reader, find_node(root, schema_find("", "measure"))));
+    const struct yaml_node *measures = find_node(root, schema_find("", "measure"));
+    TRY(measures_settle(reader, measures));
     TRY(files_check(reader, find_node(root, schema_find("weights", "ensemble")),
                     find_node(root, schema_find("model", "input"))));
+    TRY(absences_check(reader, measures));
     TRY(refuse_certified_teams(reader, root));
     return refuse_huge_grid(reader, root);
 }

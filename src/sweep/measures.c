@@ -9,8 +9,7 @@ enum { CONTRIBUTION_MAP_STEPS = 32, MEASURE_PATH = 128, MOST_LISTED = 1000 };
 
 static const struct number_range steps_range = { .lowest = 1, .highest = 0x1p40, .is_integer = true };
 
-/* The name in an item; itself, or the only key of a mapping. */
-static const struct yaml_node *name_of(const struct yaml_node *item)
+const struct yaml_node *measures_name(const struct yaml_node *item)
 {
     return item->kind == YAML_MAPPING && item->count == 1 ? item->keys[0] : item;
 }
@@ -45,7 +44,7 @@ static enum status read_contribution_map(struct reader *reader, const struct yam
 static enum status read_measure_parameters(struct reader *reader, const struct yaml_node *item, enum measure_id id,
                                            const char *path)
 {
-    const struct yaml_node *name = name_of(item), *parameters = parameters_of(item);
+    const struct yaml_node *name = measures_name(item), *parameters = parameters_of(item);
     char measure_path[MEASURE_PATH];
     snprintf(measure_path, sizeof measure_path, "%s.%s", path, name->text);
     if (id == MEASURE_CONTRIBUTION_MAP)
@@ -58,7 +57,7 @@ static enum status read_measure_parameters(struct reader *reader, const struct y
 static enum status add_measure(struct reader *reader, const struct key_rule *rule, const struct yaml_node *item,
                                const char *path, unsigned *seen)
 {
-    const struct yaml_node *name = name_of(item);
+    const struct yaml_node *name = measures_name(item);
     bool is_refused = false;
     enum measure_id id = MEASURE_COUNT;
     if (name->kind != YAML_SCALAR || yaml_is_null(name))
@@ -149,7 +148,7 @@ static enum status settle_contribution_map(struct reader *reader, const struct y
 enum status measures_settle(struct reader *reader, const struct yaml_node *node)
 {
     for (long i = 0; node != NULL && i < reader_item_count(node); i++) {
-        const struct yaml_node *name = name_of(reader_item_at(node, i));
+        const struct yaml_node *name = measures_name(reader_item_at(node, i));
         enum measure_id id = MEASURE_COUNT;
         bool is_known = name->kind == YAML_SCALAR && measure_find(name->text, &id) != NULL;
         if (!is_known || !(reader->sweep->measures & 1u << id))

@@ -81,6 +81,9 @@ SCHEMA_TYPE(ensembles);
  * in what their parameters' defaults depend on. */
 CHECKED enum status measures_settle(struct reader *reader, const struct yaml_node *node);
 
+/* The name in an item of the list of measures: the item itself, or the only key of a mapping. */
+const struct yaml_node *measures_name(const struct yaml_node *item);
+
 void explain_activations(const struct key_rule *rule, FILE *stream);
 void explain_measures(const struct key_rule *rule, FILE *stream);
 void explain_choice(const struct key_rule *rule, FILE *stream);

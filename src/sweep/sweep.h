@@ -70,6 +70,10 @@ void sweep_close(struct sweep *sweep);
 /* STATUS_REFUSED, naming the first key whose effective value differs and both values, unless the two have one hash. */
 CHECKED enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file);
 
+/* Calls `tell` with a line for people on each group of results that are asked for and will be NaN, in part of the grid
+ * alone, with where and why. Not collective. Errors: STATUS_MEMORY. */
+CHECKED enum status sweep_foresee_absences(const struct sweep *sweep, void (*tell)(const char *text));
+
 /* What the sweep tells its measures. Not collective. */
 struct measure_options sweep_measure_options(const struct sweep *sweep);
 

@@ -147,6 +147,11 @@ static void residual_large(struct cell_results *r)
     values_of(r, "expansion_residual")[2] = 1e-6;
 }
 
+static void residual_negative(struct cell_results *r)
+{
+    values_of(r, "expansion_residual")[2] = -1e-20;
+}
+
 static void residual_missing(struct cell_results *r)
 {
     values_of(r, "expansion_residual")[2] = NAN;
@@ -230,7 +235,7 @@ struct fault {
 };
 
 static const struct fault faults[] = {
-    { "step_bound: values", TANH, GINIBRE, 1, step_missing, NULL },
+    { "values are numbers", TANH, GINIBRE, 1, step_missing, NULL },
     { "ln ||J_l||_2 <= sum ln ||S_i||_2", TANH, GINIBRE, 1, step_sum_below_norm, NULL },
     { "sum ln ||S_i||_2 <= l ln eta", TANH, GINIBRE, 1, step_sum_above_power, "sum ln ||S_i||_2 grows" },
     { "l ln eta <= bound", TANH, GINIBRE, 1, step_power_above_bound, NULL },
@@ -238,22 +243,24 @@ static const struct fault faults[] = {
     { "sum ln ||S_i||_2 grows", TANH, GINIBRE, 1, step_sum_jumps, NULL },
     { "lag 1: ln ||J_1||_2 = ln ||S_T||_2", TANH, GINIBRE, 1, step_first_differs, NULL },
     { "identity: sum ln ||S_i||_2 = bound", IDENTITY, GINIBRE, 1, step_identity_differs, NULL },
-    { "gradient: values", TANH, GINIBRE, 1, contribution_of_no_step, NULL },
+    { "values are numbers", TANH, GINIBRE, 1, contribution_of_no_step, NULL },
     { "||e_l|| <= ||e_0|| ||J_l||_2", TANH, GINIBRE, 1, error_too_large, NULL },
     { "0 <= cancellation <= 1", TANH, GINIBRE, 1, cancellation_negative, NULL },
-    { "cancellation is missing only where", TANH, GINIBRE, 1, cancellation_missing, NULL },
+    { "values are numbers", TANH, GINIBRE, 1, cancellation_missing, NULL },
     { "contributions on the axis add up", TANH, GINIBRE, 1, contribution_too_large, NULL },
     { "linear loss: ||e_0|| = 1", TANH, GINIBRE, 1, initial_error_not_unit, NULL },
-    { "contribution_map: values", TANH, GINIBRE, 1, map_missing, NULL },
+    { "values are numbers", TANH, GINIBRE, 1, map_missing, NULL },
     { "contribution_map at t = T = contributions", TANH, GINIBRE, 1, map_row_differs, NULL },
     { "contribution_map at t = T: ||d eps_T/dW||", TANH, GINIBRE, 1, map_gradient_differs, NULL },
-    { "expansion: values", IDENTITY, GINIBRE, 1, expansion_missing, NULL },
-    { "expansion: values", TANH, GINIBRE, 1, expansion_of_tanh, NULL },
+    { "values are numbers", IDENTITY, GINIBRE, 1, expansion_missing, NULL },
+    { "values are numbers", TANH, GINIBRE, 1, expansion_of_tanh, NULL },
     { "ln expansion_residual <= ln of its", IDENTITY, GINIBRE, 1, residual_large, NULL },
+    { "identity: condition of the eigenbasis >= 1", IDENTITY, GINIBRE, 1, residual_negative,
+      "ln expansion_residual <= ln of its" },
     { "expansion_residual is missing only", IDENTITY, GINIBRE, 1, residual_missing, NULL },
     { "ln ||expansion|| <= ln sum", IDENTITY, GINIBRE, 1, coefficients_small, NULL },
     { "| ||expansion|| / ||e_l|| - 1 |", IDENTITY, GINIBRE, 1, expansion_of_other_error, NULL },
-    { "singular_values: values", TANH, GINIBRE, 0, singular_value_too_many, NULL },
+    { "values are numbers", TANH, GINIBRE, 0, singular_value_too_many, NULL },
     { "singular values descend", TANH, GINIBRE, 1, singular_values_swapped, NULL },
     { "largest singular value = ||J_l||_2", TANH, GINIBRE, 1, singular_value_above_norm, NULL },
     { "sum of squared singular values", TANH, GINIBRE, 1, singular_value_below, NULL },

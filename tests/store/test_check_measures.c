@@ -181,7 +181,7 @@ static void each_fault_of_eigenvalues_breaks_its_rule(void **state)
         uint64_t weight; /* ginibre of size 3, and of size 6 */
         void (*change)(double *re, double *im, long size);
     } eigenvalue_faults[] = {
-        { "eigenvalues are numbers", 0, too_many },
+        { "the same of W", 0, too_many },
         { "|lambda_i| descend", 1, last_largest },
         { "complex eigenvalues come in conjugate pairs", 1, signs_swapped },
         { "|lambda_1| = rho(W)", 1, all_larger },
