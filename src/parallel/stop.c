@@ -18,10 +18,19 @@ static _Atomic(const char *) deadline_reason;
 static char failure[STATUS_MESSAGE_SIZE];
 static atomic_bool has_failed;
 
+/* All that end a process unless it minds, but for those that speak of a fault in the program itself (SIGSEGV, ...), of
+ * a reader or a file that takes no more (ignored: writing then fails, with its reason), and the real-time ones. */
 static const struct {
     int number;
     const char *name;
-} stopping_signals[] = { { SIGUSR1, "SIGUSR1" }, { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" } };
+    bool is_always_heard; /* also where it was ignored (nohup does so with SIGHUP) or is handled (profilers do) */
+} stopping_signals[] = {
+    { SIGUSR1, "SIGUSR1", true },      { SIGTERM, "SIGTERM", true },  { SIGINT, "SIGINT", true },
+    { SIGHUP, "SIGHUP", false },       { SIGQUIT, "SIGQUIT", false }, { SIGUSR2, "SIGUSR2", false },
+    { SIGXCPU, "SIGXCPU", false },     { SIGALRM, "SIGALRM", false }, { SIGVTALRM, "SIGVTALRM", false },
+    { SIGPROF, "SIGPROF", false },     { SIGIO, "SIGIO", false },     { SIGPWR, "SIGPWR", false },
+    { SIGSTKFLT, "SIGSTKFLT", false },
+};
 
 enum { STOPPING_SIGNALS = sizeof stopping_signals / sizeof *stopping_signals };
 
@@ -37,15 +46,44 @@ static void handle_signal(int number)
     record(number);
 }
 
-enum status stop_install_handlers(void)
+void stop_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    for (int i = 0; i < STOPPING_SIGNALS; i++)
+        sigaddset(signals, stopping_signals[i].number);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        sigaddset(signals, number);
+}
+
+static enum status handle(int number, const char *name, bool is_always_heard)
 {
     /* Interrupted reads and writes go on by themselves; the run loop looks at the flag between pieces of work. */
-    struct sigaction action = { .sa_handler = handle_signal, .sa_flags = SA_RESTART };
+    struct sigaction action = { .sa_handler = handle_signal, .sa_flags = SA_RESTART }, before;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < STOPPING_SIGNALS; i++) {
-        if (sigaction(stopping_signals[i].number, &action, NULL) != 0)
-            return status_fail(STATUS_INTERNAL, "cannot handle %s: %s", stopping_signals[i].name, strerror(errno));
-    }
+    if (sigaction(number, NULL, &before) != 0)
+        return status_fail(STATUS_INTERNAL, "cannot handle %s: %s", name, strerror(errno));
+    if (before.sa_handler != SIG_DFL && !is_always_heard)
+        return STATUS_OK;
+    if (sigaction(number, &action, NULL) != 0)
+        return status_fail(STATUS_INTERNAL, "cannot handle %s: %s", name, strerror(errno));
+    return STATUS_OK;
+}
+
+enum status stop_install_handlers(void)
+{
+    static const int ignored[] = { SIGPIPE, SIGXFSZ };
+    sigset_t signals;
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+            return status_fail(STATUS_INTERNAL, "cannot ignore signal %d: %s", ignored[i], strerror(errno));
+    for (int i = 0; i < STOPPING_SIGNALS; i++)
+        TRY(handle(stopping_signals[i].number, stopping_signals[i].name, stopping_signals[i].is_always_heard));
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        TRY(handle(number, "a real-time signal", false));
+    /* Those that came early have waited for this. */
+    stop_signals(&signals);
+    if (pthread_sigmask(SIG_UNBLOCK, &signals, NULL) != 0)
+        return status_fail(STATUS_INTERNAL, "cannot listen to signals");
     return STATUS_OK;
 }
 
@@ -131,5 +169,5 @@ const char *stop_reason(void)
         if (stopping_signals[i].number == what)
             return stopping_signals[i].name;
     }
-    return "";
+    return what > 0 ? "a real-time signal" : "";
 }

@@ -1,12 +1,22 @@
-/* The stop request: SIGUSR1, SIGTERM, SIGINT or a time limit on any rank ends the run on all. Not collective. */
+/* The stop request: a signal or a time limit on any rank ends the run on all. Not collective. */
 #ifndef GRADSWEEP_PARALLEL_STOP_H
 #define GRADSWEEP_PARALLEL_STOP_H
 
 #include "base/status.h"
 
+#include <signal.h>
 #include <stdbool.h>
 
-/* Installs the handlers; a handler sets a flag and nothing else. Repeated signals are harmless. */
+/* The signals that are requests to stop: all that end a process by default (SIGUSR1, SIGTERM, SIGINT, SIGHUP of a
+ * closed terminal, SIGXCPU of a limit, ...) but for those of faults in the program, and SIGPIPE and SIGXFSZ, which
+ * stop_install_handlers ignores so that writing fails instead, with its reason. Safe before main. */
+void stop_signals(sigset_t *signals);
+
+/* Installs the handlers, and lets those signals through where they were blocked; a handler sets a flag and nothing
+ * else. Repeated signals are harmless. What was ignored before (by nohup, say) stays so, except SIGUSR1, SIGTERM and
+ * SIGINT: job systems and shells have their own habits, and these three are how a run is told to stop. Errors:
+ * STATUS_INTERNAL.
+ */
 CHECKED enum status stop_install_handlers(void);
 
 /* True once a stop was requested anywhere (as far as this rank has heard). Cheap: an atomic load, and the
