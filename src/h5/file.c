@@ -1,6 +1,7 @@
 #include "h5/file.h"
 
 #include "h5/error.h"
+#include "h5/short_name.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -105,12 +106,15 @@ enum status h5_file_open_alone(const char *path, hid_t *file)
 
 enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t *file)
 {
+    struct short_name name;
     h5_silence();
     h5_expect_failure();
     hid_t access = make_access_properties(false);
+    short_name_make(path, &name);
     *file = access < 0 || H5Pset_fapl_mpio(access, communicator, MPI_INFO_NULL) < 0
                 ? H5I_INVALID_HID
-                : H5Fopen(path, H5F_ACC_RDWR, access);
+                : H5Fopen(name.path, H5F_ACC_RDWR, access);
+    short_name_remove(&name);
     enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot open the file with MPI-IO", path) : STATUS_OK;
     if (access >= 0)
         H5Pclose(access);
