@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "parallel/launch.h"
 #include "parallel/watch.h"
 
 #include <assert.h>
@@ -29,12 +30,32 @@ enum status world_check(int mpi_code, const char *what)
     return status_fail(STATUS_PARALLEL, "%s: %s", what, reason);
 }
 
+/* A launcher ends all processes as soon as one ends with an error: the first must have said what is wrong by then. */
+static enum status let_first_speak(const struct launch *launch, enum status status)
+{
+    if (status != STATUS_OK && !launch->is_first)
+        clock_sleep(1.0);
+    return status;
+}
+
+static enum status start_mpi(int *argc, char ***argv, const struct launch *launch, int *level)
+{
+    TRY(launch_guard(launch));
+    const int code = MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, level);
+    launch_guard_end();
+    TRY(world_check(code, "starting MPI"));
+    return world_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "setting MPI's error handler");
+}
+
 enum status world_open(int *argc, char ***argv, struct world *world)
 {
-    *world = (struct world){ .communicator = MPI_COMM_NULL, .size = 1 };
+    struct launch launch;
     int level = MPI_THREAD_SINGLE;
-    TRY(world_check(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &level), "starting MPI"));
-    TRY(world_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "setting MPI's error handler"));
+    *world = (struct world){ .communicator = MPI_COMM_NULL, .size = 1 };
+    enum status status = launch_prepare(&launch);
+    world->is_first = launch.is_first;
+    TRY(let_first_speak(&launch, status));
+    TRY(start_mpi(argc, argv, &launch, &level));
     /* A duplicate's error handler is its parent's. */
     TRY(world_check(MPI_Comm_dup(MPI_COMM_WORLD, &world->communicator), "duplicating MPI_COMM_WORLD"));
     TRY(world_check(MPI_Comm_rank(world->communicator, &world->rank), "asking for the rank"));
@@ -44,6 +65,8 @@ enum status world_open(int *argc, char ***argv, struct world *world)
                            "this MPI library offers thread level %d, and MPI_THREAD_MULTIPLE (%d) is "
                            "needed; use an MPI built with thread support",
                            level, MPI_THREAD_MULTIPLE);
+    TRY(let_first_speak(&launch, launch_require(&launch, world->size)));
+    world->is_first = world->rank == 0;
     return watch_start(world, &world->watch);
 }
 
@@ -128,6 +151,44 @@ enum status world_agree_among(const struct world *members, int first_rank, enum 
 enum status world_agree(const struct world *world, enum status local)
 {
     return world_agree_among(world, 0, local);
+}
+
+/* Where two texts begin to differ, or a little before it: what follows is short enough for a message. */
+static size_t find_difference(const char *one, const char *other)
+{
+    enum { CONTEXT = 40 };
+    size_t same = 0;
+    while (one[same] != '\0' && one[same] == other[same])
+        same++;
+    return same > CONTEXT ? same - CONTEXT : 0;
+}
+
+static enum status compare_with_first(const char *what, const char *text, const char *first)
+{
+    char host[MPI_MAX_PROCESSOR_NAME] = "an unknown host";
+    int length = 0;
+    if (strcmp(text, first) == 0)
+        return STATUS_OK;
+    TRY(world_check(MPI_Get_processor_name(host, &length), "asking for the host's name"));
+    const size_t from = find_difference(text, first);
+    return status_fail(STATUS_REFUSED,
+                       "%s on host %s is '%s%.300s', and that of rank 0 is '%s%.300s'; all ranks must be one and the "
+                       "same command",
+                       what, host, from > 0 ? "..." : "", text + from, from > 0 ? "..." : "", first + from);
+}
+
+enum status world_require_equal(const struct world *world, const char *what, const char *text)
+{
+    char *first = NULL;
+    if (world->size == 1)
+        return STATUS_OK;
+    if (world->rank == 0)
+        first = (char *)text;
+    TRY(world_broadcast_text(world, &first));
+    const enum status status = compare_with_first(what, text, first);
+    if (world->rank != 0)
+        memory_free(first);
+    return world_agree(world, status);
 }
 
 void world_share(uint64_t count, int rank, int ranks, uint64_t *first, uint64_t *share)

@@ -15,12 +15,14 @@ struct world {
     MPI_Comm communicator; /* a duplicate of MPI_COMM_WORLD, its errors returned */
     int rank;
     int size;
+    bool is_first;       /* rank 0; where MPI does not work, what the launcher calls so: the one to say why */
     bool is_spoilt;      /* MPI_Finalize would crash here: world_close leaves without it, on all ranks */
     struct watch *watch; /* over its ranks (parallel/watch.h); NULL in copies with another communicator */
 };
 
 /* Starts MPI (MPI_THREAD_MULTIPLE; works without mpirun, as one rank) and the watch over the ranks. Collective. Errors:
- * STATUS_PARALLEL where the MPI library does not offer the thread level; those of watch_start. */
+ * STATUS_PARALLEL where the MPI library does not offer the thread level; those of watch_start; STATUS_REFUSED where
+ * this is one rank and the launcher says that there are more (parallel/launch.h). */
 CHECKED enum status world_open(int *argc, char ***argv, struct world *world);
 
 /* Ends the watch and MPI. Collective; waits for the others at most `timeout` seconds, then aborts the job with
@@ -34,6 +36,11 @@ CHECKED enum status world_agree(const struct world *world, enum status local);
 /* The same among some ranks alone, whose communicator, rank and size `members` holds; the message names them counted
  * from `first_rank`. Collective among them. */
 CHECKED enum status world_agree_among(const struct world *members, int first_rank, enum status local);
+
+/* Refuses a run whose ranks differ in this text: the message names the rank, its host and both texts, as in "rank 2:
+ * the output on host b is 'x.h5', and that of rank 0 is 'y.h5'". Collective, and agreed. Errors: STATUS_REFUSED,
+ * STATUS_MEMORY, STATUS_PARALLEL. */
+CHECKED enum status world_require_equal(const struct world *world, const char *what, const char *text);
 
 /* Rank `rank` of `ranks`' share of `count` things in a row, dealt out as evenly as can be, the first ranks having one
  * more where they do not come out even: *share of them from *first on. Arithmetic only. */

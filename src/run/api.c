@@ -6,6 +6,7 @@
 #include "h5/file.h"
 #include "linalg/spectrum.h"
 #include "parallel/stop.h"
+#include "run/command.h"
 #include "run/plan_report.h"
 #include "run/run.h"
 #include "store/extend.h"
@@ -112,7 +113,7 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     enum status installed = stop_install_handlers();
     enum status status = world_open(argc, argv, &world);
     if (status != STATUS_OK) {
-        if (world.rank == 0)
+        if (world.is_first)
             log_error("%s", status_message());
         if (world.communicator != MPI_COMM_NULL)
             world_close(&world, status_exit_code(status), CLOSING_SECONDS);
@@ -121,6 +122,8 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     log_configure(world.rank == 0);
     spectrum_set_blas_threads(1); /* one rank a core; the BLAS would start a thread a core in each */
     status = world_agree(&world, installed);
+    if (status == STATUS_OK)
+        status = command_require_same(&world, asked, run_options);
     if (status == STATUS_OK)
         status = open_sweep(&world, asked, &sweep);
     if (status == STATUS_OK)

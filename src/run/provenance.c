@@ -72,6 +72,11 @@ static void append_libraries(struct writer *writer)
     append_text(writer, "hdf5", hdf5);
 }
 
+const char *provenance_program(void)
+{
+    return GRADSWEEP_VERSION " (revision " GRADSWEEP_GIT_REVISION ")";
+}
+
 void provenance_write(const struct provenance *provenance, char *text, size_t size)
 {
     struct writer writer = { text, size, 0 };

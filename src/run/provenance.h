@@ -18,6 +18,9 @@ struct provenance {
     double busy_fraction; /* of ranks x wall time inside units; NaN while the run goes on */
 };
 
+/* Version and revision of this program; a constant. */
+const char *provenance_program(void);
+
 /* Writes the JSON object, NUL-terminated, into text[size]: times, host, CPU, ranks, teams, Slurm job, version,
  * compiler, library versions, exit code. */
 void provenance_write(const struct provenance *provenance, char *text, size_t size);

@@ -1,0 +1,201 @@
+#include "parallel/launch.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "parallel/stop.h"
+#include "parallel/thread.h"
+#include "parallel/watch.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- what the launchers say ---- */
+
+/* Slurm gives numbers from here on to steps that nobody started with srun: the script of a job, salloc's shell. */
+static const long FIRST_SPECIAL_STEP = 0xfffffff0;
+
+static const char *const size_variables[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
+                                              "JSM_NAMESPACE_SIZE", "MPI_LOCALNRANKS" };
+static const char step_variable[] = "SLURM_STEP_NUM_TASKS";
+
+/* -1 where there is no such variable, or no number in it. */
+static long find_number(const char *variable)
+{
+    const char *text = getenv(variable);
+    char *end;
+    if (text == NULL || text[0] < '0' || text[0] > '9')
+        return -1;
+    const long number = strtol(text, &end, 10);
+    return *end == '\0' ? number : -1;
+}
+
+static bool is_in_slurm_step(void)
+{
+    const long step = find_number("SLURM_STEP_ID");
+    return step >= 0 && step < FIRST_SPECIAL_STEP;
+}
+
+static bool is_first_process(void)
+{
+    static const char *const rank_variables[] = { "OMPI_COMM_WORLD_RANK", "PMI_RANK",           "PMIX_RANK",
+                                                  "MV2_COMM_WORLD_RANK",  "JSM_NAMESPACE_RANK", "MPI_LOCALRANKID",
+                                                  "SLURM_PROCID" };
+    for (size_t i = 0; i < sizeof rank_variables / sizeof *rank_variables; i++) {
+        const long rank = find_number(rank_variables[i]);
+        if (rank >= 0)
+            return rank == 0;
+    }
+    return true;
+}
+
+static void find_launcher(struct launch *launch)
+{
+    *launch = (struct launch){ .ranks = 1, .is_first = true };
+    for (size_t i = 0; launch->variable == NULL && i < sizeof size_variables / sizeof *size_variables; i++)
+        if (find_number(size_variables[i]) > 0)
+            launch->variable = size_variables[i];
+    if (launch->variable == NULL && is_in_slurm_step() && find_number(step_variable) > 0)
+        launch->variable = step_variable;
+    if (launch->variable == NULL)
+        return;
+    launch->ranks = find_number(launch->variable);
+    launch->is_first = launch->ranks == 1 || is_first_process();
+}
+
+/* ---- what the MPI library must find ---- */
+
+static void forget_variables(const char *prefix)
+{
+    for (char **entry = environ; entry != NULL && *entry != NULL;) {
+        char name[128];
+        const size_t length = strcspn(*entry, "=");
+        if (strncmp(*entry, prefix, strlen(prefix)) == 0 && length < sizeof name) {
+            memcpy(name, *entry, length);
+            name[length] = '\0';
+            if (unsetenv(name) == 0) {
+                entry = environ; /* which has moved up */
+                continue;
+            }
+        }
+        entry++;
+    }
+}
+
+/* Whether ranks may read each other's memory. Containers often forbid the call altogether; Open MPI would try it for
+ * every message, with a warning each, and then copy through shared memory after all, as it does where it knows. */
+static bool may_read_other_processes(void)
+{
+    char from = 1, to = 0;
+    struct iovec source = { &from, 1 }, target = { &to, 1 };
+    return prctl(PR_GET_DUMPABLE) == 1 && process_vm_readv(getpid(), &target, 1, &source, 1, 0) == 1;
+}
+
+/* Variables of Open MPI; another library does not mind them. */
+static void set_environment(void)
+{
+    static const int keep = 0;
+    /* A single rank needs no daemon, which would need ssh and a network. */
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", keep);
+    if (!may_read_other_processes())
+        setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", keep);
+}
+
+enum status launch_prepare(struct launch *launch)
+{
+    find_launcher(launch);
+    set_environment();
+    if (launch->variable != step_variable)
+        return STATUS_OK;
+    if (launch->ranks == 1) {
+        forget_variables("PMIX_");
+        unsetenv("SLURM_STEP_ID");
+        return STATUS_OK;
+    }
+    if (getenv("PMIX_RANK") == NULL && getenv("PMI_FD") == NULL)
+        return status_fail(STATUS_REFUSED,
+                           "srun has started %ld tasks (%s) that MPI cannot make ranks of one run of: each would be a "
+                           "run of its own. Start it with srun --mpi=pmix (srun --mpi=list names what there is), with "
+                           "mpirun, or with srun --ntasks=1 for one rank",
+                           launch->ranks, step_variable);
+    return STATUS_OK;
+}
+
+enum status launch_require(const struct launch *launch, int ranks)
+{
+    if (launch->ranks <= 1 || ranks > 1)
+        return STATUS_OK;
+    return status_fail(STATUS_REFUSED,
+                       "%s says that %ld ranks were started, and MPI knows of one: the launcher belongs to another MPI "
+                       "library, and each rank would be a run of its own. Start it with the mpirun of the library that "
+                       "gradsweep was built with (gradsweep info OUT.h5 names it), or with srun --mpi=pmix",
+                       launch->variable, launch->ranks);
+}
+
+/* ---- around MPI_Init ---- */
+
+static const double START_SECONDS = 60.0, SECONDS_PER_RANK = 0.1;
+static const double LOOK_SECONDS = 0.05;
+
+static struct {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t is_over_now;
+    bool is_over;
+    double began, limit;
+    double stop_seen;
+} guard = { .mutex = PTHREAD_MUTEX_INITIALIZER, .is_over_now = PTHREAD_COND_INITIALIZER };
+
+static void look(void)
+{
+    if (stop_is_overdue(&guard.stop_seen, WATCH_STOP_SECONDS))
+        _exit(stop_exit_code());
+    if (clock_seconds() - guard.began < guard.limit)
+        return;
+    log_error(
+        "MPI has not started within %.0f s: it waits for ranks that do not come. Is every rank of the job the same "
+        "command, on hosts that reach each other?",
+        guard.limit);
+    _exit(status_exit_code(STATUS_REFUSED));
+}
+
+static void *keep_guard(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&guard.mutex);
+    while (!guard.is_over) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += (long)(LOOK_SECONDS * 1e9);
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (pthread_cond_timedwait(&guard.is_over_now, &guard.mutex, &until) == ETIMEDOUT)
+            look();
+    }
+    pthread_mutex_unlock(&guard.mutex);
+    return NULL;
+}
+
+enum status launch_guard(const struct launch *launch)
+{
+    guard.is_over = false;
+    guard.began = clock_seconds();
+    guard.limit = START_SECONDS + SECONDS_PER_RANK * (double)launch->ranks;
+    return thread_start(&guard.thread, keep_guard, NULL);
+}
+
+void launch_guard_end(void)
+{
+    pthread_mutex_lock(&guard.mutex);
+    guard.is_over = true;
+    pthread_cond_signal(&guard.is_over_now);
+    pthread_mutex_unlock(&guard.mutex);
+    pthread_join(guard.thread, NULL);
+}
