@@ -5,6 +5,7 @@
 #include "store/create.h"
 #include "store/disk.h"
 #include "store/lock.h"
+#include "store/place.h"
 #include "store/results_file.h"
 #include "store/resume.h"
 #include "store/shard.h"
@@ -153,6 +154,7 @@ enum status store_open(const struct world *world, const struct sweep *sweep, con
         creates = is_new;
     }
     TRY_OR(failed, world_agree(world, status));
+    TRY_OR(failed, place_require_same(world, path));
     TRY_OR(failed, world_check(MPI_Bcast(&creates, 1, MPI_INT, 0, world->communicator), "opening the results file"));
     TRY_OR(failed, open_for_run(opened, &output, path, creates));
     *store = opened;
