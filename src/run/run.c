@@ -10,6 +10,7 @@
 #include "run/speed.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* After a stop request a unit has so long to notice it or to finish; then the rank is ended. */
 static const double GRACE_SECONDS = 10.0;
@@ -36,6 +37,7 @@ struct run {
     struct provenance provenance;
     uint64_t earlier_failures;
     double work_seconds;       /* predicted, of all ranks for all units */
+    struct store_tally tally;  /* of the whole file, in the end */
     bool is_stopped;           /* by a request on any rank; known in the end */
     uint64_t networks_lacking; /* memory for their spectra: on this rank, in the end on all */
     double busy_seconds;
@@ -290,33 +292,12 @@ static enum status share_what_happened(struct run *run)
     return STATUS_OK;
 }
 
-/* Reads all finished cells back, each rank its share. A run that was stopped leaves that to the one that goes on, which
- * does so anyway. Collective. */
-static enum status verify(const struct run *run)
-{
-    uint64_t own = 0, damaged = 0;
-    if (run->is_stopped)
-        return STATUS_OK;
-    TRY(world_agree(run->world, store_count_damaged(run->store, run->world->rank, run->world->size, &own)));
-    TRY(world_check(MPI_Allreduce(&own, &damaged, 1, MPI_UINT64_T, MPI_SUM, run->world->communicator),
-                    "counting damaged cells"));
-    if (damaged == 0)
-        return STATUS_OK;
-    return status_fail(STATUS_IO,
-                       "%s: %llu cells hold something else than was written to them; is the disk in order? --resume "
-                       "computes them again",
-                       run->options->output, (unsigned long long)damaged);
-}
-
 static enum status finish(struct run *run)
 {
-    struct store_tally tally = { 0 };
     TRY(measure_busy_fraction(run));
     TRY(share_what_happened(run));
-    TRY(count_cells(run, &tally));
-    enum status verdict = verify(run);
-    if (verdict == STATUS_OK)
-        verdict = judge(run, &tally);
+    TRY(count_cells(run, &run->tally));
+    enum status verdict = judge(run, &run->tally);
     clock_utc_text(run->provenance.end, sizeof run->provenance.end);
     run->provenance.exit_code = status_exit_code(verdict);
     TRY(world_agree(run->world, write_provenance(run)));
@@ -342,6 +323,20 @@ static enum status open_file(struct run *run, bool *is_fresh)
     return status;
 }
 
+/* Whatever the verdict promises, the closed file must keep: where it does not, that is what is told. A run that was
+ * stopped leaves the reading back of all cells to the one that goes on, which does so anyway. Collective. */
+static enum status close_file(struct run *run, enum status verdict)
+{
+    char message[STATUS_MESSAGE_SIZE];
+    const bool is_promise = verdict == STATUS_OK || verdict == STATUS_STOPPED || verdict == STATUS_FAILED_CELLS;
+    const bool is_read_back = is_promise && verdict != STATUS_STOPPED;
+    snprintf(message, sizeof message, "%s", status_message());
+    enum status closed = store_close_verified(run->store, is_read_back ? &run->tally : NULL);
+    if (closed != STATUS_OK && is_promise)
+        return closed;
+    return verdict == STATUS_OK ? STATUS_OK : status_fail(verdict, "%s", message);
+}
+
 enum status run_sweep(const struct world *world, const struct sweep *sweep, const struct run_options *options)
 {
     struct run run = { .world = world, .sweep = sweep, .options = options };
@@ -356,11 +351,10 @@ enum status run_sweep(const struct world *world, const struct sweep *sweep, cons
         status = world_agree(world, work_together(&run));
     if (status == STATUS_OK)
         status = finish(&run);
-    /* The verdict's message must outlive the closing, which may succeed or fail with one of its own. */
-    enum status closed = store_close(run.store);
+    status = close_file(&run, status);
     executor_close(run.executor);
     crew_close(run.crew);
     schedule_close(run.schedule);
     unit_list_close(run.units);
-    return status != STATUS_OK ? status : closed;
+    return status;
 }

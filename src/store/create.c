@@ -4,12 +4,11 @@
 #include "h5/file.h"
 #include "parallel/stop.h"
 #include "store/disk.h"
+#include "store/output.h"
+#include "store/publish.h"
 #include "store/store.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Small enough for any rank's memory, large enough for the disk to be busy. */
@@ -151,53 +150,58 @@ static uint64_t needed_bytes(const struct layout *layout, const struct store_sha
     return layout_file_bytes(layout) + (shard ? layout_data_bytes_of(layout, shard->cells) : layout_data_bytes(layout));
 }
 
-static enum status begin(const struct layout *layout, const struct store_shard *shard, const char *temporary)
+/* Rank 0 makes the file, and holds it from the first moment. */
+static enum status begin(const struct layout *layout, const struct store_shard *shard, struct unpublished *unpublished)
 {
     const struct shard_mark mark = shard_mark_of(shard);
-    if (unlink(temporary) != 0 && errno != ENOENT)
-        return status_fail(STATUS_IO, "%s: cannot remove what a dead run left: %s", temporary, strerror(errno));
+    const char *temporary = unpublished->temporary;
     /* Found now, and not in the middle of writing: HDF5 does not recover from a file that it cannot close. */
     TRY(disk_require_space(temporary, needed_bytes(layout, shard)));
-    return create_structure(layout, &mark, temporary);
+    TRY(create_structure(layout, &mark, temporary));
+    return hold_take(temporary, &unpublished->hold);
 }
 
-enum status create_temporary_path(const char *path, char *temporary, size_t size)
+enum status create_publish(const struct unpublished *unpublished, const struct identity *replaces, bool *is_taken)
 {
-    const int length = snprintf(temporary, size, "%s.tmp", path);
-    return (size_t)length < size ? STATUS_OK : status_fail(STATUS_REFUSED, "%s: the path is too long", path);
+    return publish_file(unpublished->temporary, unpublished->path, replaces, is_taken);
 }
 
-enum status create_publish(const char *path)
+void create_discard(const struct unpublished *unpublished)
 {
-    char directory[PATH_MAX], temporary[PATH_MAX];
-    TRY(disk_directory(path, directory, sizeof directory));
-    TRY(create_temporary_path(path, temporary, sizeof temporary));
-    TRY(disk_sync(temporary));
-    if (rename(temporary, path) != 0)
-        return status_fail(STATUS_IO, "%s: cannot rename %s to it: %s", path, temporary, strerror(errno));
-    return disk_sync(directory);
+    struct identity there;
+    const bool is_known = unpublished->hold.exclusive >= 0; /* whatever else has come to bear its name is not ours */
+    if (unpublished->temporary[0] && (!is_known || (hold_identify(unpublished->temporary, &there) == STATUS_OK &&
+                                                    hold_is_same(&there, &unpublished->hold.identity))))
+        unlink(unpublished->temporary);
 }
 
-void create_discard(const char *path)
+/* All ranks know what rank 0 has begun. */
+static enum status begin_together(const struct world *world, const struct layout *layout,
+                                  const struct store_shard *shard, const struct owner *owner,
+                                  struct unpublished *unpublished)
 {
-    char temporary[PATH_MAX];
-    snprintf(temporary, sizeof temporary, "%.*s.tmp", PATH_MAX - 8, path);
-    unlink(temporary);
+    enum status status = STATUS_OK;
+    if (world == NULL || world->rank == 0) {
+        status = output_temporary(unpublished->path, owner, unpublished->temporary, sizeof unpublished->temporary);
+        if (status == STATUS_OK)
+            status = begin(layout, shard, unpublished);
+    }
+    TRY(agree(world, status));
+    return world ? world_broadcast(world->communicator, 0, unpublished->temporary, sizeof unpublished->temporary,
+                                   "telling the name of the file in the making")
+                 : STATUS_OK;
 }
 
 enum status create_unpublished(const struct world *world, const struct layout *layout, const struct store_shard *shard,
-                               const char *path)
+                               const char *path, const struct owner *owner, struct unpublished *unpublished)
 {
-    const bool is_first = world == NULL || world->rank == 0;
-    char directory[PATH_MAX] = "", temporary[PATH_MAX] = "";
-    enum status status = disk_directory(path, directory, sizeof directory);
+    char directory[PATH_MAX] = "";
+    *unpublished = (struct unpublished){ .path = path, .hold = HOLD_NONE };
+    enum status status = STATUS_OK;
+    TRY_OR(failed, begin_together(world, layout, shard, owner, unpublished));
+    status = disk_directory(path, directory, sizeof directory);
     if (status == STATUS_OK)
-        status = create_temporary_path(path, temporary, sizeof temporary);
-    if (status == STATUS_OK && is_first)
-        status = begin(layout, shard, temporary);
-    TRY_OR(failed, agree(world, status));
-
-    status = fill_all(world, layout, shard, temporary);
+        status = fill_all(world, layout, shard, unpublished->temporary);
     if (status == STATUS_STOPPED)
         status = status_prefix(status, "%s", path);
     else if (status != STATUS_OK)
@@ -206,17 +210,27 @@ enum status create_unpublished(const struct world *world, const struct layout *l
     TRY_OR(failed, agree(world, status));
     return STATUS_OK;
 failed:
-    if (is_first && temporary[0])
-        unlink(temporary);
+    if (world == NULL || world->rank == 0)
+        create_discard(unpublished);
+    hold_release(&unpublished->hold);
     return status;
 }
 
 enum status create_results_file(const struct world *world, const struct layout *layout, const struct store_shard *shard,
-                                const char *path)
+                                const char *path, const struct owner *owner, const struct identity *replaces,
+                                struct hold *hold)
 {
-    TRY(create_unpublished(world, layout, shard, path));
-    enum status status = world_agree(world, world->rank == 0 ? create_publish(path) : STATUS_OK);
-    if (status != STATUS_OK && world->rank == 0)
-        create_discard(path);
+    struct unpublished unpublished;
+    bool is_taken = false;
+    TRY(create_unpublished(world, layout, shard, path, owner, &unpublished));
+    enum status status =
+        world_agree(world, world->rank == 0 ? create_publish(&unpublished, replaces, &is_taken) : STATUS_OK);
+    if (status == STATUS_OK) {
+        *hold = unpublished.hold;
+        return STATUS_OK;
+    }
+    if (world->rank == 0)
+        create_discard(&unpublished);
+    hold_release(&unpublished.hold);
     return status;
 }

@@ -1,7 +1,6 @@
 #include "store/extend.h"
 
 #include "base/log.h"
-#include "store/disk.h"
 #include "store/making.h"
 #include "store/transfer.h"
 #include "sweep/extension.h"
@@ -79,7 +78,7 @@ static enum status extend_opened(const struct sweep *sweep, const struct sweep *
 enum status extend_results(const struct sweep *sweep, const char *old, const char *path)
 {
     struct sweep *old_sweep = NULL;
-    TRY(disk_require_new(path));
+    TRY(making_require_new(path));
     if (results_file_read_sweep(old, &old_sweep) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "nothing made");
     enum status status = extend_opened(sweep, old_sweep, old, path);

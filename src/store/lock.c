@@ -1,110 +1,65 @@
 #include "store/lock.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "store/hold.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIELD_SIZE = 128, RECORD_SIZE = 1024, ATTEMPTS = 10 };
+enum { ATTEMPTS = 10, OWNER_TEXT = 4 * OWNER_FIELD };
 
-/* Who holds a lock. Empty texts where unknown. */
-struct owner {
-    char host[FIELD_SIZE];
-    char process[FIELD_SIZE];
-    char boot[FIELD_SIZE]; /* a host that was rebooted has another one */
-    char job[FIELD_SIZE];
-    char restarts[FIELD_SIZE];
-};
+/* Between the making of a lock file and its record lies a moment; a longer one only where its maker died in it. */
+static const double record_seconds = 1.0, poll_seconds = 0.01;
+/* After so long nobody who judged the owner before us dead takes the lock file away any more. */
+static const double settling_seconds = 0.2;
 
-static void copy_field(char field[FIELD_SIZE], const char *text)
+enum attempt_end { TAKEN, TAKEN_FROM_THE_DEAD, AGAIN };
+
+static enum status write_owner(const struct lock *lock)
 {
-    snprintf(field, FIELD_SIZE, "%.*s", FIELD_SIZE - 1, text ? text : "");
-    field[strcspn(field, "\r\n")] = '\0';
-}
-
-static struct owner this_owner(void)
-{
-    struct owner owner = { 0 };
-    char text[FIELD_SIZE] = "";
-    if (gethostname(text, sizeof text - 1) == 0)
-        copy_field(owner.host, text);
-    snprintf(owner.process, sizeof owner.process, "%ld", (long)getpid());
-    FILE *boot = fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (boot && fgets(text, sizeof text, boot))
-        copy_field(owner.boot, text);
-    if (boot)
-        fclose(boot);
-    copy_field(owner.job, getenv("SLURM_JOB_ID"));
-    copy_field(owner.restarts, getenv("SLURM_RESTART_COUNT"));
-    return owner;
-}
-
-static enum status write_owner(const struct lock *lock, const struct owner *owner)
-{
-    char record[RECORD_SIZE];
-    int length = snprintf(record, sizeof record, "host=%s\npid=%s\nboot=%s\njob=%s\nrestarts=%s\n", owner->host,
-                          owner->process, owner->boot, owner->job, owner->restarts);
+    char record[OWNER_RECORD];
+    const int length = owner_write(&lock->owner, record);
     if (ftruncate(lock->descriptor, 0) != 0 || pwrite(lock->descriptor, record, (size_t)length, 0) != length ||
         fsync(lock->descriptor) != 0)
         return status_fail(STATUS_REFUSED, "%s: cannot write the lock file: %s", lock->path, strerror(errno));
     return STATUS_OK;
 }
 
-/* False where the file holds no record: its writer died before it was made, or has not come so far. */
 static bool read_owner(int descriptor, struct owner *owner)
 {
+    char record[OWNER_RECORD];
+    const ssize_t length = pread(descriptor, record, sizeof record, 0);
     *owner = (struct owner){ 0 };
-    char record[RECORD_SIZE] = "";
-    if (pread(descriptor, record, sizeof record - 1, 0) <= 0)
-        return false;
-    const struct {
-        const char *key;
-        char *field;
-    } fields[] = { { "host=", owner->host },
-                   { "pid=", owner->process },
-                   { "boot=", owner->boot },
-                   { "job=", owner->job },
-                   { "restarts=", owner->restarts } };
-    char *rest = NULL;
-    for (char *line = strtok_r(record, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-            if (strncmp(line, fields[i].key, strlen(fields[i].key)) == 0)
-                copy_field(fields[i].field, line + strlen(fields[i].key));
-    return owner->host[0] != '\0';
+    return length > 0 && owner_read(record, (size_t)length, owner);
 }
 
-static enum status refuse(const char *lock_path, const struct owner *owner)
+/* The same of an owner that may be about to write it. */
+static bool await_owner(int descriptor, struct owner *owner)
 {
-    return status_fail(STATUS_REFUSED,
-                       "%s: another run is writing this file (process %s on %s%s%s); wait for it, or pass --break-lock "
-                       "if you know that it has ended",
-                       lock_path, owner->process[0] ? owner->process : "unknown",
-                       owner->host[0] ? owner->host : "an unknown host", owner->job[0] ? ", Slurm job " : "",
-                       owner->job);
+    const double until = clock_seconds() + record_seconds;
+    while (!read_owner(descriptor, owner)) {
+        if (clock_seconds() > until)
+            return false;
+        clock_sleep(poll_seconds);
+    }
+    return true;
 }
 
-/* The fcntl lock is free. The owner is then dead if it ran here, or is our own job before it was requeued; on another
- * host it may live, where the file system does not pass locks on. */
-static bool may_inherit(const struct owner *before, const struct owner *now)
+static enum status refuse(const char *lock_path, const struct owner *owner, enum owner_life life)
 {
-    if (strcmp(before->host, now->host) == 0)
-        return true;
-    return before->job[0] && strcmp(before->job, now->job) == 0 && atol(now->restarts) > atol(before->restarts);
-}
-
-/* 1 held now, 0 held by another process, -1 not possible (errno). */
-static int try_lock(int descriptor)
-{
-    struct flock whole_file = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    if (fcntl(descriptor, F_SETLK, &whole_file) == 0)
-        return 1;
-    return errno == EACCES || errno == EAGAIN ? 0 : -1;
+    char text[OWNER_TEXT];
+    owner_describe(owner, text, sizeof text);
+    return status_fail(STATUS_REFUSED, "%s: another run is writing this file (%s); wait for it%s", lock_path, text,
+                       life == OWNER_LIVING ? " or stop it: it lives, and --break-lock is for owners that have ended"
+                                            : ", or pass --break-lock if you know that it has ended");
 }
 
 /* Whether the path still leads to the file that is open: its owner may have removed it before we locked it. */
@@ -122,51 +77,163 @@ static void let_go(struct lock *lock)
     lock->descriptor = -1;
 }
 
-/* One attempt; *again where the lock file vanished meanwhile. */
-static enum status attempt(struct lock *lock, const struct owner *now, bool *again)
+/* Takes the lock file out of the way, if its record is still that of `owner`: what has come in its place meanwhile is
+ * put back. */
+static enum status remove_record(const struct lock *lock, const struct owner *owner)
 {
-    *again = false;
-    lock->descriptor = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (lock->descriptor < 0)
-        return status_fail(STATUS_REFUSED, "%s: cannot make the lock file: %s", lock->path, strerror(errno));
-    struct owner before;
-    int locked = try_lock(lock->descriptor);
-    if (locked < 0)
-        return status_fail(STATUS_REFUSED, "%s: cannot lock the file: %s", lock->path, strerror(errno));
-    bool has_owner = read_owner(lock->descriptor, &before);
-    if (locked == 0)
-        return refuse(lock->path, &before);
+    char aside[PATH_MAX];
+    struct owner found = { 0 };
+    snprintf(aside, sizeof aside, "%.*s.%s", PATH_MAX - OWNER_TOKEN - 2, lock->path, lock->owner.token);
+    if (rename(lock->path, aside) != 0)
+        return errno == ENOENT
+                   ? STATUS_OK
+                   : status_fail(STATUS_REFUSED, "%s: cannot remove the lock of an owner that has ended: %s",
+                                 lock->path, strerror(errno));
+    const int descriptor = open(aside, O_RDONLY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        (void)read_owner(descriptor, &found);
+        close(descriptor);
+    }
+    const bool is_it = strcmp(found.token, owner->token) == 0 && strcmp(found.process, owner->process) == 0;
+    if (!is_it && link(aside, lock->path) != 0)
+        log_warning("%s: could not be put back: %s", lock->path, strerror(errno));
+    unlink(aside);
+    return STATUS_OK;
+}
+
+/* Takes what is known of the owner and what the user says for an answer. */
+static enum status require_dead(const struct lock *lock, const struct owner *before, bool has_let_go, bool take_over)
+{
+    const enum owner_life life = owner_life(before, &lock->owner, has_let_go);
+    if (life == OWNER_LIVING || (life == OWNER_UNKNOWN && !take_over))
+        return refuse(lock->path, before, life);
+    if (life == OWNER_UNKNOWN)
+        log_warning("%s: took the lock from its owner", lock->path);
+    return STATUS_OK;
+}
+
+/* Somebody has the fcntl lock. */
+static enum status meet_holder(struct lock *lock, bool take_over, enum attempt_end *end)
+{
+    struct owner holder;
+    (void)await_owner(lock->descriptor, &holder);
     if (!is_current(lock)) {
-        *again = true;
-        let_go(lock);
+        *end = AGAIN;
         return STATUS_OK;
     }
-    if (has_owner && !may_inherit(&before, now))
-        return refuse(lock->path, &before);
-    enum status status = write_owner(lock, now);
+    const bool is_elsewhere = holder.host[0] && !owner_is_here(&holder, &lock->owner);
+    if (!is_elsewhere || !take_over)
+        return refuse(lock->path, &holder, is_elsewhere ? OWNER_UNKNOWN : OWNER_LIVING);
+    log_warning("%s: took the lock from its owner", lock->path);
+    lock->before = holder;
+    *end = AGAIN;
+    return remove_record(lock, &holder);
+}
+
+/* The fcntl lock is ours: the owner of a record, if there is one, has ended or is elsewhere. */
+static enum status meet_record(struct lock *lock, bool take_over, enum attempt_end *end)
+{
+    struct owner before;
+    if (!is_current(lock)) {
+        *end = AGAIN;
+        return STATUS_OK;
+    }
+    if (read_owner(lock->descriptor, &before)) {
+        TRY(require_dead(lock, &before, true, take_over));
+        lock->before = before;
+        if (!owner_is_here(&before, &lock->owner)) { /* it may still look for its file: ours is another */
+            *end = AGAIN;
+            return remove_record(lock, &before);
+        }
+    }
+    snprintf(lock->owner.kind, sizeof lock->owner.kind, "fcntl");
+    enum status status = write_owner(lock);
     if (status != STATUS_OK)
         unlink(lock->path); /* still held: nobody else takes it meanwhile */
     return status;
 }
 
+/* No fcntl locks here. */
+static enum status make_exclusively(struct lock *lock, bool is_made, bool take_over, enum attempt_end *end)
+{
+    struct owner before;
+    snprintf(lock->owner.kind, sizeof lock->owner.kind, "exclusive");
+    if (is_made) {
+        if (lock->before.host[0])
+            *end = TAKEN_FROM_THE_DEAD;
+        enum status status = write_owner(lock);
+        if (status != STATUS_OK)
+            unlink(lock->path);
+        return status;
+    }
+    *end = AGAIN;
+    const bool has_owner = await_owner(lock->descriptor, &before);
+    if (has_owner)
+        TRY(require_dead(lock, &before, false, take_over));
+    lock->before = has_owner ? before : (struct owner){ .host = "unknown" };
+    return is_current(lock) ? remove_record(lock, &before) : STATUS_OK;
+}
+
+/* One attempt; AGAIN where the lock file vanished meanwhile, or was that of an owner who has ended. */
+static enum status attempt(struct lock *lock, bool take_over, enum attempt_end *end)
+{
+    *end = TAKEN;
+    bool is_made = true;
+    lock->descriptor = open(lock->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (lock->descriptor < 0 && errno == EEXIST) {
+        is_made = false;
+        lock->descriptor = open(lock->path, O_RDWR | O_CLOEXEC);
+        if (lock->descriptor < 0 && errno == ENOENT) {
+            *end = AGAIN;
+            return STATUS_OK;
+        }
+    }
+    if (lock->descriptor < 0)
+        return status_fail(STATUS_REFUSED, "%s: cannot make the lock file: %s", lock->path, strerror(errno));
+    enum status status = STATUS_OK;
+    switch (hold_try_lock(lock->descriptor, 0, 0)) {
+    case LOCK_BUSY:
+        status = meet_holder(lock, take_over, end);
+        break;
+    case LOCK_HELD:
+        status = meet_record(lock, take_over, end);
+        break;
+    case LOCK_UNSUPPORTED:
+        if (is_made)
+            log_warning("%s: the file system has no locks (%s); the lock file alone keeps other runs out", lock->path,
+                        strerror(errno));
+        status = make_exclusively(lock, is_made, take_over, end);
+        break;
+    }
+    if (status == STATUS_OK && *end == AGAIN)
+        let_go(lock);
+    return status;
+}
+
+static enum status attempt_all(struct lock *lock, bool take_over)
+{
+    enum attempt_end end = AGAIN;
+    for (int i = 0; end == AGAIN && i < ATTEMPTS; i++)
+        TRY(attempt(lock, take_over, &end));
+    if (end == TAKEN_FROM_THE_DEAD) {
+        clock_sleep(settling_seconds);
+        if (!is_current(lock))
+            end = AGAIN;
+    }
+    if (end == AGAIN)
+        return status_fail(STATUS_REFUSED, "%s: the lock file keeps changing; try again", lock->path);
+    return STATUS_OK;
+}
+
 enum status lock_acquire(const char *output, bool take_over, struct lock *lock)
 {
-    *lock = (struct lock){ .descriptor = -1 };
+    *lock = (struct lock){ .descriptor = -1, .owner = owner_this() };
     size_t size = strlen(output) + sizeof ".lock";
     TRY(memory_allocate(&lock->path, size, "the path of the lock file"));
     snprintf(lock->path, size, "%s.lock", output);
-    if (take_over && unlink(lock->path) == 0)
-        log_warning("%s: took the lock from its owner", lock->path);
-
-    const struct owner now = this_owner();
-    enum status status = STATUS_OK;
-    bool again = true;
-    for (int i = 0; again && i < ATTEMPTS; i++)
-        TRY_OR(failed, attempt(lock, &now, &again));
-    if (!again)
+    enum status status = attempt_all(lock, take_over);
+    if (status == STATUS_OK)
         return STATUS_OK;
-    status = status_fail(STATUS_REFUSED, "%s: the lock file keeps changing; try again", lock->path);
-failed:
     let_go(lock);
     memory_free(lock->path);
     lock->path = NULL;
@@ -175,7 +242,9 @@ failed:
 
 void lock_release(struct lock *lock)
 {
-    if (lock->descriptor >= 0 && is_current(lock))
+    struct owner owner;
+    if (lock->descriptor >= 0 && is_current(lock) && read_owner(lock->descriptor, &owner) &&
+        strcmp(owner.token, lock->owner.token) == 0)
         unlink(lock->path);
     let_go(lock);
     memory_free(lock->path);
@@ -184,7 +253,7 @@ void lock_release(struct lock *lock)
 
 void lock_describe(const char *output, char *text, size_t size)
 {
-    char path[4096];
+    char path[PATH_MAX];
     snprintf(path, sizeof path, "%s.lock", output);
     text[0] = '\0';
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
@@ -192,8 +261,7 @@ void lock_describe(const char *output, char *text, size_t size)
         return;
     struct owner owner;
     if (read_owner(descriptor, &owner))
-        snprintf(text, size, "process %s on %s%s%s", owner.process, owner.host, owner.job[0] ? ", Slurm job " : "",
-                 owner.job);
+        owner_describe(&owner, text, size);
     else
         snprintf(text, size, "unknown");
     close(descriptor);

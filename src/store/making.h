@@ -1,22 +1,33 @@
-/* A results file that one process makes of others, without MPI: created whole under the name OUT.tmp, written to, and
- * published by rename, under the lock of OUT. Private to store/. Not collective. */
+/* A results file that one process makes of others, without MPI: created whole under a name of its own, written to, read
+ * back, and published, under the lock of OUT. Private to store/. Not collective. */
 #ifndef GRADSWEEP_STORE_MAKING_H
 #define GRADSWEEP_STORE_MAKING_H
 
+#include "store/create.h"
 #include "store/lock.h"
 #include "store/results_file.h"
 
+#include <limits.h>
+
 struct making {
-    const char *path; /* to be published, borrowed */
+    const char *asked;   /* borrowed */
+    char path[PATH_MAX]; /* to be published: the same, or what that leads to as a symbolic link */
     struct lock lock;
-    struct results_file file; /* of `path`.tmp */
+    struct unpublished unpublished;
+    struct results_file file; /* of its temporary name */
 };
 
-/* Refuses a path that exists or cannot be made, and makes `path`.tmp for `sweep` (borrowed). Ends with making_publish
- * or making_discard; with neither after a failure. Errors: STATUS_REFUSED, STATUS_IO. */
+/* Makes sure that `path` can be made and is not there; a symbolic link stands for what it leads to. Errors:
+ * STATUS_REFUSED. */
+CHECKED enum status making_require_new(const char *path);
+
+/* Refuses a path that exists or cannot be made, and makes the file for `sweep` (borrowed) under its temporary name.
+ * Ends with making_publish or making_discard; with neither after a failure. Errors: STATUS_REFUSED, STATUS_IO. */
 CHECKED enum status making_open(const char *path, const struct sweep *sweep, struct making *making);
 
-/* Closes and renames. The file is there, or the .tmp gone. Errors: STATUS_IO. */
+/* Closes, opens the closed file again, verifies what it holds, and publishes it. The file is there, or nothing is left;
+ * where another file has taken its name meanwhile, it is kept under another, which the message tells. Errors:
+ * STATUS_IO. */
 CHECKED enum status making_publish(struct making *making);
 void making_discard(struct making *making);
 

@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/check.h"
-#include "store/disk.h"
 #include "store/making.h"
 #include "store/resume.h"
 #include "store/transfer.h"
@@ -199,7 +198,7 @@ static enum status merge_all(struct merge *merge)
 enum status merge_shards(const char *path, size_t count, const char *const *shards)
 {
     struct merge merge = { .path = path, .count = count, .shards = shards };
-    TRY(disk_require_new(path));
+    TRY(making_require_new(path));
     enum status status = merge_all(&merge);
     sweep_close(merge.sweep);
     memory_free(merge.is_present);

@@ -4,7 +4,9 @@
 #include "base/memory.h"
 #include "store/create.h"
 #include "store/disk.h"
+#include "store/hold.h"
 #include "store/lock.h"
+#include "store/output.h"
 #include "store/place.h"
 #include "store/results_file.h"
 #include "store/resume.h"
@@ -21,8 +23,10 @@
 
 struct store {
     const struct world *world;
+    char asked[PATH_MAX], path[PATH_MAX]; /* as the user says, and without symbolic links: the same on all ranks */
     struct results_file results_file;
     struct lock lock;   /* rank 0 */
+    struct hold hold;   /* of the file itself, rank 0 */
     int provenance_row; /* of this run, rank 0; -1: not yet known */
     bool is_on_nfs;
 };
@@ -88,45 +92,80 @@ static enum status decide(const struct output *output, const char *path, bool *c
     return STATUS_OK;
 }
 
+/* What rank 0 has found and decided. */
+struct decision {
+    bool creates;
+    struct identity existing; /* what is gone on with, or replaced */
+};
+
+/* Under the lock. A file that is there is held from now on, also one that is to be replaced. */
+static enum status decide_and_hold(const struct output *output, struct store *store, struct decision *decision)
+{
+    output_clear(store->path, &store->lock.owner, &store->lock.before);
+    TRY(hold_identify(store->path, &decision->existing));
+    if (decision->existing.exists) {
+        TRY(hold_take(store->path, &store->hold));
+        if (!hold_is_same(&decision->existing, &store->hold.identity))
+            return status_fail(STATUS_REFUSED, "%s: the file was replaced by another just now; run again", store->path);
+    }
+    return decide(output, store->path, &decision->creates);
+}
+
 /* What rank 0 does before anything is touched. Looked at again under the lock: another run may just have ended. */
-static enum status prepare(const struct output *output, const char *path, bool break_lock, struct lock *lock,
-                           bool *creates)
+static enum status prepare(const struct output *output, bool break_lock, struct store *store, struct decision *decision)
 {
-    TRY(decide(output, path, creates));
-    TRY(lock_acquire(path, break_lock, lock));
-    enum status status = decide(output, path, creates);
-    if (status != STATUS_OK)
-        lock_release(lock);
-    return status;
+    TRY(output_resolve(store->asked, store->path, sizeof store->path));
+    TRY(decide(output, store->path, &decision->creates));
+    TRY(lock_acquire(store->path, break_lock, &store->lock));
+    return decide_and_hold(output, store, decision);
 }
 
-/* Open MPI locks whole files or nothing by itself; locked ranges keep NFS clients from writing back pages in which a
- * neighbour's bytes are old. Read when MPI-IO is first used. */
-static void prepare_for_nfs(const struct world *world, const char *path)
+/* Where Open MPI does not know better it locks whole files, on cluster file systems that need no locks and may have
+ * none; and ours would be waited for. On NFS locked ranges keep clients from writing back pages in which a neighbour's
+ * bytes are old. Read when MPI-IO is first used. */
+static void choose_locks_of_mpi_io(const struct store *store, bool has_locks)
 {
-    if (world->rank == 0)
-        log_info("%s is on NFS: writes lock their range, and all checksums are verified at the end", path);
-    setenv("OMPI_MCA_fs_ufs_lock_algorithm", "3", 0);
+    const bool locks_ranges = store->is_on_nfs && has_locks;
+    if (store->is_on_nfs && store->world->rank == 0)
+        log_info("%s is on NFS%s: %s all checksums are verified at the end", store->path,
+                 has_locks ? "" : " without locks", has_locks ? "writes lock their range, and" : "");
+    setenv("OMPI_MCA_fs_ufs_lock_algorithm", locks_ranges ? "3" : "1", 1);
 }
 
-static enum status open_for_run(struct store *store, const struct output *output, const char *path, bool creates)
+/* Whether the file system takes locks as the file's own lock was taken: rank 0 alone knows. */
+static enum status agree_on_locks(struct store *store)
+{
+    int has_locks = strcmp(store->lock.owner.kind, "fcntl") == 0;
+    TRY(world_check(MPI_Bcast(&has_locks, 1, MPI_INT, 0, store->world->communicator), "telling of locks"));
+    choose_locks_of_mpi_io(store, has_locks);
+    return STATUS_OK;
+}
+
+static enum status create(struct store *store, const struct output *output, const struct decision *decision)
+{
+    struct layout layout;
+    struct hold hold = HOLD_NONE;
+    enum status status = world_agree(store->world, layout_create(output->sweep, &layout));
+    if (status == STATUS_OK)
+        status = create_results_file(store->world, &layout, output->shard, store->path, &store->lock.owner,
+                                     &decision->existing, &hold);
+    layout_destroy(&layout);
+    TRY(status);
+    hold_release(&store->hold); /* of what was replaced */
+    store->hold = hold;
+    return STATUS_OK;
+}
+
+static enum status open_for_run(struct store *store, const struct output *output, const struct decision *decision)
 {
     const struct world *world = store->world;
     char directory[PATH_MAX];
-    TRY(disk_directory(path, directory, sizeof directory)); /* the same on all ranks */
+    TRY(disk_directory(store->path, directory, sizeof directory)); /* the same on all ranks */
     store->is_on_nfs = disk_is_nfs(directory);
-    if (store->is_on_nfs)
-        prepare_for_nfs(world, path);
-    if (creates) {
-        struct layout layout;
-        enum status status = layout_create(output->sweep, &layout);
-        status = world_agree(world, status);
-        if (status == STATUS_OK)
-            status = create_results_file(world, &layout, output->shard, path);
-        layout_destroy(&layout);
-        TRY(status);
-    }
-    enum status status = world_agree(world, results_file_open(path, output->sweep, world, &store->results_file));
+    TRY(agree_on_locks(store));
+    if (decision->creates)
+        TRY(create(store, output, decision));
+    enum status status = world_agree(world, results_file_open(store->path, output->sweep, world, &store->results_file));
     if (status != STATUS_OK && results_file_close(&store->results_file) != STATUS_OK)
         log_warning("%s", status_message());
     return status;
@@ -134,72 +173,150 @@ static enum status open_for_run(struct store *store, const struct output *output
 
 static void discard(struct store *store)
 {
+    hold_release(&store->hold);
     lock_release(&store->lock);
     memory_free(store);
+}
+
+/* What rank 0 has decided, and the path that it has found. */
+static enum status tell_decision(struct store *store, struct decision *decision)
+{
+    int creates = decision->creates;
+    TRY(world_check(MPI_Bcast(&creates, 1, MPI_INT, 0, store->world->communicator), "opening the results file"));
+    decision->creates = creates;
+    return world_broadcast(store->world->communicator, 0, store->path, sizeof store->path, "telling the output's path");
 }
 
 enum status store_open(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
                        const char *path, enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh)
 {
     const struct output output = { sweep, shard, mode };
+    struct decision decision = { 0 };
     struct store *opened = NULL;
-    int creates = 0;
     *store = NULL;
     enum status status = memory_allocate(&opened, 1, "the results file's handle");
     TRY(world_agree(world, status)); /* out of memory is the end of the run: nothing to release */
-    *opened = (struct store){ .world = world, .lock = { .descriptor = -1 }, .provenance_row = -1 };
-    if (world->rank == 0) {
-        bool is_new = false;
-        status = prepare(&output, path, break_lock, &opened->lock, &is_new);
-        creates = is_new;
-    }
+    *opened = (struct store){ .world = world, .lock = { .descriptor = -1 }, .hold = HOLD_NONE, .provenance_row = -1 };
+    snprintf(opened->asked, sizeof opened->asked, "%s", path);
+    if (world->rank == 0)
+        status = strlen(path) < sizeof opened->asked ? prepare(&output, break_lock, opened, &decision)
+                                                     : status_fail(STATUS_REFUSED, "%s: the path is too long", path);
     TRY_OR(failed, world_agree(world, status));
     TRY_OR(failed, place_require_same(world, path));
-    TRY_OR(failed, world_check(MPI_Bcast(&creates, 1, MPI_INT, 0, world->communicator), "opening the results file"));
-    TRY_OR(failed, open_for_run(opened, &output, path, creates));
+    TRY_OR(failed, tell_decision(opened, &decision));
+    TRY_OR(failed, open_for_run(opened, &output, &decision));
     *store = opened;
-    *is_fresh = creates;
+    *is_fresh = decision.creates;
     return STATUS_OK;
 failed:
     discard(opened);
     return status;
 }
 
-/* All ranks have closed the file: what rank 0 reads now is what is on the server. */
-static enum status verify_on_nfs(const struct sweep *sweep, const char *path)
+/* ---- the end ---- */
+
+static enum status fail_damaged(const struct store *store, uint64_t damaged)
+{
+    return status_fail(STATUS_IO,
+                       "%s: %llu cells hold something else than was written to them%s; is the disk in order? --resume "
+                       "computes them again",
+                       store->path, (unsigned long long)damaged,
+                       store->is_on_nfs ? " (NFS clients may write neighbouring bytes back)" : "");
+}
+
+/* The share of this rank; on NFS all of it on rank 0, for what others read may never have left their host. */
+static void choose_share(const struct store *store, uint64_t cells, uint64_t *first, uint64_t *count)
+{
+    const struct world *world = store->world;
+    *first = 0;
+    *count = world->rank == 0 ? cells : 0;
+    if (!store->is_on_nfs)
+        world_share(cells, world->rank, world->size, first, count);
+}
+
+static enum status require_tally(const struct store *store, const struct results_file *file,
+                                 const struct store_tally *expected)
+{
+    struct store_tally found = { 0 };
+    TRY(resume_count(file, &found));
+    if (found.done == expected->done && found.failed == expected->failed)
+        return STATUS_OK;
+    return status_fail(
+        STATUS_IO,
+        "%s: of %llu finished cells the closed file has %llu; was it changed by another program? --resume "
+        "computes the rest again",
+        store->path, (unsigned long long)(expected->done + expected->failed),
+        (unsigned long long)(found.done + found.failed));
+}
+
+/* What is in the closed file, as any reader finds it. */
+static enum status read_back(const struct store *store, const struct sweep *sweep, const struct store_tally *expected,
+                             uint64_t *damaged)
 {
     struct results_file file;
-    uint64_t damaged = 0;
-    enum status status = results_file_open(path, sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = resume_count_damaged(&file, 0, grid_cell_count(sweep), &damaged);
+    uint64_t first, count;
+    choose_share(store, grid_cell_count(sweep), &first, &count);
+    enum status status = results_file_open(store->path, sweep, NULL, &file);
+    if (status != STATUS_OK)
+        status = status_prefix(STATUS_IO, "the closed file cannot be read; was it changed by another program?");
+    if (status == STATUS_OK && expected && store->world->rank == 0)
+        status = require_tally(store, &file, expected);
+    if (status == STATUS_OK && expected)
+        status = resume_count_damaged(&file, first, count, damaged);
     enum status closed = results_file_close(&file);
     TRY(status);
-    TRY(closed);
-    if (damaged > 0)
-        return status_fail(STATUS_IO,
-                           "%s: %llu finished cells were damaged by NFS clients writing neighbouring bytes; run again "
-                           "with --resume to compute them anew",
-                           path, (unsigned long long)damaged);
-    log_info("%s: all checksums are right", path);
-    return STATUS_OK;
+    return closed;
+}
+
+static enum status require_own_sweep(const struct store *store, const struct sweep *sweep)
+{
+    struct sweep *in_file = NULL;
+    if (results_file_read_sweep(store->path, &in_file) != STATUS_OK)
+        return status_prefix(STATUS_IO, "the closed file cannot be read; was it changed by another program?");
+    enum status status = sweep_require_same(sweep, in_file);
+    sweep_close(in_file);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : status_prefix(STATUS_IO, "%s: another program has changed the sweep in it", store->path);
+}
+
+/* Once no rank has the file open any more. */
+static enum status verify_closed(const struct store *store, const struct sweep *sweep,
+                                 const struct store_tally *expected)
+{
+    const struct world *world = store->world;
+    uint64_t damaged = 0;
+    enum status status = STATUS_OK;
+    if (world->rank == 0) {
+        status = hold_require_place(&store->hold, store->asked);
+        if (status == STATUS_OK)
+            status = require_own_sweep(store, sweep);
+    }
+    TRY(world_agree(world, status));
+    status = world->rank == 0 || expected ? read_back(store, sweep, expected, &damaged) : STATUS_OK;
+    TRY(world_agree(world, status));
+    TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &damaged, 1, MPI_UINT64_T, MPI_SUM, world->communicator),
+                    "counting damaged cells"));
+    return damaged > 0 ? fail_damaged(store, damaged) : STATUS_OK;
+}
+
+enum status store_close_verified(struct store *store, const struct store_tally *expected)
+{
+    const struct world *world = store->world;
+    const struct sweep *sweep = store->results_file.layout.sweep;
+    enum status status = results_file_close(&store->results_file);
+    if (status == STATUS_OK)
+        status = disk_sync(store->path);
+    status = world_agree(world, status);
+    if (status == STATUS_OK)
+        status = verify_closed(store, sweep, expected);
+    discard(store);
+    return status;
 }
 
 enum status store_close(struct store *store)
 {
-    const struct world *world = store->world;
-    const struct sweep *sweep = store->results_file.layout.sweep;
-    char path[PATH_MAX];
-    strncpy(path, store->results_file.path, sizeof path - 1);
-    path[sizeof path - 1] = '\0';
-    enum status status = results_file_close(&store->results_file);
-    if (status == STATUS_OK)
-        status = disk_sync(path);
-    status = world_agree(world, status);
-    if (status == STATUS_OK && store->is_on_nfs)
-        status = world_agree(world, world->rank == 0 ? verify_on_nfs(sweep, path) : STATUS_OK);
-    discard(store);
-    return status;
+    return store_close_verified(store, NULL);
 }
 
 enum status store_flush(struct store *store)
@@ -292,16 +409,6 @@ enum status store_write_cells(struct store *store, const struct cell_results *re
 enum status store_cells_needed(struct store *store, uint64_t first, uint64_t count, bool retry_failed, uint8_t *needed)
 {
     return resume_cells_needed(&store->results_file, first, count, retry_failed, needed);
-}
-
-enum status store_count_damaged(struct store *store, int rank, int ranks, uint64_t *damaged)
-{
-    uint64_t first, share;
-    *damaged = 0;
-    if (store->is_on_nfs)
-        return STATUS_OK;
-    world_share(grid_cell_count(store->results_file.layout.sweep), rank, ranks, &first, &share);
-    return resume_count_damaged(&store->results_file, first, share, damaged);
 }
 
 enum status store_count(struct store *store, struct store_tally *tally)

@@ -31,20 +31,32 @@ struct store_shard {
 };
 
 /* Creates, or with STORE_RESUME opens, the results file of a sweep, or of one shard of it, for a run: takes the lock
- * (`break_lock` takes it from whoever holds it), creates OUT.tmp serially and whole on rank 0, fills it from all ranks,
- * publishes it by rename, and opens it with MPI-IO. STORE_NEW wants no file, STORE_OVERWRITE one of ours or none,
- * STORE_RESUME one of the same sweep and shard or none. Everything that can be refused (an existing file, one that is
- * not ours, missing directory, a different sweep or shard, a lock) is refused before anything is touched. *is_fresh:
- * nothing was computed before. `sweep` and `world` are borrowed until store_close, `shard` (NULL: the whole sweep)
- * until this returns. Collective; agreed on all ranks. Errors: STATUS_REFUSED; STATUS_IO, also for a disk too small,
- * with the bytes needed and left; STATUS_STOPPED, where a stop is requested before the file is published: an existing
- * file is then as it was. */
+ * (`break_lock` takes it from an owner that cannot be seen to live), removes what dead owners left, creates the file
+ * under a name of its own serially and whole on rank 0, fills it from all ranks, publishes it without replacing
+ * another, and opens it with MPI-IO; from then on no other run of ours and no writer of HDF5 may open it
+ * (store/hold.h). A symbolic link stands for what it leads to. STORE_NEW wants no file, STORE_OVERWRITE one of ours or
+ * none, STORE_RESUME one of the same sweep and shard or none. Everything that can be refused (an existing file, one
+ * that is not ours, missing directory, a different sweep or shard, a lock) is refused before anything is touched.
+ * *is_fresh: nothing was computed before. `sweep` and `world` are borrowed until store_close, `shard` (NULL: the whole
+ * sweep) until this returns. Collective; agreed on all ranks. Errors: STATUS_REFUSED; STATUS_IO, also for a disk too
+ * small, with the bytes needed and left; STATUS_STOPPED, where a stop is requested before the file is published: an
+ * existing file is then as it was. */
 CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
                                const char *path, enum store_mode mode, bool break_lock, struct store **store,
                                bool *is_fresh);
 
-/* Closes, flushes to disk and releases the lock; on NFS all checksums are verified once more. The store is gone
- * whatever is returned. Collective; agreed on all ranks. Errors: STATUS_IO. */
+/* How many cells are done, failed, pending; of a shard, only its own. Streams the file; memory does not grow with the
+ * grid. Not collective. */
+struct store_tally {
+    uint64_t done, failed, pending;
+};
+CHECKED enum status store_count(struct store *store, struct store_tally *tally);
+
+/* Closes, flushes to disk, and looks at what is closed: that the path still leads to it, and that it opens again with
+ * its structure. With `expected`, also that all ranks together read back as many cells as that says, each its share,
+ * with checksums that fit (on NFS rank 0 alone reads them). Then releases the lock. The store is gone whatever is
+ * returned. Collective; agreed on all ranks. Errors: STATUS_IO. */
+CHECKED enum status store_close_verified(struct store *store, const struct store_tally *expected);
 CHECKED enum status store_close(struct store *store);
 
 /* One WEIGHT's spectral radius and norm. Read gives NaN, NaN where not yet written. No checksum covers them (nor the
@@ -96,17 +108,6 @@ CHECKED enum status store_cells_needed(struct store *store, uint64_t first, uint
 
 /* Makes finished cells survive a power loss (fsync); call about once a minute. Not collective. */
 CHECKED enum status store_flush(struct store *store);
-
-/* Reads rank `rank` of `ranks`' share of the cells, and counts those that are finished and hold something else than was
- * written: file systems may lose writes without an error. 0 on NFS, where store_close looks. Not collective. */
-CHECKED enum status store_count_damaged(struct store *store, int rank, int ranks, uint64_t *damaged);
-
-/* How many cells are done, failed, pending; of a shard, only its own. Streams the file; memory does not grow with the
- * grid. Not collective. */
-struct store_tally {
-    uint64_t done, failed, pending;
-};
-CHECKED enum status store_count(struct store *store, struct store_tally *tally);
 
 /* Appends a row to `provenance`, or rewrites this run's row (the last one where all 64 are taken): one JSON text of at
  * most 4096 characters. Rank 0 alone; not collective. Errors: STATUS_IO, STATUS_INTERNAL for a longer text. */

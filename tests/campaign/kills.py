@@ -17,7 +17,7 @@ from pathlib import Path
 
 import campaign
 from campaign import Finished, Violation, require
-from command import Run, gradsweep
+from command import Run, gradsweep, in_the_making
 
 SWEEP = """\
 weights: {ensemble: [ginibre, orthogonal, {kind: nonnormal, departure: 1}], replicas: 8}
@@ -96,8 +96,7 @@ class Campaign:
         if not in_creation or self.path.exists():
             time.sleep(self.chance.uniform(0, 1.2 * self.seconds))
             return
-        made = Path(f"{self.path}.tmp")
-        while run.process.poll() is None and not made.exists() and not self.path.exists():
+        while run.process.poll() is None and not in_the_making(str(self.path)) and not self.path.exists():
             time.sleep(0.0005)
         time.sleep(self.chance.uniform(0, 0.02))
 
@@ -108,7 +107,7 @@ class Campaign:
         what = f"run {number}, {ranks} ranks, {victim} killed"
         with Run(self.sweep, "-o", self.path, "--resume", *OPTIONS, ranks=ranks) as run:
             self.wait(run, self.chance.random() < 0.3)
-            is_made, is_there = Path(f"{self.path}.tmp").exists(), self.path.exists()
+            is_made, is_there = in_the_making(str(self.path)), self.path.exists()
             pids = self.kill(run, victim)
             if pids:
                 self.slowest = max(self.slowest, wait_until_gone(pids, what))

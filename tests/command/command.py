@@ -170,6 +170,11 @@ def read(path):
         return {name: dataset[...] for name, dataset in file.items()}
 
 
+def in_the_making(path):
+    """Whether there is a file that is to become this one: under a temporary name of its maker's own."""
+    return bool(glob.glob(glob.escape(path) + ".*.tmp"))
+
+
 def same_bits(path):
     """What equal runs agree in, to the bit: name -> bytes."""
     with h5py.File(path) as file:

@@ -125,14 +125,14 @@ class Interruptions(CommandTest):
         for _ in range(20):  # on a busy machine the kill may come too late: the file is made in some 10 ms
             with Run(self.text, "-o", path, *LONG, "--set", "weights.replicas=400", "--overwrite") as run:
                 until = time.monotonic() + command.TIMEOUT
-                while not os.path.exists(path + ".tmp") and not os.path.exists(path) and time.monotonic() < until:
+                while not command.in_the_making(path) and not os.path.exists(path) and time.monotonic() < until:
                     time.sleep(0.001)
                 run.kill()
-            if os.path.exists(path + ".tmp"):
+            if command.in_the_making(path):
                 break
             if os.path.exists(path):  # neither is there between the attempt to reserve the space and the making
                 os.remove(path)
-        self.assertTrue(os.path.exists(path + ".tmp"))
+        self.assertTrue(command.in_the_making(path))
         self.assertFalse(os.path.exists(path))
         ended = gradsweep("run", self.text, "-o", path, *LONG, "--set", "model.activation=identity", "--resume")
         self.assertEqual(ended.returncode, 1, ended.stderr)

@@ -92,7 +92,7 @@ class LostRanks(CommandTest):
     def test_suspended_while_the_file_is_made(self):
         path = self.path("suspended.h5")
         with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=2) as run:
-            while not os.path.exists(path + ".tmp"):
+            while not command.in_the_making(path):
                 self.assertIsNone(run.process.poll())
                 time.sleep(0.001)
             os.kill(self.ranks_in_order(run)[1], signal.SIGSTOP)
@@ -150,7 +150,7 @@ class LostRanks(CommandTest):
         for ranks in (None, 3):
             path = self.path("unmade.h5")
             with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=ranks) as run:
-                while not os.path.exists(path + ".tmp"):
+                while not command.in_the_making(path):
                     self.assertIsNone(run.process.poll())
                     time.sleep(0.001)
                 os.kill(run.ranks()[-1], signal.SIGUSR1)

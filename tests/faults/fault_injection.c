@@ -2,9 +2,8 @@
  * see what a program makes of it.
  *
  *   FAULT_CALL    which calls are counted: open, write (pwrite, writev, pwritev as well), truncate (and fallocate),
- * sync (fsync, fdatasync), rename, unlink, read (pread, readv, preadv as well), or allocate (aligned_alloc)
- *   FAULT_NUMBER  the how-manieth of them fails, from 1
- *   FAULT_ALWAYS  set: all from there on fail
+ * sync (fsync, fdatasync), rename (renameat2 as well), unlink, read (pread, readv, preadv as well), or allocate
+ * (aligned_alloc) FAULT_NUMBER  the how-manieth of them fails, from 1 FAULT_ALWAYS  set: all from there on fail
  *   FAULT_ERRNO   with which number; or "short": half of it is written and the half is told; "lie": half of it is
  *                 written and all is told; "kill", "stop": the process gets SIGKILL, SIGSTOP instead of making the call
  *   FAULT_PREFIX  only on files whose path begins so (allocate: any)
@@ -240,6 +239,13 @@ int fdatasync(int descriptor)
 int rename(const char *from, const char *to)
 {
     return judge("rename", from) != NOTHING ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
+int renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)
+{
+    return judge("rename", from) != NOTHING
+               ? -1
+               : (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, flags);
 }
 
 int unlink(const char *path)

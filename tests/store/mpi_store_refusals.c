@@ -70,25 +70,37 @@ static void overwriting_starts_afresh(void **state)
     sweep_close(other);
 }
 
-static void a_locked_file_is_refused_and_the_lock_can_be_broken(void **state)
+static void write_lock_of_another_host(void)
+{
+    char lock_file[160];
+    snprintf(lock_file, sizeof lock_file, "%s.lock", path);
+    FILE *file = fopen(lock_file, "w");
+    fputs("host=elsewhere\npid=1\nboot=x\njob=\nrestarts=\n", file);
+    fclose(file);
+}
+
+static void a_locked_file_is_refused_and_only_the_lock_of_others_can_be_broken(void **state)
 {
     (void)state;
     const int holder = world.size - 1; /* another process than rank 0, where there are several */
     struct lock lock = { .descriptor = -1 };
+    struct store *store;
+    bool is_fresh;
     if (world.rank == holder)
         assert_ok(lock_acquire(path, false, &lock));
     meet();
     expect_refusal(path, STORE_NEW, sweep, "--break-lock");
+    assert_int_equal(store_open(&world, sweep, NULL, path, STORE_NEW, true, &store, &is_fresh), STATUS_REFUSED);
+    assert_non_null(strstr(status_message(), "it lives"));
     assert_false(exists(path));
-    struct store *store;
-    bool is_fresh;
-    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, true, &store, &is_fresh));
-    if (world.rank == holder)
-        lock_release(&lock); /* not its own any more: must leave the new owner's file */
     meet();
-    char lock_file[160];
-    snprintf(lock_file, sizeof lock_file, "%s.lock", path);
-    assert_true(exists(lock_file));
+    lock_release(&lock);
+    meet();
+    if (world.rank == 0)
+        write_lock_of_another_host();
+    meet();
+    expect_refusal(path, STORE_NEW, sweep, "elsewhere");
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, true, &store, &is_fresh));
     assert_ok(store_close(store));
 }
 
@@ -156,7 +168,7 @@ int main(int argc, char **argv)
         file_test(a_write_that_fails_says_where_and_the_file_stays_resumable),
     };
     const struct CMUnitTest tests_of_several_ranks[] = {
-        file_test(a_locked_file_is_refused_and_the_lock_can_be_broken),
+        file_test(a_locked_file_is_refused_and_only_the_lock_of_others_can_be_broken),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     if (world.size > 1)

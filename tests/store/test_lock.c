@@ -99,12 +99,28 @@ static void a_living_owner_keeps_it_and_a_killed_one_does_not(void **state)
     waitpid(child, NULL, 0);
 }
 
-static void a_living_owner_can_be_robbed_and_leaves_the_new_lock_alone(void **state)
+static void a_living_owner_is_not_robbed(void **state)
+{
+    (void)state;
+    struct lock owner, robber;
+    assert_int_equal(lock_acquire(output, false, &owner), STATUS_OK);
+    assert_int_equal(lock_acquire(output, true, &robber), STATUS_REFUSED);
+    assert_non_null(strstr(status_message(), "it lives"));
+    assert_int_equal(access(lock_file, F_OK), 0);
+    lock_release(&owner);
+    assert_int_not_equal(access(lock_file, F_OK), 0);
+}
+
+/* Its record says that it is elsewhere; that lock may be gone with its host and still be held by the file server. */
+static void a_robbed_owner_leaves_the_new_lock_alone(void **state)
 {
     (void)state;
     struct lock robbed, robber;
     assert_int_equal(lock_acquire(output, false, &robbed), STATUS_OK);
+    write_record("elsewhere", "", "");
+    expect_refused("--break-lock if you know");
     assert_int_equal(lock_acquire(output, true, &robber), STATUS_OK);
+    assert_string_equal(robber.before.host, "elsewhere");
     lock_release(&robbed);
     assert_int_equal(access(lock_file, F_OK), 0);
     lock_release(&robber);
@@ -175,7 +191,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         lock_test(a_free_lock_is_taken_and_removed),
         lock_test(a_living_owner_keeps_it_and_a_killed_one_does_not),
-        lock_test(a_living_owner_can_be_robbed_and_leaves_the_new_lock_alone),
+        lock_test(a_living_owner_is_not_robbed),
+        lock_test(a_robbed_owner_leaves_the_new_lock_alone),
         lock_test(a_dead_owner_on_this_host_is_recognised),
         lock_test(an_owner_before_a_reboot_is_dead),
         lock_test(an_owner_on_another_host_may_live),
