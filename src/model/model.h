@@ -13,7 +13,7 @@ struct model {
     enum input_kind input;
     long input_size; /* m; of gaussian and sine */
     double input_scale;
-    double input_period;                /* sine: i_t[j] = scale sin(2 pi (t/period + j/m)) */
+    double input_period;                /* sine: i_t[j] = scale sin(2 pi (t/period + j/(2m))) */
     struct network_source input_source; /* file: inputs and, where it is there, w_in */
     struct network_arrays input_arrays; /* the same once they are in memory (sweep_load), as runs need them */
 

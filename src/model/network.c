@@ -96,8 +96,10 @@ void network_close(struct network *network)
     *network = (struct network){ 0 };
 }
 
-/* i_t[m] := row t - 1 of given inputs, or scale * N(0, 1), or scale * sin(2 pi (t/period + j/m)), whose whole turns
- * are taken off first: they would cost the angle its last digits. */
+/* i_t[m] := row t - 1 of given inputs, or scale * N(0, 1), or scale * sin(2 pi (t/period + j/(2m))), whose whole
+ * turns are taken off first: they would cost the angle its last digits. Half a turn for all components together: of
+ * two, one is a sine and the other its cosine, and no two are each other's negative, as they would be at half a turn.
+ */
 static void fill_input(struct network *network, long step)
 {
     const struct model *model = network->model;
@@ -110,7 +112,7 @@ static void fill_input(struct network *network, long step)
         random_normal(&network->inputs, (uint64_t)step, 0, (uint64_t)m, network->input);
     else
         for (long j = 0; j < m; j++) {
-            double turns = fmod((double)step, model->input_period) / model->input_period + (double)j / (double)m;
+            double turns = fmod((double)step, model->input_period) / model->input_period + (double)j / (2 * (double)m);
             network->input[j] = sin(2 * M_PI * (turns - floor(turns)));
         }
     for (long j = 0; j < m; j++)

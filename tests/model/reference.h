@@ -43,8 +43,8 @@ static inline void reference_drive(const struct ensemble *ensemble, const struct
     random_normal(&input_weights, 0, 0, (uint64_t)(d * m), weights);
     random_normal(&inputs, (uint64_t)step, 0, (uint64_t)m, input);
     for (long j = 0; j < m && model->input == INPUT_SINE; j++)
-        input[j] =
-            (double)sinl(6.283185307179586476925L * ((long double)step / model->input_period + (long double)j / m));
+        input[j] = (double)sinl(6.283185307179586476925L *
+                                ((long double)step / model->input_period + (long double)j / (2 * m)));
     for (long i = 0; i < d; i++) {
         drive[i] = model->bias == BIAS_GAUSSIAN ? model->bias_scale * bias[i] : 0;
         for (long j = 0; j < m; j++)

@@ -117,6 +117,6 @@ def drives(network, model, steps):
         # as longdouble: 2 pi t / period loses its last digits otherwise
         t, j = np.arange(1, steps + 1, dtype=np.longdouble)[:, None], np.arange(m, dtype=np.longdouble)
         two_pi = 2 * np.longdouble("3.14159265358979323846264338327950288")
-        inputs = np.sin(two_pi * (t / np.longdouble(law["period"]) + j / m)).astype(float)
+        inputs = np.sin(two_pi * (t / np.longdouble(law["period"]) + j / (2 * m))).astype(float)
     input_weights = network.normal("input_weights", d * m).reshape(d, m) / math.sqrt(m)
     return law["scale"] * inputs @ input_weights.T + bias
