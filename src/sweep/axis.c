@@ -49,8 +49,12 @@ static enum status read_list(struct axis *axis)
 {
     const struct yaml_node *node = axis->node;
     struct mistakes *mistakes = axis->reader->mistakes;
-    if (node->count == 0)
-        return mistakes_add(mistakes, &node->place, "%s: the list is empty", axis->path);
+    if (node->count == 0) {
+        char expected[NUMBER_RANGE_TEXT];
+        number_describe_range(axis->range, expected);
+        return mistakes_add(mistakes, &node->place, "%s: the list is empty; it takes %s, once or more", axis->path,
+                            expected);
+    }
     if (node->count > AXIS_MAX_VALUES)
         return too_long(axis);
     struct listed_value *listed = NULL;

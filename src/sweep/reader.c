@@ -28,6 +28,7 @@ static void describe_plain(const char *found, char *text, size_t size)
 /* How a message shows what stands in the file, into text[size]. */
 static void describe_node(const struct yaml_node *node, char *text, size_t size)
 {
+    double number = 0;
     if (node->kind == YAML_SEQUENCE)
         snprintf(text, size, "a list");
     else if (node->kind == YAML_MAPPING)
@@ -35,7 +36,8 @@ static void describe_node(const struct yaml_node *node, char *text, size_t size)
     else if (yaml_is_null(node))
         snprintf(text, size, "nothing");
     else if (!node->is_plain)
-        snprintf(text, size, "the text \"%.*s\"", shown_length(node->text), node->text);
+        snprintf(text, size, "the text \"%.*s\"%s", shown_length(node->text), node->text,
+                 number_parse(node->text, &number) ? " (without quotes it is a number)" : "");
     else
         describe_plain(node->text, text, size);
 }

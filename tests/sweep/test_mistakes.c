@@ -92,8 +92,9 @@ static const struct mistaken table[] = {
     { SMALLEST_GRID "weights: {replicas: 0}\n",
       "2:21: error: weights.replicas: expected an integer from 1 to 100000, found 0" },
     { SMALLEST_GRID "weights: {replicas: 1.5}\n", "2:21: error: weights.replicas: expected an integer" },
-    { SMALLEST_GRID "weights: {replicas: \"2\"}\n",
-      "2:21: error: weights.replicas: expected an integer from 1 to 100000, found the text \"2\"" },
+    { SMALLEST_GRID "weights: {replicas: \"2\"}\n", "2:21: error: weights.replicas: expected an integer from 1 to "
+                                                    "100000, found the text \"2\" (without quotes it is a "
+                                                    "number)" },
     { SMALLEST_GRID "weights: {replicas: {a: 1}}\n",
       "2:21: error: weights.replicas: expected an integer from 1 to 100000, found a mapping" },
     { SMALLEST_GRID "model: {warmup: -1}\n", "2:17: error: model.warmup: expected an integer from 0" },
@@ -136,7 +137,7 @@ static const struct mistaken table[] = {
     { GRID_WITH("gamma: 1e-400"), "1:59: error: grid.gamma: expected a number > 0, found 1e-400 (beyond the range" },
     { SMALLEST_GRID "model: {bias: {kind: gaussian, scale: 1e-400}}\n",
       "2:39: error: model.bias.scale: expected a number >= 0, found 1e-400 (beyond the range of double precision)" },
-    { GRID_WITH("gamma: []"), "1:59: error: grid.gamma: the list is empty" },
+    { GRID_WITH("gamma: []"), "1:59: error: grid.gamma: the list is empty; it takes a number > 0, once or more" },
     { GRID_WITH("gamma: [1, 2, 1.0]"), "1:66: error: grid.gamma: 1 is repeated" },
     { GRID_WITH("gamma: [1, [2]]"), "1:63: error: grid.gamma: expected a number > 0, found a list" },
     { GRID_WITH("gamma: [1, ~]"), "1:63: error: grid.gamma: expected a number > 0, found nothing" },
