@@ -179,17 +179,25 @@ static void describe_link(hid_t file, const char *name, char text[LINK_TEXT])
         snprintf(text, LINK_TEXT, ", a link to %s,", target);
 }
 
+/* HDF5's reason must be asked for before any other call to it, which forgets it; and where all went well there must be
+ * no other call: ranks that do not open the same would not close the same. */
+static enum status fail_to_open(hid_t file, const char *name)
+{
+    char reason[STATUS_MESSAGE_SIZE], link[LINK_TEXT];
+    enum status status = h5_fail(STATUS_FOREIGN_FILE, "cannot be opened");
+    snprintf(reason, sizeof reason, "%s", status_message());
+    describe_link(file, name, link);
+    return status_fail(status, "%s%s %s", name, link, reason);
+}
+
 static enum status open_object(hid_t file, const char *name, hid_t *object)
 {
     bool leads_elsewhere = false;
-    char link[LINK_TEXT];
-    describe_link(file, name, link);
     hid_t links = H5Pcreate(H5P_LINK_ACCESS);
     *object = links >= 0 && H5Pset_elink_cb(links, refuse_other_file, &leads_elsewhere) >= 0
                   ? H5Oopen(file, name, links)
                   : H5I_INVALID_HID;
-    /* Before any other call to HDF5, which would forget the reason. */
-    enum status status = *object >= 0 ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "%s%s cannot be opened", name, link);
+    enum status status = *object >= 0 ? STATUS_OK : fail_to_open(file, name);
     if (leads_elsewhere)
         status = status_fail(STATUS_FOREIGN_FILE, "%s is a link into another file; copy it into this one", name);
     if (links >= 0)
