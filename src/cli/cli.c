@@ -76,6 +76,34 @@ void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
         exit(CLI_EXIT_USAGE);
 }
 
+/* Not a script or a program, whose processes may each want something else. */
+static bool is_started_by_launcher(void)
+{
+    static const char *const launchers[] = { "mpirun",         "mpiexec",   "orterun",       "orted",
+                                             "prterun",        "prted",     "mpiexec.hydra", "hydra_pmi_proxy",
+                                             "hydra_pmi_prox", "slurmstepd" };
+    char path[64], name[64] = "";
+    snprintf(path, sizeof path, "/proc/%ld/comm", (long)getppid());
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    const bool is_read = fgets(name, sizeof name, file) != NULL;
+    fclose(file);
+    name[strcspn(name, "\n")] = '\0';
+    for (size_t i = 0; is_read && i < sizeof launchers / sizeof *launchers; i++)
+        if (strcmp(name, launchers[i]) == 0)
+            return true;
+    return false;
+}
+
+void cli_print_once(void)
+{
+    if (is_first_process() || !is_started_by_launcher())
+        return;
+    if (freopen("/dev/null", "w", stdout) == NULL || freopen("/dev/null", "w", stderr) == NULL)
+        exit(CLI_EXIT_USAGE);
+}
+
 int cli_report(int exit_code)
 {
     if (exit_code != 0 && gradsweep_message()[0])

@@ -23,6 +23,10 @@ void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* "gradsweep: error: text" on stderr, from the first process of a parallel run only. Returns 2. */
 int cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* For commands that only read: of the processes of one launch (mpirun -n 4 gradsweep check OUT.h5) the first prints,
+ * and the others find the same in silence, for its exit code. */
+void cli_print_once(void);
+
 /* Prints the library's message as an error unless exit_code is 0; returns exit_code. */
 int cli_report(int exit_code);
 

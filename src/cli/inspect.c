@@ -28,6 +28,7 @@ static const char *read_path(int argc, char **argv, const char *doc)
     const char *path = NULL;
     struct argp argp = { .parser = parse, .args_doc = "OUT.h5", .doc = doc };
     cli_parse(&argp, argc, argv, &path);
+    cli_print_once();
     return path;
 }
 

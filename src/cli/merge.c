@@ -3,6 +3,7 @@
 #include "cli/sweep_arguments.h"
 
 #include "gradsweep/gradsweep.h"
+#include "store/once.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,6 +34,12 @@ static error_t parse_merge(int key, char *argument, struct argp_state *state)
     }
 }
 
+static int merge(void *context)
+{
+    const struct merge_arguments *arguments = context;
+    return cli_report(gradsweep_merge(arguments->output, arguments->count, arguments->shards));
+}
+
 int cli_merge(int argc, char **argv)
 {
     static const struct argp argp = { .parser = parse_merge,
@@ -45,7 +52,7 @@ int cli_merge(int argc, char **argv)
     if (arguments.shards == NULL)
         return cli_usage_error("no memory for %d names of files", argc);
     cli_parse(&argp, argc, argv, &arguments);
-    int exit_code = cli_report(gradsweep_merge(arguments.output, arguments.count, arguments.shards));
+    int exit_code = once_do(arguments.output, merge, &arguments);
     free(arguments.shards);
     return exit_code;
 }
@@ -87,6 +94,13 @@ static error_t parse_extend(int key, char *argument, struct argp_state *state)
     }
 }
 
+static int extend(void *context)
+{
+    const struct extend_arguments *arguments = context;
+    struct gradsweep_sweep sweep = cli_sweep(&arguments->sweep);
+    return cli_report(gradsweep_extend(&sweep, arguments->old, arguments->output));
+}
+
 int cli_extend(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -103,6 +117,5 @@ int cli_extend(int argc, char **argv)
                                       .children = cli_sweep_children };
     struct extend_arguments arguments = { 0 };
     cli_parse(&argp, argc, argv, &arguments);
-    struct gradsweep_sweep sweep = cli_sweep(&arguments.sweep);
-    return cli_report(gradsweep_extend(&sweep, arguments.old, arguments.output));
+    return once_do(arguments.output, extend, &arguments);
 }

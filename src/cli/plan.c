@@ -104,6 +104,7 @@ int cli_plan(int argc, char **argv)
                                       .children = cli_sweep_children };
     struct plan_arguments arguments = { .count = 1, .ranks = { 1 }, .cores_per_node = CORES_PER_NODE };
     cli_parse(&argp, argc, argv, &arguments);
+    cli_print_once();
     struct gradsweep_sweep sweep = cli_sweep(&arguments.sweep);
     struct gradsweep_plan_options plan_options = { arguments.count, arguments.ranks, arguments.cores_per_node,
                                                    arguments.memory_per_rank };

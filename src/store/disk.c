@@ -92,17 +92,21 @@ bool disk_is_nfs(const char *path)
     return statfs(path, &disk) == 0 && disk.f_type == nfs_magic;
 }
 
+enum status disk_sync_opened(int descriptor, const char *path)
+{
+    if (fsync(descriptor) != 0)
+        return status_fail(STATUS_IO, "%s: cannot flush it to disk: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
 enum status disk_sync(const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return status_fail(STATUS_IO, "%s: cannot open it to flush it to disk: %s", path, strerror(errno));
-    int result = fsync(descriptor);
-    int reason = errno;
+    enum status status = disk_sync_opened(descriptor, path);
     close(descriptor);
-    if (result != 0)
-        return status_fail(STATUS_IO, "%s: cannot flush it to disk: %s", path, strerror(reason));
-    return STATUS_OK;
+    return status;
 }
 
 enum status disk_open_for_reading(const char *path, int *descriptor)

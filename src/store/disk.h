@@ -31,6 +31,9 @@ bool disk_is_nfs(const char *path);
 /* Makes what this host wrote to a file, or a directory's entries, survive a power loss. Errors: STATUS_IO. */
 CHECKED enum status disk_sync(const char *path);
 
+/* The same of an open file; `path` is for the message. */
+CHECKED enum status disk_sync_opened(int descriptor, const char *path);
+
 /* Opens a file to be read with disk_read; closed with close(2). Errors: STATUS_IO. */
 CHECKED enum status disk_open_for_reading(const char *path, int *descriptor);
 

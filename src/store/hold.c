@@ -1,5 +1,7 @@
 #include "store/hold.h"
 
+#include "store/disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -173,13 +175,23 @@ static void find_place(const struct hold *hold, char place[PATH_MAX])
         place[0] = '\0';
 }
 
+bool hold_has_name(const struct hold *hold)
+{
+    struct stat state;
+    return fstat(hold->exclusive, &state) == 0 && state.st_nlink > 0;
+}
+
+enum status hold_flush(const struct hold *hold, const char *path)
+{
+    return disk_sync_opened(hold->exclusive, path);
+}
+
 enum status hold_require_place(const struct hold *hold, const char *path)
 {
     struct identity there;
-    struct stat state;
     char place[PATH_MAX];
     TRY(hold_identify(path, &there));
-    const bool has_names = fstat(hold->exclusive, &state) == 0 && state.st_nlink > 0;
+    const bool has_names = hold_has_name(hold);
     if (has_names && hold_is_same(&there, &hold->identity))
         return STATUS_OK;
     find_place(hold, place);

@@ -46,6 +46,12 @@ void hold_release(struct hold *hold);
  * and where the file is now. */
 CHECKED enum status hold_require_place(const struct hold *hold, const char *path);
 
+/* Whether the file that is held has a name left. */
+bool hold_has_name(const struct hold *hold);
+
+/* Makes it survive a power loss; `path` is for the message. Errors: STATUS_IO. */
+CHECKED enum status hold_flush(const struct hold *hold, const char *path);
+
 /* Whether a process on this host, as far as locks tell, has a hold on the file; LOCK_UNSUPPORTED: they do not tell. */
 enum lock_answer hold_ask(const char *path);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/hold.h"
+#include "store/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -253,9 +254,11 @@ void lock_release(struct lock *lock)
 
 void lock_describe(const char *output, char *text, size_t size)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s.lock", output);
+    char resolved[PATH_MAX], path[PATH_MAX + sizeof ".lock"];
     text[0] = '\0';
+    if (output_resolve(output, resolved, sizeof resolved) != STATUS_OK)
+        return;
+    snprintf(path, sizeof path, "%s.lock", resolved);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return;

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -197,6 +198,25 @@ static bool is_old_lock(const char *ending)
            strspn(ending + length, "0123456789abcdef") == OWNER_TOKEN;
 }
 
+/* Where processes of one launch meet (store/once.h): theirs is locked while they work, and this launch is at work. */
+static bool is_old_meeting(const struct leavings *leavings, const char *name, const char *ending)
+{
+    char path[PATH_MAX];
+    const char before[] = ".launch-";
+    const size_t length = sizeof before - 1;
+    if (strncmp(ending, before, length) != 0 || ending[length] == '\0')
+        return false;
+    for (const char *letter = ending + length; *letter; letter++)
+        if (!isalnum((unsigned char)*letter) && *letter != '-')
+            return false;
+    make_path(leavings, name, path);
+    const int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    const bool is_free = descriptor >= 0 && hold_try_lock(descriptor, 0, 0) == LOCK_HELD;
+    if (descriptor >= 0)
+        close(descriptor);
+    return is_free;
+}
+
 /* One entry of the directory; companions of a temporary file go once that is gone. */
 static void look_at(const struct leavings *leavings, const char *name, bool are_companions)
 {
@@ -208,7 +228,7 @@ static void look_at(const struct leavings *leavings, const char *name, bool are_
             clear_temporary(leavings, name, &owner);
         else if (are_companions && is_companion(rest) && !is_there(leavings, name, (int)(rest - name)))
             remove_companion(leavings, name);
-    } else if (plain && (strcmp(plain, ".tmp") == 0 || is_old_lock(plain)))
+    } else if (plain && (strcmp(plain, ".tmp") == 0 || is_old_lock(plain) || is_old_meeting(leavings, name, plain)))
         remove_file(leavings, name); /* the one name for all of an earlier version */
     else if (plain && (is_companion(plain) || (strncmp(plain, ".tmp", 4) == 0 && is_companion(plain + 4))))
         remove_companion(leavings, name);

@@ -1,6 +1,5 @@
 #include "store/publish.h"
 
-#include "base/log.h"
 #include "store/disk.h"
 
 #include <errno.h>
@@ -11,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_NAMES = 1000 };
+enum { MOST_NAMES = 1000, COPY_BYTES = 1 << 16 };
 
 static bool is_missing(int number)
 {
@@ -121,4 +120,39 @@ enum status publish_beside(const char *temporary, const char *path, char *kept, 
             break;
     }
     return status_fail(STATUS_IO, "%s: cannot rename %s to it: %s", kept, temporary, strerror(errno));
+}
+
+/* 0, or -1 and errno. */
+static int copy_contents(int from, int to)
+{
+    char piece[COPY_BYTES];
+    off_t place = 0;
+    for (ssize_t got; (got = pread(from, piece, sizeof piece, place)) != 0; place += got)
+        if (got < 0 || pwrite(to, piece, (size_t)got, place) != got)
+            return -1;
+    return fsync(to);
+}
+
+static int open_first_free(const char *path, char *kept, size_t size)
+{
+    int descriptor = -1;
+    errno = EEXIST;
+    for (int number = 1; descriptor < 0 && errno == EEXIST && number <= MOST_NAMES; number++) {
+        snprintf(kept, size, "%s.%d", path, number);
+        descriptor = open(kept, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    return descriptor;
+}
+
+enum status publish_copy(int descriptor, const char *path, char *kept, size_t size)
+{
+    const int copy = open_first_free(path, kept, size);
+    if (copy < 0)
+        return status_fail(STATUS_IO, "%s: cannot make the file: %s", kept, strerror(errno));
+    const int result = copy_contents(descriptor, copy), reason = errno;
+    close(copy);
+    if (result == 0)
+        return sync_directory(path);
+    unlink(kept);
+    return status_fail(STATUS_IO, "%s: cannot be written: %s", kept, strerror(reason));
 }

@@ -13,4 +13,7 @@ CHECKED enum status publish_file(const char *temporary, const char *path, const 
 /* Gives `temporary` the first free name of PATH.1, PATH.2, ..., which is left in kept[size]. Errors: STATUS_IO. */
 CHECKED enum status publish_beside(const char *temporary, const char *path, char *kept, size_t size);
 
+/* Copies an open file, which may have no name left, to the first free one of PATH.1, PATH.2, ...; else as above. */
+CHECKED enum status publish_copy(int descriptor, const char *path, char *kept, size_t size);
+
 #endif

@@ -8,6 +8,7 @@
 #include "store/lock.h"
 #include "store/output.h"
 #include "store/place.h"
+#include "store/publish.h"
 #include "store/results_file.h"
 #include "store/resume.h"
 #include "store/shard.h"
@@ -280,20 +281,33 @@ static enum status require_own_sweep(const struct store *store, const struct swe
                : status_prefix(STATUS_IO, "%s: another program has changed the sweep in it", store->path);
 }
 
+/* Whether the path still leads to the file. One whose last name was taken from it would be gone with this run: it gets
+ * another. */
+static enum status require_place(const struct store *store)
+{
+    char kept[PATH_MAX];
+    TRY(hold_flush(&store->hold, store->path));
+    enum status status = hold_require_place(&store->hold, store->asked);
+    if (status == STATUS_OK || hold_has_name(&store->hold))
+        return status;
+    if (publish_copy(store->hold.exclusive, store->path, kept, sizeof kept) != STATUS_OK)
+        return status_prefix(
+            STATUS_IO, "%s: the file was replaced or removed while it was written; its results are lost", store->path);
+    return status_fail(STATUS_IO,
+                       "%s: the file was replaced or removed while it was written; its results are saved as %s",
+                       store->path, kept);
+}
+
 /* Once no rank has the file open any more. */
 static enum status verify_closed(const struct store *store, const struct sweep *sweep,
                                  const struct store_tally *expected)
 {
     const struct world *world = store->world;
     uint64_t damaged = 0;
-    enum status status = STATUS_OK;
-    if (world->rank == 0) {
-        status = hold_require_place(&store->hold, store->asked);
-        if (status == STATUS_OK)
-            status = require_own_sweep(store, sweep);
-    }
-    TRY(world_agree(world, status));
-    status = world->rank == 0 || expected ? read_back(store, sweep, expected, &damaged) : STATUS_OK;
+    TRY(world_agree(world, world->rank == 0 ? require_place(store) : STATUS_OK));
+    TRY(world_agree(world, disk_sync(store->path)));
+    TRY(world_agree(world, world->rank == 0 ? require_own_sweep(store, sweep) : STATUS_OK));
+    enum status status = world->rank == 0 || expected ? read_back(store, sweep, expected, &damaged) : STATUS_OK;
     TRY(world_agree(world, status));
     TRY(world_check(MPI_Allreduce(MPI_IN_PLACE, &damaged, 1, MPI_UINT64_T, MPI_SUM, world->communicator),
                     "counting damaged cells"));
@@ -304,10 +318,7 @@ enum status store_close_verified(struct store *store, const struct store_tally *
 {
     const struct world *world = store->world;
     const struct sweep *sweep = store->results_file.layout.sweep;
-    enum status status = results_file_close(&store->results_file);
-    if (status == STATUS_OK)
-        status = disk_sync(store->path);
-    status = world_agree(world, status);
+    enum status status = world_agree(world, results_file_close(&store->results_file));
     if (status == STATUS_OK)
         status = verify_closed(store, sweep, expected);
     discard(store);
@@ -321,7 +332,8 @@ enum status store_close(struct store *store)
 
 enum status store_flush(struct store *store)
 {
-    return disk_sync(store->results_file.path);
+    /* Not by its name, which may be another's by now: that is for the end. */
+    return disk_sync_opened(store->results_file.descriptor, store->path);
 }
 
 /* Writes some numbers and makes sure that they have arrived. */

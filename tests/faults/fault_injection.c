@@ -2,10 +2,13 @@
  * see what a program makes of it.
  *
  *   FAULT_CALL    which calls are counted: open, write (pwrite, writev, pwritev as well), truncate (and fallocate),
- * sync (fsync, fdatasync), rename (renameat2 as well), unlink, read (pread, readv, preadv as well), or allocate
- * (aligned_alloc) FAULT_NUMBER  the how-manieth of them fails, from 1 FAULT_ALWAYS  set: all from there on fail
+ *                 sync (fsync, fdatasync), rename (renameat2 as well), unlink, read (pread, readv, preadv as well), or
+ *                 allocate (aligned_alloc)
+ *   FAULT_NUMBER  the how-manieth of them fails, from 1
+ *   FAULT_ALWAYS  set: all from there on fail
  *   FAULT_ERRNO   with which number; or "short": half of it is written and the half is told; "lie": half of it is
- *                 written and all is told; "kill", "stop": the process gets SIGKILL, SIGSTOP instead of making the call
+ *                 written and all is told; "kill", "stop": the process gets SIGKILL, SIGSTOP instead of making the
+ *                 call; "pause": it gets SIGSTOP, and makes the call once it goes on
  *   FAULT_PREFIX  only on files whose path begins so (allocate: any)
  *   FAULT_EXCEPT  and not on those whose path holds this
  *   FAULT_BYTES   allocate: only of at least so many bytes
@@ -80,6 +83,10 @@ static enum effect judge(const char *call, const char *path)
         syscall(SYS_kill, getpid(), SIGKILL);
     if (effect && strcmp(effect, "stop") == 0)
         syscall(SYS_kill, getpid(), SIGSTOP);
+    if (effect && strcmp(effect, "pause") == 0) {
+        syscall(SYS_kill, getpid(), SIGSTOP);
+        return NOTHING;
+    }
     if (effect && strcmp(effect, "short") == 0)
         return SHORT;
     if (effect && strcmp(effect, "lie") == 0)

@@ -124,7 +124,7 @@ class Faults(CommandTest):
             os.rename(self.path("here"), self.path("there"))
             exit_code, text = run.end()
         self.assertEqual(exit_code, 1, text)
-        self.assertRegex(text, r"error: .*here/out\.h5: .*: No such file or directory")
+        self.assertRegex(text, r"error: .*here/out\.h5: the file was moved .*; its results are in .*there/out\.h5")
         self.complete(sweep, moved)
 
     def test_read_only_directory(self):
