@@ -42,7 +42,7 @@ struct gradsweep_run_options {
     const char *output;
     enum gradsweep_existing existing;
     bool retry_failed;                /* compute failed cells again */
-    bool break_lock;                  /* take the lock from whoever holds it */
+    bool break_lock;                  /* take the lock of a run on another host, which has ended */
     double max_seconds;               /* stop, resumable, after so long; 0: no limit */
     uint64_t max_failures;            /* stop at so many failed cells; 0: no limit */
     enum gradsweep_progress progress; /* on stderr */

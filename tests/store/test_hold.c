@@ -1,0 +1,252 @@
+/* The hold on a results file itself, whether owners live, and the names of files in the making. */
+#include "store/hold.h"
+#include "store/output.h"
+#include "store/owner.h"
+#include "store/publish.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char directory[64], path[96], other[96];
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void expect_file(const char *name, const char *text)
+{
+    char found[64] = "";
+    FILE *file = fopen(name, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(found, sizeof found, file));
+    assert_string_equal(found, text);
+    fclose(file);
+}
+
+static int make_file(void **state)
+{
+    (void)state;
+    write_file(path, "ours");
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    unlink(path);
+    unlink(other);
+    return 0;
+}
+
+static void a_file_has_one_hold_whatever_its_names(void **state)
+{
+    (void)state;
+    struct hold first, second;
+    assert_int_equal(hold_take(path, &first), STATUS_OK);
+    assert_int_equal(link(path, other), 0);
+    assert_int_equal(hold_ask(other), LOCK_BUSY);
+    assert_int_equal(hold_take(other, &second), STATUS_REFUSED);
+    assert_non_null(strstr(status_message(), "another run"));
+    /* HDF5 and MPI-IO open and close the file as they like. */
+    close(open(path, O_RDWR));
+    assert_int_equal(hold_take(path, &second), STATUS_REFUSED);
+    hold_release(&first);
+    assert_int_equal(hold_take(other, &second), STATUS_OK);
+    hold_release(&second);
+}
+
+static void writers_of_hdf5_are_kept_out_and_readers_are_not(void **state)
+{
+    (void)state;
+    struct hold hold;
+    const int descriptor = open(path, O_RDWR);
+    assert_int_equal(hold_take(path, &hold), STATUS_OK);
+    assert_int_equal(flock(descriptor, LOCK_SH | LOCK_NB), 0);
+    assert_int_equal(flock(descriptor, LOCK_EX | LOCK_NB), -1);
+    hold_release(&hold);
+    assert_int_equal(flock(descriptor, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(hold_take(path, &hold), STATUS_REFUSED);
+    assert_non_null(strstr(status_message(), "another program"));
+    assert_int_equal(hold_ask(path), LOCK_HELD); /* a refused hold leaves no lock */
+    close(descriptor);
+}
+
+static void a_place_is_kept_or_what_became_of_it_is_told(void **state)
+{
+    (void)state;
+    struct hold hold;
+    assert_int_equal(hold_take(path, &hold), STATUS_OK);
+    assert_int_equal(hold_require_place(&hold, path), STATUS_OK);
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(hold_require_place(&hold, path), STATUS_IO);
+    assert_non_null(strstr(status_message(), other));
+    write_file(path, "theirs");
+    assert_int_equal(hold_require_place(&hold, path), STATUS_IO);
+    assert_non_null(strstr(status_message(), "replaced by another"));
+    assert_true(hold_has_name(&hold));
+    unlink(other);
+    assert_false(hold_has_name(&hold));
+    char kept[128];
+    assert_int_equal(publish_copy(hold.exclusive, path, kept, sizeof kept), STATUS_OK);
+    expect_file(kept, "ours");
+    expect_file(path, "theirs");
+    unlink(kept);
+    hold_release(&hold);
+}
+
+static void publishing_replaces_what_was_agreed_on_alone(void **state)
+{
+    (void)state;
+    const struct identity nothing = { 0 };
+    struct identity agreed;
+    bool is_taken;
+    char kept[128];
+    write_file(other, "new");
+    assert_int_equal(publish_file(other, path, &nothing, &is_taken), STATUS_REFUSED);
+    assert_true(is_taken);
+    expect_file(path, "ours");
+    assert_int_equal(hold_identify(path, &agreed), STATUS_OK);
+    assert_int_equal(publish_file(other, path, &agreed, &is_taken), STATUS_OK);
+    expect_file(path, "new");
+    write_file(other, "newer");
+    assert_int_equal(publish_file(other, path, &agreed, &is_taken), STATUS_REFUSED);
+    assert_true(is_taken);
+    expect_file(path, "new");
+    assert_int_equal(publish_beside(other, path, kept, sizeof kept), STATUS_OK);
+    expect_file(kept, "newer");
+    unlink(kept);
+    /* A link that leads to the agreed file is not that file. */
+    write_file(other, "newest");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(other, path), 0);
+    assert_int_equal(hold_identify(path, &agreed), STATUS_OK);
+    assert_int_equal(publish_file(other, path, &agreed, &is_taken), STATUS_REFUSED);
+}
+
+static void links_are_followed_to_what_need_not_exist(void **state)
+{
+    (void)state;
+    char resolved[PATH_MAX], link_path[128], expected[160];
+    snprintf(link_path, sizeof link_path, "%s/link", directory);
+    assert_int_equal(output_resolve(path, resolved, sizeof resolved), STATUS_OK);
+    assert_string_equal(resolved, path);
+    assert_int_equal(symlink("nowhere.h5", link_path), 0);
+    snprintf(expected, sizeof expected, "%s/nowhere.h5", directory);
+    assert_int_equal(output_resolve(link_path, resolved, sizeof resolved), STATUS_OK);
+    assert_string_equal(resolved, expected);
+    unlink(link_path);
+    assert_int_equal(symlink("link", link_path), 0);
+    assert_int_equal(output_resolve(link_path, resolved, sizeof resolved), STATUS_REFUSED);
+    unlink(link_path);
+    char small[8];
+    assert_int_equal(output_resolve(path, small, sizeof small), STATUS_REFUSED);
+}
+
+static void temporary_names_are_an_owner_s_own_and_fit(void **state)
+{
+    (void)state;
+    const struct owner one = owner_this(), two = owner_this();
+    char first[PATH_MAX], second[PATH_MAX], name[NAME_MAX + 1];
+    assert_string_not_equal(one.token, two.token);
+    assert_int_equal(output_temporary(path, &one, first, sizeof first), STATUS_OK);
+    assert_int_equal(output_temporary(path, &two, second, sizeof second), STATUS_OK);
+    assert_string_not_equal(first, second);
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(output_temporary(name, &one, first, sizeof first), STATUS_OK);
+    assert_true(strlen(first) <= NAME_MAX);
+}
+
+static pid_t start_process(void)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    return child;
+}
+
+static void owners_are_judged_by_what_the_system_knows(void **state)
+{
+    (void)state;
+    const struct owner now = owner_this();
+    struct owner owner = now;
+    snprintf(owner.kind, sizeof owner.kind, "exclusive");
+    assert_int_equal(owner_life(&owner, &now, true), OWNER_LIVING);
+    snprintf(owner.start, sizeof owner.start, "1"); /* the number has come again */
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
+    owner = now;
+    snprintf(owner.space, sizeof owner.space, "pid:[1]");
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_UNKNOWN);
+    assert_int_equal(owner_life(&owner, &now, true), OWNER_DEAD); /* its fcntl lock is gone */
+    owner = now;
+    snprintf(owner.host, sizeof owner.host, "elsewhere");
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_LIVING); /* a container of this host, by the boot */
+    snprintf(owner.boot, sizeof owner.boot, "another");
+    assert_int_equal(owner_life(&owner, &now, true), OWNER_UNKNOWN);
+
+    owner = now;
+    const pid_t child = start_process();
+    owner.start[0] = '\0';
+    snprintf(owner.process, sizeof owner.process, "%ld", (long)child);
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_LIVING);
+    kill(child, SIGKILL);
+    siginfo_t ended;
+    assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0); /* a zombie does not live */
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
+    waitpid(child, NULL, 0);
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
+}
+
+static void records_come_back_as_they_were(void **state)
+{
+    (void)state;
+    char record[OWNER_RECORD];
+    struct owner owner = owner_this(), found;
+    snprintf(owner.job, sizeof owner.job, "12");
+    const int length = owner_write(&owner, record);
+    assert_true(owner_read(record, (size_t)length, &found));
+    assert_memory_equal(&found, &owner, sizeof owner);
+    assert_false(owner_read(record, 0, &found));
+}
+
+int main(void)
+{
+    strcpy(directory, "/tmp/gradsweep-hold-XXXXXX");
+    if (!mkdtemp(directory))
+        return 1;
+    snprintf(path, sizeof path, "%s/out.h5", directory);
+    snprintf(other, sizeof other, "%s/other.h5", directory);
+#define file_test(name) cmocka_unit_test_setup_teardown(name, make_file, remove_files)
+    const struct CMUnitTest tests[] = {
+        file_test(a_file_has_one_hold_whatever_its_names),
+        file_test(writers_of_hdf5_are_kept_out_and_readers_are_not),
+        file_test(a_place_is_kept_or_what_became_of_it_is_told),
+        file_test(publishing_replaces_what_was_agreed_on_alone),
+        file_test(links_are_followed_to_what_need_not_exist),
+        cmocka_unit_test(temporary_names_are_an_owner_s_own_and_fit),
+        cmocka_unit_test(owners_are_judged_by_what_the_system_knows),
+        cmocka_unit_test(records_come_back_as_they_were),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    rmdir(directory);
+    return failures;
+}
