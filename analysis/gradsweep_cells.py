@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gradsweep_decay import Choice, choose_cells
 from gradsweep_results import DONE, Results
-from gradsweep_style import number, panel_grid, spread
+from gradsweep_style import literal, number, panel_grid, spread
 
 
 class Cell(NamedTuple):
@@ -53,5 +53,5 @@ def chosen_grid(
 
 def cell_title(results: Results, ensemble: int, choice: Choice, name: str = "") -> str:
     rho = "as drawn" if results.native else f"= {number(results.radii[choice.radius])}"
-    name = name or results.ensembles[ensemble]
+    name = literal(name or results.ensembles[ensemble])
     return rf"{name}, $\rho$ {rho}, $\gamma$ = {number(results.gammas[choice.gamma])}"

@@ -18,6 +18,7 @@ from gradsweep_style import (
     file_name,
     is_geometric,
     legend_above,
+    literal,
     number,
     panel_grid,
     size_colours,
@@ -144,7 +145,7 @@ def rate_picture(results: Results, show_all: bool) -> Picture | None:
                 axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _label(grid, r"$\ln‖\,J_\ell‖_2\,/\,\ell$")
     handles = [
-        Line2D([], [], **_activation_line(activation), label=results.activations[activation])
+        Line2D([], [], **_activation_line(activation), label=literal(results.activations[activation]))
         for activation in activations
     ]
     legend_above(
@@ -204,7 +205,8 @@ def _draw_conditions(results: Results, axes: Axes, ensemble: int, size: int, cho
 
 def _finish(results: Results, axes: Axes, ensemble: int, choice: Choice) -> None:
     rho = "as drawn" if results.native else f"= {number(results.radii[choice.radius])}"
-    axes.set_title(rf"{results.ensembles[ensemble]}, $\rho$ {rho}, $\gamma$ = {number(results.gammas[choice.gamma])}")
+    name = literal(results.ensembles[ensemble])
+    axes.set_title(rf"{name}, $\rho$ {rho}, $\gamma$ = {number(results.gammas[choice.gamma])}")
     if not axes.lines:
         axes.text(0.5, 0.5, "nothing finished yet", transform=axes.transAxes, ha="center", color="#666666")
 

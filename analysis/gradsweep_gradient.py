@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from gradsweep_cells import Cell, cell_title, chosen_grid, first_done, mean_of_done
 from gradsweep_results import Results
-from gradsweep_style import INK, SEQUENTIAL, UNFINISHED, Picture, colour, legend_above, spread
+from gradsweep_style import INK, SEQUENTIAL, UNFINISHED, Picture, colour, legend_above, literal, spread
 from gradsweep_symbols import GAMMA_NORM
 
 CONTRIBUTION = "<i>C</i><sub><i>T</i>−ℓ</sub>"
@@ -43,7 +43,7 @@ def contributions_picture(results: Results, show_all: bool) -> Picture | None:
     figure.supxlabel(r"lag $\ell$", fontsize=9)
     figure.supylabel(r"logarithm relative to $‖e_0‖$", fontsize=9)
     handles = [
-        Line2D([], [], color=colour(activation), label=results.activations[activation]) for activation in sorted(drawn)
+        Line2D([], [], color=colour(activation), label=literal(results.activations[activation])) for activation in sorted(drawn)
     ]
     kinds = [
         Line2D([], [], color=INK, label=r"contribution  $\ln(‖C_{T-\ell}‖_F/‖e_0‖)$"),

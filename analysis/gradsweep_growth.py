@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gradsweep_results import Results
-from gradsweep_style import Picture, colour, legend_above, marker, spread
+from gradsweep_style import Picture, colour, legend_above, literal, marker, spread
 from gradsweep_summary import CONDITIONS, OBSERVATIONS, Summary
 from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, W
 
@@ -38,7 +38,7 @@ def growth_picture(results: Results, summary: Summary, show_all: bool) -> Pictur
         points = {activation: summary.growth[activation][ensemble].sample.points for activation in activations}
         _scatter(axes, points)
         _diagonal(axes, np.concatenate(list(points.values())))
-        axes.set_title(results.ensembles[ensemble])
+        axes.set_title(literal(results.ensembles[ensemble]))
         axes.set_xlabel(r"predicted  $\ln(\gamma\,\rho(W))$")
     for axes in panels[::COLUMNS]:
         axes.set_ylabel(r"observed growth rate of $\ln‖\,J_\ell‖_2$")
@@ -113,7 +113,7 @@ def _draw_shares(results: Results, axes: Axes, pairs: list[tuple[int, int]], cou
         left += width
     for place, total in zip(places, totals):
         axes.text(1.015, place, f"{total:,}", va="center", fontsize=8, color="#555555")
-    axes.set_yticks(places, [f"{results.activations[a]}, {results.ensembles[e]}" for a, e in pairs])
+    axes.set_yticks(places, [f"{literal(results.activations[a])}, {literal(results.ensembles[e])}" for a, e in pairs])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the disagreeing cells (their number at the right)")
@@ -177,7 +177,7 @@ def _activation_handles(results: Results, activations: list[int]) -> list[Line2D
             linestyle="none",
             markerfacecolor="none",
             markersize=5,
-            label=results.activations[activation],
+            label=literal(results.activations[activation]),
         )
         for activation in activations
     ]

@@ -21,6 +21,7 @@ from gradsweep_style import (
     file_name,
     is_geometric,
     legend_above,
+    literal,
     number,
     panel_grid,
     spread,
@@ -48,7 +49,7 @@ class Panel:
         self.low = np.where(empty, np.nan, np.where(done, values, np.inf).min(axis=0))
         self.high = np.where(empty, np.nan, np.where(done, values, -np.inf).max(axis=0))
         self.failed = empty & (status == FAILED).any(axis=0)
-        self.title = f"{results.ensembles[ensemble]}, $d$ = {results.hidden_sizes[hidden_size]}"
+        self.title = f"{literal(results.ensembles[ensemble])}, $d$ = {results.hidden_sizes[hidden_size]}"
         radius, norm = results.used_radius(ensemble, hidden_size), results.used_norm(ensemble, hidden_size)
         self.radius = _mean(radius[:, 0]) if results.native else np.nan
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -22,6 +22,7 @@ from gradsweep_style import (
     colour,
     is_geometric,
     legend_above,
+    literal,
     panel_grid,
     spread,
 )
@@ -194,7 +195,7 @@ def _cancellation_lines(results: Results, show_all: bool) -> Picture | None:
                 values = np.exp(_geometric_mean(results, activation, ensemble, size)).reshape(-1)
             drawn |= bool(np.isfinite(values).any())
             axes.plot(x, values, color=colour(activation), marker=MARKERS[activation % len(MARKERS)], markersize=4)
-        axes.set_title(results.ensembles[ensemble])
+        axes.set_title(literal(results.ensembles[ensemble]))
         axes.set_xlabel(r"spectral radius $\rho(W)$" if along_radius else r"derivative bound $\gamma$")
         if len(x) == 1:
             axes.set_xticks(x)
@@ -206,7 +207,7 @@ def _cancellation_lines(results: Results, show_all: bool) -> Picture | None:
     legend_above(
         figure,
         [
-            Line2D([], [], color=colour(a), marker=MARKERS[a % len(MARKERS)], label=results.activations[a])
+            Line2D([], [], color=colour(a), marker=MARKERS[a % len(MARKERS)], label=literal(results.activations[a]))
             for a in activations
         ],
     )
@@ -265,7 +266,7 @@ def _finish_plane(results: Results, axes: Axes, panel: Panel, lines: bool = True
 def _label_plane(grid: np.ndarray, results: Results, ensembles: list[int], activations: list[int]) -> None:
     for row, ensemble in zip(grid, ensembles):
         for axes, activation in zip(row, activations):
-            axes.set_title(f"{results.activations[activation]}, {results.ensembles[ensemble]}")
+            axes.set_title(f"{literal(results.activations[activation])}, {literal(results.ensembles[ensemble])}")
     for axes in grid[-1]:
         axes.set_xlabel(r"spectral radius $\rho(W)$")
     for axes in grid[:, 0]:

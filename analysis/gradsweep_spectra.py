@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from gradsweep_cells import Cell, cell_title, chosen_grid, first_done
 from gradsweep_results import DONE, Results
-from gradsweep_style import INK, MARKERS, SEQUENTIAL, Picture, colour, file_name, legend_above, spread
+from gradsweep_style import INK, MARKERS, SEQUENTIAL, Picture, colour, file_name, legend_above, literal, spread
 from gradsweep_summary import PointSample
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -172,7 +172,7 @@ def expansion_picture(results: Results) -> Picture | None:
             linestyle="none",
             markerfacecolor="none",
             markersize=5,
-            label=results.ensembles[e],
+            label=literal(results.ensembles[e]),
         )
         for e in with_points
     ]

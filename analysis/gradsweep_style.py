@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import os
 import string
+import unicodedata
 from dataclasses import dataclass
 
 import matplotlib
 
 matplotlib.use("Agg")
 
+import matplotlib.font_manager
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,6 +31,7 @@ SEQUENTIAL = "viridis"
 INK = "#222222"
 UNFINISHED = "#E6E6E6"
 PNG_DPI = 160
+LABEL_LENGTH = 36  # letters of a label in a figure; the tables have it whole
 SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
 
 plt.rcParams.update(
@@ -95,7 +99,31 @@ def write_picture(picture: Picture, directory: str) -> str:
 def file_name(text: str) -> str:
     """A label as a part of a file name."""
     kept = string.ascii_letters + string.digits + "-_."
-    return "".join(letter if letter in kept else "_" for letter in text)
+    return "".join(letter if letter in kept else "_" for letter in text[:LABEL_LENGTH])
+
+
+def literal(text: str) -> str:
+    """A label as it stands, for Matplotlib: nothing in it is LaTeX, breaks a line or hides a legend entry. Long ones lose
+    their middle; what the figures' font has no letter for is written as its number."""
+    shown = [" " if letter.isspace() else letter for letter in text]
+    if len(shown) > LABEL_LENGTH:
+        shown = [*shown[: LABEL_LENGTH - LABEL_LENGTH // 3 - 1], "…", *shown[-(LABEL_LENGTH // 3) :]]
+    letters = "".join(_drawn(letter) for letter in shown).replace("$", r"\$")
+    if not letters.strip():
+        return f'"{letters}"'
+    return " " + letters if letters.startswith("_") else letters
+
+
+def _drawn(letter: str) -> str:
+    has_glyph = ord(letter) in _glyphs() and unicodedata.category(letter)[0] != "C"
+    return letter if has_glyph else f"\\u{ord(letter):04x}"
+
+
+@functools.cache
+def _glyphs() -> frozenset[int]:
+    """What the figures' font has."""
+    font = matplotlib.font_manager.findfont("DejaVu Sans")
+    return frozenset(matplotlib.font_manager.get_font(font).get_charmap())
 
 
 def colour(position: int) -> str:

@@ -99,7 +99,7 @@ def make_report(results: Results, output: str, figures: str, show_all: bool) -> 
         add("spectra", [expansion_picture(results)])
     page = render_page(results, summary, shown, [] if show_all else describe_left_out(results))
     temporary = output + ".tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
+    with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(page)
     os.replace(temporary, output)
 

@@ -16,6 +16,8 @@ from html.parser import HTMLParser
 
 import h5py
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ANALYSIS = os.path.join(HERE, "..", "..", "analysis")
@@ -24,6 +26,7 @@ sys.path[:0] = [HERE, ANALYSIS]
 import report  # noqa: E402
 from gradsweep_decay import choose_cells  # noqa: E402
 from gradsweep_results import Results  # noqa: E402
+from gradsweep_style import literal  # noqa: E402
 from gradsweep_summary import CONDITIONS, OBSERVATIONS, PointSample, summarize  # noqa: E402
 from make_results import make  # noqa: E402
 
@@ -353,6 +356,45 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(ended.returncode, 2, ended.stderr)
         self.assertRegex(ended.stderr, re.escape(self.path("missing")))
         self.assertEqual(self.command(damaged).returncode, 2)
+
+
+class Labels(ReportTest):
+    """Labels are the user's, and no language of ours: a report never ends because of one."""
+
+    LABELS = [
+        r"$\bm{W}$ Ginibre", r"$\sigma_w=$", "$", "$$", r"\$x$", r"$\frac{$", "<b>&amp;", "_hidden", "   ", "\u202e\u200b", "a\tb\nc",
+        "\x01", "\u6570\u636e", "\U0001f525", "x" * 3000, "%s {0} {name}", "--><script>", "e\u0301\u2260",
+    ]  # fmt: skip
+
+    def rename(self, path: str, labels: list[str]) -> str:
+        with h5py.File(path, "a") as file:
+            axis = file["ensemble"]
+            self.assertEqual(len(axis), len(labels))
+            axis[...] = labels
+        return path
+
+    def test_a_report_of_such_labels(self) -> None:
+        labels = [r"$\bm{W}$ Ginibre", r"$\sigma_w=$", "_<b>&amp;", "\u6570\x01"]
+        results = self.path("results.h5")
+        make(results, activations=("tanh",), ensembles=("ginibre",) * len(labels), hidden_sizes=(4,), replicas=1,
+             radii=(0.5, 1.5), gammas=(1.0,), lags=(1, 2, 4))  # fmt: skip
+        page = self.report(self.rename(results, labels))
+        self.assertEqual([row[1] for row in page.tables["coverage"][1:]], labels)
+
+    def test_labels_are_literal_text(self) -> None:
+        canvas = FigureCanvasAgg(Figure())
+        for label in self.LABELS:
+            drawn = literal(label)
+            for text in (drawn, rf"{drawn}, $\rho$ = 1", rf"tanh, {drawn}"):
+                with self.subTest(text[:20]):
+                    artist = canvas.figure.text(0.1, 0.5, text)
+                    self.assertGreater(artist.get_window_extent(canvas.get_renderer()).width, 0)
+            self.assertFalse(drawn.startswith("_") or "\n" in drawn)
+            self.assertLessEqual(len(drawn), 8 * 40)
+        self.assertEqual(literal(r"$\bm{W}$ Ginibre"), r"\$\bm{W}\$ Ginibre")
+        self.assertEqual(literal("\u6570"), r"\u6570")
+        self.assertEqual(literal("ginibre"), "ginibre")
+        self.assertNotEqual(literal("x" * 50 + "1"), literal("x" * 50 + "2"))
 
 
 if __name__ == "__main__":
