@@ -14,6 +14,7 @@ struct absence_place {
     bool native;       /* W as drawn or loaded, not rescaled */
     bool has_identity; /* of a WEIGHT: a finished cell of identity is among its cells */
     long hidden_size;
+    struct measure_options options;
     long time, lag, index; /* t (T where the dataset has no dimension `step`), l, and the place along `index` */
     const long *lags;      /* [lag_count], the axis */
     long lag_count;
@@ -31,11 +32,24 @@ enum presence absence_of_cell(const struct dataset_rule *rule, const struct abse
 enum presence absence_of_value(const struct dataset_rule *rule, const struct absence_place *place,
                                enum absence *reason);
 
+/* Called with a value, whether it must be NaN, and what speaks for that unless it must be a number. */
+typedef void absence_visitor(void *context, double value, enum presence expected, enum absence reason);
+
+/* Visits all values of a dataset of a cell, or of a WEIGHT, in C order. `place`: its cell, and T for the time. */
+void absence_visit(const struct dataset_rule *rule, const struct absence_place *place, const double *values,
+                   absence_visitor *visit, void *context);
+
+/* Whether each of them is a number, or NaN, as it must be. */
+bool absence_fits(const struct dataset_rule *rule, const struct absence_place *place, const double *values);
+
 /* Whether one reason makes NaN certain at a place. */
 bool absence_holds(enum absence reason, const struct absence_place *place);
 
 /* Whether a value is one that a dataset can have: a finite number, or an infinity that is a result there. */
 bool absence_is_number(const struct dataset_rule *rule, double value);
+
+/* Whether a value is what must stand there. */
+bool absence_is_right(const struct dataset_rule *rule, double value, enum presence expected);
 
 /* Why, for people, behind "NaN: "; and what would change it, where that is known before anything is measured and the
  * value is one that somebody asked for, else NULL. */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "gradient/absence.h"
 #include "gradient/bound.h"
 #include "gradient/certify.h"
 #include "gradient/exact_chain.h"
@@ -361,6 +362,56 @@ static enum status measure_all(const struct batch *batch, struct gradient_contex
     return STATUS_OK;
 }
 
+/* For find_values of a cell. */
+struct measured_cell {
+    const struct batch *batch;
+    const struct batch_results *results;
+    long cell;
+};
+
+static const double *find_values(const void *context, const char *dataset)
+{
+    const struct measured_cell *measured = context;
+    return batch_values(measured->batch, measured->results, measured->cell, dataset);
+}
+
+/* Whether all values of a measure are numbers, but for those that cannot be. */
+static bool has_numbers(const struct batch *batch, const struct batch_results *results, long cell,
+                        const struct measure *measure)
+{
+    const struct measured_cell measured = { batch, results, cell };
+    const struct absence_place place = { .ensemble = weights_ensemble(batch->weights),
+                                         .activation = batch->activation,
+                                         .native = batch->native,
+                                         .hidden_size = weights_hidden_size(batch->weights),
+                                         .options = batch->options,
+                                         .time = batch->model->steps,
+                                         .lags = batch->lags,
+                                         .lag_count = batch->lag_count,
+                                         .find_values = find_values,
+                                         .context = &measured };
+    for (size_t i = 0; i < measure->dataset_count; i++) {
+        const struct dataset_rule *rule = &measure->datasets[i];
+        const void *values = batch_values(batch, results, cell, rule->name);
+        if (rule->type == TYPE_FLOAT64 && values && !absence_fits(rule, &place, values))
+            return false;
+    }
+    return true;
+}
+
+/* Numbers are held against the table of measures before they count as found: whatever made a NaN, it is a failure of
+ * its measure, and never a result. */
+static void fail_without_numbers(const struct batch *batch, const struct batch_results *results, long cell)
+{
+    struct cell_outcomes *outcomes = &results->outcomes[cell];
+    for (int id = 0; id < MEASURE_COUNT; id++)
+        if (batch->measures & 1u << id && outcomes->of[id] == JACOBIAN_FOUND &&
+            !has_numbers(batch, results, cell, measure_at((enum measure_id)id))) {
+            outcomes->of[id] = JACOBIAN_NOT_FINITE;
+            batch_erase_measure(batch, results, cell, (enum measure_id)id);
+        }
+}
+
 /* Failed measures lose what they have left; `bounds`: how the search for the bounds ended. */
 static void finish_cells(const struct batch *batch, enum jacobian_outcome bounds, const double *log_unit_bounds,
                          const struct batch_results *results)
@@ -374,6 +425,7 @@ static void finish_cells(const struct batch *batch, enum jacobian_outcome bounds
                 batch_erase_measure(batch, results, cell, (enum measure_id)id);
         if (outcomes->of[MEASURE_JACOBIAN_NORM] == JACOBIAN_FOUND)
             judge_cell(batch, results, cell, log_unit_bounds);
+        fail_without_numbers(batch, results, cell);
     }
 }
 

@@ -28,80 +28,36 @@ static struct absence_place place_of(const struct checked_cell *cell)
                                    .activation = sweep->activations[cell->position.activation],
                                    .native = sweep->native,
                                    .hidden_size = check_hidden_size(cell),
+                                   .options = sweep_measure_options(sweep),
                                    .time = sweep->model.steps,
                                    .lags = sweep->lags,
                                    .lag_count = sweep->lag_count };
 }
 
-/* The lengths of a dataset's dimensions beside those of CELL or WEIGHT; 1 for one that it lacks. */
-struct extent {
-    long times, lags, indices;
+struct counter {
+    const struct dataset_rule *rule;
+    struct check_presence *presence;
+    struct check_tally *tally;
 };
 
-static struct extent extent_of(const struct sweep *sweep, const struct dataset_rule *rule)
+static void count_value(void *context, double value, enum presence expected, enum absence reason)
 {
-    const long lags = sweep->lag_count, times = sweep->contribution_map_steps;
-    const long indices = sweep->hidden_sizes[sweep->hidden_size_count - 1];
-    switch (rule->shape) {
-    case SHAPE_CELL:
-    case SHAPE_WEIGHT:
-        break;
-    case SHAPE_CELL_LAG:
-        return (struct extent){ 1, lags, 1 };
-    case SHAPE_CELL_STEP:
-        return (struct extent){ times, 1, 1 };
-    case SHAPE_CELL_STEP_LAG:
-        return (struct extent){ times, lags, 1 };
-    case SHAPE_CELL_INDEX:
-    case SHAPE_WEIGHT_INDEX:
-        return (struct extent){ 1, 1, indices };
-    case SHAPE_CELL_LAG_INDEX:
-        return (struct extent){ 1, lags, indices };
-    }
-    return (struct extent){ 1, 1, 1 };
-}
-
-static bool count_value(const struct dataset_rule *rule, double value, enum presence expected, enum absence reason,
-                        struct check_presence *presence)
-{
-    if (isnan(value) && expected != PRESENCE_NUMBER) {
+    const struct counter *counter = context;
+    struct check_presence *presence = counter->presence;
+    const bool is_right = absence_is_right(counter->rule, value, expected);
+    check_count(counter->tally, is_right);
+    presence->missing += !is_right && expected != PRESENCE_NAN;
+    presence->unexpected += !is_right && expected == PRESENCE_NAN;
+    presence->numbers += is_right && !isnan(value);
+    if (is_right && isnan(value))
         presence->absent[reason]++;
-        return true;
-    }
-    if (expected != PRESENCE_NAN && absence_is_number(rule, value)) {
-        presence->numbers++;
-        return true;
-    }
-    presence->missing += expected != PRESENCE_NAN;
-    presence->unexpected += expected == PRESENCE_NAN;
-    return false;
 }
 
-/* One value, which the reasons for the whole cell leave open. */
-static bool count_at(const struct dataset_rule *rule, const struct absence_place *place, double value,
-                     enum presence whole, enum absence reason, struct check_presence *presence)
+static void count_dataset(const struct dataset_rule *rule, const struct absence_place *place, const double *values,
+                          struct check_presence *presence, struct check_tally *tally)
 {
-    enum absence own = ABSENCE_COUNT;
-    const enum presence expected = whole == PRESENCE_NAN ? whole : absence_of_value(rule, place, &own);
-    return expected > whole ? count_value(rule, value, expected, own, presence)
-                            : count_value(rule, value, whole, reason, presence);
-}
-
-static bool count_dataset(const struct sweep *sweep, const struct dataset_rule *rule, struct absence_place *place,
-                          const double *values, struct check_presence *presence, struct check_tally *tally)
-{
-    const struct extent extent = extent_of(sweep, rule);
-    enum absence reason = ABSENCE_COUNT;
-    const enum presence whole = absence_of_cell(rule, place, &reason);
-    const uint64_t wrong = tally->wrong;
-    for (long time = 0; time < extent.times; time++)
-        for (long lag = 0; lag < extent.lags; lag++)
-            for (place->index = 0; place->index < extent.indices; place->index++) {
-                place->time = sweep->model.steps - extent.times + 1 + time;
-                place->lag = sweep->lags[lag];
-                check_count(tally, count_at(rule, place, *values++, whole, reason, presence));
-            }
-    return tally->wrong == wrong;
+    struct counter counter = { rule, presence, tally };
+    absence_visit(rule, place, values, count_value, &counter);
 }
 
 void check_finish(struct check_finished *finished, const struct checked_cell *cell, unsigned measured)
@@ -117,7 +73,7 @@ bool check_presence_of_cell(const struct check_applier *applier, const struct ch
     const struct subject subject = { applier, results, i, measured, cell->sweep };
     struct absence_place place = place_of(cell);
     const struct dataset_rule *rule;
-    bool is_right = true;
+    const uint64_t wrong = tally->wrong;
     place.find_values = values_by_name;
     place.context = &subject;
     for (size_t number = 0; (rule = measure_dataset_at(cell->sweep->measures, number)); number++) {
@@ -125,12 +81,11 @@ bool check_presence_of_cell(const struct check_applier *applier, const struct ch
         if (!is_measured || rule->type != TYPE_FLOAT64 || store_values_per_cell(cell->sweep, rule) == 0)
             continue;
         const double *values = check_applier_values(applier, results, i, number);
-        if (!count_dataset(cell->sweep, rule, &place, values, &presence[number], tally))
-            is_right = false;
+        count_dataset(rule, &place, values, &presence[number], tally);
     }
     tally->cells++;
-    tally->wrong_cells += !is_right;
-    return is_right;
+    tally->wrong_cells += tally->wrong > wrong;
+    return tally->wrong == wrong;
 }
 
 static bool is_nan_throughout(const double *values, long count)
@@ -154,8 +109,9 @@ void check_presence_of_weight(const struct check_applier *applier, const struct 
             continue;
         const double *values = check_applier_values(applier, NULL, 0, number);
         place.has_identity = finished->of_identity & 1u << measure_of_dataset(cell.sweep->measures, number);
-        if (finished->measures || !is_nan_throughout(values, extent_of(cell.sweep, rule).indices))
-            count_dataset(cell.sweep, rule, &place, values, &presence[number], tally);
+        const long count = rule->shape == SHAPE_WEIGHT_INDEX ? place.options.index_size : 1;
+        if (finished->measures || !is_nan_throughout(values, count))
+            count_dataset(rule, &place, values, &presence[number], tally);
     }
     tally->cells += tally->tested > tested;
     tally->wrong_cells += tally->wrong > wrong;

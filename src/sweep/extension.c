@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum { VALUE_TEXT = 256, SHOWN_AXIS = 200 };
+/* The last format_version with other phases of sine inputs. */
+enum { LAST_WITH_OTHER_SINES = 1 };
 
 /* An axis of CELL: its key, and whether entry i of the small sweep is entry k of the large one. */
 struct axis {
@@ -218,4 +220,20 @@ uint64_t extension_weight(const struct extension *extension, uint64_t number)
 {
     const struct cell cell = place(extension, grid_weight_at(extension->small, number));
     return grid_weight_number(extension->large, &cell);
+}
+
+enum status extension_require_same_inputs(const struct sweep *sweep, int64_t format_version)
+{
+    const struct model *model = &sweep->model;
+    if (format_version > LAST_WITH_OTHER_SINES || model->input != INPUT_SINE || model->input_size < 2)
+        return STATUS_OK;
+    for (long i = 0; i < sweep->ensemble_count; i++)
+        if (sweep->ensembles[i].source.fingerprints[NETWORK_INPUTS][0] == '\0')
+            return status_fail(
+                STATUS_REFUSED,
+                "its sine inputs of %ld components stand j/%ld of a turn apart, as in all files of "
+                "format_version %d, and now stand j/%ld: its cells belong to other inputs; run the sweep "
+                "anew",
+                model->input_size, model->input_size, LAST_WITH_OTHER_SINES, 2 * model->input_size);
+    return STATUS_OK;
 }

@@ -19,4 +19,9 @@ void extension_close(struct extension *extension);
 uint64_t extension_cell(const struct extension *extension, uint64_t number);
 uint64_t extension_weight(const struct extension *extension, uint64_t number);
 
+/* Whether results of a file of that format_version were computed with the inputs that the same sweep has now: until
+ * version 1, sine inputs of more than one component stood j/m of a turn apart, and now stand j/(2m). The sweep's text
+ * and hash are the same, so that nothing else tells. Errors: STATUS_REFUSED, to be prefixed with the file's name. */
+CHECKED enum status extension_require_same_inputs(const struct sweep *sweep, int64_t format_version);
+
 #endif

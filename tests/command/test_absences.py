@@ -134,6 +134,29 @@ class Found(AbsencesTest):
         counts, text = self.counts(exit_code=3)
         self.assertEqual(counts["weight_norm"], (0, 0, 1, 0), text)
 
+    def test_whatever_makes_nan_is_a_failure(self):
+        """States, derivatives and gains at the ends of the range of double precision."""
+        with h5py.File(self.path("far.h5"), "w") as file:
+            file["W"] = [[0.5, 0.1, 0, 0], [0.1, 0.5, 0, 0], [0, 0, 0.1, 0], [0, 0, 0.2, 0.1]]
+            file["b"] = [1e308, -1e308, 1, 0]
+        measures = "[frobenius_norm, step_bound, gradient, {contribution_map: {steps: 2}}, singular_values]"
+        far = self.write("{kind: file, path: far.h5}", measures, activation="[tanh, sigmoid, erf, silu, elu]")
+        texts = [Path(far).read_text(),
+                 SWEEP.format(ensemble="ginibre", warmup="8, input: {kind: gaussian, size: 2, scale: 1.0e+300}",
+                              activation="[sigmoid, silu, elu, gelu]", lag="[1, 2]", measure=measures),
+                 SWEEP.format(ensemble="ginibre", warmup=2, activation="[tanh, sigmoid, silu]", lag="[1, 5]",
+                              measure=measures).replace(
+                     "native, gamma: 1", "[1.0e-200, 1.0e+200], gamma: [1.0e-100, 1.0e+100]")]
+        for number, text in enumerate(texts):
+            with self.subTest(sweep=text):
+                name = f"{number}.h5"
+                ended = gradsweep("run", self.sweep(text), "-o", self.path(name), "--progress", "none")
+                self.assertIn(ended.returncode, (0, 1), ended.stderr)
+                checked = gradsweep("check", self.path(name)).stdout
+                rows = re.findall(r"^(\w+) +(\d+) +(\d+) +(\d+) +(\d+)\b", checked, re.MULTILINE)
+                self.assertGreater(len(rows), 10, checked)
+                self.assertEqual({row[3:] for row in rows}, {("0", "0")}, checked)
+
 
 if __name__ == "__main__":
     command.main()

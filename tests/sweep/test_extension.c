@@ -63,11 +63,37 @@ static void what_differs_is_named(void **state)
     sweep_close(small);
 }
 
+/* Nothing but the version tells that the same text meant other inputs. */
+static void sines_of_the_first_version_are_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *override;
+        enum status first;
+    } cases[] = {
+        { "model.input={kind: sine, size: 2}", STATUS_REFUSED },
+        { "model.input={kind: sine, size: 5, scale: 0.5, period: 3}", STATUS_REFUSED },
+        { "model.input={kind: sine, size: 1}", STATUS_OK },
+        { "model.input={kind: gaussian, size: 3}", STATUS_OK },
+        { "model.input={kind: none}", STATUS_OK },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sweep *sweep = open_good(SMALL, 1, &cases[i].override);
+        assert_int_equal(extension_require_same_inputs(sweep, 1), cases[i].first);
+        assert_int_equal(extension_require_same_inputs(sweep, 2), STATUS_OK);
+        for (long k = 0; k < sweep->ensemble_count; k++) /* as if all brought inputs of their own */
+            memset(sweep->ensembles[k].source.fingerprints[NETWORK_INPUTS], 'f', NETWORK_FINGERPRINT_TEXT - 1);
+        assert_int_equal(extension_require_same_inputs(sweep, 1), STATUS_OK);
+        sweep_close(sweep);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell_keeps_its_coordinates),
         cmocka_unit_test(what_differs_is_named),
+        cmocka_unit_test(sines_of_the_first_version_are_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
