@@ -59,7 +59,7 @@ endfunction()
 #   add_house_test(<name> <command> <argument>...)
 function(add_house_test name)
     add_test(NAME house_${name} COMMAND ${ARGN})
-    set_tests_properties(house_${name} PROPERTIES LABELS "house;quick" TIMEOUT 60 SKIP_RETURN_CODE 77)
+    set_tests_properties(house_${name} PROPERTIES LABELS "house;quick" TIMEOUT 180 SKIP_RETURN_CODE 77)
 endfunction()
 
 # A program in Python (with h5py): by default with the paths of the command and of the launcher; exit code 77: skipped, visibly.
