@@ -1,4 +1,4 @@
-"""Reading a gradsweep results file (HDF5, format version 1) piece by piece.
+"""Reading a gradsweep results file (HDF5, format versions 1 and 2) piece by piece.
 
 A file may be far larger than memory, so nothing here reads a whole tensor: `Results.blocks` walks the cells in pieces
 of bounded size, and the other methods read one panel of a figure. Nothing is kept but the axes and the WEIGHT datasets,
@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-FORMAT_VERSION = 1
+FORMAT_VERSIONS = (1, 2)
 CELL_AXES = ("activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma")
 NUMBER_AXES = ("hidden_size", "replica", "spectral_radius", "gamma", "lag")
 REQUIRED = ("status", "log_jacobian_norm", "log_norm_bound", "bound_check")
@@ -73,10 +73,9 @@ class Results:
         version = self.file.attrs.get("format_version")
         if version is None or "sweep" not in self.file.attrs:
             raise ResultsError(f"{self.path}: not a gradsweep results file (no format_version and sweep attributes)")
-        if int(version) != FORMAT_VERSION:
-            raise ResultsError(
-                f"{self.path}: format version {int(version)}; this script reads version {FORMAT_VERSION}"
-            )
+        if int(version) not in FORMAT_VERSIONS:
+            read = " and ".join(str(known) for known in FORMAT_VERSIONS)
+            raise ResultsError(f"{self.path}: format version {int(version)}; this script reads {read}")
         if "shard" in self.file.attrs:  # what is not its own reads as zeros there
             raise ResultsError(
                 f"{self.path}: shard {_text(self.file.attrs['shard'])} of a sweep; gradsweep merge makes one file of all"
@@ -129,10 +128,11 @@ class Results:
 
     def runs(self) -> list[dict[str, Any]]:
         """The provenance rows, one a run; a row that is no JSON object (cut off by a kill) is given as text."""
-        if "provenance" not in self.file:
+        provenance = self.file.get("runs/provenance", self.file.get("provenance"))  # the latter in version 1
+        if provenance is None:
             return []
         rows = []
-        for row in self.file["provenance"][...]:
+        for row in provenance[...]:
             text = row.tobytes().split(b"\0")[0].decode("utf-8", "replace").strip()
             if not text:
                 continue

@@ -96,6 +96,22 @@ static herr_t set_layout(hid_t properties, enum h5_element element, hid_t type, 
     return fill ? H5Pset_fill_value(properties, type, fill) : 0;
 }
 
+enum status h5_group_create(hid_t file, const char *name)
+{
+    const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    hid_t group = H5I_INVALID_HID, properties = H5Pcreate(H5P_GROUP_CREATE);
+    h5_expect_failure();
+    if (properties >= 0 && H5Pset_link_creation_order(properties, order) >= 0 &&
+        H5Pset_attr_creation_order(properties, order) >= 0 && H5Pset_obj_track_times(properties, 0) >= 0)
+        group = H5Gcreate2(file, name, H5P_DEFAULT, properties, H5P_DEFAULT);
+    enum status status = group < 0 ? h5_fail(STATUS_IO, "cannot create the group %s", name) : STATUS_OK;
+    if (group >= 0)
+        H5Gclose(group);
+    if (properties >= 0)
+        H5Pclose(properties);
+    return status;
+}
+
 enum status h5_dataset_create(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
                               const void *fill, hid_t *dataset)
 {
@@ -147,16 +163,25 @@ static enum status require_shape(hid_t dataset, const struct h5_shape *expected)
     return STATUS_OK;
 }
 
+/* Numbers are of just the type; copies by other programs change how texts are padded. */
+static bool is_same_type(hid_t found, hid_t expected)
+{
+    if (H5Tget_class(expected) != H5T_STRING || H5Tget_class(found) != H5T_STRING)
+        return H5Tequal(found, expected) > 0;
+    const bool is_variable = H5Tis_variable_str(expected) > 0;
+    return (H5Tis_variable_str(found) > 0) == is_variable && (is_variable || H5Tget_size(found) == 1);
+}
+
 static enum status require_type(hid_t dataset, enum h5_element element)
 {
     hid_t found = H5Dget_type(dataset);
     hid_t expected = h5_element_file_type(element);
-    htri_t same = found < 0 || expected < 0 ? -1 : H5Tequal(found, expected);
+    const bool same = found >= 0 && expected >= 0 && is_same_type(found, expected);
     if (found >= 0)
         H5Tclose(found);
     if (expected >= 0)
         H5Tclose(expected);
-    return same > 0 ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "its elements have another type");
+    return same ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "its elements have another type");
 }
 
 /* Called by HDF5 before it follows a link into another file. */
@@ -341,6 +366,15 @@ enum status h5_dataset_read(hid_t dataset, enum h5_element element, uint64_t fir
 enum status h5_dataset_write(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count, const void *values)
 {
     return move_range(dataset, element, first, count, NULL, values);
+}
+
+bool h5_dataset_is_contiguous(hid_t dataset)
+{
+    hid_t properties = H5Dget_create_plist(dataset);
+    const bool is_contiguous = properties >= 0 && H5Pget_layout(properties) == H5D_CONTIGUOUS;
+    if (properties >= 0)
+        H5Pclose(properties);
+    return is_contiguous;
 }
 
 enum status h5_dataset_find(hid_t dataset, uint64_t *place)

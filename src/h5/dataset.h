@@ -9,6 +9,7 @@
 #include "base/status.h"
 
 #include <hdf5.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { H5_MAX_RANK = 8 };
@@ -40,6 +41,9 @@ struct h5_shape {
 /* Product of the sizes. */
 uint64_t h5_shape_elements(const struct h5_shape *shape);
 
+/* Creates a group, with the properties that netCDF wants of one. Errors: STATUS_IO. */
+CHECKED enum status h5_group_create(hid_t file, const char *name);
+
 /* Creates `name` in `file` and leaves its contents undefined. `fill` is one element for readers that ask what an
  * unwritten element is (NULL: none). Errors: STATUS_IO. */
 CHECKED enum status h5_dataset_create(hid_t file, const char *name, enum h5_element element,
@@ -51,7 +55,8 @@ CHECKED enum status h5_dataset_create(hid_t file, const char *name, enum h5_elem
  * STATUS_FOREIGN_FILE; the message begins with the name. */
 CHECKED enum status h5_dataset_open_own(hid_t file, const char *name, hid_t *dataset);
 
-/* The same for a dataset of this element type and shape; closed with its file, or with H5Dclose. Errors:
+/* The same for a dataset of this element type and shape (of texts and characters, whatever their padding); closed with
+ * its file, or with H5Dclose. Errors:
  * STATUS_FOREIGN_FILE; STATUS_IO where the system gave a reason. */
 CHECKED enum status h5_dataset_open(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
                                     hid_t *dataset);
@@ -61,6 +66,9 @@ CHECKED enum status h5_dataset_read(hid_t dataset, enum h5_element element, uint
                                     void *values);
 CHECKED enum status h5_dataset_write(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count,
                                      const void *values);
+
+/* Whether a dataset lies in its file in one piece, unfiltered. */
+bool h5_dataset_is_contiguous(hid_t dataset);
 
 /* Where in its file the elements of a contiguous dataset begin. Errors: STATUS_FOREIGN_FILE. */
 CHECKED enum status h5_dataset_find(hid_t dataset, uint64_t *place);

@@ -16,8 +16,8 @@ enum { ALIGNED_FROM_BYTES = 512, ALIGNMENT_BYTES = 4096 };
 static bool is_spoilt;
 
 /* What is written is H5F_LIBVER_V18 on both sides: later formats mark an open file, and leave it locked after a kill.
- * Files to read may be of any format. HDF5's own file locks are off: they would keep readers from a file that a run is
- * still filling. */
+ * Files to read may be of any format, and nothing of their numbers is kept: a run may be writing them. HDF5's own file
+ * locks are off: they would keep readers from a file that a run is still filling. */
 static hid_t make_access_properties(bool is_to_read)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -25,7 +25,7 @@ static hid_t make_access_properties(bool is_to_read)
     if (access < 0)
         return access;
     if (H5Pset_libver_bounds(access, H5F_LIBVER_V18, latest) < 0 || H5Pset_file_locking(access, 0, 1) < 0 ||
-        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 ||
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 || (is_to_read && H5Pset_sieve_buf_size(access, 0) < 0) ||
         H5Pset_alignment(access, ALIGNED_FROM_BYTES, ALIGNMENT_BYTES) < 0) {
         H5Pclose(access);
         return H5I_INVALID_HID;

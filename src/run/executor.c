@@ -85,13 +85,16 @@ static long hidden_size_of(const struct executor *executor, const struct unit *u
     return executor->sweep->hidden_sizes[unit->at.hidden_size];
 }
 
-/* What the file says of a network; NaN, NaN where nothing yet. Collective within the team. */
-static enum status read_spectrum(const struct executor *executor, uint64_t weight, double *radius, double *norm)
+/* What the file says of a network; NaN, NaN where nothing yet, or where it is damaged (told to the speaker alone).
+ * Collective within the team. */
+static enum status read_spectrum(const struct executor *executor, uint64_t weight, double *radius, double *norm,
+                                 bool *is_damaged)
 {
     double stored[2] = { NAN, NAN };
+    *is_damaged = false;
     enum status status = STATUS_OK;
     if (is_speaker(executor))
-        status = store_read_weight(executor->store, weight, &stored[0], &stored[1]);
+        status = store_read_weight(executor->store, weight, &stored[0], &stored[1], is_damaged);
     TRY(team_agree(team_of(executor), status));
     TRY(team_broadcast(team_of(executor), stored, sizeof stored));
     *radius = stored[0];
@@ -99,44 +102,32 @@ static enum status read_spectrum(const struct executor *executor, uint64_t weigh
     return STATUS_OK;
 }
 
-static enum status write_spectrum(const struct executor *executor, uint64_t weight,
-                                  const struct weight_spectrum *spectrum)
-{
-    enum status status = STATUS_OK;
-    if (is_speaker(executor))
-        status = store_write_weight(executor->store, weight, spectrum->radius, spectrum->norm);
-    return team_agree(team_of(executor), status);
-}
-
-/* *is_stored := the file's spectrum is good. A fresh run's file is trusted. In a resumed one whatever a cell needs is
- * computed again, to the same bits, because no checksum covers these two numbers: a damaged norm would be handed on to
- * the bounds of all cells that are still to come. */
+/* *is_stored := the file's spectrum is there and intact; else it is computed, to the same bits wherever that is. */
 static enum status find_spectrum(struct executor *executor, const struct unit *unit, bool *is_stored,
                                  struct weight_spectrum *spectrum)
 {
     const struct ensemble *ensemble = ensemble_of(executor, unit);
     long hidden_size = hidden_size_of(executor, unit);
     double radius, norm;
+    bool is_damaged;
     *is_stored = true;
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
-    TRY(read_spectrum(executor, unit->weight, &radius, &norm));
+    TRY(read_spectrum(executor, unit->weight, &radius, &norm, &is_damaged));
     spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
-    if (!isnan(norm) && (executor->is_fresh || unit->kind == UNIT_WEIGHT)) {
+    if (!isnan(norm)) {
         spectrum->radius = radius;
         spectrum->norm = norm;
         return STATUS_OK;
     }
-    TRY(weights_spectrum_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
-                                 executor->sweep->distribute_from, team_stop_requested, spectrum));
-    bool is_same_radius = spectrum->radius == radius || (isnan(spectrum->radius) && isnan(radius));
-    *is_stored = spectrum->norm == norm && is_same_radius;
-    if (!*is_stored && !isnan(norm) && is_speaker(executor))
+    *is_stored = false;
+    if (is_damaged && unit->kind == UNIT_WEIGHT)
         log_warning("the stored spectrum of weights of ensemble %s, hidden_size %ld, replica %ld was damaged; it is "
                     "written anew",
                     ensemble->label, hidden_size, unit->at.replica);
-    return STATUS_OK;
+    return weights_spectrum_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
+                                    executor->sweep->distribute_from, team_stop_requested, spectrum);
 }
 
 static bool has_nan(long count, const double *values)
@@ -153,29 +144,55 @@ static double divisor_of(const struct executor *executor, double radius)
     return executor->sweep->native || !(radius > 0.0) ? 1.0 : radius;
 }
 
-/* Computes and writes the eigenvalues of W unless the file has them. `values`: room for two arrays of them. */
-static enum status complete_eigenvalues(struct executor *executor, const struct unit *unit, double radius,
-                                        double *values)
+/* The eigenvalues of W from the file, or computed; *is_stored := the file had them. `values`: room for both arrays. */
+static enum status find_eigenvalues(struct executor *executor, const struct unit *unit, double radius, double *values,
+                                    bool *is_stored)
 {
     long d = hidden_size_of(executor, unit);
     double *re = values, *im = values + d;
-    TRY(store_read_eigenvalues(executor->store, unit->weight, d, re, im));
-    if (!has_nan(2 * d, values))
-        return STATUS_OK;
-    TRY(weights_eigenvalues(ensemble_of(executor, unit), executor->sweep->seed, d, unit->at.replica,
-                            divisor_of(executor, radius), re, im));
-    return store_write_eigenvalues(executor->store, unit->weight, d, re, im);
+    if (*is_stored) {
+        TRY(store_read_eigenvalues(executor->store, unit->weight, d, re, im));
+        *is_stored = !has_nan(2 * d, values);
+    }
+    return *is_stored ? STATUS_OK
+                      : weights_eigenvalues(ensemble_of(executor, unit), executor->sweep->seed, d, unit->at.replica,
+                                            divisor_of(executor, radius), re, im);
 }
 
-static enum status do_eigenvalues(struct executor *executor, const struct unit *unit, double radius)
+static enum status write_spectrum(const struct executor *executor, const struct unit *unit,
+                                  const struct weight_spectrum *spectrum, long eigenvalue_count, const double *values)
 {
+    enum status status = STATUS_OK;
+    if (is_speaker(executor))
+        status = store_write_spectrum(executor->store, unit->weight, spectrum->radius, spectrum->norm, eigenvalue_count,
+                                      values, values ? values + eigenvalue_count : NULL);
+    return team_agree(team_of(executor), status);
+}
+
+/* Eigenvalues and all; where they cannot be found, the rest is kept. No team has eigenvalues. */
+static enum status keep_with_eigenvalues(struct executor *executor, const struct unit *unit, bool is_stored,
+                                         const struct weight_spectrum *spectrum)
+{
+    const long d = hidden_size_of(executor, unit);
     double *values;
-    if (!store_has_eigenvalues(executor->store))
-        return STATUS_OK;
-    TRY(memory_allocate(&values, 2 * hidden_size_of(executor, unit), "eigenvalues"));
-    enum status status = complete_eigenvalues(executor, unit, radius, values);
+    TRY(memory_allocate(&values, 2 * d, "eigenvalues"));
+    bool is_whole = is_stored;
+    enum status found = find_eigenvalues(executor, unit, spectrum->radius, values, &is_whole), status = STATUS_OK;
+    if (found == STATUS_OK && !is_whole)
+        status = write_spectrum(executor, unit, spectrum, d, values);
+    else if (found == STATUS_NUMERICAL && !is_stored)
+        status = write_spectrum(executor, unit, spectrum, 0, NULL);
     memory_free(values);
-    return status;
+    return status == STATUS_OK ? found : status;
+}
+
+/* Writes what the file lacks of a network, all of it at once: others may write the same meanwhile. */
+static enum status keep_spectrum(struct executor *executor, const struct unit *unit, bool is_stored,
+                                 const struct weight_spectrum *spectrum)
+{
+    if (store_has_eigenvalues(executor->store))
+        return keep_with_eigenvalues(executor, unit, is_stored, spectrum);
+    return is_stored ? STATUS_OK : write_spectrum(executor, unit, spectrum, 0, NULL);
 }
 
 /* Fills what the file has of a network and lacks. */
@@ -184,11 +201,9 @@ static enum status complete_weight(struct executor *executor, const struct unit 
     struct weight_spectrum spectrum;
     bool is_stored;
     TRY(find_spectrum(executor, unit, &is_stored, &spectrum));
-    if (!is_stored) {
+    if (!is_stored)
         tally->flops += is_speaker(executor) ? unit->cost.flops : 0.0;
-        TRY(write_spectrum(executor, unit->weight, &spectrum));
-    }
-    return do_eigenvalues(executor, unit, spectrum.radius);
+    return keep_spectrum(executor, unit, is_stored, &spectrum);
 }
 
 static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
@@ -205,10 +220,13 @@ static enum status do_weight_unit(struct executor *executor, const struct unit *
     return status;
 }
 
-/* Where there are none, the cells that need them will say so. */
-static enum status do_eigenvalues_of_shard(struct executor *executor, const struct unit *unit, double radius)
+/* A shard computes its own weights: which of the others does is not known. Eigenvalues that cannot be found are what
+ * the cells that need them will tell of. */
+static enum status keep_in_shard(struct executor *executor, const struct unit *unit, bool is_stored)
 {
-    enum status status = do_eigenvalues(executor, unit, radius);
+    if (!executor->is_shard || ensemble_of(executor, unit)->kind->spectrum == SPECTRUM_NONE)
+        return STATUS_OK;
+    enum status status = keep_spectrum(executor, unit, is_stored, &executor->spectrum);
     return status == STATUS_NUMERICAL ? STATUS_OK : status;
 }
 
@@ -233,16 +251,14 @@ static enum status take_weights(struct executor *executor, const struct unit *un
     forget_weights(executor);
     executor->weight = unit->weight;
     enum status status = find_spectrum(executor, unit, &is_stored, &executor->spectrum);
-    if (status == STATUS_OK && !is_stored)
-        TRY(write_spectrum(executor, unit->weight, &executor->spectrum));
     double radius = executor->spectrum.radius;
     if (status == STATUS_OK && !is_unscaled)
         status = require_radius(radius);
     if (status == STATUS_OK)
         status = weights_open_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size_of(executor, unit),
                                       unit->at.replica, is_unscaled ? 1.0 : radius, &executor->weights);
-    if (status == STATUS_OK && executor->is_shard && ensemble->kind->spectrum != SPECTRUM_NONE)
-        status = do_eigenvalues_of_shard(executor, unit, radius);
+    if (status == STATUS_OK)
+        status = keep_in_shard(executor, unit, is_stored);
     if (status == STATUS_NUMERICAL)
         *failure = radius == 0.0 ? FAILURE_ZERO_RADIUS : FAILURE_SPECTRUM;
     if (status == STATUS_MEMORY)

@@ -75,11 +75,31 @@ void store_free_results(const struct sweep *sweep, struct cell_results *results)
     *results = (struct cell_results){ 0 };
 }
 
-uint32_t results_file_checksum(const struct results_file *results_file, const struct cell_results *results, uint64_t i)
+enum status cell_checksums_allocate(uint64_t count, struct cell_checksums *checksums)
+{
+    *checksums = (struct cell_checksums){ 0 };
+    TRY(memory_allocate(&checksums->results, count, "checksums"));
+    return memory_allocate(&checksums->runtime, count, "checksums");
+}
+
+void cell_checksums_free(struct cell_checksums *checksums)
+{
+    memory_free(checksums->results);
+    memory_free(checksums->runtime);
+    *checksums = (struct cell_checksums){ 0 };
+}
+
+static uint32_t begin_checksum(const struct results_file *results_file, const struct cell_results *results, uint64_t i)
+{
+    const uint64_t number = results->first + i;
+    return crc32c(results_file->checksum_start, &number, sizeof number);
+}
+
+static uint32_t results_checksum(const struct results_file *results_file, const struct cell_results *results,
+                                 uint64_t i)
 {
     const struct sweep *sweep = results_file->layout.sweep;
-    const uint64_t number = results->first + i;
-    uint32_t checksum = crc32c(results_file->checksum_start, &number, sizeof number);
+    uint32_t checksum = begin_checksum(results_file, results, i);
     const struct dataset_rule *rule;
     for (size_t dataset = 0; (rule = measure_dataset_at(sweep->measures, dataset)); dataset++) {
         const size_t bytes = store_bytes_per_cell(sweep, rule);
@@ -88,6 +108,37 @@ uint32_t results_file_checksum(const struct results_file *results_file, const st
     }
     const uint8_t verdict[] = { results->status[i], results->failure_reason[i], results->method[i] };
     return crc32c(checksum, verdict, sizeof verdict);
+}
+
+static uint32_t runtime_checksum(const struct results_file *results_file, const struct cell_results *results,
+                                 uint64_t i)
+{
+    uint32_t checksum = begin_checksum(results_file, results, i);
+    checksum = crc32c(checksum, &results->team_size[i], sizeof results->team_size[i]);
+    checksum = crc32c(checksum, &results->cell_seconds[i], sizeof results->cell_seconds[i]);
+    return crc32c(checksum, &results->predicted_seconds[i], sizeof results->predicted_seconds[i]);
+}
+
+void results_file_seal_cell(const struct results_file *results_file, const struct cell_results *results, uint64_t i,
+                            struct cell_checksums *checksums)
+{
+    checksums->results[i] = results_checksum(results_file, results, i);
+    checksums->runtime[i] = runtime_checksum(results_file, results, i);
+}
+
+bool results_file_cell_is_intact(const struct results_file *results_file, const struct cell_results *results,
+                                 uint64_t i, const struct cell_checksums *checksums)
+{
+    if (results->status[i] != STORE_DONE && results->status[i] != STORE_FAILED)
+        return false;
+    return results_checksum(results_file, results, i) == checksums->results[i];
+}
+
+bool results_file_runtime_is_intact(const struct results_file *results_file, const struct cell_results *results,
+                                    uint64_t i, const struct cell_checksums *checksums)
+{
+    return !layout_has_tail(&results_file->layout, TAIL_RUNTIME_CHECKSUM) ||
+           runtime_checksum(results_file, results, i) == checksums->runtime[i];
 }
 
 /* The datasets of a cell beside the measured ones, with their arrays; status is not among them: it is written last. */
@@ -111,11 +162,13 @@ static void plain_columns(const struct layout *layout, const struct cell_results
 }
 
 enum status results_file_read_cells(const struct results_file *results_file, struct cell_results *results,
-                                    uint32_t *checksums)
+                                    struct cell_checksums *checksums)
 {
-    const struct sweep *sweep = results_file->layout.sweep;
+    const struct layout *layout = &results_file->layout;
+    const struct sweep *sweep = layout->sweep;
     const uint64_t first = results->first, count = results->count;
     const struct dataset_rule *rule;
+    TRY(results_file_read(results_file, HEAD_STATUS, first, count, results->status));
     for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++) {
         const uint64_t values = store_values_per_cell(sweep, rule);
         if (values > 0)
@@ -123,19 +176,41 @@ enum status results_file_read_cells(const struct results_file *results_file, str
                                   results->values[i]));
     }
     struct column columns[PLAIN_COLUMNS];
-    plain_columns(&results_file->layout, results, columns);
+    plain_columns(layout, results, columns);
     for (int i = 0; i < PLAIN_COLUMNS; i++)
         TRY(results_file_read(results_file, columns[i].number, first, count, columns[i].values));
-    TRY(results_file_read(results_file, HEAD_CHECKSUM, first, count, checksums));
-    return results_file_read(results_file, HEAD_STATUS, first, count, results->status);
+    memset(checksums->runtime, 0, count * sizeof *checksums->runtime);
+    if (layout_has_tail(layout, TAIL_RUNTIME_CHECKSUM))
+        TRY(results_file_read(results_file, layout_tail_at(layout, TAIL_RUNTIME_CHECKSUM), first, count,
+                              checksums->runtime));
+    return results_file_read(results_file, HEAD_CHECKSUM, first, count, checksums->results);
+}
+
+/* Places that were finished become pending before anything in them changes: whoever reads meanwhile takes nothing torn
+ * for damaged. */
+static enum status withdraw_cells(const struct results_file *results_file, uint64_t first, uint64_t count)
+{
+    uint8_t *statuses = NULL;
+    bool any = false;
+    TRY(memory_allocate(&statuses, count, "statuses"));
+    enum status status = results_file_read(results_file, HEAD_STATUS, first, count, statuses);
+    for (uint64_t i = 0; i < count; i++)
+        any = any || statuses[i] != STORE_PENDING;
+    memset(statuses, STORE_PENDING, count);
+    if (status == STATUS_OK && any)
+        status = results_file_write(results_file, HEAD_STATUS, first, count, statuses);
+    memory_free(statuses);
+    return status;
 }
 
 enum status results_file_write_cells(const struct results_file *results_file, const struct cell_results *results,
-                                     uint64_t from, uint64_t count, const uint32_t *checksums)
+                                     uint64_t from, uint64_t count, const struct cell_checksums *checksums)
 {
-    const struct sweep *sweep = results_file->layout.sweep;
+    const struct layout *layout = &results_file->layout;
+    const struct sweep *sweep = layout->sweep;
     const uint64_t first = results->first + from;
     const struct dataset_rule *rule;
+    TRY(withdraw_cells(results_file, first, count));
     for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++) {
         const uint64_t values = store_values_per_cell(sweep, rule);
         if (values > 0)
@@ -143,10 +218,12 @@ enum status results_file_write_cells(const struct results_file *results_file, co
                                    (const char *)results->values[i] + from * store_bytes_per_cell(sweep, rule)));
     }
     struct column columns[PLAIN_COLUMNS];
-    plain_columns(&results_file->layout, results, columns);
+    plain_columns(layout, results, columns);
     for (int i = 0; i < PLAIN_COLUMNS; i++)
         TRY(results_file_write(results_file, columns[i].number, first, count,
                                (const char *)columns[i].values + from * columns[i].size));
-    TRY(results_file_write(results_file, HEAD_CHECKSUM, first, count, checksums + from));
+    TRY(results_file_write(results_file, layout_tail_at(layout, TAIL_RUNTIME_CHECKSUM), first, count,
+                           checksums->runtime + from));
+    TRY(results_file_write(results_file, HEAD_CHECKSUM, first, count, checksums->results + from));
     return results_file_write(results_file, HEAD_STATUS, first, count, results->status + from);
 }

@@ -3,16 +3,20 @@
 #include "base/memory.h"
 #include "store/check_apply.h"
 #include "store/inspect.h"
+#include "store/lock.h"
+#include "store/provenance_rows.h"
 #include "store/resume.h"
+#include "store/weight_record.h"
 
 #include <math.h>
+#include <time.h>
 
 struct stream {
     const struct results_file *file;
     struct check_applier *applier;
     size_t verdicts, growth; /* places of datasets in the table of measures */
     struct cell_results results;
-    uint32_t *checksums;
+    struct cell_checksums checksums;
     struct check_finished *finished; /* [weights] */
 };
 
@@ -49,6 +53,7 @@ static void remember_wrong(struct check_summary *summary, uint64_t cell, size_t 
     summary->wrong_cells++;
 }
 
+/* Of cells, weights or rows. */
 static bool count_checksum(struct check_tally *tally, bool is_intact)
 {
     check_count(tally, is_intact);
@@ -77,11 +82,14 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
         summary->tally.pending++;
         return STATUS_OK;
     }
-    bool intact = resume_is_intact(stream->file, results, i, stream->checksums[i]);
+    bool intact = results_file_cell_is_intact(stream->file, results, i, &stream->checksums);
     if (!count_checksum(&summary->rules[CHECK_CHECKSUM], intact)) {
         remember_wrong(summary, number, CHECK_CHECKSUM);
         return STATUS_OK;
     }
+    intact = results_file_runtime_is_intact(stream->file, results, i, &stream->checksums);
+    if (!count_checksum(&summary->rules[CHECK_RUNTIME_CHECKSUM], intact))
+        remember_wrong(summary, number, CHECK_RUNTIME_CHECKSUM);
     const bool has_failed = results->status[i] == STORE_FAILED;
     unsigned measured = sweep->measures;
     summary->tally.failed += has_failed;
@@ -105,15 +113,90 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
     return STATUS_OK;
 }
 
+/* Whether what looks damaged is to be read once more: a run may have been writing it. Such a run holds the lock. */
+static bool wants_another_look(const struct stream *stream, int looks)
+{
+    enum { LOOKS = 3, LOOKS_BESIDE_A_RUN = 20 };
+    const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+    char owner[256];
+    lock_describe(stream->file->path, owner, sizeof owner);
+    if (owner[0])
+        nanosleep(&pause, NULL);
+    return looks < (owner[0] ? LOOKS_BESIDE_A_RUN : LOOKS);
+}
+
+static enum status check_weight(const struct stream *stream, uint64_t weight, double *record,
+                                struct check_summary *summary)
+{
+    enum weight_state state = WEIGHT_DAMAGED;
+    int looks = 0;
+    do
+        TRY(weight_record_read(stream->file, weight, record, &state));
+    while (state == WEIGHT_DAMAGED && wants_another_look(stream, ++looks));
+    if (state != WEIGHT_PENDING)
+        count_checksum(&summary->rules[CHECK_WEIGHT_CHECKSUM], state == WEIGHT_INTACT);
+    TRY(check_applier_read_weight(stream->applier, weight));
+    check_presence_of_weight(stream->applier, stream->file->layout.sweep, weight, &stream->finished[weight],
+                             summary->presence, &summary->rules[CHECK_WEIGHT_PRESENCE]);
+    check_applier_test_weight(stream->applier, summary->rules);
+    return STATUS_OK;
+}
+
 static enum status check_weights(const struct stream *stream, struct check_summary *summary)
 {
     const uint64_t weights = grid_weight_count(stream->file->layout.sweep);
-    for (uint64_t i = 0; i < weights; i++) {
-        TRY(check_applier_read_weight(stream->applier, i));
-        check_presence_of_weight(stream->applier, stream->file->layout.sweep, i, &stream->finished[i],
-                                 summary->presence, &summary->rules[CHECK_WEIGHT_PRESENCE]);
-        check_applier_test_weight(stream->applier, summary->rules);
+    double *record = NULL;
+    TRY(memory_allocate(&record, weight_record_length(&stream->file->layout), "values of weights"));
+    enum status status = STATUS_OK;
+    for (uint64_t i = 0; status == STATUS_OK && i < weights; i++)
+        status = check_weight(stream, i, record, summary);
+    memory_free(record);
+    return status;
+}
+
+static enum status check_provenance(const struct stream *stream, struct check_summary *summary)
+{
+    char text[PROVENANCE_CHARACTERS + 1];
+    for (uint64_t row = 0; row < PROVENANCE_RUNS; row++) {
+        enum row_state state = ROW_DAMAGED;
+        int looks = 0;
+        do
+            TRY(provenance_rows_read(stream->file, row, text, &state));
+        while (state == ROW_DAMAGED && wants_another_look(stream, ++looks));
+        if (state != ROW_FREE)
+            count_checksum(&summary->rules[CHECK_PROVENANCE_CHECKSUM], state == ROW_INTACT);
     }
+    return STATUS_OK;
+}
+
+/* What is beside the numbers. */
+static enum status check_seal(const struct stream *stream, struct check_summary *summary)
+{
+    const struct seal_faults *faults = &summary->seal;
+    TRY(seal_verify(stream->file, &summary->seal));
+    for (int i = 0; i < DIMENSION_COUNT; i++)
+        summary->rules[CHECK_COORDINATES].tested += stream->file->layout.sizes[i];
+    summary->rules[CHECK_COORDINATES].wrong = summary->rules[CHECK_COORDINATES].wrong_cells = faults->coordinates;
+    summary->rules[CHECK_STRUCTURE].tested = stream->file->layout.count;
+    summary->rules[CHECK_STRUCTURE].wrong = summary->rules[CHECK_STRUCTURE].wrong_cells = faults->structure;
+    return STATUS_OK;
+}
+
+static bool is_block_intact(const struct stream *stream)
+{
+    for (uint64_t i = 0; i < stream->results.count; i++)
+        if (stream->results.status[i] != STORE_PENDING &&
+            !resume_is_intact(stream->file, &stream->results, i, &stream->checksums))
+            return false;
+    return true;
+}
+
+static enum status read_block(struct stream *stream)
+{
+    int looks = 0;
+    do
+        TRY(results_file_read_cells(stream->file, &stream->results, &stream->checksums));
+    while (!is_block_intact(stream) && wants_another_look(stream, ++looks));
     return STATUS_OK;
 }
 
@@ -123,14 +206,16 @@ static enum status check_blocks(struct stream *stream, uint64_t block, struct ch
     for (uint64_t first = 0; first < cells; first += block) {
         stream->results.first = first;
         stream->results.count = cells - first < block ? cells - first : block;
-        TRY(results_file_read_cells(stream->file, &stream->results, stream->checksums));
+        TRY(read_block(stream));
         for (uint64_t i = 0; i < stream->results.count; i++)
             TRY(check_one(stream, i, summary));
     }
     /* Of a shard's cells only its own are its to do; the others' places are empty. */
     const uint64_t others = cells - stream->file->own_cells, pending = summary->tally.pending;
     summary->tally.pending = pending > others ? pending - others : 0;
-    return check_weights(stream, summary);
+    TRY(check_weights(stream, summary));
+    TRY(check_provenance(stream, summary));
+    return check_seal(stream, summary);
 }
 
 static enum status find_counted(const struct sweep *sweep, struct stream *stream)
@@ -158,10 +243,10 @@ enum status check_results_file(const struct results_file *file, struct check_sum
     TRY_OR(done, memory_allocate(&summary->activations, sweep->activation_count, "counts by activation"));
     TRY_OR(done, check_applier_open(file, &stream.applier));
     TRY_OR(done, store_allocate_results(sweep, 0, block, &stream.results));
-    TRY_OR(done, memory_allocate(&stream.checksums, block, "checksums"));
+    TRY_OR(done, cell_checksums_allocate(block, &stream.checksums));
     TRY_OR(done, check_blocks(&stream, block, summary));
 done:
-    memory_free(stream.checksums);
+    cell_checksums_free(&stream.checksums);
     memory_free(stream.finished);
     store_free_results(sweep, &stream.results);
     check_applier_close(stream.applier);
@@ -191,13 +276,17 @@ static enum status verdict(const char *path, const struct check_summary *summary
 {
     const unsigned long long pending = summary->tally.pending, failed = summary->tally.failed;
     const unsigned long long wrong = summary->wrong_cells, weights = wrong_weights(summary);
-    if (pending == 0 && failed == 0 && wrong == 0 && weights == 0)
+    const unsigned long long others =
+        summary->rules[CHECK_PROVENANCE_CHECKSUM].wrong + summary->seal.coordinates + summary->seal.structure;
+    if (pending == 0 && failed == 0 && wrong == 0 && weights == 0 && others == 0)
         return STATUS_OK;
-    char text[64] = "";
+    char of_weights[64] = "", of_others[96] = "";
     if (weights > 0)
-        snprintf(text, sizeof text, ", and %llu faults of weights", weights);
-    return status_fail(STATUS_CHECK_FOUND, "%s: %llu cells pending, %llu failed, %llu wrong%s", path, pending, failed,
-                       wrong, text);
+        snprintf(of_weights, sizeof of_weights, ", and %llu faults of weights", weights);
+    if (others > 0)
+        snprintf(of_others, sizeof of_others, ", and %llu faults of coordinates, attributes or provenance", others);
+    return status_fail(STATUS_CHECK_FOUND, "%s: %llu cells pending, %llu failed, %llu wrong%s%s", path, pending, failed,
+                       wrong, of_weights, of_others);
 }
 
 static enum status check_sweep_file(const char *path, const struct sweep *sweep, FILE *out)

@@ -4,6 +4,7 @@
 
 #include "store/check_presence.h"
 #include "store/results_file.h"
+#include "store/seal.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,7 @@ struct check_summary {
     uint64_t failures[FAILURE_CODES];
     uint64_t verdicts[CHECK_VERDICTS];
     struct check_activation *activations; /* [activation_count] */
+    struct seal_faults seal;
     uint64_t wrong_cells;
     struct check_example examples[CHECK_EXAMPLES];
 };

@@ -18,13 +18,14 @@ void check_describe_cell(const struct sweep *sweep, uint64_t number, char *text,
 
 /* Rules whose datasets were not measured are left out. A dash: no value was there to be tested, or none has a margin.
  */
-static void print_rules(const struct sweep *sweep, const struct check_summary *summary, FILE *out)
+static void print_rules(const struct results_file *file, const struct check_summary *summary, FILE *out)
 {
+    const struct sweep *sweep = file->layout.sweep;
     fprintf(out, "\n%-76s %10s %12s %10s %12s\n", "check", "cells", "values", "wrong", "worst margin");
     for (size_t rule = 0; rule < check_rule_count(); rule++) {
         const struct check_tally *tally = &summary->rules[rule];
         char margin[32] = "-";
-        if (!check_applies(sweep, rule))
+        if (!check_applies(sweep, rule) || check_rule_at(rule)->version > file->layout.version)
             continue;
         if (tally->worst_margin < INFINITY)
             snprintf(margin, sizeof margin, "%.3g", tally->worst_margin);
@@ -69,7 +70,8 @@ static void print_cells(const struct check_summary *summary, FILE *out)
 {
     const struct store_tally *tally = &summary->tally;
     fprintf(out, "cells: %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " pending, %" PRIu64 " damaged\n", tally->done,
-            tally->failed, tally->pending, summary->rules[CHECK_CHECKSUM].wrong);
+            tally->failed, tally->pending,
+            summary->rules[CHECK_CHECKSUM].wrong + summary->rules[CHECK_RUNTIME_CHECKSUM].wrong);
     char text[FAILURE_TEXT];
     for (int code = 0; code < FAILURE_CODES; code++)
         if (summary->failures[code] > 0 && failure_text((uint8_t)code, text))
@@ -115,6 +117,9 @@ static void print_examples(const struct sweep *sweep, const struct check_summary
         check_describe_cell(sweep, summary->examples[i].cell, text, sizeof text);
         fprintf(out, "  %s: %s\n", text, check_rule_at(summary->examples[i].rule)->text);
     }
+    for (size_t i = 0; i < summary->seal.shown; i++)
+        fprintf(out, "%s%s\n", i == 0 ? "\ndamaged, or changed by another program:\n  " : "  ",
+                summary->seal.examples[i]);
 }
 
 void check_print(const struct results_file *file, const struct check_summary *summary, FILE *out)
@@ -128,7 +133,7 @@ void check_print(const struct results_file *file, const struct check_summary *su
     }
     print_cells(summary, out);
     print_presence(sweep, summary, out);
-    print_rules(sweep, summary, out);
+    print_rules(file, summary, out);
     print_verdicts(summary, out);
     print_agreement(sweep, summary, out);
     print_examples(sweep, summary, out);

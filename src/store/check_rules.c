@@ -12,7 +12,14 @@ static const double unit_roundoff = DBL_EPSILON / 2.0;
 static const double rounding_constant = 8.0; /* that of bound_uncertainty */
 
 static const struct check_rule file_rules[] = {
-    [CHECK_CHECKSUM] = { .text = "checksum" },
+    [CHECK_CHECKSUM] = { .text = "checksum: results" },
+    [CHECK_RUNTIME_CHECKSUM] = { .text = "checksum: team size and times", .version = 2 },
+    [CHECK_WEIGHT_CHECKSUM] = { .text = "checksum: what is known of the weights",
+                                .version = 2,
+                                .is_for_weights = true },
+    [CHECK_PROVENANCE_CHECKSUM] = { .text = "checksum: rows of provenance", .version = 2 },
+    [CHECK_COORDINATES] = { .text = "coordinates are those of the sweep" },
+    [CHECK_STRUCTURE] = { .text = "attributes, dimension scales and links are as written" },
     [CHECK_PRESENCE] = { .text = "values are numbers, and NaN where there can be none" },
     [CHECK_WEIGHT_PRESENCE] = { .text = "the same of W, where a cell is done", .is_for_weights = true },
     { .text = NULL },

@@ -33,6 +33,7 @@ struct check_rule {
     const char *datasets[CHECK_MAX_DATASETS]; /* by name; NULL ends */
     bool is_gate;                             /* whether flags are ones that are known: before all others */
     bool is_for_weights;                      /* one test for each WEIGHT, of datasets of WEIGHT shape alone */
+    long version;                             /* of the file's format, from which on the rule applies; 0: any */
     /* Counts one or more tests. data[i]: this cell's (its weights') values of datasets[i], in C order. */
     void (*test)(const struct checked_cell *cell, const void *const data[], struct check_tally *tally);
 };
@@ -47,8 +48,17 @@ extern const struct check_rule check_eigenvalue_rules[];
 extern const struct check_rule check_singular_value_rules[];
 
 /* All rules of all families, numbered; NULL beyond the end. The first ones have no test: the file's reader counts the
- * checksums, and check_presence.h what stands where a number or NaN must. */
-enum { CHECK_CHECKSUM, CHECK_PRESENCE, CHECK_WEIGHT_PRESENCE };
+ * checksums and what is beside the numbers, and check_presence.h what stands where a number or NaN must. */
+enum {
+    CHECK_CHECKSUM,
+    CHECK_RUNTIME_CHECKSUM,
+    CHECK_WEIGHT_CHECKSUM,
+    CHECK_PROVENANCE_CHECKSUM,
+    CHECK_COORDINATES,
+    CHECK_STRUCTURE,
+    CHECK_PRESENCE,
+    CHECK_WEIGHT_PRESENCE
+};
 size_t check_rule_count(void);
 const struct check_rule *check_rule_at(size_t number);
 

@@ -11,8 +11,6 @@
 #include <limits.h>
 #include <stdbool.h>
 
-enum { FORMAT_VERSION = 1 };
-
 /* A results file in the making, under a name of its own. */
 struct unpublished {
     const char *path;         /* to be published as, borrowed */

@@ -23,7 +23,7 @@ static enum status transfer_all(const struct results_file *source, const struct 
     const struct transfer transfer = { source, target, cell_of, weight_of, extension };
     struct transfer_conflict conflict = { 0 };
     TRY(transfer_cells(&transfer, tally, &conflict));
-    TRY(transfer_weights(&transfer, &conflict));
+    TRY(transfer_weights(&transfer, tally, &conflict));
     if (conflict.is_found) /* the target was empty, and no two cells have one place */
         return status_fail(STATUS_INTERNAL, "%s: two cells for one place of the longer axes", source->path);
     return transfer_provenance(&transfer);
@@ -46,6 +46,8 @@ static void tell(const struct sweep *sweep, const char *old, const char *path, c
     const uint64_t cells = grid_cell_count(sweep);
     if (tally->damaged > 0)
         log_warning("%s: %" PRIu64 " damaged cells are left out", old, tally->damaged);
+    if (tally->damaged_weights > 0)
+        log_warning("%s: what it knows of %" PRIu64 " weights is damaged and left out", old, tally->damaged_weights);
     log_info("%s: %" PRIu64 " of %" PRIu64 " cells taken from %s, %" PRIu64 " pending%s", path, tally->taken, cells,
              old, cells - tally->taken, cells > tally->taken ? "; go on with gradsweep run --resume" : "");
 }

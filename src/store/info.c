@@ -2,7 +2,9 @@
 #include "h5/attribute.h"
 #include "store/inspect.h"
 #include "store/lock.h"
+#include "store/provenance_rows.h"
 #include "store/resume.h"
+#include "store/seal.h"
 #include "sweep/grid.h"
 
 #include <inttypes.h>
@@ -147,16 +149,29 @@ static void print_plainly(const char *text, FILE *out)
     fputc('\n', out);
 }
 
+/* Damaged rows are counted with the others, so that nothing is missed. */
+static enum status count_runs(const struct results_file *file, uint64_t *runs)
+{
+    char row[PROVENANCE_CHARACTERS + 1];
+    enum row_state state = ROW_FREE;
+    for (*runs = PROVENANCE_RUNS; *runs > 0; (*runs)--) {
+        TRY(provenance_rows_read(file, *runs - 1, row, &state));
+        if (state != ROW_FREE)
+            break;
+    }
+    return STATUS_OK;
+}
+
 static enum status print_runs(const struct results_file *file, FILE *out)
 {
-    const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
     uint64_t runs = 0;
     char row[PROVENANCE_CHARACTERS + 1] = "";
-    TRY(results_file_free_provenance_row(file, &runs));
+    enum row_state state = ROW_FREE;
+    TRY(count_runs(file, &runs));
     fprintf(out, "runs: %" PRIu64 "%s\n", runs, runs > RUNS_SHOWN ? ", the last of them:" : "");
     for (uint64_t run = runs > RUNS_SHOWN ? runs - RUNS_SHOWN : 0; run < runs; run++) {
-        TRY(results_file_read(file, number, run * PROVENANCE_CHARACTERS, PROVENANCE_CHARACTERS, row));
-        fputs("  ", out);
+        TRY(provenance_rows_read(file, run, row, &state));
+        fputs(state == ROW_DAMAGED ? "  (damaged) " : "  ", out);
         print_plainly(row, out);
     }
     return STATUS_OK;
@@ -177,6 +192,7 @@ static enum status print_attribute(const struct results_file *file, const char *
 static enum status print_all(const struct results_file *file, FILE *out)
 {
     char owner[256];
+    struct seal_faults faults;
     fprintf(out, "%s: %s\n", file->path, file->layout.sweep->name);
     TRY(print_attribute(file, "sweep_hash", "sweep hash", out));
     TRY(print_attribute(file, "git_revision", "made by revision", out));
@@ -192,7 +208,11 @@ static enum status print_all(const struct results_file *file, FILE *out)
     print_axes(file->layout.sweep, out);
     print_measures(file->layout.sweep, out);
     TRY(print_progress(file, out));
-    return print_runs(file, out);
+    TRY(print_runs(file, out));
+    TRY(seal_verify(file, &faults));
+    for (size_t i = 0; i < faults.shown; i++)
+        fprintf(out, "damaged: %s\n", faults.examples[i]);
+    return seal_judge(file->path, &faults, STATUS_FOREIGN_FILE);
 }
 
 enum status store_info(const char *path, FILE *out)

@@ -32,6 +32,11 @@ static const struct {
     [SHAPE_WEIGHT_INDEX] = { 4, { WEIGHT_DIMENSIONS, DIMENSION_INDEX } },
 };
 
+static const struct layout_format formats[FORMAT_VERSION + 1] = {
+    [1] = { .tail_count = TAIL_PROVENANCE + 1, .flags_have_fill = true },
+    [2] = { .tail_count = TAIL_COUNT, .runs_group = "runs", .is_sealed = true },
+};
+
 static const struct layout_dataset head[HEAD_COUNT] = {
     [HEAD_STATUS] = { .name = "status",
                       .long_name = "state of the cell",
@@ -72,19 +77,53 @@ static const struct layout_dataset tail[TAIL_COUNT] = {
                                  .units = "s",
                                  .element = ELEMENT_FLOAT64,
                                  .fill = NAN },
-    [TAIL_PROVENANCE] = { .name = "provenance",
+    [TAIL_PROVENANCE] = { .name = "runs/provenance",
                           .long_name = "one JSON text a run: when, where and with what it computed",
                           .units = "1",
-                          .element = ELEMENT_CHARACTER },
+                          .element = ELEMENT_CHARACTER,
+                          .dimensions = { DIMENSION_RUN, DIMENSION_CHARACTER },
+                          .shape.rank = 2 },
+    [TAIL_RUNTIME_CHECKSUM] = { .name = "runtime_checksum",
+                                .long_name = "CRC-32C over the sweep hash, the cell number, team_size, cell_seconds "
+                                             "and predicted_seconds",
+                                .units = "1",
+                                .element = ELEMENT_UINT32 },
+    [TAIL_WEIGHT_CHECKSUM] = { .name = "weight_checksum",
+                               .long_name = "CRC-32C over the sweep hash, the number of the weights and what is known "
+                                            "of them (0: nothing yet)",
+                               .units = "1",
+                               .element = ELEMENT_UINT32,
+                               .dimensions = { WEIGHT_DIMENSIONS },
+                               .shape.rank = 3 },
+    [TAIL_PROVENANCE_CHECKSUM] = { .name = "runs/provenance_checksum",
+                                   .long_name = "CRC-32C over the sweep hash, the number of the run and its row (0: no "
+                                                "row yet)",
+                                   .units = "1",
+                                   .element = ELEMENT_UINT32,
+                                   .dimensions = { DIMENSION_RUN },
+                                   .shape.rank = 1 },
 };
+
+/* The paths of the coordinates, as they have been since the runs have a group of their own. */
+static const char *const coordinates[DIMENSION_COUNT] = {
+    "activation", "ensemble", "hidden_size", "replica",  "spectral_radius", "gamma",
+    "lag",        "index",    "step",        "runs/run", "runs/character",
+};
+
+static const char *last_part(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
 
 const char *layout_dimension_name(enum dimension dimension)
 {
-    static const char *const names[DIMENSION_COUNT] = {
-        "activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma",
-        "lag",        "index",    "step",        "run",     "character",
-    };
-    return names[dimension];
+    return last_part(coordinates[dimension]);
+}
+
+const char *layout_coordinate(const struct layout *layout, enum dimension dimension)
+{
+    return layout->format->runs_group ? coordinates[dimension] : last_part(coordinates[dimension]);
 }
 
 size_t layout_measured_at(size_t number)
@@ -95,6 +134,11 @@ size_t layout_measured_at(size_t number)
 size_t layout_tail_at(const struct layout *layout, size_t tail_number)
 {
     return HEAD_COUNT + layout->measured + tail_number;
+}
+
+bool layout_has_tail(const struct layout *layout, size_t tail_number)
+{
+    return tail_number < layout->format->tail_count;
 }
 
 /* The size that each dimension has once a dataset uses it. */
@@ -138,10 +182,14 @@ static struct layout_dataset measured_dataset(const struct dataset_rule *rule)
     };
 }
 
-enum status layout_create(const struct sweep *sweep, struct layout *layout)
+enum status layout_create(const struct sweep *sweep, long version, struct layout *layout)
 {
-    *layout = (struct layout){ .sweep = sweep, .measured = measure_dataset_count(sweep->measures) };
-    layout->count = HEAD_COUNT + layout->measured + TAIL_COUNT;
+    assert(version >= FORMAT_OLDEST && version <= FORMAT_VERSION);
+    *layout = (struct layout){ .sweep = sweep,
+                               .version = version,
+                               .format = &formats[version],
+                               .measured = measure_dataset_count(sweep->measures) };
+    layout->count = HEAD_COUNT + layout->measured + layout->format->tail_count;
     TRY(memory_allocate(&layout->datasets, layout->count, "the layout of the results file"));
     enum status status = memory_allocate(&layout->failures, 1, "the names of failures");
     if (status != STATUS_OK) {
@@ -164,13 +212,17 @@ enum status layout_create(const struct sweep *sweep, struct layout *layout)
         } else {
             *dataset = tail[i - HEAD_COUNT - layout->measured];
         }
-        dataset->fill_means_missing = dataset->element == ELEMENT_FLOAT64 || dataset->element == ELEMENT_UINT8;
-        set_dimensions(dataset, sizes, shapes[shape].rank, shapes[shape].dimensions);
+        if (!layout->format->runs_group)
+            dataset->name = last_part(dataset->name);
+        dataset->fill_means_missing = dataset->element == ELEMENT_FLOAT64 ||
+                                      (dataset->element == ELEMENT_UINT8 && layout->format->flags_have_fill);
+        if (dataset->shape.rank == 0)
+            set_dimensions(dataset, sizes, shapes[shape].rank, shapes[shape].dimensions);
+        else
+            set_dimensions(dataset, sizes, dataset->shape.rank, dataset->dimensions);
     }
     layout->datasets[HEAD_FAILURE_REASON].flag_meanings = layout->failures->meanings;
     layout->datasets[HEAD_FAILURE_REASON].flag_values = layout->failures->values;
-    set_dimensions(&layout->datasets[layout_tail_at(layout, TAIL_PROVENANCE)], sizes, 2,
-                   (const enum dimension[]){ DIMENSION_RUN, DIMENSION_CHARACTER });
 
     for (size_t i = 0; i < layout->count; i++)
         for (int axis = 0; axis < layout->datasets[i].shape.rank; axis++) {
@@ -206,6 +258,16 @@ bool layout_is_of_cells(const struct layout_dataset *dataset)
     return dataset->dimensions[0] == DIMENSION_ACTIVATION;
 }
 
+bool layout_is_of_weights(const struct layout_dataset *dataset)
+{
+    return dataset->dimensions[0] == DIMENSION_ENSEMBLE;
+}
+
+uint64_t layout_elements_per_weight(const struct layout *layout, const struct layout_dataset *dataset)
+{
+    return h5_shape_elements(&dataset->shape) / grid_weight_count(layout->sweep);
+}
+
 uint64_t layout_elements_per_cell(const struct layout *layout, const struct layout_dataset *dataset)
 {
     return h5_shape_elements(&dataset->shape) / grid_cell_count(layout->sweep);
@@ -231,7 +293,7 @@ uint64_t layout_data_bytes_of(const struct layout *layout, uint64_t cells)
 uint64_t layout_file_bytes(const struct layout *layout)
 {
     /* Measured: what HDF5 needs for a dataset's header, its attributes and its alignment, and for the file. */
-    enum { BYTES_A_DATASET = 2560, BYTES_A_FILE = 16384 };
+    enum { BYTES_A_DATASET = 3328, BYTES_A_FILE = 16384 };
     uint64_t bytes = layout->count * BYTES_A_DATASET + BYTES_A_FILE + 2 * strlen(layout->sweep->text);
     for (int i = 0; i < DIMENSION_COUNT; i++)
         bytes += layout->sizes[i] * sizeof(int64_t);

@@ -5,6 +5,7 @@
 #include "store/output.h"
 #include "store/publish.h"
 #include "store/resume.h"
+#include "store/weight_record.h"
 #include "sweep/grid.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 static enum status create(struct making *making, const struct sweep *sweep)
 {
     struct layout layout;
-    enum status status = layout_create(sweep, &layout);
+    enum status status = layout_create(sweep, FORMAT_VERSION, &layout);
     if (status == STATUS_OK)
         status = create_unpublished(NULL, &layout, NULL, making->path, &making->lock.owner, &making->unpublished);
     layout_destroy(&layout);
@@ -60,12 +61,15 @@ enum status making_open(const char *path, const struct sweep *sweep, struct maki
 
 static enum status require_intact(const struct results_file *file, const char *path)
 {
-    uint64_t damaged = 0;
-    TRY(resume_count_damaged(file, 0, grid_cell_count(file->layout.sweep), &damaged));
-    if (damaged == 0)
+    const struct sweep *sweep = file->layout.sweep;
+    uint64_t damaged = 0, weights = 0;
+    TRY(resume_count_damaged(file, 0, grid_cell_count(sweep), &damaged));
+    TRY(weight_record_count_damaged(file, 0, grid_weight_count(sweep), &weights));
+    if (damaged + weights == 0)
         return STATUS_OK;
-    return status_fail(STATUS_IO, "%s: %llu cells hold something else than was written to them; is the disk in order?",
-                       path, (unsigned long long)damaged);
+    return status_fail(STATUS_IO,
+                       "%s: %llu cells or weights hold something else than was written to them; is the disk in order?",
+                       path, (unsigned long long)(damaged + weights));
 }
 
 /* File systems may lose writes without an error, and closing is writing too: the closed file has the word. */

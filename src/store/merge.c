@@ -110,6 +110,9 @@ static void tell_incomplete(const struct results_file *shard, const struct trans
     if (missing > 0 || tally->damaged > 0)
         log_info("%s: shard %ld/%ld lacks %" PRIu64 " of its %" PRIu64 " cells, %" PRIu64 " of them damaged",
                  shard->path, shard->shard.number, shard->shard.count, missing, shard->own_cells, tally->damaged);
+    if (tally->damaged_weights > 0)
+        log_warning("%s: what it knows of %" PRIu64 " weights is damaged and left out", shard->path,
+                    tally->damaged_weights);
 }
 
 static enum status add_opened(const struct merge *merge, const struct results_file *source,
@@ -120,7 +123,7 @@ static enum status add_opened(const struct merge *merge, const struct results_fi
     struct transfer_conflict conflict = { 0 };
     TRY(transfer_cells(&transfer, &tally, &conflict));
     if (!conflict.is_found)
-        TRY(transfer_weights(&transfer, &conflict));
+        TRY(transfer_weights(&transfer, &tally, &conflict));
     if (conflict.is_found)
         return refuse_conflict(merge, target, number, &conflict);
     tell_incomplete(source, &tally);

@@ -35,17 +35,34 @@ static enum status prepare(const char *path, const struct sweep *sweep, struct r
     *results_file = (struct results_file){ .file = H5I_INVALID_HID,
                                            .descriptor = -1,
                                            .checksum_start = crc32c(0, sweep->hash, strlen(sweep->hash)) };
-    TRY(layout_create(sweep, &results_file->layout));
     TRY(memory_allocate(&results_file->path, strlen(path) + 1, "a path"));
     strcpy(results_file->path, path);
-    return memory_allocate(&results_file->datasets, results_file->layout.count, "the handles of the datasets");
+    return STATUS_OK;
+}
+
+static enum status read_version(hid_t file, int64_t *version)
+{
+    TRY(h5_attribute_read_integer(file, "format_version", version));
+    if (*version < FORMAT_OLDEST || *version > FORMAT_VERSION)
+        return status_fail(STATUS_FOREIGN_FILE, "its format version is %" PRId64 "; this program reads %d to %d",
+                           *version, FORMAT_OLDEST, FORMAT_VERSION);
+    return STATUS_OK;
+}
+
+static enum status look_at_layout(struct results_file *results_file, const struct sweep *sweep)
+{
+    int64_t version = 0;
+    TRY(read_version(results_file->file, &version));
+    TRY(layout_create(sweep, (long)version, &results_file->layout));
+    TRY(memory_allocate(&results_file->datasets, results_file->layout.count, "the handles of the datasets"));
+    return shard_mark_read(results_file->file, grid_cell_count(sweep), &results_file->shard);
 }
 
 /* Of the opened file. */
-static enum status look_into(struct results_file *results_file)
+static enum status look_into(struct results_file *results_file, const struct sweep *sweep)
 {
-    const uint64_t cells = grid_cell_count(results_file->layout.sweep);
-    enum status status = shard_mark_read(results_file->file, cells, &results_file->shard);
+    const uint64_t cells = grid_cell_count(sweep);
+    enum status status = look_at_layout(results_file, sweep);
     if (status != STATUS_OK)
         return status_prefix(status, "%s", results_file->path);
     results_file->own_cells = shard_mark_is_shard(&results_file->shard) ? results_file->shard.cells : cells;
@@ -61,7 +78,7 @@ enum status results_file_open(const char *path, const struct sweep *sweep, const
     TRY(status);
     TRY(world ? h5_file_open_parallel(path, world->communicator, &results_file->file)
               : h5_file_open(path, &results_file->file));
-    TRY(look_into(results_file));
+    TRY(look_into(results_file, sweep));
     if (world)
         TRY(disk_open_for_reading(path, &results_file->descriptor));
     return STATUS_OK;
@@ -71,7 +88,7 @@ enum status results_file_open_alone(const char *path, const struct sweep *sweep,
 {
     TRY(prepare(path, sweep, results_file));
     TRY(h5_file_open_alone(path, &results_file->file));
-    return look_into(results_file);
+    return look_into(results_file, sweep);
 }
 
 enum status results_file_close(struct results_file *results_file)
@@ -93,10 +110,7 @@ enum status results_file_close(struct results_file *results_file)
 static enum status read_sweep_text(hid_t file, char **text)
 {
     int64_t version = 0;
-    TRY(h5_attribute_read_integer(file, "format_version", &version));
-    if (version != FORMAT_VERSION)
-        return status_fail(STATUS_FOREIGN_FILE, "its format version is %" PRId64 "; this program reads version %d",
-                           version, FORMAT_VERSION);
+    TRY(read_version(file, &version));
     return h5_attribute_read_text(file, "sweep", text);
 }
 
@@ -161,21 +175,17 @@ size_t results_file_find(const struct results_file *results_file, const char *na
 {
     const struct layout *layout = &results_file->layout;
     size_t number = 0;
-    while (number + 1 < layout->count && strcmp(layout->datasets[number].name, name) != 0)
+    while (number < layout->count && strcmp(layout->datasets[number].name, name) != 0)
         number++;
     return number;
 }
 
-enum status results_file_free_provenance_row(const struct results_file *results_file, uint64_t *row)
+bool results_file_is_contiguous(const struct results_file *results_file)
 {
-    const size_t number = layout_tail_at(&results_file->layout, TAIL_PROVENANCE);
-    for (*row = 0; *row < PROVENANCE_RUNS; (*row)++) {
-        char first = '\0';
-        TRY(results_file_read(results_file, number, *row * PROVENANCE_CHARACTERS, 1, &first));
-        if (first == '\0')
-            break;
-    }
-    return STATUS_OK;
+    for (size_t i = 0; i < results_file->layout.count; i++)
+        if (!h5_dataset_is_contiguous(results_file->datasets[i]))
+            return false;
+    return true;
 }
 
 uint64_t results_file_block(const struct sweep *sweep)

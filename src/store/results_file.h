@@ -17,9 +17,9 @@ struct results_file {
     uint64_t own_cells; /* that are to be computed into this file: all, or those of the shard */
 };
 
-/* Opens the file of `sweep` (borrowed) and all its datasets: with MPI-IO where a world is given (collective, not
- * agreed: close it on every rank when one failed), else for reading. Errors: STATUS_FOREIGN_FILE where a dataset is
- * missing or of another shape, STATUS_IO, STATUS_MEMORY. */
+/* Opens the file of `sweep` (borrowed), of any version that is read, and all its datasets: with MPI-IO where a world is
+ * given (collective, not agreed: close it on every rank when one failed), else for reading. Errors: STATUS_FOREIGN_FILE
+ * where a dataset is missing or of another shape, STATUS_IO, STATUS_MEMORY. */
 CHECKED enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
                                       struct results_file *results_file);
 
@@ -34,18 +34,39 @@ CHECKED enum status results_file_close(struct results_file *results_file);
  * STATUS_FOREIGN_FILE with the reason why the file is not one of ours, STATUS_IO. */
 CHECKED enum status results_file_read_sweep(const char *path, struct sweep **sweep);
 
-/* Cells first .. first+count-1 of a block of results (which says which), from and to the file. Not collective. */
-CHECKED enum status results_file_read_cells(const struct results_file *results_file, struct cell_results *results,
-                                            uint32_t *checksums);
+/* The two checksums of each cell of a block. */
+struct cell_checksums {
+    uint32_t *results;
+    uint32_t *runtime; /* 0 in a file of version 1, which has none */
+};
 
-/* Writes cells first + from .. first + from + count - 1 of it: results, then checksums, then status. */
+CHECKED enum status cell_checksums_allocate(uint64_t count, struct cell_checksums *checksums);
+void cell_checksums_free(struct cell_checksums *checksums);
+
+/* Cells first .. first+count-1 of a block of results (which says which): status first, so that what is read of a
+ * finished cell is what was written before it was finished, whatever a run writes meanwhile. Not collective. */
+CHECKED enum status results_file_read_cells(const struct results_file *results_file, struct cell_results *results,
+                                            struct cell_checksums *checksums);
+
+/* Writes cells first + from .. first + from + count - 1 of it: results, then checksums, then status. What was finished
+ * in their places is pending meanwhile. */
 CHECKED enum status results_file_write_cells(const struct results_file *results_file,
                                              const struct cell_results *results, uint64_t from, uint64_t count,
-                                             const uint32_t *checksums);
+                                             const struct cell_checksums *checksums);
 
-/* CRC-32C over the sweep hash, the number of cell first + i (64 bits, little-endian), its values of every measured
- * dataset in table order, its status, failure reason and method. Team size and times are left out: they may differ. */
-uint32_t results_file_checksum(const struct results_file *results_file, const struct cell_results *results, uint64_t i);
+/* Computes the checksums of cell first + i of a block: CRC-32C over the sweep hash, the cell's number (64 bits,
+ * little-endian) and
+ * - results: its values of every measured dataset in table order, its status, failure reason and method. Team size and
+ *   times are left out: they may differ between equal runs;
+ * - runtime: team size, cell_seconds, predicted_seconds. */
+void results_file_seal_cell(const struct results_file *results_file, const struct cell_results *results, uint64_t i,
+                            struct cell_checksums *checksums);
+
+/* Whether cell first + i is done or failed and as it was written: its results, and what was said of its run. */
+bool results_file_cell_is_intact(const struct results_file *results_file, const struct cell_results *results,
+                                 uint64_t i, const struct cell_checksums *checksums);
+bool results_file_runtime_is_intact(const struct results_file *results_file, const struct cell_results *results,
+                                    uint64_t i, const struct cell_checksums *checksums);
 
 /* Elements first .. first+count-1 of dataset number `number` of the layout. Errors name file and dataset. A file opened
  * with MPI-IO is read past MPI-IO, from where its datasets lie: Open MPI's answers success where a read fails, and
@@ -55,11 +76,12 @@ CHECKED enum status results_file_read(const struct results_file *results_file, s
 CHECKED enum status results_file_write(const struct results_file *results_file, size_t number, uint64_t first,
                                        uint64_t count, const void *values);
 
-/* The place of a dataset in the layout; that of the last one, provenance, where there is none of that name. */
+/* The place of a dataset in the layout; layout.count where there is none of that name. */
 size_t results_file_find(const struct results_file *results_file, const char *name);
 
-/* Row 0 .. PROVENANCE_RUNS - 1 that nobody wrote first; PROVENANCE_RUNS where all are taken. */
-CHECKED enum status results_file_free_provenance_row(const struct results_file *results_file, uint64_t *row);
+/* Whether all datasets lie in one piece and unfiltered, as they were made: only then is the file written in place.
+ * Copies that were compressed do not. */
+bool results_file_is_contiguous(const struct results_file *results_file);
 
 /* How many cells to read at once, so that a block of results stays within a few megabytes. At least 1. */
 uint64_t results_file_block(const struct sweep *sweep);

@@ -11,11 +11,10 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 }
 
 bool resume_is_intact(const struct results_file *file, const struct cell_results *results, uint64_t i,
-                      uint32_t checksum)
+                      const struct cell_checksums *checksums)
 {
-    if (results->status[i] != STORE_DONE && results->status[i] != STORE_FAILED)
-        return false;
-    return results_file_checksum(file, results, i) == checksum;
+    return results_file_cell_is_intact(file, results, i, checksums) &&
+           results_file_runtime_is_intact(file, results, i, checksums);
 }
 
 /* Whether any of the cells was ever finished: else their results need not be read. */
@@ -30,15 +29,15 @@ static enum status any_finished(const struct results_file *file, uint64_t first,
 }
 
 /* results: room for `count` cells and more. */
-static enum status judge_block(const struct results_file *file, struct cell_results *results, uint32_t *checksums,
-                               bool retry_failed, uint8_t *needed)
+static enum status judge_block(const struct results_file *file, struct cell_results *results,
+                               struct cell_checksums *checksums, bool retry_failed, uint8_t *needed)
 {
     bool any = false;
     TRY(any_finished(file, results->first, results->count, results->status, &any));
     if (any)
         TRY(results_file_read_cells(file, results, checksums));
     for (uint64_t i = 0; i < results->count; i++)
-        needed[i] = !any || !resume_is_intact(file, results, i, checksums[i]) ||
+        needed[i] = !any || !resume_is_intact(file, results, i, checksums) ||
                     (retry_failed && results->status[i] == STORE_FAILED);
     return STATUS_OK;
 }
@@ -49,15 +48,15 @@ enum status resume_cells_needed(const struct results_file *file, uint64_t first,
     const struct sweep *sweep = file->layout.sweep;
     const uint64_t block = smaller(results_file_block(sweep), count);
     struct cell_results results;
-    uint32_t *checksums = NULL;
+    struct cell_checksums checksums;
     TRY(store_allocate_results(sweep, first, block, &results));
-    enum status status = memory_allocate(&checksums, block, "checksums");
+    enum status status = cell_checksums_allocate(block, &checksums);
     for (uint64_t done = 0; status == STATUS_OK && done < count; done += results.count) {
         results.first = first + done;
         results.count = smaller(block, count - done);
-        status = judge_block(file, &results, checksums, retry_failed, needed + done);
+        status = judge_block(file, &results, &checksums, retry_failed, needed + done);
     }
-    memory_free(checksums);
+    cell_checksums_free(&checksums);
     store_free_results(sweep, &results);
     return status;
 }

@@ -13,8 +13,8 @@ CHECKED enum status resume_count(const struct results_file *file, struct store_t
 CHECKED enum status resume_count_damaged(const struct results_file *file, uint64_t first, uint64_t count,
                                          uint64_t *damaged);
 
-/* True for a cell that is done or failed and as it was written. */
+/* True for a cell that is done or failed and as it was written: its results, and what was said of its run. */
 bool resume_is_intact(const struct results_file *file, const struct cell_results *results, uint64_t i,
-                      uint32_t checksum);
+                      const struct cell_checksums *checksums);
 
 #endif

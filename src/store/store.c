@@ -8,10 +8,12 @@
 #include "store/lock.h"
 #include "store/output.h"
 #include "store/place.h"
+#include "store/provenance_rows.h"
 #include "store/publish.h"
 #include "store/results_file.h"
 #include "store/resume.h"
 #include "store/shard.h"
+#include "store/weight_record.h"
 #include "sweep/grid.h"
 
 #include <errno.h>
@@ -146,7 +148,7 @@ static enum status create(struct store *store, const struct output *output, cons
 {
     struct layout layout;
     struct hold hold = HOLD_NONE;
-    enum status status = world_agree(store->world, layout_create(output->sweep, &layout));
+    enum status status = world_agree(store->world, layout_create(output->sweep, FORMAT_VERSION, &layout));
     if (status == STATUS_OK)
         status = create_results_file(store->world, &layout, output->shard, store->path, &store->lock.owner,
                                      &decision->existing, &hold);
@@ -218,11 +220,12 @@ failed:
 
 static enum status fail_damaged(const struct store *store, uint64_t damaged)
 {
-    return status_fail(STATUS_IO,
-                       "%s: %llu cells hold something else than was written to them%s; is the disk in order? --resume "
-                       "computes them again",
-                       store->path, (unsigned long long)damaged,
-                       store->is_on_nfs ? " (NFS clients may write neighbouring bytes back)" : "");
+    return status_fail(
+        STATUS_IO,
+        "%s: %llu cells or weights hold something else than was written to them%s; is the disk in order? --resume "
+        "computes them again",
+        store->path, (unsigned long long)damaged,
+        store->is_on_nfs ? " (NFS clients may write neighbouring bytes back)" : "");
 }
 
 /* The share of this rank; on NFS all of it on rank 0, for what others read may never have left their host. */
@@ -255,8 +258,9 @@ static enum status read_back(const struct store *store, const struct sweep *swee
                              uint64_t *damaged)
 {
     struct results_file file;
-    uint64_t first, count;
+    uint64_t first, count, first_weight, weights, damaged_weights = 0;
     choose_share(store, grid_cell_count(sweep), &first, &count);
+    choose_share(store, grid_weight_count(sweep), &first_weight, &weights);
     enum status status = results_file_open(store->path, sweep, NULL, &file);
     if (status != STATUS_OK)
         status = status_prefix(STATUS_IO, "the closed file cannot be read; was it changed by another program?");
@@ -264,6 +268,9 @@ static enum status read_back(const struct store *store, const struct sweep *swee
         status = require_tally(store, &file, expected);
     if (status == STATUS_OK && expected)
         status = resume_count_damaged(&file, first, count, damaged);
+    if (status == STATUS_OK && expected)
+        status = weight_record_count_damaged(&file, first_weight, weights, &damaged_weights);
+    *damaged += damaged_weights;
     enum status closed = results_file_close(&file);
     TRY(status);
     return closed;
@@ -336,85 +343,102 @@ enum status store_flush(struct store *store)
     return disk_sync_opened(store->results_file.descriptor, store->path);
 }
 
-/* Writes some numbers and makes sure that they have arrived. */
-static enum status write_surely(const struct results_file *file, const char *dataset, uint64_t first, uint64_t count,
-                                const double *values)
+/* A WEIGHT's record; untouched unless the file's is intact. Released with memory_free. */
+static enum status read_record(const struct store *store, uint64_t weight, double **record, bool *is_damaged)
 {
-    const size_t number = results_file_find(file, dataset);
-    double *stored = NULL;
-    TRY(memory_allocate(&stored, count, "numbers to be read back"));
-    enum status status = results_file_write(file, number, first, count, values);
-    if (status == STATUS_OK)
-        status = results_file_read(file, number, first, count, stored);
-    if (status == STATUS_OK && memcmp(stored, values, count * sizeof *values) != 0)
-        status = status_fail(STATUS_IO, "%s: dataset %s: what was written has not arrived; is the disk in order?",
-                             file->path, dataset);
-    memory_free(stored);
+    const struct layout *layout = &store->results_file.layout;
+    enum weight_state state = WEIGHT_PENDING;
+    TRY(memory_allocate(record, weight_record_length(layout), "values of weights"));
+    enum status status = weight_record_read(&store->results_file, weight, *record, &state);
+    if (state != WEIGHT_INTACT)
+        weight_record_clear(layout, *record);
+    if (is_damaged)
+        *is_damaged = state == WEIGHT_DAMAGED;
+    if (status != STATUS_OK)
+        memory_free(*record);
+    return status;
+}
+
+/* `count` of the record's values of one dataset; NULL for a dataset that is not in the file. */
+static double *values_in(const struct store *store, double *record, const char *dataset)
+{
+    uint64_t place, count;
+    return weight_record_find(&store->results_file.layout, dataset, &place, &count) ? record + place : NULL;
+}
+
+bool store_has_eigenvalues(const struct store *store)
+{
+    uint64_t place, count;
+    return weight_record_find(&store->results_file.layout, "eigenvalue_re", &place, &count);
+}
+
+static enum status require_eigenvalues(const struct store *store)
+{
+    return store_has_eigenvalues(store)
+               ? STATUS_OK
+               : status_fail(STATUS_INTERNAL, "%s: no measure of this sweep has eigenvalues", store->results_file.path);
+}
+
+enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm, bool *is_damaged)
+{
+    double *record;
+    TRY(read_record(store, weight, &record, is_damaged));
+    *radius = *values_in(store, record, "weight_spectral_radius");
+    *norm = *values_in(store, record, "weight_norm");
+    memory_free(record);
+    return STATUS_OK;
+}
+
+enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im)
+{
+    double *record;
+    TRY(require_eigenvalues(store));
+    TRY(read_record(store, weight, &record, NULL));
+    memcpy(re, values_in(store, record, "eigenvalue_re"), (size_t)count * sizeof *re);
+    memcpy(im, values_in(store, record, "eigenvalue_im"), (size_t)count * sizeof *im);
+    memory_free(record);
+    return STATUS_OK;
+}
+
+enum status store_write_spectrum(struct store *store, uint64_t weight, double radius, double norm, long count,
+                                 const double *re, const double *im)
+{
+    const struct results_file *file = &store->results_file;
+    double *record = NULL;
+    if (count > 0)
+        TRY(require_eigenvalues(store));
+    TRY(memory_allocate(&record, weight_record_length(&file->layout), "values of weights"));
+    weight_record_clear(&file->layout, record);
+    *values_in(store, record, "weight_spectral_radius") = radius;
+    *values_in(store, record, "weight_norm") = norm;
+    if (count > 0) {
+        memcpy(values_in(store, record, "eigenvalue_re"), re, (size_t)count * sizeof *re);
+        memcpy(values_in(store, record, "eigenvalue_im"), im, (size_t)count * sizeof *im);
+    }
+    enum status status = weight_record_write(file, weight, record);
+    memory_free(record);
     return status;
 }
 
 enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm)
 {
-    TRY(write_surely(&store->results_file, "weight_spectral_radius", weight, 1, &radius));
-    return write_surely(&store->results_file, "weight_norm", weight, 1, &norm);
-}
-
-enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm)
-{
-    const struct results_file *file = &store->results_file;
-    TRY(results_file_read(file, results_file_find(file, "weight_spectral_radius"), weight, 1, radius));
-    return results_file_read(file, results_file_find(file, "weight_norm"), weight, 1, norm);
-}
-
-bool store_has_eigenvalues(const struct store *store)
-{
-    const struct results_file *file = &store->results_file;
-    return results_file_find(file, "eigenvalue_re") + 1 < file->layout.count;
-}
-
-/* The first place of a WEIGHT's eigenvalues. */
-static enum status find_eigenvalues(const struct store *store, uint64_t weight, uint64_t *first)
-{
-    const struct results_file *file = &store->results_file;
-    if (!store_has_eigenvalues(store))
-        return status_fail(STATUS_INTERNAL, "%s: no measure of this sweep has eigenvalues", file->path);
-    *first = weight * file->layout.sizes[DIMENSION_INDEX];
-    return STATUS_OK;
-}
-
-enum status store_write_eigenvalues(struct store *store, uint64_t weight, long count, const double *re,
-                                    const double *im)
-{
-    uint64_t first = 0;
-    TRY(find_eigenvalues(store, weight, &first));
-    TRY(write_surely(&store->results_file, "eigenvalue_re", first, (uint64_t)count, re));
-    return write_surely(&store->results_file, "eigenvalue_im", first, (uint64_t)count, im);
-}
-
-enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im)
-{
-    const struct results_file *file = &store->results_file;
-    uint64_t first = 0;
-    TRY(find_eigenvalues(store, weight, &first));
-    TRY(results_file_read(file, results_file_find(file, "eigenvalue_re"), first, (uint64_t)count, re));
-    return results_file_read(file, results_file_find(file, "eigenvalue_im"), first, (uint64_t)count, im);
+    return store_write_spectrum(store, weight, radius, norm, 0, NULL, NULL);
 }
 
 enum status store_write_cells(struct store *store, const struct cell_results *results)
 {
-    uint32_t *checksums = NULL;
-    TRY(memory_allocate(&checksums, results->count, "checksums"));
-    for (uint64_t i = 0; i < results->count; i++)
-        checksums[i] = results_file_checksum(&store->results_file, results, i);
-    enum status status = STATUS_OK;
+    struct cell_checksums checksums;
+    enum status status = cell_checksums_allocate(results->count, &checksums);
+    for (uint64_t i = 0; status == STATUS_OK && i < results->count; i++)
+        results_file_seal_cell(&store->results_file, results, i, &checksums);
     for (uint64_t from = 0, end; status == STATUS_OK && from < results->count; from = end) {
         bool is_pending = results->status[from] == STORE_PENDING;
         for (end = from + 1; end < results->count && (results->status[end] == STORE_PENDING) == is_pending;)
             end++;
         if (!is_pending)
-            status = results_file_write_cells(&store->results_file, results, from, end - from, checksums);
+            status = results_file_write_cells(&store->results_file, results, from, end - from, &checksums);
     }
-    memory_free(checksums);
+    cell_checksums_free(&checksums);
     return status;
 }
 
@@ -428,48 +452,34 @@ enum status store_count(struct store *store, struct store_tally *tally)
     return resume_count(&store->results_file, tally);
 }
 
-/* The first row that nobody wrote, or the last. */
-static enum status find_provenance_row(const struct results_file *file, int *row)
-{
-    uint64_t free_row = 0;
-    TRY(results_file_free_provenance_row(file, &free_row));
-    *row = free_row < PROVENANCE_RUNS ? (int)free_row : PROVENANCE_RUNS - 1;
-    return STATUS_OK;
-}
-
 enum status store_read_provenance(struct store *store, char *text, size_t size)
 {
-    const struct results_file *file = &store->results_file;
-    const size_t number = layout_tail_at(&file->layout, TAIL_PROVENANCE);
-    char row[PROVENANCE_CHARACTERS + 1] = { 0 };
-    int last = 0;
-    TRY(find_provenance_row(file, &last));
-    /* The one found is free, unless all are taken. */
-    for (int i = last; i >= 0 && i >= last - 1 && row[0] == '\0'; i--)
-        TRY(results_file_read(file, number, (uint64_t)i * PROVENANCE_CHARACTERS, PROVENANCE_CHARACTERS, row));
+    char row[PROVENANCE_CHARACTERS + 1] = "";
+    uint64_t next = 0;
+    int64_t last = -1;
+    enum row_state state;
+    TRY(provenance_rows_find(&store->results_file, &next, &last));
+    if (last >= 0)
+        TRY(provenance_rows_read(&store->results_file, (uint64_t)last, row, &state));
     snprintf(text, size, "%s", row);
     return STATUS_OK;
 }
 
 enum status store_write_provenance(struct store *store, const char *json)
 {
-    const struct results_file *file = &store->results_file;
-    char row[PROVENANCE_CHARACTERS] = { 0 };
-    const size_t length = strlen(json);
-    if (length > sizeof row)
-        return status_fail(STATUS_INTERNAL, "%s: a provenance of %zu characters where %zu fit", file->path, length,
-                           sizeof row);
-    memcpy(row, json, length);
-    if (store->provenance_row < 0)
-        TRY(find_provenance_row(file, &store->provenance_row));
-    return results_file_write(file, layout_tail_at(&file->layout, TAIL_PROVENANCE),
-                              (uint64_t)store->provenance_row * PROVENANCE_CHARACTERS, sizeof row, row);
+    uint64_t next = 0;
+    int64_t last = -1;
+    if (store->provenance_row < 0) {
+        TRY(provenance_rows_find(&store->results_file, &next, &last));
+        store->provenance_row = next < PROVENANCE_RUNS ? (int)next : PROVENANCE_RUNS - 1;
+    }
+    return provenance_rows_write(&store->results_file, (uint64_t)store->provenance_row, json);
 }
 
 uint64_t store_predicted_bytes(const struct sweep *sweep)
 {
     struct layout layout;
-    if (layout_create(sweep, &layout) != STATUS_OK)
+    if (layout_create(sweep, FORMAT_VERSION, &layout) != STATUS_OK)
         return 0;
     uint64_t bytes = layout_file_bytes(&layout) + layout_data_bytes(&layout);
     layout_destroy(&layout);

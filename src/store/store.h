@@ -59,19 +59,26 @@ CHECKED enum status store_count(struct store *store, struct store_tally *tally);
 CHECKED enum status store_close_verified(struct store *store, const struct store_tally *expected);
 CHECKED enum status store_close(struct store *store);
 
-/* One WEIGHT's spectral radius and norm. Read gives NaN, NaN where not yet written. No checksum covers them (nor the
- * eigenvalues): what was written is read back. Not collective. Errors: STATUS_IO. */
-CHECKED enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm);
-CHECKED enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm);
+/* One WEIGHT's spectral radius and norm, where the file has them and they are as they were written; else NaN, NaN, and
+ * *is_damaged (may be NULL) where something else is there. Not collective. Errors: STATUS_IO. */
+CHECKED enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm,
+                                      bool *is_damaged);
 
 /* Whether the file has room for eigenvalues: a measure that was asked for gives them. */
 bool store_has_eigenvalues(const struct store *store);
 
-/* One WEIGHT's eigenvalues, the first `count` places along the index (its hidden size). Read gives NaN where not yet
- * written. Not collective. Errors: STATUS_IO; STATUS_INTERNAL where the file has no room for them. */
-CHECKED enum status store_write_eigenvalues(struct store *store, uint64_t weight, long count, const double *re,
-                                            const double *im);
+/* The first `count` (its hidden size) of a WEIGHT's eigenvalues, on the same terms. Errors: STATUS_IO, STATUS_INTERNAL
+ * where the file has no room for them. */
 CHECKED enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im);
+
+/* Writes all that is known of a WEIGHT at once, its checksum, and reads it back: spectral radius, norm, and `count`
+ * eigenvalues, or none with count 0. A kill in between leaves it damaged, to be computed again. Not collective; when
+ * two ranks write one WEIGHT at a time, they must write the same. Errors: STATUS_IO; STATUS_INTERNAL as above. */
+CHECKED enum status store_write_spectrum(struct store *store, uint64_t weight, double radius, double norm, long count,
+                                         const double *re, const double *im);
+
+/* The same without eigenvalues. */
+CHECKED enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm);
 
 /* The results of cells first .. first+count-1. */
 struct cell_results {
@@ -109,8 +116,9 @@ CHECKED enum status store_cells_needed(struct store *store, uint64_t first, uint
 /* Makes finished cells survive a power loss (fsync); call about once a minute. Not collective. */
 CHECKED enum status store_flush(struct store *store);
 
-/* Appends a row to `provenance`, or rewrites this run's row (the last one where all 64 are taken): one JSON text of at
- * most 4096 characters. Rank 0 alone; not collective. Errors: STATUS_IO, STATUS_INTERNAL for a longer text. */
+/* Appends a row to `provenance`, or rewrites this run's row (the last one where all 64 are taken; a damaged one is
+ * taken as well, for it tells nothing any more): one JSON text of at most 4096 characters. Rank 0 alone; not
+ * collective. Errors: STATUS_IO, STATUS_INTERNAL for a longer text. */
 CHECKED enum status store_write_provenance(struct store *store, const char *json);
 
 /* The row of `provenance` that the run before this one wrote, NUL-terminated, into text[size]; "" where there is none.

@@ -1,8 +1,11 @@
-/* The structure of the results file: one flat root group, a dimension scale for every dimension, CF attributes. */
+/* The structure of the results file: one flat root group and one of the runs, a dimension scale for every dimension,
+ * CF attributes. */
 #include "base/memory.h"
 #include "h5/attribute.h"
 #include "h5/file.h"
+#include "store/coordinates.h"
 #include "store/create.h"
+#include "store/seal.h"
 
 #include <string.h>
 
@@ -16,83 +19,10 @@ static const char methods_text[] =
     "verdict allows for the tolerance and for rounding. States are computed by a kernel of fixed order, so that equal "
     "sweeps give equal bits on any number of ranks.";
 
-static const char *const coordinate_long_names[DIMENSION_COUNT] = {
-    [DIMENSION_ACTIVATION] = "activation function, scaled so that its derivative bound is gamma",
-    [DIMENSION_ENSEMBLE] = "ensemble of weight matrices",
-    [DIMENSION_HIDDEN_SIZE] = "number of hidden units d",
-    [DIMENSION_REPLICA] = "independent draw of the network, from 0",
-    [DIMENSION_SPECTRAL_RADIUS] = "spectral radius that W is rescaled to (NaN: native scale)",
-    [DIMENSION_GAMMA] = "bound of the activation's derivative",
-    [DIMENSION_LAG] = "number of steps l from the final time back",
-    [DIMENSION_INDEX] = "place in descending order, from 0",
-    [DIMENSION_STEP] = "time step t",
-    [DIMENSION_RUN] = "run that wrote to this file, from 0",
-    [DIMENSION_CHARACTER] = "place in the text, from 0",
-};
-
-/* The values along a dimension, in memory of their element type; released with memory_free. */
-static enum status coordinate_values(const struct sweep *sweep, enum dimension dimension, uint64_t size,
-                                     enum h5_element *element, void **values)
-{
-    *element = ELEMENT_INT64;
-    TRY(memory_allocate_bytes(values, size, sizeof(int64_t), "a coordinate"));
-    int64_t *numbers = *values;
-    double *reals = *values;
-    const char **texts = *values;
-    for (uint64_t i = 0; i < size; i++)
-        switch (dimension) {
-        case DIMENSION_ACTIVATION:
-            *element = ELEMENT_TEXT;
-            texts[i] = sweep->activations[i]->name;
-            break;
-        case DIMENSION_ENSEMBLE:
-            *element = ELEMENT_TEXT;
-            texts[i] = sweep->ensembles[i].label;
-            break;
-        case DIMENSION_SPECTRAL_RADIUS:
-            *element = ELEMENT_FLOAT64;
-            reals[i] = sweep->spectral_radii[i];
-            break;
-        case DIMENSION_GAMMA:
-            *element = ELEMENT_FLOAT64;
-            reals[i] = sweep->gammas[i];
-            break;
-        case DIMENSION_HIDDEN_SIZE:
-            numbers[i] = sweep->hidden_sizes[i];
-            break;
-        case DIMENSION_LAG:
-            numbers[i] = sweep->lags[i];
-            break;
-        case DIMENSION_STEP: /* the last times t = T - size + 1 .. T */
-            numbers[i] = sweep->model.steps - (int64_t)(size - 1 - i);
-            break;
-        default:
-            numbers[i] = (int64_t)i;
-        }
-    return STATUS_OK;
-}
-
 static enum status describe(hid_t dataset, const char *long_name, const char *units)
 {
     TRY(h5_attribute_write_text(dataset, "long_name", long_name));
     return h5_attribute_write_text(dataset, "units", units);
-}
-
-static enum status create_coordinate(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale)
-{
-    const char *name = layout_dimension_name(dimension);
-    const struct h5_shape shape = { .rank = 1, .sizes = { layout->sizes[dimension] } };
-    enum h5_element element = ELEMENT_INT64;
-    void *values = NULL;
-    TRY(coordinate_values(layout->sweep, dimension, shape.sizes[0], &element, &values));
-    enum status status = STATUS_OK;
-    TRY_OR(done, h5_dataset_create(file, name, element, &shape, NULL, scale));
-    TRY_OR(done, h5_scale_make(*scale, name));
-    TRY_OR(done, describe(*scale, coordinate_long_names[dimension], "1"));
-    TRY_OR(done, h5_dataset_write(*scale, element, 0, shape.sizes[0], values));
-done:
-    memory_free(values);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "coordinate %s", name);
 }
 
 /* flag_values and flag_meanings as in the CF conventions, 3.5. */
@@ -145,11 +75,12 @@ done:
     return status == STATUS_OK ? STATUS_OK : status_prefix(status, "dataset %s", rule->name);
 }
 
-static enum status write_root_attributes(hid_t file, const struct sweep *sweep)
+static enum status write_root_attributes(hid_t file, const struct layout *layout)
 {
+    const struct sweep *sweep = layout->sweep;
     TRY(h5_attribute_write_text(file, "title", sweep->name ? sweep->name : ""));
     TRY(h5_attribute_write_text(file, "Conventions", "CF-1.10"));
-    TRY(h5_attribute_write(file, "format_version", ELEMENT_INT64, 1, &(int64_t){ FORMAT_VERSION }));
+    TRY(h5_attribute_write(file, "format_version", ELEMENT_INT64, 1, &(int64_t){ layout->version }));
     TRY(h5_attribute_write_text(file, "sweep", sweep->text));
     TRY(h5_attribute_write_text(file, "sweep_hash", sweep->hash));
     TRY(h5_attribute_write_text(file, "git_revision", GRADSWEEP_GIT_REVISION));
@@ -159,14 +90,16 @@ static enum status write_root_attributes(hid_t file, const struct sweep *sweep)
 static enum status write_contents(hid_t file, const struct layout *layout, const struct shard_mark *mark)
 {
     hid_t scales[DIMENSION_COUNT];
-    TRY(write_root_attributes(file, layout->sweep));
+    TRY(write_root_attributes(file, layout));
     TRY(shard_mark_write(file, mark));
+    if (layout->format->runs_group)
+        TRY(h5_group_create(file, layout->format->runs_group));
     for (int i = 0; i < DIMENSION_COUNT; i++)
         if (layout->sizes[i] > 0)
-            TRY(create_coordinate(file, layout, (enum dimension)i, &scales[i]));
+            TRY(coordinates_create(file, layout, (enum dimension)i, &scales[i]));
     for (size_t i = 0; i < layout->count; i++)
         TRY(create_dataset(file, &layout->datasets[i], scales));
-    return STATUS_OK;
+    return seal_write(file, layout);
 }
 
 enum status create_structure(const struct layout *layout, const struct shard_mark *mark, const char *path)

@@ -1,7 +1,9 @@
 #include "store/transfer.h"
 
 #include "base/memory.h"
+#include "store/provenance_rows.h"
 #include "store/resume.h"
+#include "store/weight_record.h"
 #include "sweep/grid.h"
 
 #include <math.h>
@@ -10,7 +12,7 @@
 /* A block of the source's cells, and the same as the target keeps them. */
 struct block {
     struct cell_results source, target;
-    uint32_t *checksums, *new_checksums;
+    struct cell_checksums checksums, new_checksums;
     uint8_t *takes; /* [count] whether the cell is to be written */
 };
 
@@ -30,8 +32,8 @@ static void close_block(const struct transfer *transfer, struct block *block)
 {
     store_free_results(transfer->source->layout.sweep, &block->source);
     store_free_results(transfer->target->layout.sweep, &block->target);
-    memory_free(block->checksums);
-    memory_free(block->new_checksums);
+    cell_checksums_free(&block->checksums);
+    cell_checksums_free(&block->new_checksums);
     memory_free(block->takes);
 }
 
@@ -41,8 +43,8 @@ static enum status open_block(const struct transfer *transfer, uint64_t cells, s
     enum status status = STATUS_OK;
     TRY_OR(failed, store_allocate_results(transfer->source->layout.sweep, 0, cells, &block->source));
     TRY_OR(failed, store_allocate_results(transfer->target->layout.sweep, 0, cells, &block->target));
-    TRY_OR(failed, memory_allocate(&block->checksums, cells, "checksums"));
-    TRY_OR(failed, memory_allocate(&block->new_checksums, cells, "checksums"));
+    TRY_OR(failed, cell_checksums_allocate(cells, &block->checksums));
+    TRY_OR(failed, cell_checksums_allocate(cells, &block->new_checksums));
     TRY_OR(failed, memory_allocate(&block->takes, cells, "cells to take over"));
     return STATUS_OK;
 failed:
@@ -83,7 +85,7 @@ static void copy_cell(const struct transfer *transfer, struct block *block, uint
     target->cell_seconds[i] = source->cell_seconds[i];
     target->predicted_seconds[i] = source->predicted_seconds[i];
     target->first = target_cell(transfer, source->first + i) - i;
-    block->new_checksums[i] = results_file_checksum(transfer->target, target, i);
+    results_file_seal_cell(transfer->target, target, i, &block->new_checksums);
 }
 
 /* What to do with a cell that is intact, beside what the target has in its place. */
@@ -101,7 +103,7 @@ static enum status judge_cell(const struct transfer *transfer, struct block *blo
     tally->known += !block->takes[i];
     if (block->takes[i] || (status == STORE_DONE && block->source.status[i] != STORE_DONE))
         return STATUS_OK;
-    if (checksum != block->new_checksums[i])
+    if (checksum != block->new_checksums.results[i])
         *conflict = (struct transfer_conflict){ .is_found = true, .number = number };
     return STATUS_OK;
 }
@@ -118,7 +120,7 @@ static enum status write_block(const struct transfer *transfer, struct block *bl
         if (!block->takes[from])
             continue;
         block->target.first = place - from;
-        TRY(results_file_write_cells(transfer->target, &block->target, from, end - from, block->new_checksums));
+        TRY(results_file_write_cells(transfer->target, &block->target, from, end - from, &block->new_checksums));
     }
     return STATUS_OK;
 }
@@ -133,12 +135,12 @@ static enum status move_block(const struct transfer *transfer, struct block *blo
         any = any || block->source.status[i] != STORE_PENDING;
     if (!any)
         return STATUS_OK;
-    TRY(results_file_read_cells(source, &block->source, block->checksums));
+    TRY(results_file_read_cells(source, &block->source, &block->checksums));
     for (uint64_t i = 0; i < block->source.count && !conflict->is_found; i++) {
         block->takes[i] = 0;
         if (block->source.status[i] == STORE_PENDING)
             continue;
-        if (!resume_is_intact(source, &block->source, i, block->checksums[i])) {
+        if (!resume_is_intact(source, &block->source, i, &block->checksums)) {
             tally->damaged++;
             continue;
         }
@@ -176,7 +178,7 @@ static bool agree(double a, double b, double scale, bool is_of_team)
     return a == b || (is_of_team && fabs(a - b) <= team_tolerance * scale);
 }
 
-/* Puts `count` values of one WEIGHT beside what the target has, which gets what it lacks. */
+/* Puts the values of one WEIGHT beside what the target has, which gets what it lacks. */
 static bool join_values(const double *source, double *target, uint64_t count, bool is_of_team)
 {
     double scale = 0.0;
@@ -196,59 +198,71 @@ static bool is_of_team(const struct sweep *sweep, uint64_t weight)
     return sweep->hidden_sizes[grid_weight_at(sweep, weight).hidden_size] >= sweep->distribute_from;
 }
 
-/* One dataset; `values`: room for a WEIGHT of the source and one of the target. */
-static enum status move_weights(const struct transfer *transfer, size_t dataset, uint64_t count, uint64_t target_count,
-                                double *values, struct transfer_conflict *conflict)
+/* A record of the source as the target keeps it: what is along `index` may be longer there. */
+static void widen_record(const struct transfer *transfer, const double *source, double *target)
 {
-    const struct sweep *from = transfer->source->layout.sweep;
-    double *kept = values + count;
-    for (uint64_t weight = 0; weight < grid_weight_count(from); weight++) {
-        const uint64_t place = target_weight(transfer, weight);
-        TRY(results_file_read(transfer->source, dataset, weight * count, count, values));
-        TRY(results_file_read(transfer->target, dataset, place * target_count, target_count, kept));
-        if (!join_values(values, kept, count, is_of_team(from, weight))) {
-            *conflict =
-                (struct transfer_conflict){ .is_found = true, .is_weight = true, .number = place, .dataset = dataset };
-            return STATUS_OK;
-        }
-        TRY(results_file_write(transfer->target, dataset, place * target_count, target_count, kept));
+    const struct layout *from = &transfer->source->layout, *to = &transfer->target->layout;
+    weight_record_clear(to, target);
+    for (size_t i = 0; i < from->measured; i++) {
+        const struct layout_dataset *dataset = &from->datasets[layout_measured_at(i)];
+        uint64_t place, count, target_place, target_count;
+        if (weight_record_find(from, dataset->name, &place, &count) &&
+            weight_record_find(to, dataset->name, &target_place, &target_count))
+            memcpy(target + target_place, source + place, count * sizeof *source);
     }
+}
+
+/* `values`: room for a record of the source and two of the target. */
+static enum status move_weight(const struct transfer *transfer, uint64_t weight, double *values,
+                               struct transfer_tally *tally, struct transfer_conflict *conflict)
+{
+    const struct layout *from = &transfer->source->layout, *to = &transfer->target->layout;
+    const uint64_t place = target_weight(transfer, weight), length = weight_record_length(to);
+    double *wide = values + weight_record_length(from), *kept = wide + length;
+    enum weight_state state, kept_state;
+    TRY(weight_record_read(transfer->source, weight, values, &state));
+    tally->damaged_weights += state == WEIGHT_DAMAGED;
+    if (state != WEIGHT_INTACT)
+        return STATUS_OK;
+    widen_record(transfer, values, wide);
+    TRY(weight_record_read(transfer->target, place, kept, &kept_state));
+    if (kept_state != WEIGHT_INTACT)
+        weight_record_clear(to, kept);
+    if (join_values(wide, kept, length, is_of_team(from->sweep, weight)))
+        return weight_record_write(transfer->target, place, kept);
+    *conflict = (struct transfer_conflict){ .is_found = true, .is_weight = true, .number = place };
     return STATUS_OK;
 }
 
-enum status transfer_weights(const struct transfer *transfer, struct transfer_conflict *conflict)
+enum status transfer_weights(const struct transfer *transfer, struct transfer_tally *tally,
+                             struct transfer_conflict *conflict)
 {
     const struct layout *from = &transfer->source->layout, *to = &transfer->target->layout;
-    const uint64_t index = from->sizes[DIMENSION_INDEX], target_index = to->sizes[DIMENSION_INDEX];
-    const struct dataset_rule *rule;
+    const uint64_t weights = grid_weight_count(from->sweep);
     double *values = NULL;
-    TRY(memory_allocate(&values, index + target_index + 2, "values of weights"));
+    TRY(memory_allocate(&values, weight_record_length(from) + 2 * weight_record_length(to), "values of weights"));
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && (rule = measure_dataset_at(from->sweep->measures, i)); i++) {
-        const bool has_index = rule->shape == SHAPE_WEIGHT_INDEX;
-        if ((has_index || rule->shape == SHAPE_WEIGHT) && !conflict->is_found)
-            status = move_weights(transfer, layout_measured_at(i), has_index ? index : 1, has_index ? target_index : 1,
-                                  values, conflict);
-    }
+    for (uint64_t weight = 0; status == STATUS_OK && weight < weights && !conflict->is_found; weight++)
+        status = move_weight(transfer, weight, values, tally, conflict);
     memory_free(values);
     return status;
 }
 
 /* ---- where a conflicting place came from ---- */
 
-/* Both values written, and the same in every place of the WEIGHT that the file has. */
-static enum status is_same_weight(const struct results_file *file, const struct results_file *target, size_t dataset,
-                                  uint64_t weight, bool *is_same)
+/* Both are intact, and the same wherever both have a value. Both are of one sweep, and so of one shape. */
+static enum status is_same_weight(const struct results_file *file, const struct results_file *target, uint64_t weight,
+                                  bool *is_same)
 {
-    const struct layout *layout = &target->layout;
-    const uint64_t count = h5_shape_elements(&layout->datasets[dataset].shape) / grid_weight_count(layout->sweep);
+    const uint64_t length = weight_record_length(&target->layout);
+    enum weight_state state, target_state;
     double *values = NULL;
-    TRY(memory_allocate(&values, 2 * count, "values of weights"));
-    enum status status = results_file_read(file, dataset, weight * count, count, values);
+    TRY(memory_allocate(&values, 2 * length, "values of weights"));
+    enum status status = weight_record_read(file, weight, values, &state);
     if (status == STATUS_OK)
-        status = results_file_read(target, dataset, weight * count, count, values + count);
-    *is_same = status == STATUS_OK && !isnan(values[0]) &&
-               join_values(values, values + count, count, is_of_team(layout->sweep, weight));
+        status = weight_record_read(target, weight, values + length, &target_state);
+    *is_same = status == STATUS_OK && state == WEIGHT_INTACT && target_state == WEIGHT_INTACT &&
+               join_values(values, values + length, length, is_of_team(target->layout.sweep, weight));
     memory_free(values);
     return status;
 }
@@ -260,7 +274,7 @@ enum status transfer_is_origin(const struct results_file *file, const struct res
     uint8_t there = STORE_PENDING;
     uint32_t checksum_there = 0, checksum = 0;
     if (conflict->is_weight)
-        return is_same_weight(file, target, conflict->dataset, number, is_origin);
+        return is_same_weight(file, target, number, is_origin);
     TRY(results_file_read(file, HEAD_STATUS, number, 1, &there));
     TRY(results_file_read(file, HEAD_CHECKSUM, number, 1, &checksum_there));
     TRY(results_file_read(target, HEAD_CHECKSUM, number, 1, &checksum));
@@ -272,15 +286,15 @@ enum status transfer_is_origin(const struct results_file *file, const struct res
 
 enum status transfer_provenance(const struct transfer *transfer)
 {
-    const size_t source = layout_tail_at(&transfer->source->layout, TAIL_PROVENANCE);
-    const size_t target = layout_tail_at(&transfer->target->layout, TAIL_PROVENANCE);
-    uint64_t rows = 0, free_row = 0;
-    char row[PROVENANCE_CHARACTERS];
-    TRY(results_file_free_provenance_row(transfer->source, &rows));
-    TRY(results_file_free_provenance_row(transfer->target, &free_row));
-    for (uint64_t i = 0; i < rows && free_row < PROVENANCE_RUNS; i++, free_row++) {
-        TRY(results_file_read(transfer->source, source, i * PROVENANCE_CHARACTERS, sizeof row, row));
-        TRY(results_file_write(transfer->target, target, free_row * PROVENANCE_CHARACTERS, sizeof row, row));
+    uint64_t next = 0;
+    int64_t last = -1;
+    char text[PROVENANCE_CHARACTERS + 1];
+    enum row_state state;
+    TRY(provenance_rows_find(transfer->target, &next, &last));
+    for (uint64_t row = 0; row < PROVENANCE_RUNS && next < PROVENANCE_RUNS; row++) {
+        TRY(provenance_rows_read(transfer->source, row, text, &state));
+        if (state == ROW_INTACT)
+            TRY(provenance_rows_write(transfer->target, next++, text));
     }
     return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 /* Finished cells, weights and provenance taken from one results file into another that one process is making: what
- * merge and extend share. Private to store/. Not collective. */
+ * merge and extend share. The source may be of any version that is read, the target is of the present one. Private to
+ * store/. Not collective. */
 #ifndef GRADSWEEP_STORE_TRANSFER_H
 #define GRADSWEEP_STORE_TRANSFER_H
 
@@ -10,6 +11,7 @@ struct transfer_tally {
     uint64_t taken;
     uint64_t known;   /* the target had the same already, or a done one where this failed */
     uint64_t damaged; /* finished, with a checksum that does not fit: left where they are */
+    uint64_t damaged_weights;
 };
 
 struct transfer {
@@ -26,7 +28,6 @@ struct transfer_conflict {
     bool is_found;
     bool is_weight; /* `number` is that of a WEIGHT in the target, else of a cell */
     uint64_t number;
-    size_t dataset; /* of a WEIGHT, in the layout */
 };
 
 /* Takes over each finished cell that is intact and that the target lacks, with a new checksum where hash or number
@@ -37,16 +38,17 @@ struct transfer_conflict {
 CHECKED enum status transfer_cells(const struct transfer *transfer, struct transfer_tally *tally,
                                    struct transfer_conflict *conflict);
 
-/* Takes over what is written of WEIGHTs. What both files have must be the same to the bit; from distribute_from on,
- * where the last bits depend on the team, to 1e-9 of the largest. Errors as above. */
-CHECKED enum status transfer_weights(const struct transfer *transfer, struct transfer_conflict *conflict);
+/* Takes over what is written of WEIGHTs and intact. What both files have must be the same to the bit; from
+ * distribute_from on, where the last bits depend on the team, to 1e-9 of the largest. Errors as above. */
+CHECKED enum status transfer_weights(const struct transfer *transfer, struct transfer_tally *tally,
+                                     struct transfer_conflict *conflict);
 
 /* Whether the target may have what it has in that place from this file: it is there, and the same. Both are of one
  * sweep. */
 CHECKED enum status transfer_is_origin(const struct results_file *file, const struct results_file *target,
                                        const struct transfer_conflict *conflict, bool *is_origin);
 
-/* Appends the source's rows, as many as there are places. */
+/* Appends the source's intact rows, as many as there are places. */
 CHECKED enum status transfer_provenance(const struct transfer *transfer);
 
 #endif

@@ -1,4 +1,4 @@
-"""Makes a small results file (format version 1) from a computation of its own in NumPy, independent of the C program:
+"""Makes a small results file (format version 2) from a computation of its own in NumPy, independent of the C program:
 `make_results.py OUT.h5` writes the file that the report's tests read, and `make(path, ...)` its variants.
 
 Jacobian products are formed explicitly, with one normalisation a step so that nothing under- or overflows; ||.||_2 is
@@ -97,7 +97,6 @@ def _create(
         first = 1 if name == "method" else 0
         dataset.attrs["flag_meanings"] = meanings
         dataset.attrs["flag_values"] = np.arange(first, first + len(meanings.split()), dtype="u1")
-        dataset.attrs["_FillValue"] = np.uint8(255)
     for position, dim in enumerate(dims):
         dataset.dims[position].attach_scale(file[dim])
 
@@ -131,9 +130,10 @@ def create(path: str, axes: dict[str, Sequence], frobenius: bool) -> h5py.File:
     _create(file, "bound_check", shape, "u1", names)
     for name in ("weight_spectral_radius", "weight_norm"):
         _create(file, name, weight, "f8", names[1:4])
-    file["run"], file["character"] = np.arange(64), np.arange(1024)
-    file["run"].make_scale("run")
-    file["character"].make_scale("character")
+    runs = file.create_group("runs", track_order=True)
+    runs["run"], runs["character"] = np.arange(64), np.arange(1024)
+    runs["run"].make_scale("run")
+    runs["character"].make_scale("character")
     return file
 
 
@@ -149,13 +149,14 @@ def write_root(file: h5py.File, title: str, sweep: str) -> None:
     }
     text = json.dumps(run).encode()
     rows[0, : len(text)] = np.frombuffer(text, "S1")
-    file.create_dataset("provenance", data=rows)
-    file["provenance"].dims[0].attach_scale(file["run"])
-    file["provenance"].dims[1].attach_scale(file["character"])
+    runs = file["runs"]
+    runs.create_dataset("provenance", data=rows)
+    runs["provenance"].dims[0].attach_scale(runs["run"])
+    runs["provenance"].dims[1].attach_scale(runs["character"])
     file.attrs.update(
         title=title,
         Conventions="CF-1.10",
-        format_version=np.int64(1),
+        format_version=np.int64(2),
         sweep=sweep,
         sweep_hash="0123456789abcdef0123456789abcdef",
         git_revision="b991cad",
@@ -193,7 +194,7 @@ def make(
     lag = np.asarray(lags)
     with create(path, axes, frobenius) as file:
         write_root(file, title, f"name: {title}\nseed: {seed}\n")
-        data = {name: file[name][...] for name in file if file[name].ndim in (3, 6, 7)}
+        data = {name: file[name][...] for name in file if name != "runs" and file[name].ndim in (3, 6, 7)}
         networks = {
             key: _network(key, ensembles, hidden_sizes, seed, int(lag[-1]))
             for key in np.ndindex(*data["weight_norm"].shape)

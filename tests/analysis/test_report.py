@@ -254,7 +254,7 @@ class ReportTest(unittest.TestCase):
                 "weight_norm",
                 "weight_spectral_radius",
                 "failure_reason",
-                "provenance",
+                "runs",
                 "log_frobenius_norm",
             ):
                 del file[name]
@@ -332,7 +332,7 @@ class ReportTest(unittest.TestCase):
             del file["status"]
         newer = self.path("newer.h5")
         with h5py.File(newer, "w") as file:
-            file.attrs.update(format_version=2, sweep="")
+            file.attrs.update(format_version=3, sweep="")
         shard = self.path("shard.h5")
         make(shard, activations=("identity",), ensembles=("ginibre",), hidden_sizes=(8,), replicas=1, lags=(1,))
         with h5py.File(shard, "r+") as file:
@@ -343,7 +343,7 @@ class ReportTest(unittest.TestCase):
             (foreign, 1, "not a gradsweep results file"),
             (text, 1, "not a readable HDF5 file"),
             (damaged, 1, "without status"),
-            (newer, 1, "format version 2"),
+            (newer, 1, "format version 3"),
             (self.path("none.h5"), 1, "no such file"),
         ):
             ended = self.command(results, "-o", output)

@@ -40,7 +40,7 @@ static void write_units(const struct world *world, const struct sweep *sweep, st
             REQUIRE(store_write_weight(store, unit.weight, 1.0, 2.0) == STATUS_OK);
             continue;
         }
-        REQUIRE(store_read_weight(store, unit.weight, &radius, &norm) == STATUS_OK);
+        REQUIRE(store_read_weight(store, unit.weight, &radius, &norm, NULL) == STATUS_OK);
         write_cells(sweep, store, &unit);
     }
     unit_list_close(list);

@@ -23,7 +23,7 @@ import numpy as np
 TIMEOUT = 120
 TCP = ["--mca", "pml", "ob1", "--mca", "btl", "self,tcp", "--mca", "osc", "^sm"]
 # Times, and what depends on the number of ranks, may differ between equal runs; nothing else.
-MAY_DIFFER = {"cell_seconds", "predicted_seconds", "team_size", "provenance"}
+MAY_DIFFER = {"cell_seconds", "predicted_seconds", "team_size", "runtime_checksum", "runs"}
 CELL = ["activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma"]
 PENDING, DONE, FAILED = 0, 1, 2
 NOT_COMPUTED, HOLDS, WITHIN_ROUNDING, VIOLATED = 0, 1, 2, 3
@@ -165,9 +165,20 @@ class Run:
 
 
 def read(path):
-    """All datasets of a results file by name."""
+    """All datasets of a results file by name, those of its group of runs too."""
     with h5py.File(path) as file:
-        return {name: dataset[...] for name, dataset in file.items()}
+        return {name: dataset[...] for group in (file, file["runs"]) for name, dataset in group.items()
+                if isinstance(dataset, h5py.Dataset)}
+
+
+def crc32c(data):
+    """Castagnoli's polynomial, bit by bit."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
 
 
 def in_the_making(path):
@@ -178,9 +189,10 @@ def in_the_making(path):
 def same_bits(path):
     """What equal runs agree in, to the bit: name -> bytes."""
     with h5py.File(path) as file:
+        names = [name for name in file if name not in MAY_DIFFER]
         bits = {name: (str(file[name].dtype), file[name].shape, file[name][...].tobytes())
-                for name in file if name not in MAY_DIFFER and file[name].dtype.kind != "O"}
-        bits.update({name: [text for text in file[name]] for name in file if file[name].dtype.kind == "O"})
+                for name in names if file[name].dtype.kind != "O"}
+        bits.update({name: [text for text in file[name]] for name in names if file[name].dtype.kind == "O"})
         bits.update({"attribute " + name: str(value) for name, value in file.attrs.items()})
     return bits
 

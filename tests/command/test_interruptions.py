@@ -174,10 +174,13 @@ class Interruptions(CommandTest):
         same = gradsweep("run", sweep, "-o", path, "--resume", ranks=2)
         self.assertNotIn("another CPU or build", same.stderr)
         with h5py.File(path, "r+") as file:
-            row = file["provenance"][1].tobytes().rstrip(b"\0").decode()
+            row = file["runs/provenance"][1].tobytes().rstrip(b"\0").decode()
             ours = json.loads(row)
             changed = json.dumps({**ours, "cpu": "Abacus 1", "git_revision": "0123456789ab"}).encode()
-            file["provenance"][1] = np.frombuffer(changed.ljust(file["provenance"].shape[1], b"\0"), "S1")
+            changed = changed.ljust(file["runs/provenance"].shape[1], b"\0")
+            file["runs/provenance"][1] = np.frombuffer(changed, "S1")
+            file["runs/provenance_checksum"][1] = command.crc32c(file.attrs["sweep_hash"].encode() +
+                                                                 (1).to_bytes(8, "little") + changed)
         other = gradsweep("run", sweep, "-o", path, "--resume", ranks=2)
         self.assertEqual(other.returncode, 0, other.stderr)
         warning = re.findall("warning: .*out.h5: an earlier run had another CPU or build (.*);", other.stderr)

@@ -146,7 +146,7 @@ class Refusals(CommandTest):
             file["status"] = [1, 2, 3]
         self.run_sweep(self.smallest, "newer.h5")
         with h5py.File(self.path("newer.h5"), "r+") as file:
-            file.attrs["format_version"] = 2
+            file.attrs["format_version"] = 3
         self.run_sweep(self.smallest, "truncated.h5")
         os.truncate(self.path("truncated.h5"), 3000)
         for name in ("text.h5", "other.h5", "newer.h5", "truncated.h5"):

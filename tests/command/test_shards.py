@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 
 import command
-from command import DONE, FAILED, CommandTest, Run, gradsweep, h5py, read, same_bits
+from command import DONE, FAILED, CommandTest, Run, crc32c, gradsweep, h5py, read
 
 # Every shape of dataset (by cell, lag, step, index, and by weight), cells that fail, and units of both kinds.
 SWEEP = """\
@@ -130,12 +130,21 @@ class Merge(ShardTest):
             weight = np.argwhere(~np.isnan(norms[0]))[0]
             norms[0][tuple(weight)] *= 1 + 4e-15
             file["weight_norm"][...] = norms
+            self.seal_weight(file, (0, *weight))
         self.refuse(1, ["merge", self.path("merged.h5"), second, first, weights],
                     rf"and {re.escape(weights)} contradict each other in the weights \(ensemble=ginibre, "
                     rf"hidden_size={(4, 9)[weight[0]]}, replica={weight[1]}\)", "nothing was made")
         self.forge(other)
         self.refuse(1, ["merge", self.path("merged.h5"), second, first, other],
                     rf"{re.escape(first)} and {re.escape(other)} contradict each other in cell \d+ \(activation=")
+
+    def seal_weight(self, file, weight):
+        """Makes the checksum of a WEIGHT right."""
+        number = int(np.ravel_multi_index(weight, file["weight_norm"].shape))
+        values = b"".join(file[name][weight].tobytes() for name in
+                          ("weight_spectral_radius", "weight_norm", "eigenvalue_re", "eigenvalue_im"))
+        text = file.attrs["sweep_hash"].encode() + number.to_bytes(8, "little") + values
+        file["weight_checksum"][weight] = crc32c(text)
 
     def forge(self, path):
         """Changes a value of the first done cell, and its checksum so that it is right again."""
@@ -149,9 +158,9 @@ class Merge(ShardTest):
             # Measured datasets in the order of the file, then what is said of the cell.
             created = []
             file.id.links.iterate(lambda name: created.append(name.decode()), idx_type=h5py.h5.INDEX_CRT_ORDER)
-            names = [name for name in created if file[name].ndim >= 6 and name not in
+            names = [name for name in created if name != "runs" and file[name].ndim >= 6 and name not in
                      ("status", "failure_reason", "method", "team_size", "checksum", "cell_seconds",
-                      "predicted_seconds")]
+                      "predicted_seconds", "runtime_checksum")]
             self.assertEqual(names[:len(order)], order)
             for name in names:
                 text += file[name][cell].tobytes()
@@ -295,16 +304,6 @@ class Extend(ShardTest):
         self.run_sweep(sweep, "new.h5", "--resume", "--set", "weights.replicas=3", exit_code=1)
         reference = self.run_sweep(sweep, "fresh.h5", "--set", "weights.replicas=3", exit_code=1)
         self.assert_same_results(self.path("new.h5"), reference)
-
-
-def crc32c(data):
-    """Castagnoli's polynomial, bit by bit."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    return value ^ 0xFFFFFFFF
 
 
 if __name__ == "__main__":

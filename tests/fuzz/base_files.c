@@ -3,6 +3,7 @@
 #include "h5/attribute.h"
 #include "h5/error.h"
 #include "store/create.h"
+#include "store/provenance_rows.h"
 #include "store/results_file.h"
 
 #include <stdio.h>
@@ -35,8 +36,9 @@ static enum status write_cells(const struct results_file *file, const struct swe
 {
     const uint64_t cells = grid_cell_count(sweep);
     struct cell_results results;
-    uint32_t checksums[64];
+    struct cell_checksums checksums;
     TRY(store_allocate_results(sweep, 0, cells, &results));
+    TRY(cell_checksums_allocate(cells, &checksums));
     const struct dataset_rule *rule;
     for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)) != NULL; i++)
         for (uint64_t k = 0; k < cells * store_values_per_cell(sweep, rule); k++)
@@ -48,9 +50,10 @@ static enum status write_cells(const struct results_file *file, const struct swe
         results.status[i] = i % 5 == 4 ? STORE_FAILED : STORE_DONE;
         results.failure_reason[i] = i % 5 == 4 ? FAILURE_NOT_FINITE : FAILURE_NONE;
         results.method[i] = 1;
-        checksums[i] = results_file_checksum(file, &results, i);
+        results_file_seal_cell(file, &results, i, &checksums);
     }
-    enum status status = results_file_write_cells(file, &results, 0, cells, checksums);
+    enum status status = results_file_write_cells(file, &results, 0, cells, &checksums);
+    cell_checksums_free(&checksums);
     store_free_results(sweep, &results);
     return status;
 }
@@ -58,7 +61,7 @@ static enum status write_cells(const struct results_file *file, const struct swe
 /* As a run leaves it, but without MPI. */
 static enum status fill_results(struct results_file *file, const struct sweep *sweep, const char *path)
 {
-    static const char run[] = "{\"host\": \"somewhere\", \"ranks\": 1}";
+    const char run[] = "{\"host\": \"somewhere\", \"ranks\": 1}";
     TRY(results_file_open(path, sweep, NULL, file)); /* for layout and checksums; what is written goes to another */
     H5Fclose(file->file);
     file->file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
@@ -70,7 +73,7 @@ static enum status fill_results(struct results_file *file, const struct sweep *s
         TRY(h5_dataset_open(file->file, rule->name, rule->element, &rule->shape, &file->datasets[i]));
     }
     TRY(write_cells(file, sweep));
-    return results_file_write(file, layout_tail_at(&file->layout, TAIL_PROVENANCE), 0, sizeof run - 1, run);
+    return provenance_rows_write(file, 0, run);
 }
 
 static void close_datasets(struct results_file *file)
@@ -85,7 +88,7 @@ static enum status make_results(struct base_file *base)
     struct results_file file;
     struct layout layout;
     TRY(sweep_parse(base_sweep_text, &sweep));
-    TRY(layout_create(sweep, &layout));
+    TRY(layout_create(sweep, FORMAT_VERSION, &layout));
     TRY(create_structure(&layout, &(struct shard_mark){ 0 }, base->path));
     TRY(fill_results(&file, sweep, base->path));
     for (size_t i = 0; i < layout.count && i + 1 < sizeof base->datasets / sizeof *base->datasets; i++)

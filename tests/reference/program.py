@@ -25,4 +25,4 @@ def run(gradsweep, sweep, may_fail=False):
             raise SystemExit(f"gradsweep run ended with {done.returncode}:\n{done.stderr}\n{json.dumps(sweep)}")
         with h5py.File(out) as file:
             return {name: file[name].asstr()[:] if h5py.check_string_dtype(file[name].dtype) else file[name][:]
-                    for name in file if name != "provenance"}
+                    for name in file if name != "runs"}

@@ -32,7 +32,7 @@ static void a_new_file_is_untouched(void **state)
         assert_int_equal(needed[i], 1);
     free(needed);
     double radius = 0, norm = 0;
-    assert_ok(store_read_weight(store, grid_weight_count(sweep) - 1, &radius, &norm));
+    assert_ok(store_read_weight(store, grid_weight_count(sweep) - 1, &radius, &norm, NULL));
     assert_true(isnan(radius) && isnan(norm));
     assert_ok(store_close(store));
     meet();
@@ -45,12 +45,13 @@ static void assert_file_holds(struct cell_results *expected)
     const uint64_t cells = grid_cell_count(sweep);
     struct cell_results found;
     struct results_file file;
-    uint32_t *checksums = calloc(cells, sizeof *checksums);
+    struct cell_checksums checksums;
+    assert_ok(cell_checksums_allocate(cells, &checksums));
     assert_ok(store_allocate_results(sweep, 0, cells, &found));
     memset(found.method, 1, cells); /* so that what is not read is not as expected */
     memset(found.values[0], 1, sizeof(double));
     assert_ok(results_file_open(path, sweep, NULL, &file));
-    assert_ok(results_file_read_cells(&file, &found, checksums));
+    assert_ok(results_file_read_cells(&file, &found, &checksums));
     assert_ok(results_file_close(&file));
     const struct dataset_rule *rule;
     for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
@@ -64,7 +65,7 @@ static void assert_file_holds(struct cell_results *expected)
     assert_memory_equal(found.predicted_seconds, expected->predicted_seconds, cells * sizeof(double));
     store_free_results(sweep, &found);
     store_free_results(sweep, expected);
-    free(checksums);
+    cell_checksums_free(&checksums);
 }
 
 /* Everything that an untouched file holds is what store_allocate_results fills in. */
@@ -115,7 +116,7 @@ static void resume_finds_what_is_done_and_what_failed(void **state)
     assert_int_equal(tally.failed, failed);
     assert_int_equal(tally.pending, 0);
     double radius = 0, norm = 0;
-    assert_ok(store_read_weight(store, 3, &radius, &norm));
+    assert_ok(store_read_weight(store, 3, &radius, &norm, NULL));
     assert_true(radius == 4.0 && norm == 5.0);
     assert_ok(store_close(store));
 }
@@ -171,8 +172,9 @@ static void damaged_cells_are_needed_again(void **state)
         damage("log_frobenius_norm", cells * lags - 1, sizeof(double));
         damage("method", 40, 1);
         damage("checksum", 50, sizeof(uint32_t));
-        damage("team_size", 60, sizeof(uint16_t)); /* allowed to differ: not in the checksum */
+        damage("team_size", 60, sizeof(uint16_t)); /* allowed to differ: these have a checksum of their own */
         damage("cell_seconds", 61, sizeof(double));
+        damage("runtime_checksum", 62, sizeof(uint32_t));
     }
     meet();
     struct store *store;
@@ -181,7 +183,7 @@ static void damaged_cells_are_needed_again(void **state)
     assert_ok(store_open(&world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
     assert_ok(store_cells_needed(store, 0, cells, false, needed));
     for (uint64_t i = 0; i < cells; i++)
-        assert_int_equal(needed[i], i == 17 || i == 0 || i == cells - 1 || i == 40 || i == 50);
+        assert_int_equal(needed[i], i == 17 || i == 0 || i == cells - 1 || i == 40 || i == 50 || (i >= 60 && i <= 62));
     assert_ok(store_close(store));
     free(needed);
 }

@@ -72,17 +72,20 @@ class ReadResults(unittest.TestCase):
             np.testing.assert_array_equal(file["method"][...].ravel()[-PENDING - 1:], [2] + [255] * PENDING)
             np.testing.assert_array_equal(file["weight_norm"][...].ravel(), 2.0 + np.arange(8))
             self.assertEqual([text.decode() for text in file["ensemble"]], ["ginibre", "orthogonal"])
-            row = b"".join(file["provenance"][0].tolist()).decode()
+            row = b"".join(file["runs/provenance"][0].tolist()).decode()
             self.assertEqual(json.loads(row), {"host": "somewhere"})
 
     def test_layout(self):
         with h5py.File(self.path) as file:
-            self.assertEqual(int(file.attrs["format_version"]), 1)
+            self.assertEqual(int(file.attrs["format_version"]), 2)
             self.assertEqual(file.attrs["Conventions"], "CF-1.10")
             for name in ("title", "sweep", "sweep_hash", "git_revision", "methods"):
                 self.assertIsInstance(file.attrs[name], str, name)
             self.assertNotIn("index", file)  # no dataset of this sweep has that dimension
-            for name, dataset in file.items():
+            datasets = {name: item for name, item in file.items() if name != "runs"}
+            datasets.update({f"runs/{name}": item for name, item in file["runs"].items()})
+            self.assertEqual(set(file["runs"]), {"run", "character", "provenance", "provenance_checksum"})
+            for name, dataset in datasets.items():
                 self.assertIsNone(dataset.chunks, name)
                 self.assertIsNotNone(dataset.id.get_offset() if name not in ("activation", "ensemble") else 0, name)
                 self.assertIn("units", dataset.attrs, name)
@@ -92,12 +95,14 @@ class ReadResults(unittest.TestCase):
                     continue
                 for dimension in dataset.dims:
                     self.assertEqual(len(dimension), 1, name)
-                if dataset.dtype in (np.float64, np.uint8):
+                if dataset.dtype == np.float64:
                     self.assertEqual(dataset.attrs["_FillValue"].dtype, dataset.dtype, name)
+                else:
+                    self.assertNotIn("_FillValue", dataset.attrs, name)
                 if dataset.dtype == np.uint8:
                     self.assertEqual(len(dataset.attrs["flag_values"]), len(dataset.attrs["flag_meanings"].split()), name)
                     self.assertEqual(dataset.attrs["flag_values"].dtype, np.uint8, name)
-            for name in AXES + ["lag", "run", "character"]:
+            for name in AXES + ["lag", "runs/run", "runs/character"]:
                 self.assertTrue(h5py.h5ds.is_scale(file[name].id), name)
             self.assertEqual(file["hidden_size"].dtype, np.int64)
             self.assertEqual(file["team_size"].dtype, np.uint16)
@@ -115,7 +120,9 @@ class ReadResults(unittest.TestCase):
             self.assertEqual(data["gamma"].values.tolist(), [0.25, 0.5])
             chosen = data["growth_rate"].sel(activation="tanh", ensemble="ginibre", hidden_size=6, replica=1, gamma=0.5)
             np.testing.assert_array_equal(chosen.values, expected("growth_rate")[1, 0, 1, 1, :, 1])
-            self.assertEqual(data["provenance"].dims[0], "run")
+            self.assertNotIn("provenance", data)
+        with xr.open_dataset(self.path, engine=engine, group="runs") as runs:
+            self.assertEqual(runs["provenance"].dims[0], "run")
 
     @unittest.skipIf(xr is None, "no xarray")
     def test_xarray_with_h5netcdf(self):

@@ -4,6 +4,7 @@
 #include "run/run.h"
 #include "store/check.h"
 #include "store/inspect.h"
+#include "store/weight_record.h"
 
 /* Lag 8 is T: its contribution does not exist. hidden_size 3 leaves half of `index` empty. */
 static const char faulty_sweep[] =
@@ -95,8 +96,11 @@ static void expect_broken(const char *rule, const char *also)
 
 static void write_cell(struct results_file *file, const struct cell_results *results)
 {
-    uint32_t checksum = results_file_checksum(file, results, 0);
-    assert_ok(results_file_write_cells(file, results, 0, 1, &checksum));
+    struct cell_checksums checksums;
+    assert_ok(cell_checksums_allocate(1, &checksums));
+    results_file_seal_cell(file, results, 0, &checksums);
+    assert_ok(results_file_write_cells(file, results, 0, 1, &checksums));
+    cell_checksums_free(&checksums);
 }
 
 /* Changes a cell, or puts it back as it was (`change` NULL: `kept` is what it was). */
@@ -104,22 +108,24 @@ static void change_cell(const struct fault *fault, bool put_back, struct cell_re
 {
     struct results_file file;
     struct cell_results results;
-    uint32_t checksum;
+    struct cell_checksums checksums;
     const struct cell at = { fault->activation, fault->ensemble, fault->hidden_size, 0, 0, 0 };
     const uint64_t number = grid_cell_number(sweep, &at);
+    assert_ok(cell_checksums_allocate(1, &checksums));
     assert_ok(results_file_open(path, sweep, &world, &file));
     if (put_back) {
         write_cell(&file, kept);
         store_free_results(sweep, kept);
     } else {
         assert_ok(store_allocate_results(sweep, number, 1, kept));
-        assert_ok(results_file_read_cells(&file, kept, &checksum));
+        assert_ok(results_file_read_cells(&file, kept, &checksums));
         assert_ok(store_allocate_results(sweep, number, 1, &results));
-        assert_ok(results_file_read_cells(&file, &results, &checksum));
+        assert_ok(results_file_read_cells(&file, &results, &checksums));
         fault->change(&results);
         write_cell(&file, &results);
         store_free_results(sweep, &results);
     }
+    cell_checksums_free(&checksums);
     assert_ok(results_file_close(&file));
 }
 
@@ -163,14 +169,30 @@ static void all_larger(double *re, double *im, long size)
     }
 }
 
-static size_t place_of(const char *name)
+static void write_record(uint64_t weight, const double *record)
 {
-    const struct dataset_rule *rule;
-    for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
-        if (strcmp(rule->name, name) == 0)
-            return layout_measured_at(i);
-    fail_msg("no dataset %s", name);
-    return 0;
+    struct results_file file;
+    assert_ok(results_file_open(path, sweep, &world, &file));
+    assert_ok(weight_record_write(&file, weight, record));
+    assert_ok(results_file_close(&file));
+}
+
+static double *read_record(uint64_t weight, double **re, double **im)
+{
+    struct results_file file;
+    uint64_t place, count;
+    enum weight_state state;
+    assert_ok(results_file_open(path, sweep, NULL, &file));
+    double *record = calloc(weight_record_length(&file.layout), sizeof *record);
+    assert_ok(weight_record_read(&file, weight, record, &state));
+    assert_int_equal(state, WEIGHT_INTACT);
+    assert_true(weight_record_find(&file.layout, "eigenvalue_re", &place, &count));
+    assert_int_equal(count, INDICES);
+    *re = record + place;
+    assert_true(weight_record_find(&file.layout, "eigenvalue_im", &place, &count));
+    *im = record + place;
+    assert_ok(results_file_close(&file));
+    return record;
 }
 
 static void each_fault_of_eigenvalues_breaks_its_rule(void **state)
@@ -187,23 +209,14 @@ static void each_fault_of_eigenvalues_breaks_its_rule(void **state)
         { "|lambda_1| = rho(W)", 1, all_larger },
     };
     for (size_t i = 0; i < sizeof eigenvalue_faults / sizeof *eigenvalue_faults; i++) {
-        const uint64_t first = eigenvalue_faults[i].weight * INDICES;
-        const size_t re_place = place_of("eigenvalue_re"), im_place = place_of("eigenvalue_im");
-        double kept[2][INDICES], changed[2][INDICES];
-        struct results_file file;
-        assert_ok(results_file_open(path, sweep, &world, &file));
-        assert_ok(results_file_read(&file, re_place, first, INDICES, kept[0]));
-        assert_ok(results_file_read(&file, im_place, first, INDICES, kept[1]));
-        memcpy(changed, kept, sizeof kept);
-        eigenvalue_faults[i].change(changed[0], changed[1], eigenvalue_faults[i].weight == 0 ? SMALL : INDICES);
-        assert_ok(results_file_write(&file, re_place, first, INDICES, changed[0]));
-        assert_ok(results_file_write(&file, im_place, first, INDICES, changed[1]));
-        assert_ok(results_file_close(&file));
+        const uint64_t weight = eigenvalue_faults[i].weight;
+        double *re, *im, *kept = read_record(weight, &re, &im), *changed = read_record(weight, &re, &im);
+        eigenvalue_faults[i].change(re, im, weight == 0 ? SMALL : INDICES);
+        write_record(weight, changed);
         expect_broken(eigenvalue_faults[i].rule, NULL);
-        assert_ok(results_file_open(path, sweep, &world, &file));
-        assert_ok(results_file_write(&file, re_place, first, INDICES, kept[0]));
-        assert_ok(results_file_write(&file, im_place, first, INDICES, kept[1]));
-        assert_ok(results_file_close(&file));
+        write_record(weight, kept);
+        free(changed);
+        free(kept);
     }
 }
 

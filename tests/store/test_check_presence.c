@@ -40,13 +40,14 @@ static void run_whole(const char *text)
 static void open_subject(struct subject *subject)
 {
     const uint64_t cells = grid_cell_count(sweep);
-    uint32_t *checksums = malloc(cells * sizeof *checksums);
+    struct cell_checksums checksums;
+    assert_ok(cell_checksums_allocate(cells, &checksums));
     assert_ok(results_file_open(path, sweep, NULL, &subject->file));
     assert_ok(check_applier_open(&subject->file, &subject->applier));
     assert_ok(store_allocate_results(sweep, 0, cells, &subject->results));
-    assert_ok(results_file_read_cells(&subject->file, &subject->results, checksums));
+    assert_ok(results_file_read_cells(&subject->file, &subject->results, &checksums));
     subject->presence = calloc(measure_dataset_count(sweep->measures), sizeof *subject->presence);
-    free(checksums);
+    cell_checksums_free(&checksums);
 }
 
 static void close_subject(struct subject *subject)

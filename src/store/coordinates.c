@@ -1,0 +1,143 @@
+#include "store/coordinates.h"
+
+#include "base/crc32c.h"
+#include "base/memory.h"
+#include "h5/attribute.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const long_names[DIMENSION_COUNT] = {
+    [DIMENSION_ACTIVATION] = "activation function, scaled so that its derivative bound is gamma",
+    [DIMENSION_ENSEMBLE] = "ensemble of weight matrices",
+    [DIMENSION_HIDDEN_SIZE] = "number of hidden units d",
+    [DIMENSION_REPLICA] = "independent draw of the network, from 0",
+    [DIMENSION_SPECTRAL_RADIUS] = "spectral radius that W is rescaled to (NaN: native scale)",
+    [DIMENSION_GAMMA] = "bound of the activation's derivative",
+    [DIMENSION_LAG] = "number of steps l from the final time back",
+    [DIMENSION_INDEX] = "place in descending order, from 0",
+    [DIMENSION_STEP] = "time step t",
+    [DIMENSION_RUN] = "run that wrote to this file, from 0",
+    [DIMENSION_CHARACTER] = "place in the text, from 0",
+};
+
+static struct h5_shape shape_of(const struct layout *layout, enum dimension dimension)
+{
+    return (struct h5_shape){ .rank = 1, .sizes = { layout->sizes[dimension] } };
+}
+
+/* The values along a dimension, in memory of their element type; texts are borrowed. Released with memory_free. */
+static enum status make_values(const struct layout *layout, enum dimension dimension, enum h5_element *element,
+                               void **values)
+{
+    const struct sweep *sweep = layout->sweep;
+    const uint64_t size = layout->sizes[dimension];
+    *element = ELEMENT_INT64;
+    TRY(memory_allocate_bytes(values, size, sizeof(int64_t), "a coordinate"));
+    int64_t *numbers = *values;
+    double *reals = *values;
+    const char **texts = *values;
+    for (uint64_t i = 0; i < size; i++)
+        switch (dimension) {
+        case DIMENSION_ACTIVATION:
+            *element = ELEMENT_TEXT;
+            texts[i] = sweep->activations[i]->name;
+            break;
+        case DIMENSION_ENSEMBLE:
+            *element = ELEMENT_TEXT;
+            texts[i] = sweep->ensembles[i].label;
+            break;
+        case DIMENSION_SPECTRAL_RADIUS:
+            *element = ELEMENT_FLOAT64;
+            reals[i] = sweep->spectral_radii[i];
+            break;
+        case DIMENSION_GAMMA:
+            *element = ELEMENT_FLOAT64;
+            reals[i] = sweep->gammas[i];
+            break;
+        case DIMENSION_HIDDEN_SIZE:
+            numbers[i] = sweep->hidden_sizes[i];
+            break;
+        case DIMENSION_LAG:
+            numbers[i] = sweep->lags[i];
+            break;
+        case DIMENSION_STEP: /* the last times t = T - size + 1 .. T */
+            numbers[i] = sweep->model.steps - (int64_t)(size - 1 - i);
+            break;
+        default:
+            numbers[i] = (int64_t)i;
+        }
+    return STATUS_OK;
+}
+
+enum status coordinates_create(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale)
+{
+    const struct h5_shape shape = shape_of(layout, dimension);
+    enum h5_element element = ELEMENT_INT64;
+    void *values = NULL;
+    TRY(make_values(layout, dimension, &element, &values));
+    enum status status = STATUS_OK;
+    TRY_OR(done, h5_dataset_create(file, layout_coordinate(layout, dimension), element, &shape, NULL, scale));
+    TRY_OR(done, h5_scale_make(*scale, layout_dimension_name(dimension)));
+    TRY_OR(done, h5_attribute_write_text(*scale, "long_name", long_names[dimension]));
+    TRY_OR(done, h5_attribute_write_text(*scale, "units", "1"));
+    TRY_OR(done, h5_dataset_write(*scale, element, 0, shape.sizes[0], values));
+done:
+    memory_free(values);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "coordinate %s", layout_dimension_name(dimension));
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Also adds the values that were found to the checksum. */
+static int64_t compare_values(enum h5_element element, uint64_t count, const void *found, const void *expected,
+                              uint32_t *checksum)
+{
+    int64_t differs = -1;
+    const size_t size = h5_element_size(element);
+    for (uint64_t i = 0; i < count; i++) {
+        const char *const *texts = (const char *const *)found + i;
+        const char *value = (const char *)found + i * size;
+        const bool is_same = element == ELEMENT_TEXT ? is_same_text(*texts, ((const char *const *)expected)[i])
+                                                     : memcmp(value, (const char *)expected + i * size, size) == 0;
+        if (element == ELEMENT_TEXT && *texts)
+            *checksum = crc32c(*checksum, *texts, strlen(*texts) + 1);
+        else if (element != ELEMENT_TEXT)
+            *checksum = crc32c(*checksum, value, size);
+        if (!is_same && differs < 0)
+            differs = (int64_t)i;
+    }
+    return differs;
+}
+
+static void free_texts(enum h5_element element, uint64_t count, void *values)
+{
+    if (element == ELEMENT_TEXT)
+        for (uint64_t i = 0; i < count; i++)
+            H5free_memory(((void **)values)[i]);
+}
+
+enum status coordinates_compare(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale,
+                                int64_t *differs, uint32_t *checksum)
+{
+    const char *name = layout_coordinate(layout, dimension);
+    const struct h5_shape shape = shape_of(layout, dimension);
+    const uint64_t count = shape.sizes[0];
+    enum h5_element element = ELEMENT_INT64;
+    void *expected = NULL, *found = NULL;
+    TRY(make_values(layout, dimension, &element, &expected));
+    enum status status = STATUS_OK;
+    TRY_OR(done, memory_allocate_bytes(&found, count, sizeof(int64_t), "a coordinate"));
+    TRY_OR(done, h5_dataset_open(file, name, element, &shape, scale));
+    TRY_OR(done, h5_dataset_read(*scale, element, 0, count, found));
+    *checksum = crc32c(*checksum, name, strlen(name) + 1);
+    *differs = compare_values(element, count, found, expected, checksum);
+    free_texts(element, count, found);
+done:
+    memory_free(found);
+    memory_free(expected);
+    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "coordinate %s", name);
+}

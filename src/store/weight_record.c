@@ -1,0 +1,138 @@
+#include "store/weight_record.h"
+
+#include "base/crc32c.h"
+#include "base/memory.h"
+#include "sweep/grid.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The measured datasets of WEIGHT shape, one call each: from `*number` on; NULL after the last. */
+static const struct layout_dataset *next_dataset(const struct layout *layout, size_t *number)
+{
+    for (; *number < HEAD_COUNT + layout->measured; (*number)++)
+        if (layout_is_of_weights(&layout->datasets[*number]))
+            return &layout->datasets[(*number)++];
+    return NULL;
+}
+
+uint64_t weight_record_length(const struct layout *layout)
+{
+    uint64_t length = 0;
+    const struct layout_dataset *dataset;
+    for (size_t number = 0; (dataset = next_dataset(layout, &number));)
+        length += layout_elements_per_weight(layout, dataset);
+    return length;
+}
+
+bool weight_record_find(const struct layout *layout, const char *name, uint64_t *place, uint64_t *count)
+{
+    const struct layout_dataset *dataset;
+    *place = 0;
+    for (size_t number = 0; (dataset = next_dataset(layout, &number)); *place += *count) {
+        *count = layout_elements_per_weight(layout, dataset);
+        if (strcmp(dataset->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void weight_record_clear(const struct layout *layout, double *values)
+{
+    const uint64_t length = weight_record_length(layout);
+    for (uint64_t i = 0; i < length; i++)
+        values[i] = NAN;
+}
+
+/* 0 stands for an untouched record, and is nobody's checksum. */
+static uint32_t checksum_of(const struct results_file *file, uint64_t weight, const double *values)
+{
+    uint32_t checksum = crc32c(file->checksum_start, &weight, sizeof weight);
+    checksum = crc32c(checksum, values, weight_record_length(&file->layout) * sizeof *values);
+    return checksum == 0 ? 1 : checksum;
+}
+
+static bool is_untouched(const struct layout *layout, const double *values)
+{
+    const uint64_t length = weight_record_length(layout);
+    const double fill = NAN;
+    for (uint64_t i = 0; i < length; i++)
+        if (memcmp(&values[i], &fill, sizeof fill) != 0)
+            return false;
+    return true;
+}
+
+static enum status read_all(const struct results_file *file, uint64_t weight, double *values, uint32_t *checksum)
+{
+    const struct layout *layout = &file->layout;
+    const struct layout_dataset *dataset;
+    *checksum = 0;
+    for (size_t number = 0; (dataset = next_dataset(layout, &number));) {
+        const uint64_t count = layout_elements_per_weight(layout, dataset);
+        TRY(results_file_read(file, number - 1, weight * count, count, values));
+        values += count;
+    }
+    if (!layout_has_tail(layout, TAIL_WEIGHT_CHECKSUM))
+        return STATUS_OK;
+    return results_file_read(file, layout_tail_at(layout, TAIL_WEIGHT_CHECKSUM), weight, 1, checksum);
+}
+
+enum status weight_record_read(const struct results_file *file, uint64_t weight, double *values,
+                               enum weight_state *state)
+{
+    uint32_t checksum;
+    TRY(read_all(file, weight, values, &checksum));
+    if (checksum == 0 && is_untouched(&file->layout, values))
+        *state = WEIGHT_PENDING;
+    else if (!layout_has_tail(&file->layout, TAIL_WEIGHT_CHECKSUM) || checksum == checksum_of(file, weight, values))
+        *state = WEIGHT_INTACT;
+    else
+        *state = WEIGHT_DAMAGED;
+    return STATUS_OK;
+}
+
+static enum status require_arrived(const struct results_file *file, uint64_t weight, const double *values)
+{
+    double *stored = NULL;
+    uint32_t checksum;
+    const uint64_t length = weight_record_length(&file->layout);
+    TRY(memory_allocate(&stored, length, "numbers to be read back"));
+    enum status status = read_all(file, weight, stored, &checksum);
+    if (status == STATUS_OK &&
+        (memcmp(stored, values, length * sizeof *values) != 0 || checksum != checksum_of(file, weight, values)))
+        status = status_fail(STATUS_IO, "%s: what was written of weights has not arrived; is the disk in order?",
+                             file->path);
+    memory_free(stored);
+    return status;
+}
+
+enum status weight_record_write(const struct results_file *file, uint64_t weight, const double *values)
+{
+    const struct layout *layout = &file->layout;
+    const struct layout_dataset *dataset;
+    const double *from = values;
+    for (size_t number = 0; (dataset = next_dataset(layout, &number));) {
+        const uint64_t count = layout_elements_per_weight(layout, dataset);
+        TRY(results_file_write(file, number - 1, weight * count, count, from));
+        from += count;
+    }
+    TRY(results_file_write(file, layout_tail_at(layout, TAIL_WEIGHT_CHECKSUM), weight, 1,
+                           &(uint32_t){ checksum_of(file, weight, values) }));
+    return require_arrived(file, weight, values);
+}
+
+enum status weight_record_count_damaged(const struct results_file *file, uint64_t first, uint64_t count,
+                                        uint64_t *damaged)
+{
+    double *values = NULL;
+    *damaged = 0;
+    TRY(memory_allocate(&values, weight_record_length(&file->layout), "values of weights"));
+    enum status status = STATUS_OK;
+    for (uint64_t i = first; status == STATUS_OK && i < first + count; i++) {
+        enum weight_state state = WEIGHT_PENDING;
+        status = weight_record_read(file, i, values, &state);
+        *damaged += state == WEIGHT_DAMAGED;
+    }
+    memory_free(values);
+    return status;
+}
