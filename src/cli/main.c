@@ -60,7 +60,7 @@ static int refuse_unknown(const char *name)
 int main(int argc, char **argv)
 {
     standard_streams_open();
-    start_tidy_environment();
+    start_main();
     if (argc < 2)
         return cli_usage_error("no command given; gradsweep --help lists all");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
