@@ -1,5 +1,6 @@
 #include "run/provenance.h"
 
+#include "linalg/blas.h"
 #include "linalg/matrix.h"
 
 #include <hdf5.h>
@@ -63,13 +64,15 @@ static void find_cpu_name(char *name, size_t size)
 static void append_libraries(struct writer *writer)
 {
     unsigned major = 0, minor = 0, release = 0;
-    char version[MPI_MAX_LIBRARY_VERSION_STRING] = "", hdf5[64] = "";
+    char version[MPI_MAX_LIBRARY_VERSION_STRING] = "", hdf5[64] = "", blas[256];
     int length;
     if (MPI_Get_library_version(version, &length) == MPI_SUCCESS)
         append_text(writer, "mpi", version);
     if (H5get_libversion(&major, &minor, &release) >= 0)
         snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
     append_text(writer, "hdf5", hdf5);
+    blas_describe(blas, sizeof blas);
+    append_text(writer, "blas", blas);
 }
 
 const char *provenance_program(void)
@@ -124,7 +127,7 @@ static void find_text(const char *json, const char *key, char *value, size_t siz
 
 void provenance_compare(const char *earlier, const char *now, char *differences, size_t size)
 {
-    static const char *const keys[] = { "cpu", "version", "git_revision", "kernel" };
+    static const char *const keys[] = { "cpu", "version", "git_revision", "kernel", "blas" };
     struct writer writer = { differences, size, 0 };
     differences[0] = '\0';
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

@@ -25,8 +25,8 @@ const char *provenance_program(void);
  * compiler, library versions, exit code. */
 void provenance_write(const struct provenance *provenance, char *text, size_t size);
 
-/* What the last bits of results depend on (CPU type, version, revision, kernel) and differs between two such texts, for
- * people, into differences[size]: "cpu: <earlier>, now <now>; ..."; "" where all is the same. */
+/* What the last bits of results depend on (CPU type, version, revision, kernel, BLAS) and differs between two such
+ * texts, for people, into differences[size]: "cpu: <earlier>, now <now>; ..."; "" where all is the same. */
 void provenance_compare(const char *earlier, const char *now, char *differences, size_t size);
 
 #endif
