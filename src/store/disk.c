@@ -1,5 +1,7 @@
 #include "store/disk.h"
 
+#include "store/disk_reason.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -83,7 +85,7 @@ enum status disk_require_space(const char *path, uint64_t bytes)
         return STATUS_OK;
     return status_fail(STATUS_IO,
                        "%s: %s: the results need %" PRIu64 " bytes, and the file system has %" PRIu64 " left", path,
-                       strerror(reason), bytes, available);
+                       disk_reason(reason, directory), bytes, available);
 }
 
 bool disk_is_nfs(const char *path)
@@ -95,7 +97,7 @@ bool disk_is_nfs(const char *path)
 enum status disk_sync_opened(int descriptor, const char *path)
 {
     if (fsync(descriptor) != 0)
-        return status_fail(STATUS_IO, "%s: cannot flush it to disk: %s", path, strerror(errno));
+        return status_fail(STATUS_IO, "%s: cannot flush it to disk: %s", path, disk_reason(errno, path));
     return STATUS_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "store/disk_reason.h"
 #include "store/hold.h"
 #include "store/output.h"
 
@@ -30,7 +31,8 @@ static enum status write_owner(const struct lock *lock)
     const int length = owner_write(&lock->owner, record);
     if (ftruncate(lock->descriptor, 0) != 0 || pwrite(lock->descriptor, record, (size_t)length, 0) != length ||
         fsync(lock->descriptor) != 0)
-        return status_fail(STATUS_REFUSED, "%s: cannot write the lock file: %s", lock->path, strerror(errno));
+        return status_fail(STATUS_REFUSED, "%s: cannot write the lock file: %s", lock->path,
+                           disk_reason(errno, lock->path));
     return STATUS_OK;
 }
 
@@ -190,7 +192,8 @@ static enum status attempt(struct lock *lock, bool take_over, enum attempt_end *
         }
     }
     if (lock->descriptor < 0)
-        return status_fail(STATUS_REFUSED, "%s: cannot make the lock file: %s", lock->path, strerror(errno));
+        return status_fail(STATUS_REFUSED, "%s: cannot make the lock file: %s", lock->path,
+                           disk_reason(errno, lock->path));
     enum status status = STATUS_OK;
     switch (hold_try_lock(lock->descriptor, 0, 0)) {
     case LOCK_BUSY:

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "store/disk.h"
 #include "store/hold.h"
+#include "store/place.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -228,8 +229,9 @@ static void look_at(const struct leavings *leavings, const char *name, bool are_
             clear_temporary(leavings, name, &owner);
         else if (are_companions && is_companion(rest) && !is_there(leavings, name, (int)(rest - name)))
             remove_companion(leavings, name);
-    } else if (plain && (strcmp(plain, ".tmp") == 0 || is_old_lock(plain) || is_old_meeting(leavings, name, plain)))
-        remove_file(leavings, name); /* the one name for all of an earlier version */
+    } else if (plain && (strcmp(plain, ".tmp") == 0 || strcmp(plain, PLACE_ENDING) == 0 || is_old_lock(plain) ||
+                         is_old_meeting(leavings, name, plain)))
+        remove_file(leavings, name); /* .tmp: the one name for all of an earlier version */
     else if (plain && (is_companion(plain) || (strncmp(plain, ".tmp", 4) == 0 && is_companion(plain + 4))))
         remove_companion(leavings, name);
 }

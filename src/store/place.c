@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/disk.h"
+#include "store/disk_reason.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,8 +29,8 @@ static enum status find_place(const char *path, struct word *word)
     const char *file = resolved != NULL ? resolved : path, *slash = strrchr(file, '/');
     enum status status = disk_directory(file, word->folder, sizeof word->folder);
     const char *name = slash != NULL ? slash + 1 : file;
-    if (status == STATUS_OK &&
-        snprintf(word->path, sizeof word->path, "%s/%s.place", word->folder, name) >= (int)sizeof word->path)
+    if (status == STATUS_OK && snprintf(word->path, sizeof word->path, "%s/%.*s" PLACE_ENDING, word->folder,
+                                        NAME_MAX - (int)sizeof PLACE_ENDING + 1, name) >= (int)sizeof word->path)
         status = status_fail(STATUS_REFUSED, "%s: the path is too long", path);
     free(resolved);
     return status;
@@ -42,13 +43,13 @@ static enum status leave_word(struct word *word)
     unlink(word->path);
     const int descriptor = open(word->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor < 0)
-        return status_fail(STATUS_REFUSED, "%s: cannot make the file: %s", word->path, strerror(errno));
+        return status_fail(STATUS_REFUSED, "%s: cannot make the file: %s", word->path, disk_reason(errno, word->path));
     const bool is_written = write(descriptor, word->bytes, sizeof word->bytes) == sizeof word->bytes;
     const bool is_closed = close(descriptor) == 0;
     if (is_written && is_closed)
         return STATUS_OK;
     unlink(word->path);
-    return status_fail(STATUS_REFUSED, "%s: cannot write the file: %s", word->path, strerror(errno));
+    return status_fail(STATUS_REFUSED, "%s: cannot write the file: %s", word->path, disk_reason(errno, word->path));
 }
 
 static bool finds_word(const struct word *word)

@@ -9,6 +9,8 @@
 
 #include "parallel/world.h"
 
+#define PLACE_ENDING ".place"
+
 /* Returns, agreed, whether all ranks find what rank 0 has left beside the results file `path`, or beside what it links
  * to; nothing is left. Under the lock of the results file: what lies there before is of a dead run. Errors:
  * STATUS_REFUSED, naming the rank and its host; STATUS_PARALLEL. */
