@@ -31,6 +31,25 @@ find_gradsweep() {
     fi
 }
 
+# How many cells of a results file are finished; 0 where there is none yet: finished_cells GRADSWEEP OUT.h5
+finished_cells() {
+    local done failed rest
+    read -r done failed rest < <("$1" info "$2" 2>/dev/null |
+        sed -n 's/^ *\([0-9]*\) cells done.*, \([0-9]*\) failed.*/\1 \2/p')
+    echo $((${done:-0} + ${failed:-0}))
+}
+
+# Whether a turn of this job that has not finished a single cell follows another one like it; the file OUT.h5.turns tells the
+# next turn: is_second_idle_turn JOB OUT.h5 CELLS BEFORE IT, AND AFTER IT
+is_second_idle_turn() {
+    local noted='' idle=0
+    read -r noted idle 2>/dev/null <"$2.turns"
+    [ "$noted" = "$1" ] && [ "$4" -eq "$3" ] || idle=0
+    [ "$4" -gt "$3" ] || idle=$((idle + 1))
+    echo "$1 $idle" >"$2.turns"
+    [ "$idle" -ge 2 ]
+}
+
 # The results file of one shard: shard_file OUT.h5 I N
 shard_file() {
     echo "${1%.h5}.shard-$2-of-$3.h5"
@@ -58,9 +77,10 @@ tell_ranks() {
 # ranks.
 run_in_turns() {
     local sweep=$1 results=$2 job=$SLURM_JOB_ID turn=${SLURM_RESTART_COUNT:-0}
-    local gradsweep code run='' teller='' is_interrupted=false is_told=false
+    local gradsweep code before run='' teller='' is_interrupted=false is_told=false
     shift 2
     gradsweep=$(find_gradsweep) || exit
+    before=$(finished_cells "$gradsweep" "$results")
     # A task of an array goes by both numbers.
     [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
     trap 'is_interrupted=true; is_told=true; [ -z "$run" ] || tell_ranks' USR1
@@ -68,6 +88,8 @@ run_in_turns() {
     trap 'is_interrupted=true' TERM
     echo "turn $((turn + 1)) of job $job on ${SLURM_JOB_NODELIST:-this node}, $(date -u +%FT%TZ)"
 
+    # A job that was submitted with no environment (SBATCH_EXPORT=NONE) would start its ranks with none as well.
+    export SLURM_EXPORT_ENV=ALL
     # Slurm 22.05 and later do not hand --cpus-per-task on to srun.
     export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
     # A rank that is killed ends its step: srun tells the others to stop, they save and leave with 75 as before a time
@@ -87,12 +109,19 @@ run_in_turns() {
     # Ranks that were told before they could listen, in the midst of their start, are ended by the signal itself.
     [ "$code" -ne $((128 + $(kill -l USR1))) ] || code=75
     if [ "$code" -eq 75 ] && job_is_running "$job"; then
-        if [ "$turn" -lt "${MAX_RESTARTS:-20}" ]; then
+        if is_second_idle_turn "$job" "$results" "$before" "$(finished_cells "$gradsweep" "$results")"; then
+            echo "two turns have ended without a new cell, and the next one would: either a rank is killed for want of" \
+                "memory (more: --mem-per-cpu; sacct -j $job -o JobID,State,MaxRSS), or one unit of work takes longer" \
+                "than a turn (more: --time). gradsweep plan $sweep says what each needs; sbatch it again to go on" >&2
+            code=1
+        elif [ "$turn" -lt "${MAX_RESTARTS:-20}" ]; then
             echo "stopped before the end; back into the queue"
             scontrol requeue "$job"
+            exit "$code"
         else
             echo "stopped before the end after $((turn + 1)) turns; sbatch it again to go on, or raise MAX_RESTARTS" >&2
         fi
     fi
+    rm -f "$results.turns"
     exit "$code"
 }

@@ -113,8 +113,24 @@ choose_ranks() {
     done
 }
 
+# Where the user's jobs get no environment, or a part of it (SBATCH_EXPORT), ours get what they need besides.
+find_exported() {
+    local name
+    exported=()
+    case ${SBATCH_EXPORT:-ALL} in
+        ALL | ALL,*) return ;;
+        NONE | NIL) exported=(GRADSWEEP GRADSWEEP_JOBS) ;;
+        *) exported=("$SBATCH_EXPORT" GRADSWEEP GRADSWEEP_JOBS) ;;
+    esac
+    for name in MAX_RESTARTS MPI_TYPE SHARDS; do
+        [ -z "${!name:-}" ] || exported+=("$name")
+    done
+    exported=("--export=$(IFS=, && echo "${exported[*]}")")
+}
+
 # Prints a command as it can be typed; with --submit runs it, too, and sets `job` to the number that sbatch answers.
 say() {
+    set -- "$1" "${exported[@]}" "${@:2}"
     printf 'GRADSWEEP=%q GRADSWEEP_JOBS=%q' "$gradsweep" "$jobs"
     printf ' %q' "$@"
     printf '\n'
@@ -177,6 +193,7 @@ fi
 list=$(printf '%s\n' "${asked[@]}" | sort -nu | paste -sd,)
 plan=$("$gradsweep" plan "$sweep" --ranks "$list" --cores-per-node "$cores" "${settings[@]}")
 read_plan "$plan"
+find_exported
 [ -n "$ranks" ] || choose_ranks
 awk '/^(sweep|cells|operations|results file) / { print "# " $0 }' <<<"$plan"
 propose

@@ -1,8 +1,10 @@
 """jobs/sweep.sbatch and jobs/array.sbatch against a Slurm of stubs: when they requeue, and with which code they end.
 
 usage: sweep_sbatch.py JOBS"""
+import contextlib
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -18,20 +20,23 @@ STUBS = {
             'exit "$STUB_CODE"\n',
     "squeue": 'echo "$STUB_STATE"\n',
     "scontrol": 'echo "scontrol $*" >> "$STUB_LOG"\n',
-    "gradsweep": "exit 99\n",
+    "gradsweep": '[ "$1" != info ] || [ ! -e "$STUB_CELLS" ] || head -n 1 "$STUB_CELLS"\n'
+                 '[ ! -e "$STUB_CELLS" ] || sed -i 1d "$STUB_CELLS"\n',
 }
 
 
-def run(script, code, state="RUNNING", restarts=None, is_deaf=False, **variables):
-    """Runs the script; for code 75 it is sent SIGUSR1, as Slurm does before the time limit. Its code, the stubs' log."""
-    with tempfile.TemporaryDirectory() as folder:
+def run(script, code, state="RUNNING", restarts=None, is_deaf=False, folder=None, **variables):
+    """Runs the script, in a folder of its own if none is given; for code 75 it is sent SIGUSR1, as Slurm does before the time
+    limit. Its code, the stubs' log with what the script itself says of memory."""
+    with contextlib.nullcontext(folder) if folder else tempfile.TemporaryDirectory() as folder:
         for name, text in STUBS.items():
             path = pathlib.Path(folder, name)
             path.write_text("#!/usr/bin/env bash\n" + text)
             path.chmod(0o755)
         log = pathlib.Path(folder, "log")
+        log.unlink(missing_ok=True)
         environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "GRADSWEEP": "gradsweep",
-                       "STUB_CODE": str(code), "STUB_STATE": state, "STUB_LOG": str(log),
+                       "STUB_CODE": str(code), "STUB_STATE": state, "STUB_LOG": str(log), "STUB_CELLS": f"{folder}/cells",
                        "SLURM_JOB_ID": "17", "SLURM_JOB_NODELIST": "node1",
                        "GRADSWEEP_JOBS": os.path.dirname(script), **variables}
         environment.pop("SLURM_RESTART_COUNT", None)
@@ -40,14 +45,15 @@ def run(script, code, state="RUNNING", restarts=None, is_deaf=False, **variables
         if restarts is not None:
             environment["SLURM_RESTART_COUNT"] = str(restarts)
         job = subprocess.Popen(["bash", script, "a.yaml", "out.h5", "--max-failures", "3"], env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                               cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if code == 75:
             deadline = time.monotonic() + 20
             while not log.exists() and time.monotonic() < deadline:
                 time.sleep(0.02)
             time.sleep(0.2)  # let both set their traps: the log is written before srun's
             job.send_signal(signal.SIGUSR1)
-        return job.wait(30), log.read_text() if log.exists() else ""
+        _, errors = job.communicate(timeout=30)
+        return job.returncode, "".join([log.read_text() if log.exists() else "", *re.findall(".*memory.*", errors)])
 
 
 def require(condition, what, result):
@@ -55,8 +61,30 @@ def require(condition, what, result):
         sys.exit(f"{what}: {result}")
 
 
+def run_turns(script, *cells):
+    """Turns of one job that are stopped, with so many cells finished before and after each; their results, and what is left."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [f"  {done} cells done (1.0%), {failed} failed, 7 pending\n" for pair in cells for done, failed in pair]
+        pathlib.Path(folder, "cells").write_text("".join(lines))
+        results = [run(script, 75, restarts=turn, folder=folder) for turn in range(len(cells))]
+        return results, sorted(path.name for path in pathlib.Path(folder).glob("out.h5*"))
+
+
+def check_idle_turns(script):
+    """One may be bad luck; the second one in a row is the last. Failed cells are finished, too."""
+    idle, failed = ((5, 1), (5, 1)), ((5, 1), (5, 2))
+    results, left = run_turns(script, idle, idle)
+    require("scontrol requeue 17" in results[0][1], "one idle turn: requeued", results)
+    require(results[1][0] == 1 and "requeue" not in results[1][1], "a second one: the end", results)
+    require("--mem-per-cpu" in results[1][1] and "--time" in results[1][1], "and why", results)
+    require(left == [], "nothing is left", left)
+    results, left = run_turns(script, idle, failed, idle)
+    require(all(code == 75 and "requeue" in log for code, log in results), "idle turns with another between", results)
+    require(left == ["out.h5.turns"], "a note for the next turn", left)
+
+
 def main():
-    script, array = (os.path.join(sys.argv[1], name) for name in ("sweep.sbatch", "array.sbatch"))
+    script, array = (os.path.abspath(os.path.join(sys.argv[1], name)) for name in ("sweep.sbatch", "array.sbatch"))
     result = run(script, 0)
     require(result[0] == 0 and "requeue" not in result[1], "complete: code 0, not requeued", result)
     require("gradsweep run a.yaml -o out.h5 --resume --max-failures 3" in result[1], "the command line", result)
@@ -70,6 +98,8 @@ def main():
     require(result[0] == 75 and "requeue" not in result[1], "too many turns: not requeued", result)
     result = run(script, 75, state="COMPLETING")
     require(result[0] == 75 and "requeue" not in result[1], "cancelled: not requeued", result)
+
+    check_idle_turns(script)
 
     result = run(script, 75, is_deaf=True)
     require(result[0] == 75 and "scontrol requeue 17" in result[1], "not heard: told again", result)
