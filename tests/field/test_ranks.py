@@ -32,12 +32,12 @@ class Names(LauncherTest):
         """Names that Open MPI makes of the file's own, though nobody asked for them."""
         for name in ("out.h5.data.0", "out.h5.metadata.0", "out.h5.tmp.data.0"):
             with open(self.path(name), "w") as file:
-                file.write("mine")
+                file.write(30 * "mine ")
         ended = self.start(self.run_line("out.h5", ranks=2))
         self.assertEqual(ended.returncode, 0, ended.stdout)
         for name in ("out.h5.data.0", "out.h5.metadata.0", "out.h5.tmp.data.0"):
             with open(self.path(name)) as file:
-                self.assertEqual(file.read(), "mine", name)
+                self.assertEqual(file.read(), 30 * "mine ", name)
 
 
 class DifferentRanks(LauncherTest):
