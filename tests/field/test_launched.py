@@ -1,6 +1,6 @@
 """Commands of one process that a launcher has started several times: one works, and all end with its exit code."""
 
-# ctest: PROCESSORS 1
+# ctest: PROCESSORS 1 TIMEOUT 400
 
 import os
 import signal

@@ -1,8 +1,9 @@
 """One run per results file, whatever its names, on file systems with and without locks; and what dead owners leave."""
 
-# ctest: PROCESSORS 1 TIMEOUT 200
+# ctest: PROCESSORS 1 TIMEOUT 400
 
 import errno
+import fcntl
 import glob
 import os
 import signal
@@ -220,7 +221,6 @@ class Leavings(LockTest):
         for launcher in ([], denied(setlk=errno.ENOSYS)):
             with open(living[0], "r+") as file:
                 if not launcher:  # a creator holds its file where there are locks
-                    import fcntl
                     fcntl.lockf(file, fcntl.LOCK_EX, 1, 1 << 62)
                 self.run_sweep(sweep, "out.h5", "--overwrite", launcher=launcher)
             self.assertEqual(sorted(glob.glob(path + ".*") + glob.glob(path + "2")), sorted(strangers + theirs + living))
