@@ -79,21 +79,15 @@ class Tensor:
         return found.astype(kind.newbyteorder("="))
 
 
-class _Sealed(type):
-    """Classes that a pickle cannot change."""
-
-    def __setattr__(cls, name: str, value: object) -> None:
-        raise FormatError("its pickle changes a class")
-
-
-class Mapping(dict, metaclass=_Sealed):
-    """A dictionary; what torch hangs on those of parameters (_metadata) is left out."""
+class Mapping(dict):
+    """A dictionary; what torch hangs on those of parameters (_metadata) is left out. With its __setstate__, like that of
+    Opaque, no pickle sets attributes of the class or of an object."""
 
     def __setstate__(self, state: object) -> None:
         pass
 
 
-class Opaque(metaclass=_Sealed):
+class Opaque:
     """Anything else: an object that is known by its class's name only."""
 
     kind = ""
@@ -141,7 +135,7 @@ class _Function:
 
 
 def _opaque_class(module: str, name: str) -> type:
-    return _Sealed(name, (Opaque,), {"kind": f"{module}.{name}"})
+    return type(name, (Opaque,), {"kind": f"{module}.{name}"})
 
 
 def _name_of(kind: object) -> str:

@@ -228,8 +228,10 @@ class ForeignCheckpoints(CommandTest):
         self.assertFalse(os.path.exists(mark))
         # Nor does a file change what reads the next one: not a class, not a function.
         for name in ("collections OrderedDict", "torch Size", "torch._utils _rebuild_tensor_v2", "any thing"):
-            content = b"\x80\x02c" + name.replace(" ", "\n").encode() + b"\n(N}X\x04\0\0\0kindX\x01\0\0\0xstb."
-            self.assertEqual(self.export(content).returncode, 1)
+            for attribute in ("_function", "__new__", "__setstate__"):
+                setting = b"(N}" + Pickle().part(attribute) + Pickle().part("x") + b"stb."
+                content = b"\x80\x02c" + name.replace(" ", "\n").encode() + b"\n" + setting
+                self.assertEqual(self.export(content).returncode, 1)
         self.check(self.zipped(rnn()))
 
     def test_damaged_files(self):
