@@ -4,6 +4,7 @@
 #include "store/provenance_rows.h"
 #include "store/resume.h"
 #include "store/weight_record.h"
+#include "sweep/extension.h"
 #include "sweep/grid.h"
 
 #include <math.h>
@@ -157,6 +158,8 @@ enum status transfer_cells(const struct transfer *transfer, struct transfer_tall
     const uint64_t cells = grid_cell_count(from), fitting = results_file_block(from), smaller = results_file_block(to);
     uint64_t most = fitting < smaller ? fitting : smaller;
     struct block block;
+    if (extension_require_same_inputs(from, transfer->source->layout.version) != STATUS_OK)
+        return status_prefix(STATUS_REFUSED, "%s", transfer->source->path);
     most = most < cells ? most : cells;
     TRY(open_block(transfer, most, &block));
     enum status status = STATUS_OK;

@@ -33,8 +33,8 @@ struct transfer_conflict {
 /* Takes over each finished cell that is intact and that the target lacks, with a new checksum where hash or number
  * differ. Values along `index` are padded with NaN where the target's index is longer. A cell that the target has must
  * have the same checksum there (which leaves out team size and times), unless just one of the two is done: that one
- * stays. Returns STATUS_OK with conflict->is_found at the first that does not agree. Errors: STATUS_IO, STATUS_MEMORY.
- */
+ * stays. Returns STATUS_OK with conflict->is_found at the first that does not agree. Errors: STATUS_IO, STATUS_MEMORY;
+ * STATUS_REFUSED for a source of a format_version whose inputs were others (sweep/extension.h). */
 CHECKED enum status transfer_cells(const struct transfer *transfer, struct transfer_tally *tally,
                                    struct transfer_conflict *conflict);
 
