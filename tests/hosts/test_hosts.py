@@ -124,6 +124,19 @@ class Binding(HostsTest):
         self.assertEqual(self.check("--bind-to", "core:overload-allowed"), len(os.sched_getaffinity(0)) == 1)
 
 
+class Places(HostsTest):
+    def test_folder_of_each_host(self):
+        """As /tmp of a node is: where rank 0 makes the file, the others find none."""
+        own = self.path("own")
+        os.mkdir(own)
+        for name in room.names:
+            room.mount(name, own)
+        ended = gradsweep("run", self.sweep(SWEEP.format(warmup=20)), "-o", own + "/out.h5",
+                          launcher=room.launcher(command.MPIEXEC))
+        self.assertEqual(ended.returncode, 2, ended.stderr)
+        self.assertRegex(ended.stderr, "error: rank 2: .*/own/out.h5: its folder on host gradsweep-b is not that of rank 0")
+
+
 class SameResults(HostsTest):
     def test_the_bits_of_one_rank(self):
         text = SWEEP.format(warmup=20)

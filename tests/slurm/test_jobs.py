@@ -30,6 +30,10 @@ model: {{activation: [tanh, relu], warmup: {warmup}}}
 grid: {{hidden_size: [48, 64], spectral_radius: [0.8, 1.0, 1.2], gamma: [0.6, 1.0], lag: {{log2: 64}}}}
 measure: [jacobian_norm, frobenius_norm]
 """
+SMALL = """\
+model: {activation: [identity, tanh], warmup: 1}
+grid: {hidden_size: [4, 6], spectral_radius: [0.5, 1], gamma: 1, lag: [1, 3]}
+"""
 
 
 def setUpModule():
@@ -182,6 +186,75 @@ class Jobs(CommandTest):
         self.assert_partial("whole.h5")
         self.assert_ended(self.submit_sweep("whole.h5"), "COMPLETED", "0:0")
         self.assert_complete("whole.h5")
+
+    def step(self, tasks, mpi, script):
+        """What a step of so many tasks, each a script of a shell, prints on both streams, and its exit code."""
+        ended = subprocess.run(["srun", f"--ntasks={tasks}", f"--mpi={mpi}", "--mem-per-cpu=200M", "bash", "-c", script],
+                               cwd=self.folder, env=slurm.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, timeout=command.TIMEOUT)
+        return ended.stdout, ended.returncode
+
+    def test_steps(self):
+        """One task is one rank, with PMIx and without, and as often as one likes; several without PMIx are no ranks."""
+        text = self.sweep(SMALL, "small.yaml")
+        line = f"{os.path.realpath(command.GRADSWEEP)} run {text} --progress none -o "
+        reference = self.run_sweep(text, "reference.h5")
+        for mpi in ("pmix", "none"):
+            said, code = self.step(1, mpi, f"{line} {mpi}-1.h5 && {line} {mpi}-2.h5")
+            self.assertEqual(code, 0, said)
+            for number in (1, 2):
+                self.assert_same_results(self.path(f"{mpi}-{number}.h5"), reference)
+        said, code = self.step(3, "none", f"{line} refused.h5")
+        self.assertEqual(code, 2, said)
+        self.assertEqual(len(re.findall("error: srun has started 3 tasks", said)), 1, said)
+        said, code = self.step(3, "pmix", f"{line} refused-$SLURM_PROCID.h5")
+        self.assertEqual(code, 2, said)
+        self.assertRegex(said, "error: rank 1: the output on host .* is 'refused-1.h5', and that of rank 0 is 'refused-0.h5'")
+        self.assertEqual(list(self.folder.glob("refused*")), [])
+
+    def test_job_script_without_srun(self):
+        """A process like any other, whatever the tasks of its job."""
+        text = self.sweep(SMALL, "small.yaml")
+        script = self.path("job.sh")
+        Path(script).write_text(f"#!/bin/bash\nexec {os.path.realpath(command.GRADSWEEP)} run {text} -o direct.h5\n")
+        job = self.submit(script, options=["--ntasks=2", "--mem-per-cpu=200M", "--output=gradsweep-%j.log"])
+        self.assert_ended(job, "COMPLETED", "0:0")
+        self.assertIn("on 1 rank\n", self.log(job))
+
+    def test_jobs_without_environment(self):
+        """As sites have it where jobs are to load what they need by themselves."""
+        text = self.sweep(SMALL, "small.yaml")
+        submitted = subprocess.run(
+            [JOBS / "submit.sh", text, self.path("bare.h5"), "--ranks", "2", "--submit"], cwd=self.folder,
+            env={**slurm.environment, "GRADSWEEP": command.GRADSWEEP, "SBATCH_EXPORT": "NONE"}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=command.TIMEOUT)
+        self.assertEqual(submitted.returncode, 0, submitted.stderr)
+        job = re.search(r"submitted as job (\d+)", submitted.stdout)[1]
+        self.assert_ended(job, "COMPLETED", "0:0")
+        self.assertIn("on 2 ranks\n", self.log(job))
+
+    def test_killed_in_every_turn(self):
+        """At the same place, as for want of memory: in the first unit, which takes a minute."""
+        script, results = self.path("killed.sh"), self.path("killed.h5")
+        program = os.path.realpath(command.GRADSWEEP)
+        Path(script).write_text(f'''#!/bin/bash
+[ "$1 $SLURM_PROCID" = "run 1" ] || exec {program} "$@"
+touch {script}.began
+{program} "$@" & process=$!
+until [ {results}.lock -nt {script}.began ]; do sleep 0.1; done
+sleep 1
+kill -9 $process
+wait $process''')
+        os.chmod(script, 0o755)
+        text = self.sweep("weights: {replicas: 2}\nmodel: {warmup: 500000}\n"
+                          "grid: {hidden_size: 500, spectral_radius: 0.8, gamma: 0.6, lag: 1}\n", "long.yaml")
+        job = slurm.submit("--ntasks=2", "--time=10", "--mem-per-cpu=200M", SWEEP_JOB, text, results, folder=self.folder,
+                           GRADSWEEP=script, GRADSWEEP_JOBS=str(JOBS))
+        slurm.start_again(job, 1)
+        self.assert_ended(job, "FAILED", "1:0")
+        self.assertRegex(self.log(job), "two turns have ended without a new cell.*--mem-per-cpu.*--time")
+        self.assertEqual(finished_share(results), 0)
+        self.assertEqual(list(self.folder.glob("*.turns")), [])
 
     def test_scripts_that_cannot_run(self):
         """What no repetition mends ends at once, with 2 and a reason."""
