@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "store/check_apply.h"
+#include "store/first_look.h"
 #include "store/inspect.h"
 #include "store/lock.h"
 #include "store/provenance_rows.h"
@@ -310,6 +311,7 @@ static enum status check_sweep_file(const char *path, const struct sweep *sweep,
 enum status store_check(const char *path, FILE *out)
 {
     struct sweep *sweep;
+    TRY(first_look(path));
     TRY(results_file_read_sweep(path, &sweep));
     enum status status = check_sweep_file(path, sweep, out);
     sweep_close(sweep);

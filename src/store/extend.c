@@ -1,6 +1,7 @@
 #include "store/extend.h"
 
 #include "base/log.h"
+#include "store/first_look.h"
 #include "store/making.h"
 #include "store/transfer.h"
 #include "sweep/extension.h"
@@ -81,7 +82,7 @@ enum status extend_results(const struct sweep *sweep, const char *old, const cha
 {
     struct sweep *old_sweep = NULL;
     TRY(making_require_new(path));
-    if (results_file_read_sweep(old, &old_sweep) != STATUS_OK)
+    if (first_look(old) != STATUS_OK || results_file_read_sweep(old, &old_sweep) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "nothing made");
     enum status status = extend_opened(sweep, old_sweep, old, path);
     sweep_close(old_sweep);

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "h5/attribute.h"
+#include "store/first_look.h"
 #include "store/inspect.h"
 #include "store/lock.h"
 #include "store/provenance_rows.h"
@@ -219,6 +220,7 @@ enum status store_info(const char *path, FILE *out)
 {
     struct sweep *sweep;
     struct results_file file;
+    TRY(first_look(path));
     TRY(results_file_read_sweep(path, &sweep));
     enum status status = results_file_open(path, sweep, NULL, &file);
     if (status == STATUS_OK)

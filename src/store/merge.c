@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/check.h"
+#include "store/first_look.h"
 #include "store/making.h"
 #include "store/resume.h"
 #include "store/transfer.h"
@@ -46,7 +47,7 @@ static enum status require_shard(struct merge *merge, const char *path, const st
 static enum status look_at_shard(struct merge *merge, const char *path)
 {
     struct sweep *sweep = NULL;
-    if (results_file_read_sweep(path, &sweep) != STATUS_OK)
+    if (first_look(path) != STATUS_OK || results_file_read_sweep(path, &sweep) != STATUS_OK)
         return STATUS_REFUSED;
     const bool is_first = merge->sweep == NULL;
     if (is_first)

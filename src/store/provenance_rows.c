@@ -64,3 +64,24 @@ enum status provenance_rows_find(const struct results_file *file, uint64_t *next
     }
     return STATUS_OK;
 }
+
+static enum status empty(const struct results_file *file, uint64_t row)
+{
+    const struct layout *layout = &file->layout;
+    const char nothing[PROVENANCE_CHARACTERS] = { 0 };
+    TRY(results_file_write(file, layout_tail_at(layout, TAIL_PROVENANCE), row * PROVENANCE_CHARACTERS, sizeof nothing,
+                           nothing));
+    return results_file_write(file, layout_tail_at(layout, TAIL_PROVENANCE_CHECKSUM), row, 1, &(uint32_t){ 0 });
+}
+
+enum status provenance_rows_empty_damaged(const struct results_file *file, uint64_t next)
+{
+    char text[PROVENANCE_CHARACTERS + 1];
+    for (uint64_t row = next + 1; row < PROVENANCE_RUNS; row++) {
+        enum row_state state = ROW_FREE;
+        TRY(provenance_rows_read(file, row, text, &state));
+        if (state == ROW_DAMAGED)
+            TRY(empty(file, row));
+    }
+    return STATUS_OK;
+}

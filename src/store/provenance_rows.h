@@ -14,6 +14,9 @@ CHECKED enum status provenance_rows_read(const struct results_file *file, uint64
 /* The row, then its checksum. Errors: STATUS_IO; STATUS_INTERNAL for a longer text. */
 CHECKED enum status provenance_rows_write(const struct results_file *file, uint64_t row, const char *text);
 
+/* Empties the damaged rows behind row `next`, of which nothing can be told any more. Errors: STATUS_IO. */
+CHECKED enum status provenance_rows_empty_damaged(const struct results_file *file, uint64_t next);
+
 /* The first row that is free or damaged (of which nothing can be told any more), PROVENANCE_RUNS where there is none;
  * and the last intact one before it, -1 for none. Errors: STATUS_IO. */
 CHECKED enum status provenance_rows_find(const struct results_file *file, uint64_t *next, int64_t *last);

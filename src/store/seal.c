@@ -69,9 +69,11 @@ static enum h5_role role_of(const char *attribute)
 static void tell_attribute(const char *attribute, void *context)
 {
     struct walk *walk = context;
-    if (walk->faults)
-        note(walk, &walk->faults->structure, "%s has an attribute that is not the program's: %.64s", walk->object,
-             attribute);
+    if (walk->faults == NULL)
+        return;
+    walk->faults->additions++;
+    note(walk, &walk->faults->structure, "%s has an attribute that is not the program's: %.64s", walk->object,
+         attribute);
 }
 
 /* Those of an object that is open. */
@@ -126,8 +128,10 @@ static void tell_link(const char *name, void *context)
     struct walk *walk = context;
     char path[SEAL_TEXT];
     snprintf(path, sizeof path, "%s%s%.128s", walk->object, walk->object[0] ? "/" : "", name);
-    if (!is_in_layout(walk->layout, path))
-        note(walk, &walk->faults->structure, "%.160s is no dataset of the program's", path);
+    if (is_in_layout(walk->layout, path))
+        return;
+    walk->faults->additions++;
+    note(walk, &walk->faults->structure, "%.160s is no dataset of the program's", path);
 }
 
 static enum status visit_links(struct walk *walk)

@@ -17,6 +17,7 @@ enum { SEAL_EXAMPLES = 8, SEAL_TEXT = 256 };
 struct seal_faults {
     uint64_t coordinates; /* that are not the sweep's, or whose checksum does not fit */
     uint64_t structure;   /* attributes, scales, links */
+    uint64_t additions;   /* those among them that are the names of what others have added: no harm to what is ours */
     size_t shown;
     char examples[SEAL_EXAMPLES][SEAL_TEXT];
 };

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "store/create.h"
 #include "store/disk.h"
+#include "store/first_look.h"
 #include "store/hold.h"
 #include "store/lock.h"
 #include "store/output.h"
@@ -59,16 +60,20 @@ static enum status require_same_shard(const struct output *output, const char *p
 static enum status require_ours(const struct output *output, const char *path)
 {
     struct sweep *in_file = NULL;
-    if (results_file_read_sweep(path, &in_file) != STATUS_OK)
+    if (first_look(path) != STATUS_OK || results_file_read_sweep(path, &in_file) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "left untouched");
     enum status status = STATUS_OK;
     if (output->mode == STORE_RESUME) {
         status = sweep_require_same(output->sweep, in_file);
         if (status == STATUS_OK)
             status = require_same_shard(output, path);
+        if (status != STATUS_OK)
+            status = status_prefix(status, "%s", path);
+        else
+            status = resume_require_sound(output->sweep, path);
     }
     sweep_close(in_file);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", path);
+    return status;
 }
 
 /* Whether the file is to be made, as far as `mode` allows it. */
@@ -472,6 +477,7 @@ enum status store_write_provenance(struct store *store, const char *json)
     if (store->provenance_row < 0) {
         TRY(provenance_rows_find(&store->results_file, &next, &last));
         store->provenance_row = next < PROVENANCE_RUNS ? (int)next : PROVENANCE_RUNS - 1;
+        TRY(provenance_rows_empty_damaged(&store->results_file, next));
     }
     return provenance_rows_write(&store->results_file, (uint64_t)store->provenance_row, json);
 }
