@@ -7,6 +7,7 @@
 #include "parallel/watch.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -141,7 +142,8 @@ enum status launch_require(const struct launch *launch, int ranks)
 
 /* ---- around MPI_Init ---- */
 
-static const double START_SECONDS = 60.0, SECONDS_PER_RANK = 0.1;
+/* What a busy node needs to start some ranks. */
+static const double SHORTEST_PATIENCE = 20.0, SECONDS_PER_RANK = 0.1;
 static const double LOOK_SECONDS = 0.05;
 
 static struct {
@@ -185,9 +187,12 @@ static void *keep_guard(void *unused)
 
 enum status launch_guard(const struct launch *launch)
 {
+    double patience;
+    if (watch_patience(&patience) != STATUS_OK) /* told by the watch, once there is one */
+        patience = WATCH_DEFAULT_SECONDS;
     guard.is_over = false;
     guard.began = clock_seconds();
-    guard.limit = START_SECONDS + SECONDS_PER_RANK * (double)launch->ranks;
+    guard.limit = fmax(patience, SHORTEST_PATIENCE) + SECONDS_PER_RANK * (double)launch->ranks;
     return thread_start(&guard.thread, keep_guard, NULL);
 }
 

@@ -172,7 +172,7 @@ static void *keep_watch(void *argument)
 
 /* ---- beginning and end ---- */
 
-static enum status read_timeout(double *timeout)
+enum status watch_patience(double *timeout)
 {
     const char *text = getenv(WATCH_VARIABLE);
     *timeout = WATCH_DEFAULT_SECONDS;
@@ -188,7 +188,7 @@ static enum status read_timeout(double *timeout)
 
 static enum status agree_on_timeout(const struct world *world, double *timeout)
 {
-    TRY(world_agree(world, world->rank == 0 ? read_timeout(timeout) : STATUS_OK));
+    TRY(world_agree(world, world->rank == 0 ? watch_patience(timeout) : STATUS_OK));
     return world_check(MPI_Bcast(timeout, 1, MPI_DOUBLE, 0, world->communicator), "sending " WATCH_VARIABLE);
 }
 

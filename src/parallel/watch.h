@@ -23,6 +23,9 @@ struct watch;
 #define WATCH_VARIABLE        "GRADSWEEP_RANK_TIMEOUT"
 #define WATCH_STOP_SECONDS    13.0
 
+/* The default or what the variable sets, in seconds. Not collective. Errors: STATUS_USAGE as below. */
+CHECKED enum status watch_patience(double *seconds);
+
 /* Starts the watch. Collective; agreed on all ranks. Release with watch_end. Errors: STATUS_PARALLEL, STATUS_MEMORY;
  * STATUS_USAGE where the variable is not a number of seconds of at least 0.5. */
 CHECKED enum status watch_start(const struct world *world, struct watch **watch);
