@@ -51,7 +51,8 @@ struct gradsweep_run_options {
 };
 
 /* Runs a sweep on all ranks and writes the results file. Starts and ends MPI itself (with argc and argv of main), works
- * without mpirun as one rank, and handles SIGUSR1, SIGTERM and SIGINT as requests to stop. Collective: every rank calls
+ * without mpirun as one rank, and handles the signals that end a process by default (SIGUSR1, SIGTERM, SIGINT,
+ * SIGHUP, ...) as requests to stop. Collective: every rank calls
  * it with the same arguments; rank 0 alone reads the sweep file. Once a process. */
 GRADSWEEP_API int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *sweep,
                                 const struct gradsweep_run_options *options);

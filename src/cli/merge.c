@@ -1,4 +1,5 @@
-/* The commands that make one results file of others: merge and extend. */
+/* The commands that make one results file of others: merge and extend. Both print what they have to say on stderr
+ * alone, and finish the file also where nobody reads that any more. */
 #include "cli/cli.h"
 #include "cli/sweep_arguments.h"
 
@@ -6,6 +7,7 @@
 #include "store/once.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 struct merge_arguments {
@@ -52,6 +54,7 @@ int cli_merge(int argc, char **argv)
     if (arguments.shards == NULL)
         return cli_usage_error("no memory for %d names of files", argc);
     cli_parse(&argp, argc, argv, &arguments);
+    signal(SIGPIPE, SIG_IGN);
     int exit_code = once_do(arguments.output, merge, &arguments);
     free(arguments.shards);
     return exit_code;
@@ -117,5 +120,6 @@ int cli_extend(int argc, char **argv)
                                       .children = cli_sweep_children };
     struct extend_arguments arguments = { 0 };
     cli_parse(&argp, argc, argv, &arguments);
+    signal(SIGPIPE, SIG_IGN);
     return once_do(arguments.output, extend, &arguments);
 }

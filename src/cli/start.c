@@ -13,6 +13,7 @@ static bool has_main_begun;
 void start_main(void)
 {
     has_main_begun = true;
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static char *find_variable(const char *name)

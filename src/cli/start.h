@@ -11,7 +11,8 @@
 #ifndef GRADSWEEP_CLI_START_H
 #define GRADSWEEP_CLI_START_H
 
-/* To be called first in main: the environment is what the user has set from now on. */
+/* To be called first in main: the environment is what the user has set from now on. And a file that grows beyond the
+ * limit set for this process (ulimit -f) is an error of writing, which says so, and not the end without a word. */
 void start_main(void);
 
 #endif
