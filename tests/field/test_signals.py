@@ -96,6 +96,13 @@ class Writing(CommandTest):
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, f"error: .*out.h5.* {limit} bytes a file, the limit set here \\(ulimit -f\\)")
         self.assertEqual(os.listdir(self.folder), ["sweep.yaml"])
+        shard = self.run_sweep(text, "shard.h5", "--shard", "1/1")
+        ended = subprocess.run(command_line("merge", self.path("out.h5"), shard), stdin=subprocess.DEVNULL,
+                               capture_output=True, text=True, timeout=command.TIMEOUT,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertRegex(ended.stderr, f"error: .*out.h5.* {limit} bytes a file")
+        self.assertFalse(os.path.exists(self.path("out.h5")))
 
     def test_log_that_nobody_reads(self):
         """The results are in the file: a reader that went away, or a full disk under the log, does not matter to them."""

@@ -75,6 +75,23 @@ static void returns_mpi_errors(const struct world *world)
     REQUIRE(world_check(MPI_SUCCESS, "nothing") == STATUS_OK);
 }
 
+/* What a command, its options or its version may be: the same everywhere, or refused everywhere. */
+static void requires_equal_texts(const struct world *world)
+{
+    char own[64];
+    REQUIRE(world_require_equal(world, "the output", "out.h5") == STATUS_OK);
+    REQUIRE(world_require_equal(world, "the settings", "") == STATUS_OK);
+    if (world->size == 1)
+        return;
+    snprintf(own, sizeof own, "%s", world->rank == world->size - 1 ? "other.h5" : "out.h5");
+    REQUIRE(world_require_equal(world, "the output", own) == STATUS_REFUSED);
+    snprintf(own, sizeof own, "rank %d: the output on host ", world->size - 1);
+    REQUIRE(strncmp(status_message(), own, strlen(own)) == 0);
+    REQUIRE(strstr(status_message(), " is 'other.h5', and that of rank 0 is 'out.h5'") != NULL);
+    /* One is the beginning of the other. */
+    REQUIRE(world_require_equal(world, "the output", world->rank == 0 ? "out.h5" : "out") == STATUS_REFUSED);
+}
+
 int main(int argc, char **argv)
 {
     struct world world;
@@ -83,6 +100,7 @@ int main(int argc, char **argv)
     agrees_on_a_long_message(&world);
     sends_a_text(&world);
     returns_mpi_errors(&world);
+    requires_equal_texts(&world);
     world_close(&world, 1, 10.0);
     return 0;
 }
