@@ -1,6 +1,7 @@
 #include "h5/dataset.h"
 
 #include "h5/error.h"
+#include "h5/file.h"
 #include "h5/range.h"
 
 #include <errno.h>
@@ -193,19 +194,19 @@ static herr_t refuse_other_file(const char *parent_file, const char *parent_grou
     return -1;
 }
 
-/* ", a link to /there" for a soft link, which may lead nowhere; else "". */
+/* ", a link to /there" for a soft link, which may lead nowhere; else "". HDF5 asks all ranks together about links, and
+ * only one of them may be here: of a file that they share nothing is asked. */
 static void describe_link(hid_t file, const char *name, char text[LINK_TEXT])
 {
     H5L_info_t link;
     char target[LINK_TEXT / 2] = "";
     text[0] = '\0';
-    if (H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_SOFT &&
+    if (!h5_file_is_parallel(file) && H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_SOFT &&
         H5Lget_val(file, name, target, sizeof target - 1, H5P_DEFAULT) >= 0)
         snprintf(text, LINK_TEXT, ", a link to %s,", target);
 }
 
-/* HDF5's reason must be asked for before any other call to it, which forgets it; and where all went well there must be
- * no other call: ranks that do not open the same would not close the same. */
+/* HDF5's reason must be asked for before any other call to it, which forgets it. */
 static enum status fail_to_open(hid_t file, const char *name)
 {
     char reason[STATUS_MESSAGE_SIZE], link[LINK_TEXT];

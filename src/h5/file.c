@@ -14,6 +14,8 @@
 enum { ALIGNED_FROM_BYTES = 512, ALIGNMENT_BYTES = 4096 };
 
 static bool is_spoilt;
+/* The results file of a run; ranks have one at a time open together. */
+static hid_t parallel_file = H5I_INVALID_HID;
 
 /* What is written is H5F_LIBVER_V18 on both sides: later formats mark an open file, and leave it locked after a kill.
  * Files to read may be of any format, and nothing of their numbers is kept: a run may be writing them. HDF5's own file
@@ -118,13 +120,25 @@ enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t
     enum status status = *file < 0 ? h5_fail(STATUS_IO, "%s: cannot open the file with MPI-IO", path) : STATUS_OK;
     if (access >= 0)
         H5Pclose(access);
+    parallel_file = *file;
     return status;
+}
+
+bool h5_file_is_parallel(hid_t object)
+{
+    hid_t file = H5Iget_file_id(object);
+    const bool is_it = file >= 0 && file == parallel_file;
+    if (file >= 0)
+        H5Idec_ref(file);
+    return is_it;
 }
 
 enum status h5_file_close(hid_t file, const char *path)
 {
     if (file < 0)
         return STATUS_OK;
+    if (file == parallel_file)
+        parallel_file = H5I_INVALID_HID;
     h5_expect_failure();
     if (H5Fclose(file) >= 0)
         return STATUS_OK;

@@ -23,6 +23,10 @@ CHECKED enum status h5_file_open_alone(const char *path, hid_t *file);
 /* Opens for reading and writing with MPI-IO. Collective over the communicator. Errors: STATUS_IO. */
 CHECKED enum status h5_file_open_parallel(const char *path, MPI_Comm communicator, hid_t *file);
 
+/* Whether the file of an object was opened with MPI-IO. HDF5 asks all ranks together for some things about such a file
+ * (links, the properties of its access): what one rank alone may come to must not ask. Not collective. */
+bool h5_file_is_parallel(hid_t object);
+
 /* Closes; `path` is for the message. Collective where the opening was. A negative handle is no error. */
 CHECKED enum status h5_file_close(hid_t file, const char *path);
 

@@ -94,7 +94,7 @@ class Faults(CommandTest):
         try:
             path = os.path.join(place, "out.h5")
             refused = gradsweep("run", self.sweep(LARGE_FILE, "large.yaml"), "-o", path, ranks=2)
-            self.assert_error(refused, 1, r"out\.h5.*: No space left on device: the results need \d+ bytes, .* \d+ left")
+            self.assert_error(refused, 1, r"out\.h5.*: No space left on device.*: the results need \d+ bytes, .* \d+ left")
             self.assertEqual(os.listdir(place), [])
             self.check_disk_that_fills(place, path)
         finally:
@@ -135,6 +135,16 @@ class Faults(CommandTest):
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, r"error: rank 1: .*out\.h5 .*Read-only file system")
         self.assertTrue((read(path)["status"] == PENDING).any())
+        self.complete(sweep, path)
+
+    def test_rank_that_cannot_read(self):
+        """While the file is made and while it is opened: whatever one rank meets alone, the others end as well."""
+        sweep, path = self.sweep(TWO_SIZES.replace("1024", "16")), self.path("out.h5")
+        for number in (5, 30, 70):
+            ended = run_with_faults(sweep, "-o", path, "--overwrite", ranks=2, CALL="read", ERRNO=5, NUMBER=number, RANK=1,
+                                    PREFIX=path)
+            self.assertEqual(ended.returncode, 1, ended.stderr)
+            self.assertRegex(ended.stderr, r"error: .*out\.h5.*rank 1: .*Input/output error|error: rank 1: .*out\.h5: ")
         self.complete(sweep, path)
 
     def test_lost_writes(self):
