@@ -71,6 +71,13 @@ static void find_launcher(struct launch *launch)
     launch->is_first = launch->ranks == 1 || is_first_process();
 }
 
+bool launch_is_first(void)
+{
+    struct launch launch;
+    find_launcher(&launch);
+    return launch.is_first;
+}
+
 /* ---- what the MPI library must find ---- */
 
 static void forget_variables(const char *prefix)

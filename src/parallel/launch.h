@@ -36,6 +36,9 @@ struct launch {
  */
 CHECKED enum status launch_prepare(struct launch *launch);
 
+/* Whether this process is the first, or the only, of those that were started together, as far as the launcher says. */
+bool launch_is_first(void);
+
 /* The same question once MPI has told its number of ranks. Errors: STATUS_REFUSED. */
 CHECKED enum status launch_require(const struct launch *launch, int ranks);
 

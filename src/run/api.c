@@ -5,13 +5,17 @@
 #include "base/memory.h"
 #include "h5/file.h"
 #include "linalg/spectrum.h"
+#include "parallel/launch.h"
 #include "parallel/stop.h"
 #include "run/command.h"
 #include "run/plan_report.h"
 #include "run/run.h"
 #include "store/extend.h"
+#include "store/first_look.h"
 #include "store/inspect.h"
 #include "store/merge.h"
+
+#include <stdio.h>
 
 /* How long the last meeting of all ranks may take at the end. */
 static const double CLOSING_SECONDS = 30.0;
@@ -103,14 +107,29 @@ static struct run_options options_of(const struct gradsweep_run_options *asked)
                                  .shard = { asked->shard_number, asked->shard_count } };
 }
 
+/* Before MPI starts, of which no child process may be made: the file that is to be gone on with, or replaced, by the
+ * process that will open it. The message is kept for when all ranks can be told. */
+static enum status look_at_output(const struct run_options *options, char message[STATUS_MESSAGE_SIZE])
+{
+    message[0] = '\0';
+    if (options->mode == STORE_NEW || !launch_is_first())
+        return STATUS_OK;
+    if (first_look(options->output) == STATUS_OK)
+        return STATUS_OK;
+    snprintf(message, STATUS_MESSAGE_SIZE, "left untouched: %s", status_message());
+    return STATUS_REFUSED;
+}
+
 int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
                   const struct gradsweep_run_options *run_options)
 {
     struct world world;
     struct sweep *sweep = NULL;
     struct run_options options = options_of(run_options);
+    char message[STATUS_MESSAGE_SIZE];
     /* Before MPI starts: a signal that comes while it does is a stop like any other. */
     enum status installed = stop_install_handlers();
+    enum status looked = look_at_output(&options, message);
     enum status status = world_open(argc, argv, &world);
     if (status != STATUS_OK) {
         if (world.is_first)
@@ -122,6 +141,8 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
     log_configure(world.rank == 0);
     spectrum_set_blas_threads(1); /* one rank a core; the BLAS would start a thread a core in each */
     status = world_agree(&world, installed);
+    if (status == STATUS_OK)
+        status = world_agree(&world, looked == STATUS_OK ? STATUS_OK : status_fail(looked, "%s", message));
     if (status == STATUS_OK)
         status = command_require_same(&world, asked, run_options);
     if (status == STATUS_OK)

@@ -337,14 +337,36 @@ static enum status close_file(struct run *run, enum status verdict)
     return verdict == STATUS_OK ? STATUS_OK : status_fail(verdict, "%s", message);
 }
 
+/* A compressed copy that is complete needs no run, so that a job's line may be repeated on it. Collective. */
+static enum status find_finished_copy(struct run *run, bool *is_finished)
+{
+    const struct run_options *options = run->options;
+    const struct shard *shard = &options->shard;
+    const struct store_shard asked = { .number = shard->number, .count = shard->count };
+    *is_finished = false;
+    if (options->mode != STORE_RESUME)
+        return STATUS_OK;
+    TRY(store_find_finished_copy(run->world, run->sweep, shard_is_whole(shard) ? NULL : &asked, options->output,
+                                 is_finished, &run->tally));
+    if (options->retry_failed && run->tally.failed > 0)
+        *is_finished = false;
+    if (*is_finished && is_first(run))
+        log_info("%s: a compressed copy of finished results, all as they were written: nothing to compute",
+                 options->output);
+    return STATUS_OK;
+}
+
 enum status run_sweep(const struct world *world, const struct sweep *sweep, const struct run_options *options)
 {
     struct run run = { .world = world, .sweep = sweep, .options = options };
-    bool is_fresh;
+    bool is_fresh, is_finished;
     run.provenance = (struct provenance){ .ranks = world->size, .busy_fraction = NAN, .shard = options->shard };
     clock_utc_text(run.provenance.start, sizeof run.provenance.start);
     if (options->max_seconds > 0.0)
         stop_at(clock_seconds() + options->max_seconds, "--max-time");
+    TRY(find_finished_copy(&run, &is_finished));
+    if (is_finished)
+        return judge(&run, &run.tally);
     TRY(open_file(&run, &is_fresh));
     enum status status = prepare(&run, is_fresh);
     if (status == STATUS_OK)

@@ -69,6 +69,8 @@ static enum status extend_opened(const struct sweep *sweep, const struct sweep *
         status = status_fail(STATUS_REFUSED, "%s: it is shard %ld/%ld; merge the shards first", old,
                              source.shard.number, source.shard.count);
     if (status == STATUS_OK)
+        status = transfer_look_at(&source);
+    if (status == STATUS_OK)
         status = extend_from(&source, &extension, path, &tally);
     if (results_file_close(&source) != STATUS_OK && status == STATUS_OK)
         log_warning("%s", status_message());

@@ -2,64 +2,121 @@
 
 #include "store/results_file.h"
 #include "store/seal.h"
-#include "sweep/sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of processor time, so that a busy machine or a slow disk is not taken for damage. It takes some hundredths. */
-enum { SECONDS = 8 };
+/* Of processor time and of the clock, in seconds: an undamaged file takes some hundredths. And bytes of memory beside
+ * what the process has: a damaged length may ask for any. */
+enum { LOOK_CPU_SECONDS = 5, LOOK_SECONDS = 12 };
+static const rlim_t look_memory = (rlim_t)4 << 30;
 
-static enum status look(const char *path)
+static void limit(int resource, rlim_t value)
+{
+    struct rlimit limits;
+    if (getrlimit(resource, &limits) != 0)
+        return;
+    limits.rlim_cur = value < limits.rlim_max ? value : limits.rlim_max;
+    (void)setrlimit(resource, &limits); /* without it the child may take longer, and is ended by its parent */
+}
+
+static rlim_t own_memory(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%llu", &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A library that crashes may print, and leave a core. */
+static void confine(void)
+{
+    static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGALRM, SIGTERM, SIGINT };
+    const int nowhere = open("/dev/null", O_WRONLY);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        signal(fatal[i], SIG_DFL);
+    if (nowhere >= 0) {
+        dup2(nowhere, STDOUT_FILENO);
+        dup2(nowhere, STDERR_FILENO);
+    }
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_CPU, LOOK_CPU_SECONDS);
+    limit(RLIMIT_AS, own_memory() + look_memory);
+}
+
+/* What the caller will do, and find, again. */
+static void look(const char *path)
 {
     struct sweep *sweep;
     struct results_file file;
     struct seal_faults faults;
-    TRY(results_file_read_sweep(path, &sweep));
+    if (results_file_read_sweep(path, &sweep) != STATUS_OK)
+        return;
     enum status status = results_file_open(path, sweep, NULL, &file);
     if (status == STATUS_OK)
         status = seal_verify(&file, &faults);
-    const enum status closed = results_file_close(&file);
-    sweep_close(sweep);
-    return status == STATUS_OK ? closed : status;
+    status = results_file_close(&file);
+    (void)status;
 }
 
-/* Whatever catches these signals in this process is not there for a library that goes astray; and it leaves neither
- * messages nor a core. */
-static void expect_the_worst(void)
+/* Until the child's end of the pipe is closed, which is when it has ended; false where it takes too long. */
+static bool wait_for_end(int reading)
 {
-    const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU };
-    for (size_t n = 0; n < sizeof signals / sizeof *signals; n++)
-        signal(signals[n], SIG_DFL);
-    setrlimit(RLIMIT_CPU, &(struct rlimit){ .rlim_cur = SECONDS, .rlim_max = SECONDS + 1 });
-    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere >= 0)
-        dup2(nowhere, STDERR_FILENO);
+    struct pollfd end = { .fd = reading, .events = POLLIN };
+    int ready;
+    do
+        ready = poll(&end, 1, LOOK_SECONDS * 1000);
+    while (ready < 0 && errno == EINTR);
+    return ready != 0;
+}
+
+static enum status judge(const char *path, bool has_ended, int how)
+{
+    const int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
+    if (has_ended && number == 0)
+        return STATUS_OK;
+    if (!has_ended || number == SIGXCPU || number == SIGKILL || number == SIGALRM)
+        return status_fail(STATUS_IO,
+                           "%s: HDF5 itself fails on this file: reading its structure does not end (signal %s); "
+                           "it is damaged",
+                           path, has_ended ? strsignal(number) : "Killed");
+    return status_fail(STATUS_IO, "%s: HDF5 itself fails on this file (signal %d, %s): its structure is damaged", path,
+                       number, strsignal(number));
 }
 
 enum status first_look(const char *path)
 {
+    int ends[2], how = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return STATUS_OK; /* it is a precaution */
+    fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
-        expect_the_worst();
-        const enum status found = look(path);
-        (void)found; /* said by who looks next */
+        close(ends[0]);
+        confine();
+        look(path);
         _exit(0);
     }
-    int how = 0;
-    while (child > 0 && waitpid(child, &how, 0) < 0)
-        if (errno != EINTR)
-            return STATUS_OK;
-    if (child < 0 || !WIFSIGNALED(how))
-        return STATUS_OK;
-    if (WTERMSIG(how) == SIGXCPU || WTERMSIG(how) == SIGKILL)
-        return status_fail(STATUS_IO, "%s: reading it takes for ever (HDF5): it is damaged; nothing was read", path);
-    return status_fail(STATUS_IO, "%s: reading it crashes HDF5 (%s): it is damaged; nothing was read", path,
-                       strsignal(WTERMSIG(how)));
+    close(ends[1]);
+    bool has_ended = true;
+    if (child > 0) {
+        has_ended = wait_for_end(ends[0]);
+        if (!has_ended)
+            kill(child, SIGKILL);
+        while (waitpid(child, &how, 0) < 0 && errno == EINTR)
+            ;
+    }
+    close(ends[0]);
+    return judge(path, has_ended, how);
 }

@@ -1,14 +1,14 @@
-/* A look at a results file by a child process, before this one opens it: on some damaged files HDF5 crashes, or never
- * comes back. Private to store/. */
+/* A child process looks at a file before this one does: HDF5 crashes, or never ends, on some files whose structure is
+ * damaged. Private to store/ and its callers. Not collective. */
 #ifndef GRADSWEEP_STORE_FIRST_LOOK_H
 #define GRADSWEEP_STORE_FIRST_LOOK_H
 
 #include "base/status.h"
 
-/* Reads all but the numbers of the cells, as the commands do that open a results file. STATUS_OK where the child lived
- * through it, whatever it found: this process will find the same, and say so; and where no process can be started.
- * Errors: STATUS_IO where it was killed by a signal, or needed more than some seconds of processor time. Not
- * collective; prints nothing. */
+/* Opens all objects of a results file and reads all that is beside its numbers, in a child. What that finds is left to
+ * be told by whoever opens the file next; a file that is no results file, or not there, is no error here. To be called
+ * before MPI starts: the child is a copy of this process. Errors: STATUS_IO where HDF5 crashes or does not end, with
+ * path and signal. */
 CHECKED enum status first_look(const char *path);
 
 #endif

@@ -7,6 +7,7 @@
 #include "store/making.h"
 #include "store/resume.h"
 #include "store/transfer.h"
+#include "store/weight_record.h"
 #include "sweep/grid.h"
 
 #include <inttypes.h>
@@ -122,6 +123,7 @@ static enum status add_opened(const struct merge *merge, const struct results_fi
     const struct transfer transfer = { .source = source, .target = target };
     struct transfer_tally tally = { 0 };
     struct transfer_conflict conflict = { 0 };
+    TRY(transfer_look_at(source));
     TRY(transfer_cells(&transfer, &tally, &conflict));
     if (!conflict.is_found)
         TRY(transfer_weights(&transfer, &tally, &conflict));
@@ -142,10 +144,12 @@ static enum status add_shard(const struct merge *merge, const struct results_fil
     return status;
 }
 
-static enum status add_all(const struct merge *merge, const struct results_file *target, struct store_tally *tally)
+static enum status add_all(const struct merge *merge, const struct results_file *target, struct store_tally *tally,
+                           uint64_t *weights_lacking)
 {
     for (size_t i = 0; i < merge->count; i++)
         TRY(add_shard(merge, target, i));
+    TRY(weight_record_count_lacking(target, weights_lacking));
     return resume_count(target, tally);
 }
 
@@ -167,7 +171,7 @@ static void describe_absent(const struct merge *merge, char text[ABSENT_TEXT])
         snprintf(text + used, (size_t)(ABSENT_TEXT - used), " and %ld more", absent - ABSENT_SHOWN);
 }
 
-static enum status judge(const struct merge *merge, const struct store_tally *tally)
+static enum status judge(const struct merge *merge, const struct store_tally *tally, uint64_t weights_lacking)
 {
     char absent[ABSENT_TEXT];
     describe_absent(merge, absent);
@@ -176,6 +180,11 @@ static enum status judge(const struct merge *merge, const struct store_tally *ta
                            "%s: merged, with %" PRIu64 " of %" PRIu64
                            " cells pending%s; go on with gradsweep run --resume",
                            merge->path, tally->pending, grid_cell_count(merge->sweep), absent);
+    if (weights_lacking > 0)
+        return status_fail(STATUS_STOPPED,
+                           "%s: merged, without what is known of %" PRIu64
+                           " weights, which was damaged; go on with gradsweep run --resume",
+                           merge->path, weights_lacking);
     if (tally->failed > 0)
         return status_fail(STATUS_FAILED_CELLS,
                            "%s: merged; %" PRIu64 " cells failed; gradsweep info %s lists the reasons", merge->path,
@@ -187,16 +196,17 @@ static enum status merge_all(struct merge *merge)
 {
     struct making making;
     struct store_tally tally;
+    uint64_t weights_lacking = 0;
     for (size_t i = 0; i < merge->count; i++)
         TRY(look_at_shard(merge, merge->shards[i]));
     TRY(making_open(merge->path, merge->sweep, &making));
-    enum status status = add_all(merge, &making.file, &tally);
+    enum status status = add_all(merge, &making.file, &tally, &weights_lacking);
     if (status != STATUS_OK) {
         making_discard(&making);
         return status;
     }
     TRY(making_publish(&making));
-    return judge(merge, &tally);
+    return judge(merge, &tally, weights_lacking);
 }
 
 enum status merge_shards(const char *path, size_t count, const char *const *shards)

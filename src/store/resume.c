@@ -1,7 +1,6 @@
 #include "store/resume.h"
 
 #include "base/memory.h"
-#include "store/seal.h"
 #include "sweep/grid.h"
 
 enum { STATUS_BLOCK = 1 << 20 }; /* cells whose status is read at once */
@@ -110,22 +109,4 @@ enum status resume_count_damaged(const struct results_file *file, uint64_t first
         status = count_damaged_in_block(file, first + done, smaller(block, count - done), cells, damaged);
     memory_free(cells);
     return status;
-}
-
-enum status resume_require_sound(const struct sweep *sweep, const char *path)
-{
-    struct results_file file;
-    struct seal_faults faults;
-    enum status status = results_file_open(path, sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = seal_verify(&file, &faults);
-    if (status == STATUS_OK && faults.coordinates + faults.structure > faults.additions)
-        status = seal_judge(path, &faults, STATUS_REFUSED);
-    const enum status closed = results_file_close(&file);
-    if (status == STATUS_OK)
-        status = closed;
-    return status == STATUS_OK
-               ? STATUS_OK
-               : status_prefix(STATUS_REFUSED,
-                               "left untouched; gradsweep extend (of shards: merge) saves what is finished");
 }

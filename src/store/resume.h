@@ -17,9 +17,4 @@ CHECKED enum status resume_count_damaged(const struct results_file *file, uint64
 bool resume_is_intact(const struct results_file *file, const struct cell_results *results, uint64_t i,
                       const struct cell_checksums *checksums);
 
-/* Whether the file of a sweep holds what its results are read with as it was written: coordinates, names, attributes.
- * Only results can be mended, by computing them again. What others have added does no harm. Errors: STATUS_REFUSED,
- * with what is wrong. Not collective. */
-CHECKED enum status resume_require_sound(const struct sweep *sweep, const char *path);
-
 #endif

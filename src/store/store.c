@@ -4,13 +4,13 @@
 #include "base/memory.h"
 #include "store/create.h"
 #include "store/disk.h"
-#include "store/first_look.h"
 #include "store/hold.h"
 #include "store/lock.h"
 #include "store/output.h"
 #include "store/place.h"
 #include "store/provenance_rows.h"
 #include "store/publish.h"
+#include "store/readiness.h"
 #include "store/results_file.h"
 #include "store/resume.h"
 #include "store/shard.h"
@@ -35,71 +35,6 @@ struct store {
     bool is_on_nfs;
 };
 
-/* What is to be made or gone on with. */
-struct output {
-    const struct sweep *sweep;
-    const struct store_shard *shard; /* NULL: the whole sweep */
-    enum store_mode mode;
-};
-
-static enum status require_same_shard(const struct output *output, const char *path)
-{
-    const struct shard_mark asked = shard_mark_of(output->shard);
-    struct shard_mark in_file;
-    char asked_text[SHARD_TEXT], file_text[SHARD_TEXT];
-    TRY(shard_mark_read_path(path, grid_cell_count(output->sweep), &in_file));
-    if (asked.number == in_file.number && asked.count == in_file.count)
-        return STATUS_OK;
-    shard_mark_describe(&asked, asked_text);
-    shard_mark_describe(&in_file, file_text);
-    return status_fail(STATUS_REFUSED, "the file is %s, and %s is asked for%s", file_text, asked_text,
-                       shard_mark_is_shard(&in_file) ? "; gradsweep merge makes one whole file of all shards" : "");
-}
-
-/* Only a file of ours may be resumed or overwritten. */
-static enum status require_ours(const struct output *output, const char *path)
-{
-    struct sweep *in_file = NULL;
-    if (first_look(path) != STATUS_OK || results_file_read_sweep(path, &in_file) != STATUS_OK)
-        return status_prefix(STATUS_REFUSED, "left untouched");
-    enum status status = STATUS_OK;
-    if (output->mode == STORE_RESUME) {
-        status = sweep_require_same(output->sweep, in_file);
-        if (status == STATUS_OK)
-            status = require_same_shard(output, path);
-        if (status != STATUS_OK)
-            status = status_prefix(status, "%s", path);
-        else
-            status = resume_require_sound(output->sweep, path);
-    }
-    sweep_close(in_file);
-    return status;
-}
-
-/* Whether the file is to be made, as far as `mode` allows it. */
-static enum status decide(const struct output *output, const char *path, bool *creates)
-{
-    struct stat state;
-    TRY(disk_require_directory(path));
-    *creates = true;
-    if (stat(path, &state) != 0) {
-        if (errno == ENOENT)
-            return STATUS_OK;
-        return status_fail(STATUS_REFUSED, "%s: cannot be looked at: %s", path, strerror(errno));
-    }
-    if (!S_ISREG(state.st_mode))
-        return status_fail(STATUS_REFUSED, "%s: %s; name a file to be made", path,
-                           S_ISDIR(state.st_mode) ? "a directory" : "exists and is not a regular file");
-    if (output->mode == STORE_NEW)
-        return status_fail(STATUS_REFUSED,
-                           "%s: the file exists; pass --resume to continue it or --overwrite to start afresh", path);
-    TRY(require_ours(output, path));
-    *creates = output->mode == STORE_OVERWRITE;
-    if (!*creates && access(path, R_OK | W_OK) != 0)
-        return status_fail(STATUS_REFUSED, "%s: the file cannot be written to: %s", path, strerror(errno));
-    return STATUS_OK;
-}
-
 /* What rank 0 has found and decided. */
 struct decision {
     bool creates;
@@ -116,14 +51,14 @@ static enum status decide_and_hold(const struct output *output, struct store *st
         if (!hold_is_same(&decision->existing, &store->hold.identity))
             return status_fail(STATUS_REFUSED, "%s: the file was replaced by another just now; run again", store->path);
     }
-    return decide(output, store->path, &decision->creates);
+    return readiness_decide(output, store->path, &decision->creates);
 }
 
 /* What rank 0 does before anything is touched. Looked at again under the lock: another run may just have ended. */
 static enum status prepare(const struct output *output, bool break_lock, struct store *store, struct decision *decision)
 {
     TRY(output_resolve(store->asked, store->path, sizeof store->path));
-    TRY(decide(output, store->path, &decision->creates));
+    TRY(readiness_decide(output, store->path, &decision->creates));
     TRY(lock_acquire(store->path, break_lock, &store->lock));
     return decide_and_hold(output, store, decision);
 }
@@ -219,6 +154,24 @@ enum status store_open(const struct world *world, const struct sweep *sweep, con
 failed:
     discard(opened);
     return status;
+}
+
+enum status store_find_finished_copy(const struct world *world, const struct sweep *sweep,
+                                     const struct store_shard *shard, const char *path, bool *is_finished,
+                                     struct store_tally *tally)
+{
+    const struct output output = { sweep, shard, STORE_RESUME };
+    enum status status = STATUS_OK;
+    *tally = (struct store_tally){ 0 };
+    *is_finished = false;
+    if (world->rank == 0)
+        status = readiness_find_finished_copy(&output, path, is_finished, tally);
+    TRY(world_agree(world, status));
+    uint64_t found[4] = { *is_finished, tally->done, tally->failed, tally->pending };
+    TRY(world_check(MPI_Bcast(found, 4, MPI_UINT64_T, 0, world->communicator), "telling of a finished copy"));
+    *is_finished = found[0];
+    *tally = (struct store_tally){ found[1], found[2], found[3] };
+    return STATUS_OK;
 }
 
 /* ---- the end ---- */

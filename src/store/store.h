@@ -52,6 +52,13 @@ struct store_tally {
 };
 CHECKED enum status store_count(struct store *store, struct store_tally *tally);
 
+/* *is_finished := the file at `path` is a compressed copy (h5repack, nccopy) of this sweep's, or shard's, results in
+ * which nothing is left to do, and *tally what it holds: store_open would refuse it, for it cannot be written in place.
+ * Collective; agreed on all ranks. Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status store_find_finished_copy(const struct world *world, const struct sweep *sweep,
+                                             const struct store_shard *shard, const char *path, bool *is_finished,
+                                             struct store_tally *tally);
+
 /* Closes, flushes to disk, and looks at what is closed: that the path still leads to it, and that it opens again with
  * its structure. With `expected`, also that all ranks together read back as many cells as that says, each its share,
  * with checksums that fit (on NFS rank 0 alone reads them). Then releases the lock. The store is gone whatever is

@@ -1,8 +1,10 @@
 #include "store/transfer.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/provenance_rows.h"
 #include "store/resume.h"
+#include "store/seal.h"
 #include "store/weight_record.h"
 #include "sweep/extension.h"
 #include "sweep/grid.h"
@@ -25,6 +27,15 @@ static uint64_t target_cell(const struct transfer *transfer, uint64_t number)
 static uint64_t target_weight(const struct transfer *transfer, uint64_t number)
 {
     return transfer->weight_of ? transfer->weight_of(transfer->context, number) : number;
+}
+
+enum status transfer_look_at(const struct results_file *source)
+{
+    struct seal_faults faults;
+    TRY(seal_verify(source, &faults));
+    if (seal_judge(source->path, &faults, STATUS_FOREIGN_FILE) != STATUS_OK)
+        log_warning("%s; cells are taken by their own checksums", status_message());
+    return STATUS_OK;
 }
 
 /* ---- cells ---- */

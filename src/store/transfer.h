@@ -30,6 +30,10 @@ struct transfer_conflict {
     uint64_t number;
 };
 
+/* Reads what is beside the numbers of a file, and tells on stderr where it is damaged: each cell is verified by itself,
+ * and the target has coordinates and attributes of its own. Errors: STATUS_FOREIGN_FILE for what cannot be read. */
+CHECKED enum status transfer_look_at(const struct results_file *source);
+
 /* Takes over each finished cell that is intact and that the target lacks, with a new checksum where hash or number
  * differ. Values along `index` are padded with NaN where the target's index is longer. A cell that the target has must
  * have the same checksum there (which leaves out team size and times), unless just one of the two is done: that one

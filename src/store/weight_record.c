@@ -136,3 +136,42 @@ enum status weight_record_count_damaged(const struct results_file *file, uint64_
     memory_free(values);
     return status;
 }
+
+/* statuses: room for those of a plane. */
+static enum status has_done_cells(const struct results_file *file, uint64_t weight, uint8_t *statuses, bool *any)
+{
+    const struct sweep *sweep = file->layout.sweep;
+    struct cell at = grid_weight_at(sweep, weight);
+    *any = false;
+    for (at.activation = 0; at.activation < sweep->activation_count; at.activation++) {
+        TRY(results_file_read(file, HEAD_STATUS, grid_cell_number(sweep, &at), grid_plane_size(sweep), statuses));
+        for (uint64_t i = 0; i < grid_plane_size(sweep); i++)
+            *any = *any || statuses[i] == STORE_DONE;
+    }
+    return STATUS_OK;
+}
+
+enum status weight_record_count_lacking(const struct results_file *file, uint64_t *lacking)
+{
+    const struct sweep *sweep = file->layout.sweep;
+    double *values = NULL;
+    uint8_t *statuses = NULL;
+    *lacking = 0;
+    enum status status = STATUS_OK;
+    TRY_OR(done, memory_allocate(&values, weight_record_length(&file->layout), "values of weights"));
+    TRY_OR(done, memory_allocate(&statuses, grid_plane_size(sweep), "statuses"));
+    for (uint64_t i = 0; i < grid_weight_count(sweep); i++) {
+        enum weight_state state = WEIGHT_PENDING;
+        bool is_wanted = false;
+        if (sweep->ensembles[grid_weight_at(sweep, i).ensemble].kind->spectrum == SPECTRUM_NONE)
+            continue;
+        TRY_OR(done, weight_record_read(file, i, values, &state));
+        if (state != WEIGHT_INTACT)
+            TRY_OR(done, has_done_cells(file, i, statuses, &is_wanted));
+        *lacking += is_wanted;
+    }
+done:
+    memory_free(statuses);
+    memory_free(values);
+    return status;
+}

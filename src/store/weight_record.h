@@ -29,4 +29,8 @@ CHECKED enum status weight_record_write(const struct results_file *file, uint64_
 CHECKED enum status weight_record_count_damaged(const struct results_file *file, uint64_t first, uint64_t count,
                                                 uint64_t *damaged);
 
+/* How many WEIGHTs of which cells are done are not there, or damaged: a run would compute them again. Errors:
+ * STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status weight_record_count_lacking(const struct results_file *file, uint64_t *lacking);
+
 #endif

@@ -211,6 +211,12 @@ static enum status find_folder(struct arena *arena, const char *path, char **fol
     return arena_copy_text(arena, path, slash == NULL ? 0 : (size_t)(slash - path) + 1, folder);
 }
 
+static enum status keep_path(struct sweep *sweep, const char *path)
+{
+    struct owned_sweep *owned = (struct owned_sweep *)sweep;
+    return arena_copy_text(&owned->memory, path, strlen(path), &sweep->path);
+}
+
 enum status sweep_open(const char *path, size_t override_count, const char *const *overrides, bool diagnostics,
                        struct sweep **sweep)
 {
@@ -223,6 +229,8 @@ enum status sweep_open(const char *path, size_t override_count, const char *cons
         status = find_folder(&scratch, path, &folder);
     if (status == STATUS_OK)
         status = make_sweep(&scratch, &source, folder, override_count, overrides, diagnostics, sweep);
+    if (status == STATUS_OK)
+        status = keep_path(*sweep, path);
     arena_release(&scratch);
     return status;
 }

@@ -16,6 +16,7 @@
 enum { SWEEP_HASH_TEXT = 33 };
 
 struct sweep {
+    char *path; /* of the sweep file, as it was given; NULL for one that was parsed */
     char *name;
     uint64_t seed;
 

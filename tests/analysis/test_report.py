@@ -6,6 +6,7 @@ Reports with figures take seconds each, so the grids are small, and one report s
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import unittest
 from html.parser import HTMLParser
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -261,6 +263,16 @@ class ReportTest(unittest.TestCase):
         page = self.report(results)
         self.assertIn("no growth_rate", self.text)
         self.assertEqual(page.figures, ["f-phase-identity", "f-decay-identity", "f-rate"])
+
+    def test_file_of_version_1(self) -> None:
+        """Made by the last program that wrote it, with finished, failed and pending cells."""
+        results = self.path("version1.h5")
+        packed = Path(__file__).resolve().parents[1] / "version_1" / "partial.h5.gz"
+        Path(results).write_bytes(gzip.decompress(packed.read_bytes()))
+        page = self.report(results)
+        self.assertEqual(dict(page.tables["provenance"])["format version"], "1")
+        self.assertEqual(dict(page.tables["provenance"])["ranks"], "1")
+        self.assertIn("f-phase-tanh", page.figures)
 
     def test_cells_chosen_for_the_decay(self) -> None:
         """One vanishing, one critical and one exploding cell, with gamma 1 where there is a choice; also with `native`,
