@@ -6,6 +6,7 @@
 #include "gradient/measure.h"
 #include "linalg/basis.h"
 #include "linalg/vectorised.h"
+#include "linalg/wide_rows.h"
 
 #include <math.h>
 
@@ -26,6 +27,8 @@ struct backward_state {
     double *injected;   /* [stride]: a loss's gradient at a step */
     const double **diagonals;
     double *factors;                        /* [count] */
+    struct wide_rows *wide;                 /* [count]: e of those that one power of two is not enough for */
+    struct wide_rows wide_next;             /* scratch of the same shape */
     struct contribution_sum *sums;          /* [count] */
     struct contribution_factors *errors;    /* [count] */
     struct contribution_factors *activated; /* [chains of the trajectory]; made for those that have columns */
@@ -85,6 +88,10 @@ static void state_destroy(struct backward_state *state)
         contribution_factors_destroy(&state->errors[c]);
     for (long c = 0; state->activated && c < state->problem->trajectory->chains; c++)
         contribution_factors_destroy(&state->activated[c]);
+    for (long c = 0; state->wide && c < state->count; c++)
+        wide_rows_destroy(&state->wide[c]);
+    wide_rows_destroy(&state->wide_next);
+    memory_free(state->wide);
     block_destroy(&state->error);
     block_destroy(&state->next);
     memory_free(state->exponents);
@@ -109,6 +116,11 @@ static enum status allocate(struct backward_state *state)
     TRY(memory_allocate(&state->sums, count, "sums of contributions"));
     TRY(memory_allocate(&state->errors, count, "sums of contributions"));
     TRY(memory_allocate(&state->activated, chains, "sums of contributions"));
+    TRY(memory_allocate(&state->wide, count, "errors carried back"));
+    TRY(wide_rows_create(state->hidden_size, 1, &state->wide_next));
+    for (long c = 0; c < count; c++)
+        if (trajectory_is_wide(state->problem->trajectory, state->columns[c].chain))
+            TRY(wide_rows_create(state->hidden_size, 1, &state->wide[c]));
     for (long c = 0; c < count; c++) {
         struct contribution_factors *activated = &state->activated[state->columns[c].chain];
         TRY(contribution_factors_create(state->hidden_size, &state->errors[c]));
@@ -160,6 +172,19 @@ static void add_aligned(long stride, const double *injected, int64_t injected_ex
     *exponent = common;
 }
 
+/* What doubles hold of a wide column, beside its largest element, becomes the column itself. */
+static void narrow(const struct backward_state *state, long c)
+{
+    const int64_t largest = wide_rows_largest(&state->wide[c]);
+    state->exponents[c] = largest == WIDE_ZERO_ROW ? 0 : largest;
+    wide_rows_copy(&state->wide[c], state->exponents[c], block_column(&state->error, c));
+}
+
+static bool is_wide(const struct backward_state *state, long c)
+{
+    return state->wide[c].exponents != NULL;
+}
+
 /* Takes up d eps_k/dx_k: columns that begin at step k, and total losses that have begun. */
 static void inject_losses(struct backward_state *state, long k)
 {
@@ -175,6 +200,10 @@ static void inject_losses(struct backward_state *state, long k)
         int64_t injected_exponent = loss_gradient(problem->loss, x, exponent, state->injected);
         add_aligned(state->error.stride, state->injected, injected_exponent, block_column(&state->error, c),
                     &state->exponents[c]);
+        for (long i = 0; is_wide(state, c) && i < state->hidden_size; i++)
+            wide_rows_add(&state->wide[c], i, &state->injected[i], injected_exponent);
+        if (is_wide(state, c))
+            narrow(state, c);
     }
 }
 
@@ -190,7 +219,39 @@ VECTORISED static void scale_steps(struct block *block, const double *const *dia
     }
 }
 
-/* e := S_k^T e */
+/* gain gamma exp(log_shift) / 2^*power of a column's step. */
+static double step_factor(const struct backward_state *state, long lag_index, long c, int64_t *power)
+{
+    const struct trajectory *trajectory = state->problem->trajectory;
+    const struct chain *chain = &state->problem->chains[state->columns[c].chain];
+    double shift = trajectory->log_shifts[lag_index * trajectory->chains + state->columns[c].chain];
+    double rounded = shift == 0.0 ? 0.0 : nearbyint(shift / LOG_2);
+    *power = (int64_t)rounded;
+    return chain->gain * chain->gamma * exp(shift - rounded * LOG_2);
+}
+
+/* e := S_k^T e for one wide column; state->error has its place. */
+static enum status step_back_wide(struct backward_state *state, long k, long c, double factor, int64_t power)
+{
+    const struct backward_problem *problem = state->problem;
+    const double *values;
+    const int64_t *exponents;
+    const double *derivatives =
+        trajectory_wide_derivative(problem->trajectory, problem->steps - k, state->columns[c].chain, &exponents);
+    TRY(weights_values(problem->weights, k, &values));
+    wide_rows_apply_transposed(values, &state->wide[c], &state->wide_next);
+    for (long i = 0; i < state->hidden_size; i++) {
+        wide_rows_scale(&state->wide_next, i, derivatives[i], exponents ? exponents[i] : 0);
+        wide_rows_scale(&state->wide_next, i, factor, power);
+    }
+    struct wide_rows swap = state->wide[c];
+    state->wide[c] = state->wide_next;
+    state->wide_next = swap;
+    narrow(state, c);
+    return STATUS_OK;
+}
+
+/* The same for all columns. */
 static enum status step_back(struct backward_state *state, long k)
 {
     const struct backward_problem *problem = state->problem;
@@ -199,21 +260,24 @@ static enum status step_back(struct backward_state *state, long k)
     struct block error = block_view(&state->error, 0, state->active);
     struct block next = block_view(&state->next, 0, state->active);
     long lag_index = problem->steps - k;
+    int64_t power;
     TRY(weights_at(problem->weights, k, &matrix));
     TRY(matrix_apply_transposed(matrix, &error, &next));
     for (long c = 0; c < state->active; c++) {
-        long chain = state->columns[c].chain;
-        double shift = trajectory->log_shifts[lag_index * trajectory->chains + chain];
-        double power = shift == 0.0 ? 0.0 : nearbyint(shift / LOG_2);
-        state->diagonals[c] = trajectory_derivative(trajectory, lag_index, chain);
-        state->factors[c] = problem->chains[chain].gain * problem->chains[chain].gamma * exp(shift - power * LOG_2);
-        state->exponents[c] += (int64_t)power;
+        state->diagonals[c] = trajectory_derivative(trajectory, lag_index, state->columns[c].chain);
+        state->factors[c] = step_factor(state, lag_index, c, &power);
+        state->exponents[c] += power;
     }
     scale_steps(&next, state->diagonals, state->factors);
     block_balance_columns(&next, state->exponents);
     struct block swap = state->error;
     state->error = state->next;
     state->next = swap;
+    for (long c = 0; c < state->active; c++)
+        if (is_wide(state, c)) {
+            double factor = step_factor(state, lag_index, c, &power);
+            TRY(step_back_wide(state, k, c, factor, power));
+        }
     state->context->flops += 2.0 * (double)state->hidden_size * (double)state->hidden_size * (double)state->active;
     return STATUS_OK;
 }

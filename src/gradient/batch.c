@@ -141,8 +141,36 @@ static enum status accept_failure(const struct batch *batch, enum status status,
     return STATUS_OK;
 }
 
-/* -inf where products are exactly zero, which rounding may have left something of; and nowhere else: a product that is
- * not zero, and of which nothing is left, was lost on the way. */
+static bool has_lost_zero(const struct jacobian_problem *problem, const double *log_norms, long first_zero)
+{
+    for (long i = 0; i < problem->lag_count && problem->lags[i] < first_zero; i++)
+        if (log_norms[i] == -INFINITY)
+            return true;
+    return false;
+}
+
+/* A chain of which something was flushed to zero that may count is measured anew, with room for it. */
+static enum status measure_wide(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
+                                long first_zero, const struct chain_norms *norms)
+{
+    const long place = chain * problem->lag_count;
+    double *log_norms = norms->log_norms + place;
+    const bool is_wide = problem->trajectory && trajectory_is_wide(problem->trajectory, chain);
+    if (!is_wide && !has_lost_zero(problem, log_norms, first_zero))
+        return STATUS_OK;
+    if (weights_grid(problem->weights)) { /* no rank has all of W */
+        norms->outcomes[chain] = JACOBIAN_OUT_OF_RANGE;
+        return STATUS_OK;
+    }
+    norms->fell_back[chain] = true;
+    TRY(jacobian_norms_wide(problem, context, chain, log_norms,
+                            norms->log_frobenius ? norms->log_frobenius + place : NULL, &norms->outcomes[chain]));
+    if (norms->outcomes[chain] == JACOBIAN_FOUND && has_lost_zero(problem, log_norms, first_zero))
+        norms->outcomes[chain] = JACOBIAN_OUT_OF_RANGE;
+    return STATUS_OK;
+}
+
+/* -inf where products are exactly zero, which rounding may have left something of; and nowhere else. */
 static enum status set_exact_zeros(const struct jacobian_problem *problem, struct gradient_context *context,
                                    const struct chain_norms *norms)
 {
@@ -151,13 +179,11 @@ static enum status set_exact_zeros(const struct jacobian_problem *problem, struc
         if (norms->outcomes[chain] != JACOBIAN_FOUND)
             continue;
         TRY(exact_chain_first_zero(problem, context, chain, &first_zero));
+        TRY(measure_wide(problem, context, chain, first_zero, norms));
         for (long i = 0; i < problem->lag_count; i++) {
-            double *log_norm = &norms->log_norms[chain * problem->lag_count + i];
-            if (problem->lags[i] < first_zero && *log_norm == -INFINITY)
-                norms->outcomes[chain] = JACOBIAN_OUT_OF_RANGE;
             if (problem->lags[i] < first_zero)
                 continue;
-            *log_norm = -INFINITY;
+            norms->log_norms[chain * problem->lag_count + i] = -INFINITY;
             if (norms->log_frobenius)
                 norms->log_frobenius[chain * problem->lag_count + i] = -INFINITY;
         }
@@ -251,6 +277,17 @@ static enum status call_measures(struct measure_task *task)
     return STATUS_OK;
 }
 
+/* Nothing that the derivatives are part of is known of chains that they are beyond all range in. */
+static void fail_beyond(struct measure_task *task)
+{
+    for (long chain = 0; chain < task->count; chain++)
+        for (int id = 0; id < MEASURE_COUNT && trajectory_is_beyond(task->trajectory, chain); id++) {
+            task->measure = (enum measure_id)id;
+            if (task->batch->measures & 1u << id && !task->batch->activation->is_identity)
+                task_fail(task, chain, JACOBIAN_OUT_OF_RANGE);
+        }
+}
+
 /* Chains first .. first+count-1 side by side: their trajectory, their norms (identity's are known already), and all
  * other measures. */
 static enum status measure_side_by_side(const struct batch *batch, struct gradient_context *context,
@@ -285,6 +322,7 @@ static enum status measure_side_by_side(const struct batch *batch, struct gradie
                                  .chains = chains,
                                  .trajectory = &trajectory };
     TRY_OR(done, call_measures(&task));
+    fail_beyond(&task);
 done:
     trajectory_destroy(&trajectory);
     norms_destroy(&norms);

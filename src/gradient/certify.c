@@ -183,6 +183,15 @@ static double exp_upper(const struct walk *walk, double logarithm)
     return exp(logarithm + walk->log_error) * (1.0 + 4.0 * UNIT_ROUNDOFF) + DBL_MIN;
 }
 
+/* Whether the step's derivatives have zeros in the place of tiny numbers, for which the error bound has no room. */
+static bool is_wide(const struct walk *walk)
+{
+    const int64_t *exponents = NULL;
+    if (walk->problem->trajectory)
+        jacobian_wide_diagonal(walk->problem, walk->step_index, walk->chain, &exponents);
+    return exponents != NULL;
+}
+
 /* One more step of P and of its error bound. *is_usable false: nothing can be proven from here on. */
 static enum status take_step(struct walk *walk, bool *is_usable)
 {
@@ -193,7 +202,8 @@ static enum status take_step(struct walk *walk, bool *is_usable)
     TRY(jacobian_check_stop(walk->context));
     TRY(update_weight_bounds(walk, step));
     /* Derivatives that all lie below 1e-200 have decided everything without us. */
-    *is_usable = jacobian_log_shift(problem, walk->step_index, walk->chain) == 0.0 && isfinite(walk->bounds.log_lower);
+    *is_usable = jacobian_log_shift(problem, walk->step_index, walk->chain) == 0.0 &&
+                 isfinite(walk->bounds.log_lower) && !is_wide(walk);
     if (!*is_usable)
         return STATUS_OK;
     TRY(multiply_step(walk, step));

@@ -40,7 +40,8 @@ static void count_alive(struct exact_chain *exact)
         exact->alive[step] = exact->dimension;
         if (exact->problem->trajectory == NULL)
             continue;
-        const double *diagonal = jacobian_diagonal(exact->problem, step, exact->chain);
+        const int64_t *exponents;
+        const double *diagonal = jacobian_wide_diagonal(exact->problem, step, exact->chain, &exponents);
         for (long i = 0; i < exact->dimension; i++)
             exact->alive[step] -= diagonal[i] == 0;
         exact->is_whole = exact->is_whole && isfinite(block_largest_magnitude(diagonal, exact->dimension));
@@ -94,8 +95,9 @@ static enum status take_step(struct exact_chain *exact, int prime, long step, lo
     TRY(matrix_apply_transposed(residues, &from, &to));
     exact_normalise(prime, &to);
     if (exact->problem->trajectory) {
-        const double *diagonal = jacobian_diagonal(exact->problem, step, exact->chain);
-        exact_residues(prime, exact->dimension, diagonal, NULL, exact->diagonal);
+        const int64_t *exponents;
+        const double *diagonal = jacobian_wide_diagonal(exact->problem, step, exact->chain, &exponents);
+        exact_residues(prime, exact->dimension, diagonal, exponents, exact->diagonal);
         for (long j = 0; j < count; j++) {
             struct block column = block_view(&to, j, 1);
             exact_scale_rows(prime, &column, (const double *const[]){ exact->diagonal });

@@ -47,6 +47,13 @@ CHECKED enum status jacobian_norms_explicit(const struct jacobian_problem *probl
 CHECKED enum status jacobian_norms_implicit(const struct jacobian_problem *problem, struct gradient_context *context,
                                             double *log_norms, enum jacobian_outcome *outcomes, bool *fell_back);
 
+/* The same for one chain, log_norms[lag_count] and log_frobenius[lag_count] (may be NULL), of which numbers lie further
+ * apart than doubles reach: each row of J_l^T with a power of two of its own. Some ten times as slow as the explicit
+ * method; for a rank alone. */
+CHECKED enum status jacobian_norms_wide(const struct jacobian_problem *problem, struct gradient_context *context,
+                                        long chain, double *log_norms, double *log_frobenius,
+                                        enum jacobian_outcome *outcome);
+
 /* log_norms[lag_count]: running sums over lags of ln ||W_unit,t||_2 for t = T, T-1, ..., the bound of untied weights.
  * Each norm is found to tolerance / (largest lag), so that the sums keep the tolerance. Errors as above. */
 CHECKED enum status jacobian_step_weight_norms(const struct jacobian_problem *problem, struct gradient_context *context,

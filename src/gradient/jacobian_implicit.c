@@ -27,6 +27,12 @@ const double *jacobian_diagonal(const struct jacobian_problem *problem, long ste
     return trajectory_derivative(problem->trajectory, step_index, problem->first_chain + chain);
 }
 
+const double *jacobian_wide_diagonal(const struct jacobian_problem *problem, long step_index, long chain,
+                                     const int64_t **exponents)
+{
+    return trajectory_wide_derivative(problem->trajectory, step_index, problem->first_chain + chain, exponents);
+}
+
 double jacobian_log_shift(const struct jacobian_problem *problem, long step_index, long chain)
 {
     const struct trajectory *trajectory = problem->trajectory;

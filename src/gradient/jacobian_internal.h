@@ -13,6 +13,10 @@ CHECKED enum status jacobian_check_stop(const struct gradient_context *context);
 /* The diagonal of the step Jacobian S_{T - step_index} of one of the problem's chains (it must have a trajectory). */
 const double *jacobian_diagonal(const struct jacobian_problem *problem, long step_index, long chain);
 
+/* The same with powers of two of their own where they need them (model/trajectory.h). */
+const double *jacobian_wide_diagonal(const struct jacobian_problem *problem, long step_index, long chain,
+                                     const int64_t **exponents);
+
 /* The logarithm that a chain's derivatives leave out at step T - step_index (model/trajectory.h). */
 double jacobian_log_shift(const struct jacobian_problem *problem, long step_index, long chain);
 

@@ -1,5 +1,5 @@
-/* All singular values of J_l, from its factors: graded QR decompositions along J_l^T = D W^T ... D W^T. A derivative
- * that is beyond double precision beside the largest of its step, below about 1e-308 of it, counts as zero. */
+/* All singular values of J_l, from its factors: graded QR decompositions along J_l^T = D W^T ... D W^T. Derivatives of
+ * one step that doubles do not hold beside each other are measured where W is a permutation times a diagonal. */
 #include "base/memory.h"
 #include "gradient/exact_chain.h"
 #include "gradient/jacobian_internal.h"
@@ -110,7 +110,8 @@ static enum status apply_factor(struct graded_chains *group, long lag_index)
     if (is_identity(group))
         return STATUS_OK;
     for (long c = 0; c < group->chains; c++) {
-        const double *diagonal = trajectory_derivative(task->trajectory, lag_index, group->first + c);
+        const int64_t *exponents; /* taken along by absorb */
+        const double *diagonal = trajectory_wide_derivative(task->trajectory, lag_index, group->first + c, &exponents);
         for (long column = c * d; column < (c + 1) * d; column++)
             group->diagonals[column] = diagonal;
         group->log_shifts[c] += task->trajectory->log_shifts[lag_index * task->count + group->first + c];
@@ -124,14 +125,21 @@ static enum status absorb(struct graded_chains *group, long c, long lag_index)
     const struct batch *batch = group->task->batch;
     const long rank = group->ranks[c * batch->lags[batch->lag_count - 1] + lag_index];
     struct block factor = block_view(&group->orthogonal, c * group->hidden_size, group->hidden_size);
-    bool is_finite = true;
-    enum status status = graded_absorb(&group->products[c], &factor, rank, &is_finite);
+    bool is_finite = true, is_in_range = true;
+    const int64_t *exponents = NULL;
+    if (!is_identity(group))
+        trajectory_wide_derivative(group->task->trajectory, lag_index, group->first + c, &exponents);
+    enum status status =
+        exponents ? graded_absorb_wide(&group->products[c], &factor, exponents, rank, &is_finite, &is_in_range)
+                  : graded_absorb(&group->products[c], &factor, rank, &is_finite);
     if (status == STATUS_NUMERICAL) {
         fail_chain(group, c, JACOBIAN_NOT_CONVERGED);
         return STATUS_OK;
     }
     if (status == STATUS_OK && !is_finite)
         fail_chain(group, c, JACOBIAN_NOT_FINITE);
+    if (status == STATUS_OK && !is_in_range)
+        fail_chain(group, c, JACOBIAN_OUT_OF_RANGE);
     return status;
 }
 
@@ -158,8 +166,20 @@ static void store_values(const struct graded_chains *group, long cell, long lag,
         values[i] = group->log_values[i] + scale;
 }
 
+/* As many values as there are have logarithms, and no more. */
+static bool has_rank(const struct graded_chains *group, long c, long lag)
+{
+    const struct batch *batch = group->task->batch;
+    const long rank = group->ranks[c * batch->lags[batch->lag_count - 1] + lag - 1];
+    for (long i = 0; i < group->hidden_size; i++)
+        if ((group->log_values[i] == -INFINITY) != (i >= rank))
+            return false;
+    return true;
+}
+
 static enum status measure_products(struct graded_chains *group, long lag)
 {
+    const long lag_step = group->task->batch->lags[lag];
     const double d = (double)group->hidden_size;
     for (long c = 0; c < group->chains; c++) {
         int sweeps = 0;
@@ -168,6 +188,8 @@ static enum status measure_products(struct graded_chains *group, long lag)
         TRY(jacobian_check_stop(group->task->context));
         enum status status = graded_singular_values(&group->products[c], group->log_values, &sweeps);
         group->task->context->flops += d * d * d * sweeps; /* of each pair at least the product */
+        if (status == STATUS_OK && !has_rank(group, c, lag_step))
+            status = STATUS_NUMERICAL; /* something that is not zero was lost in rounding */
         if (status == STATUS_NUMERICAL) {
             fail_chain(group, c, JACOBIAN_NOT_CONVERGED);
             continue;

@@ -7,6 +7,7 @@
 #include "gradient/measure_functions.h"
 
 #include "base/memory.h"
+#include "base/power_of_two.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/spectrum.h"
 
@@ -14,6 +15,7 @@
 
 enum { SIDE_BY_SIDE = 32, MOST_ITERATIONS = 512 };
 static const double TYPICAL_ITERATIONS = 40.0; /* that Lanczos needs for one step */
+static const double LEAST_LOG_NORM = -300.0;   /* of which Lanczos still has its digits */
 
 /* Step Jacobians W diag(D) of one W that wait to be measured. */
 struct step_group {
@@ -26,6 +28,11 @@ struct step_group {
     struct block scratch;                  /* [d, SIDE_BY_SIDE] */
     const double *scaling[SIDE_BY_SIDE];
 };
+
+static bool is_zero(const double *values, long count)
+{
+    return block_largest_magnitude(values, count) == 0;
+}
 
 static void scale(struct step_group *group, const long *places, struct block *block)
 {
@@ -82,6 +89,56 @@ static enum status norm_by_svd(const struct step_group *group, long place, long 
     return status;
 }
 
+/* ln ||W diag(D)|| of one step with a power of two for each column, which keeps what is tiny beside columns of W that
+ * are zero; exact zeros are -inf. */
+static enum status norm_by_columns(const struct measure_task *task, long step, const double *derivatives,
+                                   const int64_t *exponents, double *log_norm)
+{
+    const double *values;
+    double *dense, norm = NAN;
+    long d = weights_hidden_size(task->batch->weights);
+    int64_t largest = INT64_MIN;
+    TRY(weights_values(task->batch->weights, step, &values));
+    TRY(memory_allocate(&dense, d * d, "a step Jacobian for its SVD"));
+    for (int pass = 0; pass < 2; pass++) /* finds the largest column, then scales by it */
+        for (long j = 0; j < d; j++) {
+            double size = block_largest_magnitude(values + j * d, d);
+            if (size == 0 || derivatives[j] == 0)
+                continue;
+            int64_t power = (exponents ? exponents[j] : 0) + ilogb(derivatives[j]);
+            largest = pass == 0 && power + ilogb(size) > largest ? power + ilogb(size) : largest;
+            double mantissa = scalbn(derivatives[j], -ilogb(derivatives[j]));
+            for (long i = 0; pass == 1 && i < d; i++)
+                dense[i + j * d] = power_of_two_scale(mantissa * values[i + j * d], power - largest);
+        }
+    *log_norm = -INFINITY;
+    enum status status = STATUS_OK;
+    if (largest != INT64_MIN) {
+        status = spectrum_norm(d, dense, &norm);
+        *log_norm = log(norm) + (double)largest * LOG_2;
+    }
+    memory_free(dense);
+    return status;
+}
+
+/* Steps whose norm one scale for all columns does not find: known to be so, or found too small for squares of it to be
+ * doubles. */
+static enum status measure_apart(const struct measure_task *task, long step, long chain, const double *derivatives,
+                                 const int64_t *exponents, double *log_norm)
+{
+    if (weights_grid(task->batch->weights)) { /* no rank has all of W */
+        task_fail(task, chain, JACOBIAN_OUT_OF_RANGE);
+        *log_norm = NAN;
+        return STATUS_OK;
+    }
+    enum status status = norm_by_columns(task, step, derivatives, exponents, log_norm);
+    if (status != STATUS_NUMERICAL)
+        return status;
+    task_fail(task, chain, JACOBIAN_NOT_CONVERGED);
+    *log_norm = NAN;
+    return STATUS_OK;
+}
+
 /* The norms of all that wait; `step` is the one whose W they share. */
 static enum status measure_group(struct step_group *group, long step)
 {
@@ -109,6 +166,9 @@ static enum status measure_group(struct step_group *group, long step)
             else
                 TRY(status);
         }
+        const double *diagonal = group->diagonals[place];
+        if (diagonal && log_norms[place] < LEAST_LOG_NORM && !is_zero(diagonal, group->scratch.rows))
+            TRY(measure_apart(task, step, group->chains[place], diagonal, NULL, &log_norms[place]));
         *group->results[place] = log_norms[place];
     }
     group->count = 0;
@@ -146,6 +206,12 @@ static enum status find_step_norms(struct step_group *group, long steps, long co
             bool is_identity = task->batch->activation->is_identity;
             const double *diagonal = is_identity ? NULL : trajectory_derivative(task->trajectory, i, chain);
             double *result = &log_norms[i * count + chain];
+            const int64_t *exponents = NULL;
+            const double *wide = diagonal ? trajectory_wide_derivative(task->trajectory, i, chain, &exponents) : NULL;
+            if (exponents) {
+                TRY(measure_apart(task, step, chain, wide, exponents, result));
+                continue;
+            }
             if (diagonal && norm_is_known(task, diagonal, result))
                 continue;
             group->chains[group->count] = chain;

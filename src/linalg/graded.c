@@ -1,6 +1,7 @@
 #include "linalg/graded.h"
 
 #include "base/memory.h"
+#include "base/power_of_two.h"
 #include "linalg/graded_internal.h"
 #include "linalg/lapack.h"
 #include "linalg/spectrum.h"
@@ -202,7 +203,8 @@ static bool is_monomial(const struct block *factor, int *rows)
 /* Such a factor is its own decomposition, a permutation times a diagonal, without any rounding. Householder's
  * transformations would leave 1e-16 where the truth is 0, and so make singular values of products that are exactly 0.
  */
-static void absorb_monomial(struct graded_product *product, struct block *factor, const int *rows)
+static void absorb_monomial(struct graded_product *product, struct block *factor, const int *rows,
+                            const int64_t *row_exponents)
 {
     const long d = product->dimension;
     double *triangle = product->workspace->factor;
@@ -211,6 +213,9 @@ static void absorb_monomial(struct graded_product *product, struct block *factor
         for (long i = 0; i < d; i++)
             triangle[i + j * d] = i == j && rows[j] >= 0 ? block_column(factor, j)[rows[j]] : 0;
     multiply_triangles(product);
+    for (long j = 0; row_exponents && j < d; j++)
+        if (product->exponents[j] != GRADED_ZERO_ROW)
+            product->exponents[j] += row_exponents[rows[j]];
     for (long j = 0; j < d; j++)
         for (long i = 0; i < d; i++)
             block_column(factor, j)[i] = i == rows[j];
@@ -257,6 +262,25 @@ static bool needs_echelon(const struct graded_product *product, long rank)
     return product->factors > 1 && (rank < possible || leading < product->rank);
 }
 
+/* Whether rounding is all that is known of a row of R: what is left on its diagonal is below u times the largest
+ * element of that row of F Q, by which products of F's row with Q err. The first factor is exact, so that only its
+ * decomposition errs: by u times the column, too. */
+static bool has_lost_row(const struct graded_product *product, long rank)
+{
+    const long d = product->dimension;
+    const struct graded_workspace *space = product->workspace;
+    for (long k = 0; k < rank; k++) {
+        double size = space->order[k].size, column = 0;
+        for (long i = 0; i <= k; i++)
+            column = fmax(column, fabs(space->factor[i + k * d]));
+        if (product->factors == 1)
+            size = fmin(size, column);
+        if (fabs(space->factor[k + k * d]) <= (double)d * 0x1p-53 * size)
+            return true;
+    }
+    return false;
+}
+
 static enum status form_orthogonal(const struct graded_product *product)
 {
     struct graded_workspace *space = product->workspace;
@@ -275,23 +299,76 @@ enum status graded_absorb(struct graded_product *product, struct block *factor, 
         return STATUS_OK;
     product->factors++;
     if (is_monomial(factor, space->columns)) {
-        absorb_monomial(product, factor, space->columns);
+        absorb_monomial(product, factor, space->columns, NULL);
         count_rank(product);
         return STATUS_OK;
     }
-    if (needs_echelon(product, rank)) {
-        TRY(graded_decompose_echelon(product, factor, rank));
-        multiply_triangles(product);
-        memcpy(space->factor, space->echelon, (size_t)(n * n) * sizeof *space->factor);
-    } else {
+    bool is_in_echelon = needs_echelon(product, rank);
+    if (!is_in_echelon) {
         TRY(decompose(product, factor));
-        multiply_triangles(product);
-        TRY(form_orthogonal(product));
+        /* Rows whose leading columns depend on each other may still have later ones. */
+        is_in_echelon = has_lost_row(product, rank);
     }
+    if (is_in_echelon && product->factors == 1)
+        return status_fail(STATUS_NUMERICAL,
+                           "a matrix of dimension %ld has rank %ld, which cannot be told apart from rounding", n, rank);
+    if (is_in_echelon)
+        TRY(graded_decompose_echelon(product, factor, rank));
+    multiply_triangles(product);
+    if (is_in_echelon)
+        memcpy(space->factor, space->echelon, (size_t)(n * n) * sizeof *space->factor);
+    else
+        TRY(form_orthogonal(product));
     empty_last_rows(product, rank);
     count_rank(product);
     for (long j = 0; j < n; j++)
         for (long i = 0; i < n; i++)
             block_column(factor, j)[space->order[i].row] = space->factor[i + j * n];
+    return STATUS_OK;
+}
+
+/* The rows' own powers of two go into a factor, beside *common for all. False where they do not fit. */
+static bool scale_rows(const struct graded_product *product, struct block *factor, const int64_t *row_exponents,
+                       int64_t *common)
+{
+    const int64_t reach = 900; /* below 2^-900 rows would begin to lose digits */
+    const struct sized_row *order = product->workspace->order;
+    int64_t largest = INT64_MIN, smallest = INT64_MAX;
+    for (long k = 0; k < product->dimension && order[k].size > 0; k++) {
+        const int64_t power = row_exponents[order[k].row] + ilogb(order[k].size);
+        largest = power > largest ? power : largest;
+        smallest = power < smallest ? power : smallest;
+    }
+    *common = largest == INT64_MIN ? 0 : largest;
+    if (largest != INT64_MIN && largest - smallest > reach)
+        return false;
+    for (long j = 0; j < product->dimension; j++)
+        for (long i = 0; i < product->dimension; i++)
+            block_column(factor, j)[i] = power_of_two_scale(block_column(factor, j)[i], row_exponents[i] - *common);
+    return true;
+}
+
+enum status graded_absorb_wide(struct graded_product *product, struct block *factor, const int64_t *row_exponents,
+                               long rank, bool *is_finite, bool *is_in_range)
+{
+    struct graded_workspace *space = product->workspace;
+    int64_t common;
+    *is_in_range = true;
+    *is_finite = order_rows(factor, space->order);
+    if (!*is_finite)
+        return STATUS_OK;
+    if (is_monomial(factor, space->columns)) {
+        product->factors++;
+        absorb_monomial(product, factor, space->columns, row_exponents);
+        count_rank(product);
+        return STATUS_OK;
+    }
+    *is_in_range = scale_rows(product, factor, row_exponents, &common);
+    if (!*is_in_range)
+        return STATUS_OK;
+    TRY(graded_absorb(product, factor, rank, is_finite));
+    for (long i = 0; i < product->dimension; i++)
+        if (product->exponents[i] != GRADED_ZERO_ROW)
+            product->exponents[i] += common;
     return STATUS_OK;
 }

@@ -46,6 +46,11 @@ void graded_destroy(struct graded_product *product);
  * cannot be told apart from rounding. */
 CHECKED enum status graded_absorb(struct graded_product *product, struct block *factor, long rank, bool *is_finite);
 
+/* The same where row i of F Q is 2^row_exponents[i] times that of `factor`. *is_in_range false, and nothing changed but
+ * `factor`, where doubles do not hold these rows beside each other, unless F Q is a permutation times a diagonal. */
+CHECKED enum status graded_absorb_wide(struct graded_product *product, struct block *factor,
+                                       const int64_t *row_exponents, long rank, bool *is_finite, bool *is_in_range);
+
 /* log_values[d] := natural logarithms of the singular values, descending; -inf for those beyond the rank. The product
  * itself is not changed. *sweeps: the passes over all pairs of rows that it took. Errors: STATUS_NUMERICAL where the
  * rotations do not end, or leave less of a row than its rounding. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* What is left of a column below `row` counts as rounding where each element is below `threshold` times the largest of
- * its row of F Q: Householder's transformations of sorted rows err by so much. */
+ * its row of F Q: products of F's row with Q err by so much, and so do Householder's transformations of sorted rows. */
 static bool is_rounding(const struct graded_product *product, long column, long row, double threshold)
 {
     const long d = product->dimension;

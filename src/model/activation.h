@@ -19,6 +19,7 @@ struct activation {
     double
         slope_at_infinity[2]; /* phi'(-inf), phi'(+inf): its asymptote for a state beyond the range; 0 where bounded */
     bool vanishes_at_zero;    /* phi(0) = 0 */
+    bool is_flat_somewhere;   /* phi' = 0 on an interval; else it is 0 nowhere far from 0, however small */
     bool is_identity;
 };
 

@@ -13,6 +13,9 @@ enum {
 };
 
 static const double LEAST_UNSHIFTED_DERIVATIVE = 1e-200;
+static const double LEAST_NEAR_DERIVATIVE = 0x1p-900;
+/* Whoever is flat nowhere has zeros of phi', such as gelu's at -0.75, only near 0. */
+static const double LEAST_FAR_STATE = 16;
 
 /* mantissa * 2^exponent; exponents beyond an int give 0 or infinity, as much smaller ones do already. */
 static double scale(double mantissa, int64_t exponent)
@@ -95,6 +98,47 @@ double scaled_state_derivative(const struct activation *activation, long count, 
     for (long i = 0; i < count; i++)
         derivatives[i] /= activation->derivative_supremum;
     return 0;
+}
+
+/* Of a derivative that is 0 or nearly so beside the others: what it is, from its logarithm. */
+static enum derivative_spread spread_of(const struct activation *activation, double mantissa, int64_t exponent,
+                                        double derivative, double shift, double *wide, int64_t *wide_exponent)
+{
+    const double log2_high = 0x1.62e42fefa3800p-1, log2_low = 0x1.ef35793c76730p-45; /* ln 2, the first of 42 bits */
+    const double most = 0x1p40; /* exponents up to which their product with the first is exact */
+    const double x = clamped(mantissa, exponent), logarithm = activation->log_derivative(x);
+    if (exponent < 0) /* a slope at 0 */
+        return SPREAD_NEAR;
+    if (logarithm == -INFINITY)
+        return activation->is_flat_somewhere || fabs(x) < LEAST_FAR_STATE ? SPREAD_NEAR : SPREAD_BEYOND;
+    const double power = rint((logarithm - shift) / M_LN2);
+    if (!(fabs(power) < most))
+        return SPREAD_BEYOND;
+    if (wide != NULL) {
+        const double rest = (logarithm - shift - power * log2_high) - power * log2_low;
+        *wide = copysign(exp(rest), derivative) / activation->derivative_supremum;
+        *wide_exponent = (int64_t)power;
+    }
+    return SPREAD_WIDE;
+}
+
+enum derivative_spread scaled_state_spread(const struct activation *activation, long count, const double *mantissas,
+                                           int64_t exponent, const double *derivatives, double shift, double *wide,
+                                           int64_t *exponents)
+{
+    enum derivative_spread spread = SPREAD_NEAR;
+    for (long i = 0; i < count; i++) {
+        if (wide != NULL) {
+            wide[i] = derivatives[i];
+            exponents[i] = 0;
+        }
+        if (!(fabs(derivatives[i]) < LEAST_NEAR_DERIVATIVE))
+            continue;
+        enum derivative_spread own = spread_of(activation, mantissas[i], exponent, derivatives[i], shift,
+                                               wide ? &wide[i] : NULL, exponents ? &exponents[i] : NULL);
+        spread = own > spread ? own : spread;
+    }
+    return spread;
 }
 
 int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent)

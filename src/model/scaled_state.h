@@ -19,6 +19,19 @@ int64_t scaled_state_activate(const struct activation *activation, double gamma,
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
                                int64_t exponent, double *derivatives);
 
+/* How far the derivatives of a column lie apart. */
+enum derivative_spread {
+    SPREAD_NEAR,   /* doubles hold them all */
+    SPREAD_WIDE,   /* some are below 2^-900 of the others, and not zero */
+    SPREAD_BEYOND, /* of some not even the logarithm can be held */
+};
+
+/* For derivatives and shift as scaled_state_derivative gave them. Where they are wide, wide[count] times
+ * 2^exponents[count] := phi'(x) / sup|phi'| / exp(shift), none of them flushed; both may be NULL, to ask alone. */
+enum derivative_spread scaled_state_spread(const struct activation *activation, long count, const double *mantissas,
+                                           int64_t exponent, const double *derivatives, double shift, double *wide,
+                                           int64_t *exponents);
+
 /* mantissas := gain * mantissas + drive / 2^exponent, `drive` NULL where there is none; returns the new exponent,
  * changed where the sum needs it. An element that is not finite stays. */
 int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent);

@@ -48,6 +48,7 @@ static enum status trajectory_create(long hidden_size, long chains, long window,
     size_t columns = (size_t)window * (size_t)chains, stride = (size_t)block_stride(hidden_size);
     TRY_OR(failed, memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
     TRY_OR(failed, memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
+    TRY_OR(failed, memory_allocate(&trajectory->is_beyond, chains, "the derivatives of a trajectory"));
     TRY_OR(failed, block_create(hidden_size, chains, &trajectory->final_state));
     TRY_OR(failed, memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
     if (keep == KEEP_STATES) {
@@ -67,6 +68,12 @@ void trajectory_destroy(struct trajectory *trajectory)
 {
     memory_free(trajectory->derivatives);
     memory_free(trajectory->log_shifts);
+    memory_free(trajectory->is_beyond);
+    for (long column = 0; trajectory->wide && column < trajectory->window * trajectory->chains; column++) {
+        memory_free(trajectory->wide[column].mantissas);
+        memory_free(trajectory->wide[column].exponents);
+    }
+    memory_free(trajectory->wide);
     memory_free(trajectory->final_exponents);
     memory_free(trajectory->states);
     memory_free(trajectory->state_exponents);
@@ -90,6 +97,29 @@ static double *kept_column(const struct trajectory *trajectory, double *kept, lo
 const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain)
 {
     return kept_column(trajectory, trajectory->derivatives, lag_index, chain);
+}
+
+const double *trajectory_wide_derivative(const struct trajectory *trajectory, long lag_index, long chain,
+                                         const int64_t **exponents)
+{
+    const struct wide_derivatives *wide =
+        trajectory->wide ? &trajectory->wide[column_number(trajectory, lag_index, chain)] : NULL;
+    const bool is_wide = wide != NULL && wide->mantissas != NULL;
+    *exponents = is_wide ? wide->exponents : NULL;
+    return is_wide ? wide->mantissas : trajectory_derivative(trajectory, lag_index, chain);
+}
+
+bool trajectory_is_wide(const struct trajectory *trajectory, long chain)
+{
+    for (long i = 0; trajectory->wide && i < trajectory->window; i++)
+        if (trajectory->wide[column_number(trajectory, i, chain)].mantissas != NULL)
+            return true;
+    return false;
+}
+
+bool trajectory_is_beyond(const struct trajectory *trajectory, long chain)
+{
+    return trajectory->is_beyond && trajectory->is_beyond[chain];
 }
 
 const double *trajectory_state(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
@@ -123,14 +153,45 @@ static void start(const struct model *model, const struct weights *weights, stru
     }
 }
 
-/* Keeps the diagonals of the step Jacobians that leave the present state; S_{T - lag_index} does. */
-static void keep_derivatives(const struct chain *chains, long lag_index, struct trajectory *trajectory)
+/* Derivatives of one step that doubles do not hold beside each other, once more in full. No rank of a team has all of W
+ * to make use of them. */
+static enum status keep_wide(const struct chain *chain, long lag_index, long c, bool is_on_grid,
+                             struct trajectory *trajectory)
 {
     const struct block *state = &trajectory->final_state;
-    for (long c = 0; c < trajectory->chains; c++)
+    const size_t number = column_number(trajectory, lag_index, c);
+    const double *derivatives = trajectory_derivative(trajectory, lag_index, c), shift = trajectory->log_shifts[number];
+    const int64_t exponent = trajectory->final_exponents[c];
+    enum derivative_spread spread = scaled_state_spread(chain->activation, state->rows, block_column(state, c),
+                                                        exponent, derivatives, shift, NULL, NULL);
+    if (spread == SPREAD_NEAR)
+        return STATUS_OK;
+    if (spread == SPREAD_BEYOND || is_on_grid) {
+        trajectory->is_beyond[c] = true;
+        return STATUS_OK;
+    }
+    if (trajectory->wide == NULL)
+        TRY(memory_allocate(&trajectory->wide, trajectory->window * trajectory->chains, "wide derivatives"));
+    struct wide_derivatives *wide = &trajectory->wide[number];
+    TRY(memory_allocate(&wide->mantissas, block_stride(state->rows), "wide derivatives"));
+    TRY(memory_allocate(&wide->exponents, state->rows, "wide derivatives"));
+    scaled_state_spread(chain->activation, state->rows, block_column(state, c), exponent, derivatives, shift,
+                        wide->mantissas, wide->exponents);
+    return STATUS_OK;
+}
+
+/* Keeps the diagonals of the step Jacobians that leave the present state; S_{T - lag_index} does. */
+static enum status keep_derivatives(const struct chain *chains, long lag_index, bool is_on_grid,
+                                    struct trajectory *trajectory)
+{
+    const struct block *state = &trajectory->final_state;
+    for (long c = 0; c < trajectory->chains; c++) {
         trajectory->log_shifts[column_number(trajectory, lag_index, c)] = scaled_state_derivative(
             chains[c].activation, state->rows, block_column(state, c), trajectory->final_exponents[c],
             kept_column(trajectory, trajectory->derivatives, lag_index, c));
+        TRY(keep_wide(&chains[c], lag_index, c, is_on_grid, trajectory));
+    }
+    return STATUS_OK;
 }
 
 /* The present state, in trajectory->final_state, becomes x_step. lag_index is the step's place in the window, if it is
@@ -190,7 +251,7 @@ enum status trajectory_run(const struct model *model, struct weights *weights, l
         }
         bool is_in_window = step > model->steps - window;
         if (is_in_window)
-            keep_derivatives(chains, model->steps - step, trajectory);
+            TRY_OR(clean_up, keep_derivatives(chains, model->steps - step, weights_grid(weights) != NULL, trajectory));
         long lag_index = is_in_window && keep == KEEP_STATES ? model->steps - step : -1;
         TRY_OR(clean_up, advance(weights, chains, step, lag_index, &motion, trajectory));
     }

@@ -29,6 +29,11 @@ enum trajectory_keep {
     KEEP_STATES       /* also the states and what they activate: gradients need both */
 };
 
+struct wide_derivatives {
+    double *mantissas; /* [hidden_size]; NULL for the other steps */
+    int64_t *exponents;
+};
+
 /* The window of the last `window` steps, and the final state. */
 struct trajectory {
     long hidden_size;
@@ -38,6 +43,11 @@ struct trajectory {
      * Jacobian S_{T-i} = gain gamma exp(log_shift) W_unit diag(derivative). One that underflows, as where a saturated
      * unit stands beside others, keeps its sign as +-0. */
     double *derivatives;
+    /* [window * chains], NULL where there are none, which is usual: for a step whose derivatives lie so far apart that
+     * `derivatives` has zeros in the place of some, all of them as mantissas and powers of two. Of W on a grid never.
+     */
+    struct wide_derivatives *wide;
+    bool *is_beyond;          /* [chains]: derivatives of a step are further apart than can be held; may be NULL */
     double *log_shifts;       /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
     struct block final_state; /* mantissas of x_T, one column a chain */
     int64_t *final_exponents; /* [chains]: x_T = 2^exponent * mantissa */
@@ -61,6 +71,15 @@ void trajectory_destroy(struct trajectory *trajectory);
 
 /* The diagonal of S_{T-lag_index} of one chain: hidden_size doubles, aligned. lag_index = 0 .. window-1. */
 const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain);
+
+/* The same with powers of two of their own, *exponents[hidden_size]: NULL, and the derivatives above, where doubles
+ * hold them beside each other. */
+const double *trajectory_wide_derivative(const struct trajectory *trajectory, long lag_index, long chain,
+                                         const int64_t **exponents);
+
+/* Whether there is any step of a chain of which doubles do not hold the derivatives; and whether nothing here does. */
+bool trajectory_is_wide(const struct trajectory *trajectory, long chain);
+bool trajectory_is_beyond(const struct trajectory *trajectory, long chain);
 
 /* x_{T-lag_index} and sigma(x_{T-1-lag_index}) = 2^*exponent * the mantissas returned: hidden_size doubles, aligned.
  * Need KEEP_STATES. */
