@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/power_of_two.h"
+#include "gradient/exact_chain.h"
 #include "gradient/jacobian_internal.h"
 #include "gradient/measure.h"
 #include "linalg/basis.h"
@@ -9,6 +10,7 @@
 #include "linalg/wide_rows.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The kernel reaches its full rate at some 16 columns; beyond WIDEST nothing is gained. */
 enum { NARROWEST = 2, WIDEST = 128 };
@@ -26,10 +28,11 @@ struct backward_state {
     int64_t *exponents; /* [count] */
     double *injected;   /* [stride]: a loss's gradient at a step */
     const double **diagonals;
-    double *factors;                        /* [count] */
-    struct wide_rows *wide;                 /* [count]: e of those that one power of two is not enough for */
-    struct wide_rows wide_next;             /* scratch of the same shape */
-    struct contribution_sum *sums;          /* [count] */
+    double *factors;               /* [count] */
+    long *first_zeros;             /* [count]: lags from which on the error of one loss is exactly zero; < 0: unknown */
+    struct wide_rows *wide;        /* [count]: e of those that one power of two is not enough for */
+    struct wide_rows wide_next;    /* scratch of the same shape */
+    struct contribution_sum *sums; /* [count] */
     struct contribution_factors *errors;    /* [count] */
     struct contribution_factors *activated; /* [chains of the trajectory]; made for those that have columns */
 };
@@ -92,6 +95,7 @@ static void state_destroy(struct backward_state *state)
         wide_rows_destroy(&state->wide[c]);
     wide_rows_destroy(&state->wide_next);
     memory_free(state->wide);
+    memory_free(state->first_zeros);
     block_destroy(&state->error);
     block_destroy(&state->next);
     memory_free(state->exponents);
@@ -117,6 +121,7 @@ static enum status allocate(struct backward_state *state)
     TRY(memory_allocate(&state->errors, count, "sums of contributions"));
     TRY(memory_allocate(&state->activated, chains, "sums of contributions"));
     TRY(memory_allocate(&state->wide, count, "errors carried back"));
+    TRY(memory_allocate(&state->first_zeros, count, "errors carried back"));
     TRY(wide_rows_create(state->hidden_size, 1, &state->wide_next));
     for (long c = 0; c < count; c++)
         if (trajectory_is_wide(state->problem->trajectory, state->columns[c].chain))
@@ -186,7 +191,7 @@ static bool is_wide(const struct backward_state *state, long c)
 }
 
 /* Takes up d eps_k/dx_k: columns that begin at step k, and total losses that have begun. */
-static void inject_losses(struct backward_state *state, long k)
+static enum status inject_losses(struct backward_state *state, long k)
 {
     const struct backward_problem *problem = state->problem;
     while (state->active < state->count && state->columns[state->active].last_step == k)
@@ -198,12 +203,34 @@ static void inject_losses(struct backward_state *state, long k)
         int64_t exponent;
         const double *x = trajectory_state(problem->trajectory, problem->steps - k, column->chain, &exponent);
         int64_t injected_exponent = loss_gradient(problem->loss, x, exponent, state->injected);
+        if (!column->is_total)
+            TRY(exact_error_first_zero(problem->weights, problem->trajectory, state->context, column->chain, k,
+                                       state->injected, &state->first_zeros[c]));
         add_aligned(state->error.stride, state->injected, injected_exponent, block_column(&state->error, c),
                     &state->exponents[c]);
         for (long i = 0; is_wide(state, c) && i < state->hidden_size; i++)
             wide_rows_add(&state->wide[c], i, &state->injected[i], injected_exponent);
         if (is_wide(state, c))
             narrow(state, c);
+    }
+    return STATUS_OK;
+}
+
+/* Errors that are exactly zero at x_(k-1) become it, whatever rounding has left; no others may. */
+static void set_exact_zeros(const struct backward_state *state, long k)
+{
+    for (long c = 0; c < state->active; c++) {
+        struct backward_column *column = &state->columns[c];
+        double *error = block_column(&state->error, c);
+        if (column->is_total || state->first_zeros[c] < 0)
+            continue;
+        if (column->last_step - (k - 1) < state->first_zeros[c]) {
+            column->is_lost = column->is_lost || block_largest_magnitude(error, state->hidden_size) == 0;
+            continue;
+        }
+        memset(error, 0, (size_t)state->error.stride * sizeof *error);
+        for (long i = 0; is_wide(state, c) && i < state->hidden_size; i++)
+            state->wide[c].exponents[i] = WIDE_ZERO_ROW;
     }
 }
 
@@ -346,13 +373,14 @@ static enum status sweep(struct backward_state *state)
     long place = 0;
     for (long k = state->columns[0].last_step; k >= 1; k--) {
         TRY(jacobian_check_stop(state->context));
-        inject_losses(state, k);
+        TRY(inject_losses(state, k));
         contribute(state, k, place);
         if (++place == CONTRIBUTION_PANEL || k == 1) {
             add_panels(state, place);
             place = 0;
         }
         TRY(step_back(state, k));
+        set_exact_zeros(state, k);
     }
     for (long c = 0; c < state->active; c++) /* e at x_0, over the lag t */
         record_error(state, c, 0, basis_norm(block_column(&state->error, c), state->error.stride));

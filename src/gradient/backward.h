@@ -39,6 +39,7 @@ struct backward_column {
     double log_gradient;      /* ln || d loss/dW ||_F */
     double cancellation;      /* || sum C_k || / sum ||C_k||; NaN for 0/0 */
     bool is_finite;           /* false: a NaN or infinity came out of the states; the results mean nothing */
+    bool is_lost;             /* an error that is not zero came out as zero; the results mean nothing */
     /* Where not NULL, receives the gradient itself, d x d column-major, to be released by the caller with
      * contribution_sum_destroy. For tests. */
     struct contribution_sum *gradient;

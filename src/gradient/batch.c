@@ -156,12 +156,9 @@ static enum status measure_wide(const struct jacobian_problem *problem, struct g
     const long place = chain * problem->lag_count;
     double *log_norms = norms->log_norms + place;
     const bool is_wide = problem->trajectory && trajectory_is_wide(problem->trajectory, chain);
-    if (!is_wide && !has_lost_zero(problem, log_norms, first_zero))
+    /* On a grid nothing more is known of a zero than that the products gave it. */
+    if (weights_grid(problem->weights) || (!is_wide && !has_lost_zero(problem, log_norms, first_zero)))
         return STATUS_OK;
-    if (weights_grid(problem->weights)) { /* no rank has all of W */
-        norms->outcomes[chain] = JACOBIAN_OUT_OF_RANGE;
-        return STATUS_OK;
-    }
     norms->fell_back[chain] = true;
     TRY(jacobian_norms_wide(problem, context, chain, log_norms,
                             norms->log_frobenius ? norms->log_frobenius + place : NULL, &norms->outcomes[chain]));

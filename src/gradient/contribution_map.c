@@ -41,6 +41,8 @@ static enum status sweep_tile(const struct measure_task *task, const struct back
         log_gradients[columns[i].chain * steps + row] = columns[i].log_gradient;
         if (!columns[i].is_finite)
             task_fail(task, columns[i].chain, JACOBIAN_NOT_FINITE);
+        else if (columns[i].is_lost)
+            task_fail(task, columns[i].chain, JACOBIAN_OUT_OF_RANGE);
     }
     return STATUS_OK;
 }

@@ -16,7 +16,8 @@ struct exact_chain {
     const struct jacobian_problem *problem;
     struct gradient_context *context;
     long chain;
-    long dimension, steps; /* the largest lag */
+    long dimension, steps; /* that are looked at, */
+    long first;            /* from S_(T - first) on */
     long weight_rank;
     bool is_whole;        /* W is known exactly */
     long *alive;          /* [steps]: derivatives that are not zero in S_T, S_{T-1}, ... */
@@ -41,7 +42,7 @@ static void count_alive(struct exact_chain *exact)
         if (exact->problem->trajectory == NULL)
             continue;
         const int64_t *exponents;
-        const double *diagonal = jacobian_wide_diagonal(exact->problem, step, exact->chain, &exponents);
+        const double *diagonal = jacobian_wide_diagonal(exact->problem, exact->first + step, exact->chain, &exponents);
         for (long i = 0; i < exact->dimension; i++)
             exact->alive[step] -= diagonal[i] == 0;
         exact->is_whole = exact->is_whole && isfinite(block_largest_magnitude(diagonal, exact->dimension));
@@ -49,14 +50,15 @@ static void count_alive(struct exact_chain *exact)
 }
 
 static enum status chain_open(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
-                              struct exact_chain *exact)
+                              long first, long steps, struct exact_chain *exact)
 {
     const struct weights *weights = problem->weights;
     *exact = (struct exact_chain){ .problem = problem,
                                    .context = context,
                                    .chain = chain,
                                    .dimension = weights_hidden_size(weights),
-                                   .steps = problem->lags[problem->lag_count - 1],
+                                   .first = first,
+                                   .steps = steps,
                                    .is_whole = weights_grid(weights) == NULL &&
                                                weights_hidden_size(weights) <= EXACT_LARGEST_DIMENSION &&
                                                !weights_ensemble(weights)->kind->is_fresh_at_every_step };
@@ -96,7 +98,7 @@ static enum status take_step(struct exact_chain *exact, int prime, long step, lo
     exact_normalise(prime, &to);
     if (exact->problem->trajectory) {
         const int64_t *exponents;
-        const double *diagonal = jacobian_wide_diagonal(exact->problem, step, exact->chain, &exponents);
+        const double *diagonal = jacobian_wide_diagonal(exact->problem, exact->first + step, exact->chain, &exponents);
         exact_residues(prime, exact->dimension, diagonal, exponents, exact->diagonal);
         for (long j = 0; j < count; j++) {
             struct block column = block_view(&to, j, 1);
@@ -140,7 +142,7 @@ enum status exact_chain_ranks(const struct jacobian_problem *problem, struct gra
     struct exact_chain exact;
     long *bounds = NULL;
     enum status status = STATUS_OK;
-    TRY_OR(done, chain_open(problem, context, chain, &exact));
+    TRY_OR(done, chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
     TRY_OR(done, memory_allocate(&bounds, exact.steps, "bounds of ranks"));
     bound_ranks(&exact, bounds);
     memcpy(ranks, bounds, (size_t)exact.steps * sizeof *ranks);
@@ -157,23 +159,42 @@ done:
     return status;
 }
 
-/* *first_zero := the larger of it and where the product is first zero modulo a prime. */
-static enum status find_first_zero(struct exact_chain *exact, int prime, long *first_zero)
+/* *first_zero := the larger of it and where the columns, begun with values[dimension * their number], are first zero
+ * modulo a prime. */
+static enum status find_first_zero(struct exact_chain *exact, int prime, const double *values, long *first_zero)
 {
-    const struct random_stream stream = random_stream_open(weights_seed(exact->problem->weights), "exact zeros");
+    const long columns = exact->columns.columns;
     long step = 0;
-    for (long j = 0; j < PROBES; j++) {
-        double *column = block_column(&exact->columns, j);
-        memset(column, 0, (size_t)exact->columns.stride * sizeof *column);
-        random_uniform(&stream, 0, (uint64_t)(j * exact->dimension), (uint64_t)exact->dimension, column);
-        exact_residues(prime, exact->dimension, column, NULL, column);
-    }
+    memset(exact->columns.values, 0, (size_t)(exact->columns.stride * columns) * sizeof *exact->columns.values);
+    for (long j = 0; j < columns; j++)
+        exact_residues(prime, exact->dimension, values + j * exact->dimension, NULL, block_column(&exact->columns, j));
     for (bool is_zero = false; !is_zero && step < exact->steps; step += !is_zero) {
-        TRY(take_step(exact, prime, step, PROBES));
-        is_zero = exact_is_zero(exact->columns.values, exact->columns.stride * PROBES);
+        TRY(take_step(exact, prime, step, columns));
+        is_zero = exact_is_zero(exact->columns.values, exact->columns.stride * columns);
     }
     *first_zero = step + 1 > *first_zero ? step + 1 : *first_zero;
     return STATUS_OK;
+}
+
+/* The same over all primes. */
+static enum status carry_until_zero(struct exact_chain *exact, long columns, const double *values, long *first_zero)
+{
+    *first_zero = 0;
+    TRY(make_columns(exact, columns));
+    for (int prime = 0; prime < EXACT_PRIMES && *first_zero <= exact->steps; prime++)
+        TRY(find_first_zero(exact, prime, values, first_zero));
+    return STATUS_OK;
+}
+
+static enum status probe_until_zero(struct exact_chain *exact, long *first_zero)
+{
+    const struct random_stream stream = random_stream_open(weights_seed(exact->problem->weights), "exact zeros");
+    double *values;
+    TRY(memory_allocate(&values, PROBES * exact->dimension, "probes of a product"));
+    random_uniform(&stream, 0, 0, (uint64_t)(PROBES * exact->dimension), values);
+    enum status status = carry_until_zero(exact, PROBES, values, first_zero);
+    memory_free(values);
+    return status;
 }
 
 enum status exact_chain_first_zero(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
@@ -181,17 +202,34 @@ enum status exact_chain_first_zero(const struct jacobian_problem *problem, struc
 {
     struct exact_chain exact;
     enum status status = STATUS_OK;
-    TRY_OR(done, chain_open(problem, context, chain, &exact));
+    TRY_OR(done, chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
     *first_zero = exact.weight_rank == 0 ? 1 : exact.steps + 1;
     for (long step = exact.steps - 1; step >= 0; step--)
         if (exact.alive[step] == 0)
             *first_zero = step + 1;
-    if (!exact.is_whole || *first_zero == 1 || is_regular(&exact))
-        goto done;
-    *first_zero = 0;
-    TRY_OR(done, make_columns(&exact, PROBES));
-    for (int prime = 0; prime < EXACT_PRIMES && *first_zero <= exact.steps; prime++)
-        TRY_OR(done, find_first_zero(&exact, prime, first_zero));
+    if (exact.is_whole && *first_zero > 1 && !is_regular(&exact))
+        TRY_OR(done, probe_until_zero(&exact, first_zero));
+done:
+    chain_close(&exact);
+    return status;
+}
+
+enum status exact_error_first_zero(struct weights *weights, const struct trajectory *trajectory,
+                                   struct gradient_context *context, long chain, long last_step, const double *error,
+                                   long *first_zero)
+{
+    struct exact_chain exact;
+    const struct jacobian_problem problem = {
+        .weights = weights, .trajectory = trajectory, .steps = trajectory->window, .chains = trajectory->chains
+    };
+    const double largest = block_largest_magnitude(error, weights_hidden_size(weights));
+    enum status status = STATUS_OK;
+    *first_zero = largest == 0 ? 0 : last_step + 1;
+    TRY_OR(done, chain_open(&problem, context, chain, trajectory->window - last_step, last_step, &exact));
+    if (!exact.is_whole)
+        *first_zero = -1;
+    else if (isfinite(largest) && largest > 0 && !is_regular(&exact))
+        TRY_OR(done, carry_until_zero(&exact, 1, error, first_zero));
 done:
     chain_close(&exact);
     return status;

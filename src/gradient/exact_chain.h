@@ -19,4 +19,11 @@ CHECKED enum status exact_chain_ranks(const struct jacobian_problem *problem, st
 CHECKED enum status exact_chain_first_zero(const struct jacobian_problem *problem, struct gradient_context *context,
                                            long chain, long *first_zero);
 
+/* Of the errors that are carried back from x_t, e_l = e_0 J_l with J_l = S_t ... S_(t-l+1): *first_zero := the least l
+ * up to t with e_l = 0, 0 where e_0 = error[hidden_size] is; else t + 1. The trajectory has derivatives of all steps.
+ * Of tied weights; -1 on a grid, and where derivatives are not finite: nothing is known then. Errors as above. */
+CHECKED enum status exact_error_first_zero(struct weights *weights, const struct trajectory *trajectory,
+                                           struct gradient_context *context, long chain, long last_step,
+                                           const double *error, long *first_zero);
+
 #endif

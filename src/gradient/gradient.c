@@ -24,6 +24,8 @@ static void store_chain(const struct measure_task *task, const struct backward_p
 {
     if (!columns[LAST].is_finite || !columns[TOTAL].is_finite)
         task_fail(task, chain, JACOBIAN_NOT_FINITE);
+    else if (columns[LAST].is_lost)
+        task_fail(task, chain, JACOBIAN_OUT_OF_RANGE);
     task_values(task, "log_initial_error_norm")[chain] = columns[LAST].log_initial_error;
     task_values(task, "log_gradient_norm")[chain] = columns[LAST].log_gradient;
     task_values(task, "cancellation")[chain] = columns[LAST].cancellation;

@@ -11,6 +11,9 @@
 /* Columns that W^T is applied to at once: enough for the kernel's full rate. */
 enum { GROUP_COLUMNS = 128 };
 
+/* Of ln s, in products that lack rank. */
+static const double LARGEST_ERROR = 1e-9;
+
 /* Chains side by side. For identity one chain stands for all cells of the task: J_l = (gain gamma)^l W_unit^l. */
 struct graded_chains {
     const struct measure_task *task;
@@ -177,6 +180,13 @@ static bool has_rank(const struct graded_chains *group, long c, long lag)
     return true;
 }
 
+/* Whether what is left of a product that lacks rank may be rounding. */
+static bool is_uncertain(const struct graded_chains *group, long c)
+{
+    const struct graded_product *product = &group->products[c];
+    return product->rank < group->hidden_size && product->error > LARGEST_ERROR;
+}
+
 static enum status measure_products(struct graded_chains *group, long lag)
 {
     const long lag_step = group->task->batch->lags[lag];
@@ -188,7 +198,7 @@ static enum status measure_products(struct graded_chains *group, long lag)
         TRY(jacobian_check_stop(group->task->context));
         enum status status = graded_singular_values(&group->products[c], group->log_values, &sweeps);
         group->task->context->flops += d * d * d * sweeps; /* of each pair at least the product */
-        if (status == STATUS_OK && !has_rank(group, c, lag_step))
+        if (status == STATUS_OK && (!has_rank(group, c, lag_step) || is_uncertain(group, c)))
             status = STATUS_NUMERICAL; /* something that is not zero was lost in rounding */
         if (status == STATUS_NUMERICAL) {
             fail_chain(group, c, JACOBIAN_NOT_CONVERGED);

@@ -269,16 +269,31 @@ static bool has_lost_row(const struct graded_product *product, long rank)
 {
     const long d = product->dimension;
     const struct graded_workspace *space = product->workspace;
+    const double unit = rank < d ? 64 * (double)d * 0x1p-53 : (double)d * 0x1p-53; /* others may take the place */
     for (long k = 0; k < rank; k++) {
         double size = space->order[k].size, column = 0;
         for (long i = 0; i <= k; i++)
             column = fmax(column, fabs(space->factor[i + k * d]));
         if (product->factors == 1)
             size = fmin(size, column);
-        if (fabs(space->factor[k + k * d]) <= (double)d * 0x1p-53 * size)
+        if (fabs(space->factor[k + k * d]) <= unit * size)
             return true;
     }
     return false;
+}
+
+double graded_least_pivot(const struct graded_product *product, long rank)
+{
+    const long d = product->dimension;
+    const struct graded_workspace *space = product->workspace;
+    double least = 1;
+    for (long i = 0; i < rank; i++) {
+        long j = i; /* where the row begins */
+        while (j < d - 1 && space->factor[i + j * d] == 0)
+            j++;
+        least = fmin(least, fabs(space->factor[i + j * d]) / space->order[i].size);
+    }
+    return least;
 }
 
 static enum status form_orthogonal(const struct graded_product *product)
@@ -314,6 +329,7 @@ enum status graded_absorb(struct graded_product *product, struct block *factor, 
                            "a matrix of dimension %ld has rank %ld, which cannot be told apart from rounding", n, rank);
     if (is_in_echelon)
         TRY(graded_decompose_echelon(product, factor, rank));
+    product->error += (double)n * 0x1p-53 / graded_least_pivot(product, rank);
     multiply_triangles(product);
     if (is_in_echelon)
         memcpy(space->factor, space->echelon, (size_t)(n * n) * sizeof *space->factor);

@@ -1,8 +1,9 @@
 /* Where a factor loses rank: columns of F Q that depend on those before them, up to rounding, get no row of R.
  *
- * Their rows of T are the smaller ones: R is made in the order of T's rows, the large ones first, so that what rounding
- * leaves of a dependent column in the rows above it is small beside these. A column that is all rounding itself has no
- * rows above it, and must not be given one: times its row of T, which may be any size, it would outweigh the rest. */
+ * Their rows of T are the smaller ones: R is made in the order of T's rows, sorted, the large ones first, so that what
+ * rounding leaves of a dependent column in the rows above it is small beside these. A column that is all rounding
+ * itself has no rows above it, and must not be given one: times its row of T, which may be any size, it would outweigh
+ * the rest. */
 #include "base/memory.h"
 #include "linalg/graded_internal.h"
 
@@ -72,38 +73,83 @@ static void load(const struct graded_product *product, const struct block *facto
         }
 }
 
-/* Returns how many rows R got. */
+/* Returns how many rows R got. A pivot that is small beside its row is right to so many digits less, and so is what is
+ * left of the columns after it. */
 static long decompose(const struct graded_product *product, double threshold)
 {
     const long d = product->dimension;
     struct graded_workspace *space = product->workspace;
+    double amplified = threshold;
     long rows = 0;
     for (long j = 0; j < d; j++) {
         double *values = space->factor + j * d;
-        if (product->exponents[j] == GRADED_ZERO_ROW) /* meets nothing */
+        if (product->exponents[j] == GRADED_ZERO_ROW) { /* meets nothing */
             memset(values, 0, (size_t)d * sizeof *values);
-        else if (rows < d && !is_rounding(product, j, rows, threshold))
-            eliminate(product, j, rows++);
-        else
+        } else if (rows < d && !is_rounding(product, j, rows, amplified)) {
+            eliminate(product, j, rows);
+            amplified = fmax(amplified, 0x1p-52 * space->order[rows].size / fabs(values[rows]));
+            rows++;
+        } else {
             memset(values + rows, 0, (size_t)(d - rows) * sizeof *values);
+        }
     }
     return rows;
 }
 
-enum status graded_decompose_echelon(const struct graded_product *product, const struct block *factor, long rank)
+static void swap_columns(struct block *block, long a, long b)
 {
-    const double d = (double)product->dimension, first = 8 * d * 0x1p-53, last = 1e-3;
-    struct graded_workspace *space = product->workspace;
-    if (space->echelon == NULL)
-        TRY(memory_allocate(&space->echelon, product->dimension * product->dimension, "a factor that loses rank"));
-    for (double threshold = first; threshold < last; threshold *= 8) {
+    double *x = block_column(block, a), *y = block_column(block, b);
+    for (long i = 0; i < block->stride; i++) {
+        const double value = x[i];
+        x[i] = y[i];
+        y[i] = value;
+    }
+}
+
+/* The rows of T, and the columns of F Q that meet them, by descending size; zeros last. */
+static void sort_rows(struct graded_product *product, struct block *factor)
+{
+    for (long i = 0; i < product->dimension; i++) {
+        long largest = i;
+        for (long k = i + 1; k < product->dimension; k++)
+            largest = product->exponents[k] > product->exponents[largest] ? k : largest;
+        if (largest == i)
+            continue;
+        const int64_t exponent = product->exponents[i];
+        product->exponents[i] = product->exponents[largest];
+        product->exponents[largest] = exponent;
+        swap_columns(&product->rows, i, largest);
+        swap_columns(factor, i, largest);
+    }
+}
+
+/* A threshold at which R has as many rows as the rank says: near what rounding is expected to be, which decides where
+ * several would do. */
+static bool find_threshold(struct graded_product *product, const struct block *factor, long rank)
+{
+    const double expected = 8 * (double)product->dimension * 0x1p-53, least = 0x1p-56, most = 1e-3;
+    bool has_risen = false, has_fallen = false;
+    for (double threshold = expected; threshold > least && threshold < most; threshold *= has_risen ? 2 : 0.5) {
         load(product, factor);
         long rows = decompose(product, threshold);
         if (rows == rank)
-            return STATUS_OK;
-        if (rows < rank)
-            break;
+            return true;
+        has_risen = has_risen || rows > rank;
+        has_fallen = has_fallen || rows < rank;
+        if (has_risen && has_fallen)
+            return false;
     }
+    return false;
+}
+
+enum status graded_decompose_echelon(struct graded_product *product, struct block *factor, long rank)
+{
+    struct graded_workspace *space = product->workspace;
+    if (space->echelon == NULL)
+        TRY(memory_allocate(&space->echelon, product->dimension * product->dimension, "a factor that loses rank"));
+    sort_rows(product, factor);
+    if (find_threshold(product, factor, rank))
+        return STATUS_OK;
     return status_fail(STATUS_NUMERICAL,
                        "a product of dimension %ld has rank %ld, which cannot be told apart from rounding",
                        product->dimension, rank);
