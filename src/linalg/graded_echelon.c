@@ -10,18 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What is left of a column below `row` counts as rounding where each element is below `threshold` times the largest of
- * its row of F Q: products of F's row with Q err by so much, and so do Householder's transformations of sorted rows. */
-static bool is_rounding(const struct graded_product *product, long column, long row, double threshold)
-{
-    const long d = product->dimension;
-    const struct graded_workspace *space = product->workspace;
-    for (long i = row; i < d; i++)
-        if (fabs(space->factor[i + column * d]) > threshold * space->order[i].size)
-            return false;
-    return true;
-}
-
 /* values[d] := values - scale v (v^T values) from `row` on */
 static void reflect(long d, long row, const double *v, double scale, double *values)
 {
@@ -73,24 +61,38 @@ static void load(const struct graded_product *product, const struct block *facto
         }
 }
 
-/* Returns how many rows R got. A pivot that is small beside its row is right to so many digits less, and so is what is
- * left of the columns after it. */
-static long decompose(const struct graded_product *product, double threshold)
+/* What is left of a column from `row` on, beside the largest elements of these rows. */
+static double remainder_of(const struct graded_product *product, long column, long row)
+{
+    const long d = product->dimension;
+    const struct graded_workspace *space = product->workspace;
+    double largest = 0;
+    for (long i = row; i < d && space->order[i].size > 0; i++)
+        largest = fmax(largest, fabs(space->factor[i + column * d]) / space->order[i].size);
+    return largest;
+}
+
+/* Returns how many rows R got, and the largest remainder that was taken for rounding. A pivot that is small beside its
+ * row is right to so many digits less, and so is what is left of the columns after it. */
+static long decompose(const struct graded_product *product, double threshold, double *dropped)
 {
     const long d = product->dimension;
     struct graded_workspace *space = product->workspace;
     double amplified = threshold;
     long rows = 0;
+    *dropped = 0;
     for (long j = 0; j < d; j++) {
         double *values = space->factor + j * d;
+        const double remainder = remainder_of(product, j, rows);
         if (product->exponents[j] == GRADED_ZERO_ROW) { /* meets nothing */
             memset(values, 0, (size_t)d * sizeof *values);
-        } else if (rows < d && !is_rounding(product, j, rows, amplified)) {
+        } else if (rows < d && remainder > amplified) {
             eliminate(product, j, rows);
-            amplified = fmax(amplified, 0x1p-52 * space->order[rows].size / fabs(values[rows]));
+            amplified = fmax(amplified, threshold * space->order[rows].size / fabs(values[rows]));
             rows++;
         } else {
             memset(values + rows, 0, (size_t)(d - rows) * sizeof *values);
+            *dropped = fmax(*dropped, remainder);
         }
     }
     return rows;
@@ -123,17 +125,22 @@ static void sort_rows(struct graded_product *product, struct block *factor)
     }
 }
 
-/* A threshold at which R has as many rows as the rank says: near what rounding is expected to be, which decides where
- * several would do. */
+/* What is left of a column counts as rounding below a threshold beside the largest elements of F Q's rows: products of
+ * F's rows with Q err by so much, and so do Householder's transformations of sorted rows. This finds a threshold at
+ * which R has as many rows as the rank says: near what rounding is expected to be, which decides where several would
+ * do. */
 static bool find_threshold(struct graded_product *product, const struct block *factor, long rank)
 {
     const double expected = 8 * (double)product->dimension * 0x1p-53, least = 0x1p-56, most = 1e-3;
     bool has_risen = false, has_fallen = false;
     for (double threshold = expected; threshold > least && threshold < most; threshold *= has_risen ? 2 : 0.5) {
         load(product, factor);
-        long rows = decompose(product, threshold);
-        if (rows == rank)
+        double dropped;
+        long rows = decompose(product, threshold, &dropped);
+        if (rows == rank) {
+            product->error += dropped;
             return true;
+        }
         has_risen = has_risen || rows > rank;
         has_fallen = has_fallen || rows < rank;
         if (has_risen && has_fallen)

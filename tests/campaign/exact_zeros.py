@@ -112,7 +112,7 @@ def multiples(chance, d):
 
 FAMILIES = [sparse_reals, sparse_integers, equal_rows, known_rank, nilpotent, multiples]
 WHOLE = {sparse_integers, known_rank, nilpotent}
-BEYOND_ROUNDING = {multiples, nilpotent}
+BEYOND_ROUNDING = {multiples, nilpotent, known_rank}
 
 
 def activate(name, x):
