@@ -5,6 +5,7 @@
 #include "store/output.h"
 #include "store/publish.h"
 #include "store/resume.h"
+#include "store/seal.h"
 #include "store/weight_record.h"
 #include "sweep/grid.h"
 
@@ -78,6 +79,8 @@ static enum status verify(const struct making *making, const struct sweep *sweep
     struct results_file file;
     struct store_tally found = { 0 };
     enum status status = results_file_open(making->unpublished.temporary, sweep, NULL, &file);
+    if (status == STATUS_OK)
+        status = seal_require(&file, STATUS_IO);
     if (status == STATUS_OK)
         status = resume_count(&file, &found);
     if (status == STATUS_OK && (found.done != written->done || found.failed != written->failed))

@@ -42,12 +42,11 @@ static enum status require_contiguous(const struct results_file *file)
 
 static enum status require_ready(const struct results_file *file)
 {
-    struct seal_faults faults;
     TRY(require_version(file));
-    TRY(seal_verify(file, &faults));
-    if (faults.coordinates + faults.structure > faults.additions)
-        return status_prefix(seal_judge(file->path, &faults, STATUS_REFUSED),
-                             "left untouched; gradsweep extend (of shards: merge) saves what is finished");
+    enum status status = seal_require(file, STATUS_REFUSED);
+    if (status == STATUS_REFUSED)
+        status = status_prefix(status, "left untouched; gradsweep extend (of shards: merge) saves what is finished");
+    TRY(status);
     return require_contiguous(file);
 }
 

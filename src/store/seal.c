@@ -224,3 +224,12 @@ enum status seal_judge(const char *path, const struct seal_faults *faults, enum 
         snprintf(more, sizeof more, ", and %llu more", others);
     return status_fail(code, "%s: damaged, or changed by another program: %s%s", path, faults->examples[0], more);
 }
+
+enum status seal_require(const struct results_file *file, enum status code)
+{
+    struct seal_faults faults;
+    TRY(seal_verify(file, &faults));
+    if (faults.coordinates + faults.structure <= faults.additions)
+        return STATUS_OK;
+    return seal_judge(file->path, &faults, code);
+}

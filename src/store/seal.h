@@ -31,4 +31,7 @@ CHECKED enum status seal_verify(const struct results_file *file, struct seal_fau
 /* The faults as one failure that begins with the path; STATUS_OK where there is none. */
 CHECKED enum status seal_judge(const char *path, const struct seal_faults *faults, enum status code);
 
+/* Both at once: STATUS_OK where everything that is ours is as it was written. */
+CHECKED enum status seal_require(const struct results_file *file, enum status code);
+
 #endif

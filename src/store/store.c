@@ -13,6 +13,7 @@
 #include "store/readiness.h"
 #include "store/results_file.h"
 #include "store/resume.h"
+#include "store/seal.h"
 #include "store/shard.h"
 #include "store/weight_record.h"
 #include "sweep/grid.h"
@@ -220,6 +221,8 @@ static enum status read_back(const struct store *store, const struct sweep *swee
     choose_share(store, grid_cell_count(sweep), &first, &count);
     choose_share(store, grid_weight_count(sweep), &first_weight, &weights);
     enum status status = results_file_open(store->path, sweep, NULL, &file);
+    if (status == STATUS_OK && store->world->rank == 0)
+        status = seal_require(&file, STATUS_IO);
     if (status != STATUS_OK)
         status = status_prefix(STATUS_IO, "the closed file cannot be read; was it changed by another program?");
     if (status == STATUS_OK && expected && store->world->rank == 0)
