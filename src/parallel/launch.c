@@ -8,15 +8,10 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* ---- what the launchers say ---- */
 
@@ -80,23 +75,6 @@ bool launch_is_first(void)
 
 /* ---- what the MPI library must find ---- */
 
-static void forget_variables(const char *prefix)
-{
-    for (char **entry = environ; entry != NULL && *entry != NULL;) {
-        char name[128];
-        const size_t length = strcspn(*entry, "=");
-        if (strncmp(*entry, prefix, strlen(prefix)) == 0 && length < sizeof name) {
-            memcpy(name, *entry, length);
-            name[length] = '\0';
-            if (unsetenv(name) == 0) {
-                entry = environ; /* which has moved up */
-                continue;
-            }
-        }
-        entry++;
-    }
-}
-
 /* Whether ranks may read each other's memory. Containers often forbid the call altogether; Open MPI would try it for
  * every message, with a warning each, and then copy through shared memory after all, as it does where it knows. */
 static bool may_read_other_processes(void)
@@ -123,8 +101,7 @@ enum status launch_prepare(struct launch *launch)
     if (launch->variable != step_variable)
         return STATUS_OK;
     if (launch->ranks == 1) {
-        forget_variables("PMIX_");
-        unsetenv("SLURM_STEP_ID");
+        unsetenv("SLURM_STEP_ID"); /* by which Open MPI knows of the step, and would go to its PMIx */
         return STATUS_OK;
     }
     if (getenv("PMIX_RANK") == NULL && getenv("PMI_FD") == NULL)
