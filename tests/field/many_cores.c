@@ -1,4 +1,5 @@
-/* A library to be loaded before a command: the machine has FIELD_CORES cores, whatever it has. */
+/* A library to be loaded before a command: the machine has FIELD_CORES cores (128), whatever it has, and takes
+ * FIELD_LOADING seconds (0) to load the command's libraries. */
 #include <dlfcn.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -10,6 +11,13 @@ static int cores(void)
 {
     const char *text = getenv("FIELD_CORES");
     return text ? atoi(text) : 128;
+}
+
+__attribute__((constructor)) static void load_slowly(void)
+{
+    const char *text = getenv("FIELD_LOADING");
+    if (text)
+        sleep((unsigned)atoi(text));
 }
 
 int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set)

@@ -86,7 +86,8 @@ class OtherLaunchers(LauncherTest):
     def test_one_task(self):
         """Of srun --mpi=none, or the second program of a step: the step's PMIx is not asked."""
         self.assert_runs(self.run_line("out.h5"), "out.h5",
-                         self.with_variables(SLURM_JOB_ID=7, SLURM_STEP_ID=0, SLURM_STEP_NUM_TASKS=1, SLURM_PROCID=0,
+                         self.with_variables(SLURM_JOB_ID=7, SLURM_JOBID=7, SLURM_NODELIST="localhost", SLURM_PROCID=0,
+                                             SLURM_STEP_ID=0, SLURM_STEP_NUM_TASKS=1,
                                              PMIX_RANK=0, PMIX_NAMESPACE="slurm.pmix.7.0",
                                              PMIX_SERVER_URI2="pmix-server.1;tcp4://127.0.0.1:1"))
 
