@@ -6,6 +6,7 @@
 #include "gradient/bound.h"
 #include "gradient/certify.h"
 #include "gradient/exact_chain.h"
+#include "gradient/flushed.h"
 #include "gradient/measure.h"
 #include "gradient/task.h"
 
@@ -274,17 +275,6 @@ static enum status call_measures(struct measure_task *task)
     return STATUS_OK;
 }
 
-/* Nothing that the derivatives are part of is known of chains that they are beyond all range in. */
-static void fail_beyond(struct measure_task *task)
-{
-    for (long chain = 0; chain < task->count; chain++)
-        for (int id = 0; id < MEASURE_COUNT && trajectory_is_beyond(task->trajectory, chain); id++) {
-            task->measure = (enum measure_id)id;
-            if (task->batch->measures & 1u << id && !task->batch->activation->is_identity)
-                task_fail(task, chain, JACOBIAN_OUT_OF_RANGE);
-        }
-}
-
 /* Chains first .. first+count-1 side by side: their trajectory, their norms (identity's are known already), and all
  * other measures. */
 static enum status measure_side_by_side(const struct batch *batch, struct gradient_context *context,
@@ -319,7 +309,7 @@ static enum status measure_side_by_side(const struct batch *batch, struct gradie
                                  .chains = chains,
                                  .trajectory = &trajectory };
     TRY_OR(done, call_measures(&task));
-    fail_beyond(&task);
+    flushed_fail(&task, log_unit_bounds);
 done:
     trajectory_destroy(&trajectory);
     norms_destroy(&norms);

@@ -183,15 +183,6 @@ static double exp_upper(const struct walk *walk, double logarithm)
     return exp(logarithm + walk->log_error) * (1.0 + 4.0 * UNIT_ROUNDOFF) + DBL_MIN;
 }
 
-/* Whether the step's derivatives have zeros in the place of tiny numbers, for which the error bound has no room. */
-static bool is_wide(const struct walk *walk)
-{
-    const int64_t *exponents = NULL;
-    if (walk->problem->trajectory)
-        jacobian_wide_diagonal(walk->problem, walk->step_index, walk->chain, &exponents);
-    return exponents != NULL;
-}
-
 /* One more step of P and of its error bound. *is_usable false: nothing can be proven from here on. */
 static enum status take_step(struct walk *walk, bool *is_usable)
 {
@@ -202,13 +193,14 @@ static enum status take_step(struct walk *walk, bool *is_usable)
     TRY(jacobian_check_stop(walk->context));
     TRY(update_weight_bounds(walk, step));
     /* Derivatives that all lie below 1e-200 have decided everything without us. */
-    *is_usable = jacobian_log_shift(problem, walk->step_index, walk->chain) == 0.0 &&
-                 isfinite(walk->bounds.log_lower) && !is_wide(walk);
+    *is_usable = jacobian_log_shift(problem, walk->step_index, walk->chain) == 0.0 && isfinite(walk->bounds.log_lower);
     if (!*is_usable)
         return STATUS_OK;
     TRY(multiply_step(walk, step));
     double gamma_d = 1.01 * d * UNIT_ROUNDOFF;
     double product_error = walk->step_index == 0 ? 0.0 : gamma_d * walk->bounds.frobenius_ratio * walk->frobenius;
+    /* Derivatives below 2^-900 may stand as 0 (model/scaled_state.c); the first product is that with the identity. */
+    double left_out = 0x1p-900 * walk->bounds.norm_ratio * (d + walk->frobenius + walk->error);
     walk->step_index++;
     walk->log_scale += walk->bounds.log_lower;
     walk->log_scale_upper += log(walk->bounds.norm_ratio) * GENEROUS;
@@ -220,8 +212,9 @@ static enum status take_step(struct walk *walk, bool *is_usable)
     walk->frobenius = computed > 0.0 ? exp_upper(walk, log_computed + log_power - walk->log_scale) : 0.0;
     /* d (d + 2) results, each off by at most 2^-1074 in units of the larger of both powers of two: 2^-1000 is more. */
     double log_underflow = (fmax((double)exponent_before, (double)walk->exponent) - 1000.0) * LOG_2;
-    walk->error = GENEROUS * (factor * (walk->bounds.norm_ratio * walk->error + product_error) +
-                              2.0 * UNIT_ROUNDOFF * walk->frobenius + exp_upper(walk, log_underflow - walk->log_scale));
+    walk->error = GENEROUS *
+                  (factor * (walk->bounds.norm_ratio * walk->error + product_error) +
+                   2.0 * UNIT_ROUNDOFF * walk->frobenius + exp_upper(walk, log_underflow - walk->log_scale) + left_out);
     *is_usable = isfinite(walk->error) && isfinite(walk->frobenius);
     return STATUS_OK;
 }

@@ -1,0 +1,13 @@
+/* Chains of which a derivative is so small beside the others of its step that it is taken for 0: what of their values
+ * is right all the same. Not collective. */
+#ifndef GRADSWEEP_GRADIENT_FLUSHED_H
+#define GRADSWEEP_GRADIENT_FLUSHED_H
+
+#include "gradient/task.h"
+
+/* Fails, as out of range, each measure of a chain whose values may owe something to a derivative that was taken for 0:
+ * an exact zero, or a number as small as what was left out. `log_unit_bounds`[lag_count]: ln of the bounds on the
+ * products of W_unit. When all measures are taken, before what failed is erased. */
+void flushed_fail(struct measure_task *task, const double *log_unit_bounds);
+
+#endif
