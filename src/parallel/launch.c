@@ -85,11 +85,15 @@ static bool may_read_other_processes(void)
 }
 
 /* Variables of Open MPI; another library does not mind them. */
-static void set_environment(void)
+static void set_environment(const struct launch *launch)
 {
     static const int keep = 0;
     /* A single rank needs no daemon, which would need ssh and a network. */
     setenv("OMPI_MCA_ess_singleton_isolated", "1", keep);
+    /* Nor a directory under /tmp: all such ranks of a user on a host would have the same one, and one that ends takes
+     * it away while another makes it (1 start of 240 failed, six at a time). */
+    if (launch->variable == NULL || (launch->variable == step_variable && launch->ranks == 1))
+        setenv("OMPI_MCA_orte_create_session_dirs", "0", keep);
     if (!may_read_other_processes())
         setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", keep);
 }
@@ -97,7 +101,7 @@ static void set_environment(void)
 enum status launch_prepare(struct launch *launch)
 {
     find_launcher(launch);
-    set_environment();
+    set_environment(launch);
     if (launch->variable != step_variable)
         return STATUS_OK;
     if (launch->ranks == 1) {

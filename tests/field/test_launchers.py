@@ -55,6 +55,12 @@ class Bare(LauncherTest):
             self.skipTest("needs root, and unshare")
         self.assert_runs(["unshare", "--net", *self.run_line("out.h5")], "out.h5")
 
+    def test_no_folder_shared_with_others(self):
+        """Single ranks of one user on one host would have the same one, and each take it away from the others."""
+        own = {**os.environ, "TMPDIR": self.path("tmp")}
+        self.assert_runs(self.run_line("out.h5"), "out.h5", own)
+        self.assertFalse(os.path.exists(self.path("tmp")))
+
     def test_a_variable_of_the_user_wins(self):
         """He may want the daemon: where there is no ssh, Open MPI then cannot start, and says why."""
         ended = self.start(self.run_line("out.h5"), {"OMPI_MCA_ess_singleton_isolated": "0", "PATH": "/nowhere"})
