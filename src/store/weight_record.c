@@ -77,6 +77,41 @@ static enum status read_all(const struct results_file *file, uint64_t weight, do
     return results_file_read(file, layout_tail_at(layout, TAIL_WEIGHT_CHECKSUM), weight, 1, checksum);
 }
 
+/* Values of one dataset of a record; NULL, and none, for one that is not in the file. */
+static const double *find_values(const struct layout *layout, const double *values, const char *name, uint64_t *count)
+{
+    uint64_t place;
+    if (weight_record_find(layout, name, &place, count))
+        return values + place;
+    *count = 0;
+    return NULL;
+}
+
+/* All of the first values are numbers, or none. */
+static bool is_whole(const double *values, uint64_t count)
+{
+    uint64_t numbers = 0;
+    for (uint64_t i = 0; i < count; i++)
+        numbers += !isnan(values[i]);
+    return numbers == 0 || numbers == count;
+}
+
+/* What can be said of a record without a checksum: kills and lost pages leave a part of it untouched, or zero. */
+static bool is_consistent(const struct results_file *file, uint64_t weight, const double *values)
+{
+    const struct layout *layout = &file->layout;
+    const struct sweep *sweep = layout->sweep;
+    const uint64_t d = (uint64_t)sweep->hidden_sizes[grid_weight_at(sweep, weight).hidden_size];
+    uint64_t count;
+    const double radius = *find_values(layout, values, "weight_spectral_radius", &count);
+    const double norm = *find_values(layout, values, "weight_norm", &count);
+    if (isnan(norm) || norm < 0 || (isnan(radius) && !sweep->native) || radius > norm * (1 + 1e-9))
+        return false;
+    const double *re = find_values(layout, values, "eigenvalue_re", &count);
+    const double *im = find_values(layout, values, "eigenvalue_im", &count);
+    return count == 0 || (is_whole(re, d) && is_whole(im, d) && isnan(re[0]) == isnan(im[0]));
+}
+
 enum status weight_record_read(const struct results_file *file, uint64_t weight, double *values,
                                enum weight_state *state)
 {
@@ -84,10 +119,10 @@ enum status weight_record_read(const struct results_file *file, uint64_t weight,
     TRY(read_all(file, weight, values, &checksum));
     if (checksum == 0 && is_untouched(&file->layout, values))
         *state = WEIGHT_PENDING;
-    else if (!layout_has_tail(&file->layout, TAIL_WEIGHT_CHECKSUM) || checksum == checksum_of(file, weight, values))
-        *state = WEIGHT_INTACT;
+    else if (layout_has_tail(&file->layout, TAIL_WEIGHT_CHECKSUM))
+        *state = checksum == checksum_of(file, weight, values) ? WEIGHT_INTACT : WEIGHT_DAMAGED;
     else
-        *state = WEIGHT_DAMAGED;
+        *state = is_consistent(file, weight, values) ? WEIGHT_INTACT : WEIGHT_DAMAGED;
     return STATUS_OK;
 }
 

@@ -5,8 +5,8 @@
 
 #include "store/results_file.h"
 
-/* Pending: untouched since the file was made. A file of version 1 has no checksum: what is written there is taken for
- * intact. */
+/* Pending: untouched since the file was made. A file of version 1 has no checksum: a record is intact there that lacks
+ * nothing and does not contradict itself. */
 enum weight_state { WEIGHT_PENDING, WEIGHT_INTACT, WEIGHT_DAMAGED };
 
 /* Doubles that a record has: the measured datasets of WEIGHT shape one after the other, each with its own values. */

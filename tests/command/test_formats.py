@@ -108,6 +108,29 @@ class Version1(FormatTest):
         self.assertEqual((np.count_nonzero(data["status"] == DONE), np.count_nonzero(data["status"] == FAILED)), (72, 24))
         self.check(new, 3, "72 done, 24 failed, 0 pending, 0 damaged", "0 wrong$")
 
+    def test_parts_of_what_is_known_of_weights_are_not_taken(self):
+        """Version 1 has no checksum of them: a radius, or an eigenvalue, that a lost page took is computed again."""
+        whole = read(self.merge_shards("whole.h5"))
+        norms = self.data(self.shards[0])["weight_norm"]
+        first, second = [tuple(place) for place in np.argwhere(~np.isnan(norms))[:2]]
+        with h5py.File(self.shards[0], "r+") as file:
+            file["weight_spectral_radius"][first] = np.nan
+            file["eigenvalue_im"][second + (0,)] = np.nan
+        for shard in self.shards[1:]:
+            with h5py.File(shard, "r+") as file:
+                for name in ("weight_spectral_radius", "weight_norm", "eigenvalue_re", "eigenvalue_im"):
+                    for place in (first, second):
+                        file[name][place] = np.nan
+        merged = self.merge_shards("merged.h5", exit_code=75)
+        self.run_sweep(self.old_sweep, "merged.h5", "--resume", exit_code=1)
+        for name in ("weight_spectral_radius", "weight_norm", "eigenvalue_re", "eigenvalue_im", "weight_checksum"):
+            np.testing.assert_array_equal(read(merged)[name], whole[name], err_msg=name)
+
+    def merge_shards(self, name, exit_code=1):
+        ended = gradsweep("merge", self.path(name), *self.shards)
+        self.assertEqual(ended.returncode, exit_code, ended.stderr)
+        return self.path(name)
+
     def test_shards_are_merged_also_with_those_of_the_present_version(self):
         merged = self.path("merged.h5")
         ended = gradsweep("merge", merged, *self.shards)
@@ -319,6 +342,24 @@ class Seals(FormatTest):
         self.check(path, 3, "faults of weights", "faults of coordinates, attributes or provenance")
         self.run_sweep(self.small, "copy.h5", "--resume")
         self.check(path, 0)
+
+
+class BesideARun(FormatTest):
+    def test_nothing_of_a_healthy_run_looks_damaged(self):
+        """Cells, weights and provenance are being written while they are checked; failed cells are computed again."""
+        text = SMALL.replace("replicas: 2", "replicas: 40").replace("[2, 3]", "[12, 16]")
+        sweep, path, checks = self.sweep(text), self.path("out.h5"), 0
+        with command.Run(sweep, "-o", path, "--progress", "none", ranks=2) as run:
+            run.wait_for_cells(path, 0.01)
+            while run.process.poll() is None:
+                ended = gradsweep("check", path)
+                self.assertIn(ended.returncode, (0, 3), ended.stderr)
+                self.assertIn(" 0 damaged\n", ended.stdout)
+                self.assertNotIn("wrong cells", ended.stdout)
+                self.assertNotIn("faults", ended.stderr)
+                checks += 1
+            self.assertEqual(run.end()[0], 0)
+        self.assertGreater(checks, 0)
 
 
 class Looks(FormatTest):
