@@ -270,6 +270,9 @@ static void a_failed_measure_spares_the_others(void **state)
     expect_printed(store_check, STATUS_CHECK_FOUND, row);
     snprintf(row, sizeof row, "%-76s %10d %12d %10d", "bound = l ln(gamma ||W||_2)", 96, 96 * LAGS, 0);
     expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    snprintf(row, sizeof row, "%-76s %10d %12d %10d", "ln ||J_l||_2 <= ln ||J_l||_F <= ln ||J_l||_2 + 0.5 ln d", 95,
+             95 * LAGS, 0);
+    expect_printed(store_check, STATUS_CHECK_FOUND, row);
     change_cell(CELL, make_frobenius_failed_and_bound_wrong);
     snprintf(row, sizeof row, "%-76s %10d %12d %10d", "bound = l ln(gamma ||W||_2)", 96, 96 * LAGS, 1);
     expect_printed(store_check, STATUS_CHECK_FOUND, row);
