@@ -18,6 +18,7 @@ struct stream {
     size_t verdicts, growth; /* places of datasets in the table of measures */
     struct cell_results results;
     struct cell_checksums checksums;
+    int *pauses;                     /* taken so far, before other looks */
     struct check_finished *finished; /* [weights] */
 };
 
@@ -114,16 +115,19 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
     return STATUS_OK;
 }
 
-/* Whether what looks damaged is to be read once more: a run may have been writing it. Such a run holds the lock. */
+/* Whether what looks damaged is to be read once more: a run may have been writing it. Such a run holds the lock; for
+ * one whose lock was left behind nobody waits long. */
 static bool wants_another_look(const struct stream *stream, int looks)
 {
-    enum { LOOKS = 3, LOOKS_BESIDE_A_RUN = 20 };
+    enum { LOOKS = 3, LOOKS_BESIDE_A_RUN = 20, MOST_PAUSES = 50 };
     const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
     char owner[256];
     lock_describe(stream->file->path, owner, sizeof owner);
-    if (owner[0])
-        nanosleep(&pause, NULL);
-    return looks < (owner[0] ? LOOKS_BESIDE_A_RUN : LOOKS);
+    if (owner[0] == '\0' || *stream->pauses >= MOST_PAUSES)
+        return looks < LOOKS;
+    nanosleep(&pause, NULL);
+    (*stream->pauses)++;
+    return looks < LOOKS_BESIDE_A_RUN;
 }
 
 static enum status check_weight(const struct stream *stream, uint64_t weight, double *record,
@@ -232,7 +236,8 @@ enum status check_results_file(const struct results_file *file, struct check_sum
     const struct sweep *sweep = file->layout.sweep;
     const uint64_t cells = grid_cell_count(sweep), most = results_file_block(sweep);
     const uint64_t block = most < cells ? most : cells;
-    struct stream stream = { .file = file };
+    int pauses = 0;
+    struct stream stream = { .file = file, .pauses = &pauses };
     *summary = (struct check_summary){ 0 };
     enum status status = STATUS_OK;
     TRY_OR(done, find_counted(sweep, &stream));

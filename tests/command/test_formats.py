@@ -387,6 +387,17 @@ class Looks(FormatTest):
         self.assertEqual(Path(path).read_bytes(), before)
         self.assertFalse(Path(new).exists())
 
+    def test_a_lock_that_was_left_behind_is_not_waited_for(self):
+        """Beside a run what looks damaged is looked at again and again; a file full of damage is not, for ever."""
+        path = self.copy()
+        Path(path + ".lock").write_text("{}\n")
+        with h5py.File(path, "r+") as file:
+            file["weight_norm"][...] = 2 * file["weight_norm"][...]
+            file["growth_rate"][...] = 1
+        began = time.monotonic()
+        self.check(path, 3, "8 faults of weights")
+        self.assertLess(time.monotonic() - began, 15)
+
     def test_what_does_not_end_is_ended(self):
         ended, seconds = self.run_with("loop", "check", self.copy())
         self.assert_error(ended, 1, "HDF5 itself fails on this file: reading its structure does not end")
