@@ -12,7 +12,7 @@
 enum { GROUP_COLUMNS = 128 };
 
 /* Of ln s, in products that lack rank. */
-static const double LARGEST_ERROR = 1e-9;
+static const double LARGEST_ERROR = 1e-5;
 
 /* Chains side by side. For identity one chain stands for all cells of the task: J_l = (gain gamma)^l W_unit^l. */
 struct graded_chains {

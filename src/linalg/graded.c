@@ -249,8 +249,25 @@ static void count_rank(struct graded_product *product)
         product->rank += product->exponents[i] != GRADED_ZERO_ROW;
 }
 
-/* Whether a factor other than the first loses more rank than its rows of zeros say, or has a row for a column that
- * meets nothing. */
+/* Whether rows of T stand so far out of their order, the large ones first, that a row of R times T would be led by a
+ * later one. */
+static bool is_out_of_order(const struct graded_product *product)
+{
+    const int64_t tolerated = 4; /* powers of two */
+    int64_t least = INT64_MAX;
+    for (long i = 0; i < product->dimension; i++) {
+        const int64_t exponent = product->exponents[i];
+        if (exponent == GRADED_ZERO_ROW)
+            continue;
+        if (least != INT64_MAX && exponent > least + tolerated)
+            return true;
+        least = exponent < least ? exponent : least;
+    }
+    return false;
+}
+
+/* Whether a factor other than the first, of a product that lacks rank, loses more of it than its rows of zeros say, has
+ * a row for a column that meets nothing, or meets rows in another order than that of their size. */
 static bool needs_echelon(const struct graded_product *product, long rank)
 {
     long rows = 0, leading = 0;
@@ -259,8 +276,12 @@ static bool needs_echelon(const struct graded_product *product, long rank)
     while (leading < product->dimension && product->exponents[leading] != GRADED_ZERO_ROW)
         leading++;
     const long possible = rows < product->rank ? rows : product->rank;
-    return product->factors > 1 && (rank < possible || leading < product->rank);
+    return product->factors > 1 && rank < product->dimension &&
+           (rank < possible || leading < product->rank || is_out_of_order(product));
 }
+
+/* Of products that lack rank, where interchanges of columns may find a larger one. */
+static const double SMALL_PIVOT = 1e-4;
 
 /* Whether rounding is all that is known of a row of R: what is left on its diagonal is below u times the largest
  * element of that row of F Q, by which products of F's row with Q err. The first factor is exact, so that only its
@@ -269,7 +290,7 @@ static bool has_lost_row(const struct graded_product *product, long rank)
 {
     const long d = product->dimension;
     const struct graded_workspace *space = product->workspace;
-    const double unit = rank < d ? 64 * (double)d * 0x1p-53 : (double)d * 0x1p-53; /* others may take the place */
+    const double unit = rank < d && product->factors > 1 ? SMALL_PIVOT : (double)d * 0x1p-53;
     for (long k = 0; k < rank; k++) {
         double size = space->order[k].size, column = 0;
         for (long i = 0; i <= k; i++)
@@ -324,12 +345,12 @@ enum status graded_absorb(struct graded_product *product, struct block *factor, 
         /* Rows whose leading columns depend on each other may still have later ones. */
         is_in_echelon = has_lost_row(product, rank);
     }
-    if (is_in_echelon && product->factors == 1)
+    if (is_in_echelon && product->factors == 1 && rank == n)
         return status_fail(STATUS_NUMERICAL,
                            "a matrix of dimension %ld has rank %ld, which cannot be told apart from rounding", n, rank);
     if (is_in_echelon)
         TRY(graded_decompose_echelon(product, factor, rank));
-    product->error += (double)n * 0x1p-53 / graded_least_pivot(product, rank);
+    product->error += sqrt((double)n) * 0x1p-53 / graded_least_pivot(product, rank);
     multiply_triangles(product);
     if (is_in_echelon)
         memcpy(space->factor, space->echelon, (size_t)(n * n) * sizeof *space->factor);

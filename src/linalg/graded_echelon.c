@@ -1,9 +1,9 @@
 /* Where a factor loses rank: columns of F Q that depend on those before them, up to rounding, get no row of R.
  *
- * Their rows of T are the smaller ones: R is made in the order of T's rows, sorted, the large ones first, so that what
- * rounding leaves of a dependent column in the rows above it is small beside these. A column that is all rounding
- * itself has no rows above it, and must not be given one: times its row of T, which may be any size, it would outweigh
- * the rest. */
+ * Columns are taken in the order of what is left of them times their row of T, the largest first (as Householder's
+ * transformations of graded rows want it): what rounding leaves of a dependent column in the rows above it is then
+ * small beside these. A column that is all rounding itself must not be given a row: times its row of T, which may be
+ * any size, it would outweigh the rest. */
 #include "base/memory.h"
 #include "linalg/graded_internal.h"
 
@@ -54,22 +54,86 @@ static void load(const struct graded_product *product, const struct block *facto
 {
     const long d = product->dimension;
     struct graded_workspace *space = product->workspace;
-    for (long j = 0; j < d; j++)
+    for (long j = 0; j < d; j++) {
+        space->columns[j] = (int)j;
         for (long i = 0; i < d; i++) {
             space->factor[i + j * d] = block_column(factor, j)[space->order[i].row];
             space->echelon[i + j * d] = i == j;
         }
+    }
 }
 
-/* What is left of a column from `row` on, beside the largest elements of these rows. */
-static double remainder_of(const struct graded_product *product, long column, long row)
+/* What is left of a column from `row` on: its size, and that beside the largest elements of these rows. */
+static void measure_remainder(const struct graded_product *product, long column, long row, double *size,
+                              double *relative)
 {
     const long d = product->dimension;
     const struct graded_workspace *space = product->workspace;
-    double largest = 0;
-    for (long i = row; i < d && space->order[i].size > 0; i++)
-        largest = fmax(largest, fabs(space->factor[i + column * d]) / space->order[i].size);
-    return largest;
+    *size = *relative = 0;
+    for (long i = row; i < d && space->order[i].size > 0; i++) {
+        const double magnitude = fabs(space->factor[i + column * d]);
+        *size = fmax(*size, magnitude);
+        *relative = fmax(*relative, magnitude / space->order[i].size);
+    }
+}
+
+static bool is_met(const struct graded_product *product, long column)
+{
+    return product->exponents[product->workspace->columns[column]] != GRADED_ZERO_ROW;
+}
+
+/* The column from `row` on of which, times its row of T, most is left, among those of which more than rounding is; -1
+ * where there is none. */
+static long find_pivot(const struct graded_product *product, long row, double rounding)
+{
+    double largest = -INFINITY;
+    long pivot = -1;
+    for (long j = row; j < product->dimension; j++) {
+        double size, relative;
+        measure_remainder(product, j, row, &size, &relative);
+        if (!is_met(product, j) || !(relative > rounding))
+            continue;
+        const double weight = log2(size) + (double)product->exponents[product->workspace->columns[j]];
+        if (weight > largest) {
+            largest = weight;
+            pivot = j;
+        }
+    }
+    return pivot;
+}
+
+static void swap_columns(const struct graded_product *product, long a, long b)
+{
+    const long d = product->dimension;
+    struct graded_workspace *space = product->workspace;
+    const int number = space->columns[a];
+    space->columns[a] = space->columns[b];
+    space->columns[b] = number;
+    for (long i = 0; a != b && i < d; i++) {
+        const double value = space->factor[i + a * d];
+        space->factor[i + a * d] = space->factor[i + b * d];
+        space->factor[i + b * d] = value;
+    }
+}
+
+/* Empties the columns that got no row from `row` on, and returns the largest remainder of them. What they have in the
+ * rows above is emptied where it is rounding, too: their rows of T may be far larger than those of the pivots. */
+static double drop_remainders(const struct graded_product *product, long row, double threshold)
+{
+    const long d = product->dimension;
+    const struct graded_workspace *space = product->workspace;
+    double dropped = 0;
+    for (long j = row; j < d; j++) {
+        double *values = space->factor + j * d, size, relative;
+        measure_remainder(product, j, row, &size, &relative);
+        if (is_met(product, j))
+            dropped = fmax(dropped, relative);
+        for (long i = 0; i < row; i++)
+            if (!is_met(product, j) || fabs(values[i]) <= threshold * space->order[i].size)
+                values[i] = 0;
+        memset(values + row, 0, (size_t)(d - row) * sizeof *values);
+    }
+    return dropped;
 }
 
 /* Returns how many rows R got, and the largest remainder that was taken for rounding. A pivot that is small beside its
@@ -77,52 +141,39 @@ static double remainder_of(const struct graded_product *product, long column, lo
 static long decompose(const struct graded_product *product, double threshold, double *dropped)
 {
     const long d = product->dimension;
-    struct graded_workspace *space = product->workspace;
-    double amplified = threshold;
-    long rows = 0;
-    *dropped = 0;
-    for (long j = 0; j < d; j++) {
-        double *values = space->factor + j * d;
-        const double remainder = remainder_of(product, j, rows);
-        if (product->exponents[j] == GRADED_ZERO_ROW) { /* meets nothing */
-            memset(values, 0, (size_t)d * sizeof *values);
-        } else if (rows < d && remainder > amplified) {
-            eliminate(product, j, rows);
-            amplified = fmax(amplified, threshold * space->order[rows].size / fabs(values[rows]));
-            rows++;
-        } else {
-            memset(values + rows, 0, (size_t)(d - rows) * sizeof *values);
-            *dropped = fmax(*dropped, remainder);
-        }
+    const struct graded_workspace *space = product->workspace;
+    double rounding = threshold;
+    long rows = 0, pivot;
+    while (rows < d && (pivot = find_pivot(product, rows, rounding)) >= 0) {
+        swap_columns(product, rows, pivot);
+        eliminate(product, rows, rows);
+        rounding = fmax(rounding, threshold * space->order[rows].size / fabs(space->factor[rows + rows * d]));
+        rows++;
     }
+    *dropped = drop_remainders(product, rows, threshold);
     return rows;
 }
 
-static void swap_columns(struct block *block, long a, long b)
+/* The rows of T follow the columns. */
+static enum status permute_rows(struct graded_product *product)
 {
-    double *x = block_column(block, a), *y = block_column(block, b);
-    for (long i = 0; i < block->stride; i++) {
-        const double value = x[i];
-        x[i] = y[i];
-        y[i] = value;
+    const long d = product->dimension;
+    struct block rows;
+    int64_t *exponents = NULL;
+    TRY(block_create(d, d, &rows));
+    enum status status = memory_allocate(&exponents, d, "exponents of rows");
+    for (long i = 0; status == STATUS_OK && i < d; i++) {
+        const long from = product->workspace->columns[i];
+        memcpy(block_column(&rows, i), block_column(&product->rows, from), (size_t)rows.stride * sizeof(double));
+        exponents[i] = product->exponents[from];
     }
-}
-
-/* The rows of T, and the columns of F Q that meet them, by descending size; zeros last. */
-static void sort_rows(struct graded_product *product, struct block *factor)
-{
-    for (long i = 0; i < product->dimension; i++) {
-        long largest = i;
-        for (long k = i + 1; k < product->dimension; k++)
-            largest = product->exponents[k] > product->exponents[largest] ? k : largest;
-        if (largest == i)
-            continue;
-        const int64_t exponent = product->exponents[i];
-        product->exponents[i] = product->exponents[largest];
-        product->exponents[largest] = exponent;
-        swap_columns(&product->rows, i, largest);
-        swap_columns(factor, i, largest);
+    if (status == STATUS_OK) {
+        block_copy(&rows, &product->rows);
+        memcpy(product->exponents, exponents, (size_t)d * sizeof *exponents);
     }
+    block_destroy(&rows);
+    memory_free(exponents);
+    return status;
 }
 
 /* What is left of a column counts as rounding below a threshold beside the largest elements of F Q's rows: products of
@@ -134,9 +185,9 @@ static bool find_threshold(struct graded_product *product, const struct block *f
     const double expected = 8 * (double)product->dimension * 0x1p-53, least = 0x1p-56, most = 1e-3;
     bool has_risen = false, has_fallen = false;
     for (double threshold = expected; threshold > least && threshold < most; threshold *= has_risen ? 2 : 0.5) {
-        load(product, factor);
         double dropped;
-        long rows = decompose(product, threshold, &dropped);
+        load(product, factor);
+        const long rows = decompose(product, threshold, &dropped);
         if (rows == rank) {
             product->error += dropped;
             return true;
@@ -149,14 +200,13 @@ static bool find_threshold(struct graded_product *product, const struct block *f
     return false;
 }
 
-enum status graded_decompose_echelon(struct graded_product *product, struct block *factor, long rank)
+enum status graded_decompose_echelon(struct graded_product *product, const struct block *factor, long rank)
 {
     struct graded_workspace *space = product->workspace;
     if (space->echelon == NULL)
         TRY(memory_allocate(&space->echelon, product->dimension * product->dimension, "a factor that loses rank"));
-    sort_rows(product, factor);
     if (find_threshold(product, factor, rank))
-        return STATUS_OK;
+        return permute_rows(product);
     return status_fail(STATUS_NUMERICAL,
                        "a product of dimension %ld has rank %ld, which cannot be told apart from rounding",
                        product->dimension, rank);

@@ -23,9 +23,9 @@ struct graded_workspace {
 };
 
 /* workspace->factor := the echelon form R of F Q, its rows in workspace->order, with exactly `rank` rows that are not
- * zero, and workspace->echelon := the orthogonal Q of it. The rows of T, and the columns of F Q, are sorted. Errors:
+ * zero, and workspace->echelon := the orthogonal Q of it. The rows of T are interchanged like the columns of R. Errors:
  * STATUS_MEMORY; STATUS_NUMERICAL where no threshold above rounding leaves as many rows. */
-CHECKED enum status graded_decompose_echelon(struct graded_product *product, struct block *factor, long rank);
+CHECKED enum status graded_decompose_echelon(struct graded_product *product, const struct block *factor, long rank);
 
 /* The least |diagonal element| of the first `rank` rows of R that is not zero, beside the largest element of its row of
  * F Q. */
