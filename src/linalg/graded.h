@@ -30,9 +30,9 @@ struct graded_product {
     struct block rows;  /* column i: row i of T */
     int64_t *exponents; /* [d]; GRADED_ZERO_ROW for a row that is exactly zero */
     long rank;          /* rows that are not */
-    /* What rounding may have done to a row, relative to it, so far: the sum over the factors of d u over the least
-     * pivot beside its row of F Q. Of products that do not lack rank it is large where a leading minor nearly vanishes,
-     * and says little (below); where they do, directions that a factor nearly empties are the rule. */
+    /* What rounding may have done to a row, relative to it, so far: the sum over the factors of sqrt(d) u over the
+     * least pivot beside its row of F Q. Of products that do not lack rank it is large where a leading minor nearly
+     * vanishes, and says little (below); where they do, directions that a factor nearly empties are the rule. */
     double error;
     struct graded_workspace *workspace;
 };
