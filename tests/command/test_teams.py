@@ -173,7 +173,8 @@ class Endings(CommandTest):
         ended = subprocess.run([command.MPIEXEC, "--oversubscribe", "-n", "1"] + run + [":", "-n", "1"] + limited,
                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=command.TIMEOUT)
         self.assertEqual(ended.returncode, 1, ended.stderr)
-        self.assertRegex(ended.stderr, "replica 0: rank 1: .*cannot allocate")
+        self.assertRegex(ended.stderr, "rank 1: .*cannot allocate")
+        self.assertIn("replica 0: out_of_memory in 1 of 1 cells", ended.stderr)
         np.testing.assert_array_equal(read(path)["status"].ravel(), [command.DONE, command.FAILED])
         self.assertIn("out_of_memory", gradsweep("info", path).stdout)
 
