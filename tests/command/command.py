@@ -23,7 +23,8 @@ import numpy as np
 TIMEOUT = 120
 TCP = ["--mca", "pml", "ob1", "--mca", "btl", "self,tcp", "--mca", "osc", "^sm"]
 # Times, and what depends on the number of ranks, may differ between equal runs; nothing else.
-MAY_DIFFER = {"cell_seconds", "predicted_seconds", "team_size", "runtime_checksum", "runs"}
+MAY_DIFFER = {"cell_seconds", "predicted_seconds", "team_size", "runtime_checksum", "runs", "provenance",
+              "provenance_checksum"}
 CELL = ["activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma"]
 PENDING, DONE, FAILED = 0, 1, 2
 NOT_COMPUTED, HOLDS, WITHIN_ROUNDING, VIOLATED = 0, 1, 2, 3
