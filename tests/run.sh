@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything with warnings as errors and runs tests. The last line tells how many passed and failed.
 # usage: tests/run.sh [--quick | --all | --campaign] [--asan] [CTEST OPTIONS...]
-#   (none)      all but those with the label campaign: about six minutes on two cores
+#   (none)      all but those with the label campaign: some nine minutes on two cores
 #   --quick     those with the label quick: a minute
 #   --all       all of them; --campaign: those with the label campaign alone, half an hour: lost hosts, kills, faults, Slurm
 #   --asan      built with the sanitizers
