@@ -166,46 +166,20 @@ bool absence_is_right(const struct dataset_rule *rule, double value, enum presen
 
 /* ---- all values of a dataset ---- */
 
-/* The lengths of a dataset's dimensions beside those of CELL or WEIGHT; 1 for one that it lacks. */
-struct extent {
-    long times, lags, indices;
-};
-
-static struct extent extent_of(const struct dataset_rule *rule, const struct absence_place *place)
-{
-    const long lags = place->lag_count, times = place->options.contribution_map_steps;
-    const long indices = place->options.index_size;
-    switch (rule->shape) {
-    case SHAPE_CELL:
-    case SHAPE_WEIGHT:
-        break;
-    case SHAPE_CELL_LAG:
-        return (struct extent){ 1, lags, 1 };
-    case SHAPE_CELL_STEP:
-        return (struct extent){ times, 1, 1 };
-    case SHAPE_CELL_STEP_LAG:
-        return (struct extent){ times, lags, 1 };
-    case SHAPE_CELL_INDEX:
-    case SHAPE_WEIGHT_INDEX:
-        return (struct extent){ 1, 1, indices };
-    case SHAPE_CELL_LAG_INDEX:
-        return (struct extent){ 1, lags, indices };
-    }
-    return (struct extent){ 1, 1, 1 };
-}
-
 void absence_visit(const struct dataset_rule *rule, const struct absence_place *cell, const double *values,
                    absence_visitor *visit, void *context)
 {
-    const struct extent extent = extent_of(rule, cell);
+    const long times = dataset_is_along(rule, ALONG_STEP) ? cell->options.contribution_map_steps : 1;
+    const long lags = dataset_is_along(rule, ALONG_LAG) ? cell->lag_count : 1;
+    const long indices = dataset_is_along(rule, ALONG_INDEX) ? cell->options.index_size : 1;
     enum absence of_cell = ABSENCE_COUNT;
     const enum presence whole = absence_of_cell(rule, cell, &of_cell);
     struct absence_place place = *cell;
-    for (long time = 0; time < extent.times; time++)
-        for (long lag = 0; lag < extent.lags; lag++)
-            for (place.index = 0; place.index < extent.indices; place.index++) {
+    for (long time = 0; time < times; time++)
+        for (long lag = 0; lag < lags; lag++)
+            for (place.index = 0; place.index < indices; place.index++) {
                 enum absence of_value = ABSENCE_COUNT;
-                place.time = cell->time - extent.times + 1 + time;
+                place.time = cell->time - times + 1 + time;
                 place.lag = cell->lags[lag];
                 const enum presence own =
                     whole == PRESENCE_NAN ? PRESENCE_NUMBER : absence_of_value(rule, &place, &of_value);

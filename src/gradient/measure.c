@@ -7,56 +7,64 @@ static const struct dataset_rule jacobian_norm_datasets[] = {
     { "log_jacobian_norm",
       "natural logarithm of the spectral norm of the Jacobian product over the lag",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
     { "log_norm_bound",
       "natural logarithm of the bound (gamma ||W||_2)^lag",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
     { "bound_check",
       "whether the spectral norm of the Jacobian product is within the bound",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_UINT8,
       { "not_computed", "holds", "within_rounding", "violated" },
       .infinity = INFINITE_NEVER },
     { "vanishing_guaranteed",
       "gamma ||W||_2 < 1: gradients vanish whatever the states (255: pending, or untied)",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_UINT8,
       { "no", "yes" },
       .infinity = INFINITE_NEVER },
     { "spectral_condition",
       "gamma rho(W) < 1: weaker, does not imply vanishing_guaranteed (255: pending, or untied)",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_UINT8,
       { "no", "yes" },
       .infinity = INFINITE_NEVER },
     { "growth_rate",
       "least-squares slope of log_jacobian_norm against lag over the last half of the lags",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
     { "weight_spectral_radius",
       "spectral radius of W as drawn or loaded, before rescaling",
       "1",
-      SHAPE_WEIGHT,
+      OF_WEIGHT,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .absences = 1u << ABSENCE_UNTIED | 1u << ABSENCE_RADIUS_UNKNOWN },
     { "weight_norm",
       "spectral norm of W as drawn or loaded, before rescaling",
       "1",
-      SHAPE_WEIGHT,
+      OF_WEIGHT,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .absences = 1u << ABSENCE_UNTIED },
@@ -66,7 +74,8 @@ static const struct dataset_rule frobenius_norm_datasets[] = {
     { "log_frobenius_norm",
       "natural logarithm of the Frobenius norm of the Jacobian product over the lag",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
@@ -76,14 +85,16 @@ static const struct dataset_rule step_bound_datasets[] = {
     { "log_step_bound",
       "sum over the steps of the lag of ln ||S_i||_2, S_i the step Jacobians",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
     { "log_step_norm_max",
       "ln eta, the largest ln ||S_i||_2 over the steps of the lag",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
@@ -93,21 +104,24 @@ static const struct dataset_rule gradient_datasets[] = {
     { "log_initial_error_norm",
       "natural logarithm of the norm of e_0 = d eps_T/dx_T",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
     { "log_error_norm",
       "natural logarithm of the norm of the error e_l carried back over the lag",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
     { "log_contribution",
       "natural logarithm of the Frobenius norm of the temporal contribution C_(T-l)",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW,
@@ -115,14 +129,16 @@ static const struct dataset_rule gradient_datasets[] = {
     { "log_gradient_norm",
       "natural logarithm of the Frobenius norm of d eps_T/dW",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW },
     { "log_total_gradient_norm",
       "natural logarithm of the Frobenius norm of sum_t d eps_t/dW",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW,
@@ -130,7 +146,8 @@ static const struct dataset_rule gradient_datasets[] = {
     { "cancellation",
       "||sum_k C_k||_F / sum_k ||C_k||_F",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .absences = 1u << ABSENCE_NO_CONTRIBUTION },
@@ -140,7 +157,8 @@ static const struct dataset_rule contribution_map_datasets[] = {
     { "log_step_gradient_norm",
       "natural logarithm of the Frobenius norm of d eps_t/dW",
       "1",
-      SHAPE_CELL_STEP,
+      OF_CELL,
+      { ALONG_STEP },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW,
@@ -148,7 +166,8 @@ static const struct dataset_rule contribution_map_datasets[] = {
     { "log_contribution_map",
       "natural logarithm of the Frobenius norm of the contribution of step t - lag to d eps_t/dW",
       "1",
-      SHAPE_CELL_STEP_LAG,
+      OF_CELL,
+      { ALONG_STEP, ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW,
@@ -159,7 +178,8 @@ static const struct dataset_rule expansion_datasets[] = {
     { "log_expansion_norm",
       "natural logarithm of the norm of sum_i c_i (gamma lambda_i)^lag q_i^T, q_i left eigenvectors",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW,
@@ -167,7 +187,8 @@ static const struct dataset_rule expansion_datasets[] = {
     { "expansion_residual",
       "distance of the expansion to e_l, relative to ||e_l||",
       "1",
-      SHAPE_CELL_LAG,
+      OF_CELL,
+      { ALONG_LAG },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_ABOVE,
@@ -175,7 +196,8 @@ static const struct dataset_rule expansion_datasets[] = {
     { "log_expansion_coefficient",
       "natural logarithm of |c_i|, by descending |lambda_i|",
       "1",
-      SHAPE_CELL_INDEX,
+      OF_CELL,
+      { ALONG_INDEX },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW,
@@ -183,7 +205,8 @@ static const struct dataset_rule expansion_datasets[] = {
     { "eigenbasis_condition",
       "condition number of the basis of unit left eigenvectors",
       "1",
-      SHAPE_CELL,
+      OF_CELL,
+      { ALONG_NOTHING },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_ABOVE,
@@ -191,14 +214,16 @@ static const struct dataset_rule expansion_datasets[] = {
     { "eigenvalue_re",
       "real part of the eigenvalues of W before rescaling, by descending modulus",
       "1",
-      SHAPE_WEIGHT_INDEX,
+      OF_WEIGHT,
+      { ALONG_INDEX },
       TYPE_FLOAT64,
       { NULL },
       .absences = 1u << ABSENCE_BEYOND_SIZE | 1u << ABSENCE_EIGENVALUES_UNKNOWN },
     { "eigenvalue_im",
       "imaginary part of the eigenvalues of W before rescaling, by descending modulus",
       "1",
-      SHAPE_WEIGHT_INDEX,
+      OF_WEIGHT,
+      { ALONG_INDEX },
       TYPE_FLOAT64,
       { NULL },
       .absences = 1u << ABSENCE_BEYOND_SIZE | 1u << ABSENCE_EIGENVALUES_UNKNOWN },
@@ -208,7 +233,8 @@ static const struct dataset_rule singular_values_datasets[] = {
     { "log_singular_value",
       "natural logarithms of all singular values of J_l, descending",
       "1",
-      SHAPE_CELL_LAG_INDEX,
+      OF_CELL,
+      { ALONG_LAG, ALONG_INDEX },
       TYPE_FLOAT64,
       { NULL },
       .infinity = INFINITE_BELOW,
@@ -346,28 +372,29 @@ long measure_find_lag(const long *lags, long count, long lag)
     return found ? found - lags : -1;
 }
 
+bool dataset_is_along(const struct dataset_rule *rule, enum dataset_dimension dimension)
+{
+    for (int i = 0; i < DATASET_MAX_ALONG; i++)
+        if (rule->along[i] == dimension)
+            return true;
+    return false;
+}
+
+uint64_t measure_value_count(const struct dataset_rule *rule, long lag_count, const struct measure_options *options)
+{
+    const long lengths[DATASET_DIMENSIONS] = { [ALONG_NOTHING] = 1,
+                                               [ALONG_STEP] = options->contribution_map_steps,
+                                               [ALONG_LAG] = lag_count,
+                                               [ALONG_INDEX] = options->index_size };
+    uint64_t count = 1;
+    for (int i = 0; i < DATASET_MAX_ALONG; i++)
+        count *= (uint64_t)lengths[rule->along[i]];
+    return count;
+}
+
 uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count, const struct measure_options *options)
 {
-    const uint64_t lags = (uint64_t)lag_count;
-    const uint64_t steps = (uint64_t)options->contribution_map_steps, indices = (uint64_t)options->index_size;
-    switch (rule->shape) {
-    case SHAPE_CELL:
-        return 1;
-    case SHAPE_CELL_LAG:
-        return lags;
-    case SHAPE_CELL_INDEX:
-        return indices;
-    case SHAPE_CELL_LAG_INDEX:
-        return lags * indices;
-    case SHAPE_CELL_STEP:
-        return steps;
-    case SHAPE_CELL_STEP_LAG:
-        return steps * lags;
-    case SHAPE_WEIGHT:
-    case SHAPE_WEIGHT_INDEX:
-        return 0;
-    }
-    return 0;
+    return rule->owner == OF_CELL ? measure_value_count(rule, lag_count, options) : 0;
 }
 
 size_t measure_value_size(const struct dataset_rule *rule)

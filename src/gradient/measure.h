@@ -10,18 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma); WEIGHT = (ensemble, hidden_size,
- * replica). */
-enum dataset_shape {
-    SHAPE_CELL,
-    SHAPE_CELL_LAG,
-    SHAPE_CELL_STEP,
-    SHAPE_CELL_STEP_LAG,
-    SHAPE_CELL_INDEX,
-    SHAPE_CELL_LAG_INDEX,
-    SHAPE_WEIGHT,
-    SHAPE_WEIGHT_INDEX
+/* Whether a dataset has a value (or several) for each cell, or for each WEIGHT = (ensemble, hidden_size, replica). */
+enum dataset_owner { OF_CELL, OF_WEIGHT };
+
+/* The dimensions that a dataset may have beside those of its owner. */
+enum dataset_dimension {
+    ALONG_NOTHING,
+    ALONG_STEP,  /* the last times t */
+    ALONG_LAG,   /* the axis of lags */
+    ALONG_INDEX, /* 0 .. the largest hidden size - 1 */
+    DATASET_DIMENSIONS
 };
+
+enum { DATASET_MAX_ALONG = 2 };
 
 enum dataset_type { TYPE_FLOAT64, TYPE_UINT8 };
 
@@ -50,7 +51,8 @@ struct dataset_rule {
     const char *name;
     const char *long_name;
     const char *units; /* "1" for pure numbers and logarithms of ratios */
-    enum dataset_shape shape;
+    enum dataset_owner owner;
+    enum dataset_dimension along[DATASET_MAX_ALONG]; /* slowest first; ALONG_NOTHING ends */
     enum dataset_type type;
     /* uint8 flags: value i means flag_meanings[i]; NULL ends. No meanings: a plain yes/no with 255 for pending. */
     const char *flag_meanings[DATASET_MAX_FLAGS];
@@ -148,10 +150,12 @@ long measure_find_lag(const long *lags, long count, long lag);
 /* The measure that dataset belongs to; MEASURE_COUNT beyond the end. */
 enum measure_id measure_of_dataset(unsigned requested, size_t number);
 
-/* How many values a cell has in a dataset (1, lags, ...), from its shape; 0 for those of WEIGHT shape. Each takes so
- * many bytes. */
+bool dataset_is_along(const struct dataset_rule *rule, enum dataset_dimension dimension);
+
+/* How many values a cell, or a WEIGHT, has in a dataset: the product of its lengths. Each takes so many bytes. */
+uint64_t measure_value_count(const struct dataset_rule *rule, long lag_count, const struct measure_options *options);
 uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count,
-                                 const struct measure_options *options);
+                                 const struct measure_options *options); /* 0 for a dataset of WEIGHT */
 size_t measure_value_size(const struct dataset_rule *rule);
 
 #endif

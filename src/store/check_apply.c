@@ -45,14 +45,8 @@ bool check_applies(const struct sweep *sweep, size_t number)
 
 static uint64_t values_per_weight(const struct sweep *sweep, const struct dataset_rule *rule)
 {
-    switch (rule->shape) {
-    case SHAPE_WEIGHT:
-        return 1;
-    case SHAPE_WEIGHT_INDEX:
-        return (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
-    default:
-        return 0;
-    }
+    const struct measure_options options = sweep_measure_options(sweep);
+    return rule->owner == OF_WEIGHT ? measure_value_count(rule, sweep->lag_count, &options) : 0;
 }
 
 static enum status allocate(const struct sweep *sweep, struct check_applier *applier)

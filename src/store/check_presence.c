@@ -109,7 +109,7 @@ void check_presence_of_weight(const struct check_applier *applier, const struct 
             continue;
         const double *values = check_applier_values(applier, NULL, 0, number);
         place.has_identity = finished->of_identity & 1u << measure_of_dataset(cell.sweep->measures, number);
-        const long count = rule->shape == SHAPE_WEIGHT_INDEX ? place.options.index_size : 1;
+        const long count = (long)measure_value_count(rule, place.lag_count, &place.options);
         if (finished->measures || !is_nan_throughout(values, count))
             count_dataset(rule, &place, values, &presence[number], tally);
     }

@@ -17,19 +17,13 @@
 static const char *const status_meanings[] = { "pending", "done", "failed", NULL };
 static const char *const method_meanings[] = { "explicit", "implicit", "closed_form", NULL };
 
-/* How many dimensions each shape has, and which. */
+/* Of what owns a dataset, slowest first, and along what else it runs. */
 static const struct {
     int rank;
-    enum dimension dimensions[H5_MAX_RANK];
-} shapes[] = {
-    [SHAPE_CELL] = { 6, { CELL_DIMENSIONS } },
-    [SHAPE_CELL_LAG] = { 7, { CELL_DIMENSIONS, DIMENSION_LAG } },
-    [SHAPE_CELL_STEP] = { 7, { CELL_DIMENSIONS, DIMENSION_STEP } },
-    [SHAPE_CELL_STEP_LAG] = { 8, { CELL_DIMENSIONS, DIMENSION_STEP, DIMENSION_LAG } },
-    [SHAPE_CELL_INDEX] = { 7, { CELL_DIMENSIONS, DIMENSION_INDEX } },
-    [SHAPE_CELL_LAG_INDEX] = { 8, { CELL_DIMENSIONS, DIMENSION_LAG, DIMENSION_INDEX } },
-    [SHAPE_WEIGHT] = { 3, { WEIGHT_DIMENSIONS } },
-    [SHAPE_WEIGHT_INDEX] = { 4, { WEIGHT_DIMENSIONS, DIMENSION_INDEX } },
+    enum dimension dimensions[6];
+} owners[] = { [OF_CELL] = { 6, { CELL_DIMENSIONS } }, [OF_WEIGHT] = { 3, { WEIGHT_DIMENSIONS } } };
+static const enum dimension dimensions_along[DATASET_DIMENSIONS] = {
+    [ALONG_STEP] = DIMENSION_STEP, [ALONG_LAG] = DIMENSION_LAG, [ALONG_INDEX] = DIMENSION_INDEX
 };
 
 static const struct layout_format formats[FORMAT_VERSION + 1] = {
@@ -158,21 +152,16 @@ static void find_sizes(const struct sweep *sweep, uint64_t sizes[DIMENSION_COUNT
     sizes[DIMENSION_CHARACTER] = PROVENANCE_CHARACTERS;
 }
 
-static void set_dimensions(struct layout_dataset *dataset, const uint64_t sizes[DIMENSION_COUNT], int rank,
-                           const enum dimension *dimensions)
+static void own_by(struct layout_dataset *dataset, enum dataset_owner owner)
 {
-    dataset->shape.rank = rank;
-    for (int axis = 0; axis < rank; axis++) {
-        dataset->dimensions[axis] = dimensions[axis];
-        dataset->shape.sizes[axis] = sizes[dimensions[axis]];
-        assert(sizes[dimensions[axis]] > 0);
-    }
+    dataset->shape.rank = owners[owner].rank;
+    memcpy(dataset->dimensions, owners[owner].dimensions, sizeof owners[owner].dimensions);
 }
 
 static struct layout_dataset measured_dataset(const struct dataset_rule *rule)
 {
     bool has_flags = rule->type == TYPE_UINT8 && rule->flag_meanings[0];
-    return (struct layout_dataset){
+    struct layout_dataset dataset = {
         .name = rule->name,
         .long_name = rule->long_name,
         .units = rule->units,
@@ -180,6 +169,10 @@ static struct layout_dataset measured_dataset(const struct dataset_rule *rule)
         .fill = rule->type == TYPE_FLOAT64 ? NAN : UINT8_MAX,
         .flag_meanings = has_flags ? rule->flag_meanings : NULL,
     };
+    own_by(&dataset, rule->owner);
+    for (int i = 0; i < DATASET_MAX_ALONG && rule->along[i]; i++)
+        dataset.dimensions[dataset.shape.rank++] = dimensions_along[rule->along[i]];
+    return dataset;
 }
 
 enum status layout_create(const struct sweep *sweep, long version, struct layout *layout)
@@ -202,13 +195,10 @@ enum status layout_create(const struct sweep *sweep, long version, struct layout
 
     for (size_t i = 0; i < layout->count; i++) {
         struct layout_dataset *dataset = &layout->datasets[i];
-        enum dataset_shape shape = SHAPE_CELL;
         if (i < HEAD_COUNT) {
             *dataset = head[i];
         } else if (i < HEAD_COUNT + layout->measured) {
-            const struct dataset_rule *rule = measure_dataset_at(sweep->measures, i - HEAD_COUNT);
-            *dataset = measured_dataset(rule);
-            shape = rule->shape;
+            *dataset = measured_dataset(measure_dataset_at(sweep->measures, i - HEAD_COUNT));
         } else {
             *dataset = tail[i - HEAD_COUNT - layout->measured];
         }
@@ -217,9 +207,11 @@ enum status layout_create(const struct sweep *sweep, long version, struct layout
         dataset->fill_means_missing = dataset->element == ELEMENT_FLOAT64 ||
                                       (dataset->element == ELEMENT_UINT8 && layout->format->flags_have_fill);
         if (dataset->shape.rank == 0)
-            set_dimensions(dataset, sizes, shapes[shape].rank, shapes[shape].dimensions);
-        else
-            set_dimensions(dataset, sizes, dataset->shape.rank, dataset->dimensions);
+            own_by(dataset, OF_CELL);
+        for (int axis = 0; axis < dataset->shape.rank; axis++) {
+            dataset->shape.sizes[axis] = sizes[dataset->dimensions[axis]];
+            assert(dataset->shape.sizes[axis] > 0);
+        }
     }
     layout->datasets[HEAD_FAILURE_REASON].flag_meanings = layout->failures->meanings;
     layout->datasets[HEAD_FAILURE_REASON].flag_values = layout->failures->values;

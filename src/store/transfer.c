@@ -71,7 +71,7 @@ static void copy_values(const struct transfer *transfer, const struct dataset_ru
     const struct sweep *from = transfer->source->layout.sweep, *to = transfer->target->layout.sweep;
     const size_t size = measure_value_size(rule);
     const uint64_t values = store_values_per_cell(from, rule);
-    const bool has_index = rule->shape == SHAPE_CELL_INDEX || rule->shape == SHAPE_CELL_LAG_INDEX;
+    const bool has_index = dataset_is_along(rule, ALONG_INDEX);
     const uint64_t row = has_index ? transfer->source->layout.sizes[DIMENSION_INDEX] : values;
     const uint64_t rows = values / row, target_row = store_values_per_cell(to, rule) / rows;
     for (uint64_t i = 0; i < rows; i++) {

@@ -21,13 +21,13 @@ static struct absence_place place_of(const struct sweep *sweep, long ensemble, l
 /* The first time t that a dataset has; the last is T. */
 static long first_time(const struct sweep *sweep, const struct dataset_rule *rule)
 {
-    const bool has_steps = rule->shape == SHAPE_CELL_STEP || rule->shape == SHAPE_CELL_STEP_LAG;
+    const bool has_steps = dataset_is_along(rule, ALONG_STEP);
     return has_steps ? sweep->model.steps - sweep->contribution_map_steps + 1 : sweep->model.steps;
 }
 
 static bool has_lags(const struct dataset_rule *rule)
 {
-    return rule->shape == SHAPE_CELL_LAG || rule->shape == SHAPE_CELL_STEP_LAG || rule->shape == SHAPE_CELL_LAG_INDEX;
+    return dataset_is_along(rule, ALONG_LAG);
 }
 
 /* True if NaN is certain at all times and lags of one ensemble's cells. Times and lags matter by their distance alone,

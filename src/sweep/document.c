@@ -139,32 +139,15 @@ static enum status refuse_certified_teams(struct reader *reader, const struct ya
 /* Results that one cell has at most; doubles, as below. */
 static double results_of_a_cell(const struct sweep *sweep)
 {
-    const double lags = (double)sweep->lag_count, steps = (double)sweep->contribution_map_steps;
-    const double indices = (double)sweep->hidden_sizes[sweep->hidden_size_count - 1];
+    const double lengths[DATASET_DIMENSIONS] = { [ALONG_NOTHING] = 1,
+                                                 [ALONG_STEP] = (double)sweep->contribution_map_steps,
+                                                 [ALONG_LAG] = (double)sweep->lag_count,
+                                                 [ALONG_INDEX] =
+                                                     (double)sweep->hidden_sizes[sweep->hidden_size_count - 1] };
     const struct dataset_rule *rule;
     double results = 0;
     for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)) != NULL; number++)
-        switch (rule->shape) {
-        case SHAPE_CELL_LAG:
-            results += lags;
-            break;
-        case SHAPE_CELL_STEP:
-            results += steps;
-            break;
-        case SHAPE_CELL_STEP_LAG:
-            results += steps * lags;
-            break;
-        case SHAPE_CELL_INDEX:
-        case SHAPE_WEIGHT_INDEX:
-            results += indices;
-            break;
-        case SHAPE_CELL_LAG_INDEX:
-            results += lags * indices;
-            break;
-        case SHAPE_CELL:
-        case SHAPE_WEIGHT:
-            results += 1;
-        }
+        results += lengths[rule->along[0]] * lengths[rule->along[1]];
     return results;
 }
 
