@@ -41,10 +41,4 @@ const struct process_grid *matrix_grid(const struct matrix *matrix); /* NULL: on
 CHECKED enum status matrix_apply(const struct matrix *matrix, const struct block *x, struct block *y);
 CHECKED enum status matrix_apply_transposed(const struct matrix *matrix, const struct block *x, struct block *y);
 
-/* The instruction sets the kernel is compiled for, best first; matrix_kernel_select returns false where this CPU lacks
- * it. Without a selection the best one is used. For tests and benchmarks. */
-enum matrix_kernel { MATRIX_KERNEL_AVX512, MATRIX_KERNEL_AVX2, MATRIX_KERNEL_PLAIN };
-bool matrix_kernel_select(enum matrix_kernel kernel);
-const char *matrix_kernel_name(void);
-
 #endif

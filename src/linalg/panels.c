@@ -1,12 +1,11 @@
 #include "linalg/panels.h"
 
 #include "base/memory.h"
+#include "linalg/instruction_set.h"
 #include "linalg/kernel.h"
-#include "linalg/matrix.h"
 #include "linalg/vectorised.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -25,54 +24,17 @@ enum {
 
 /* ---- the choice of a kernel ---- */
 
-static const struct {
-    const char *name;
-    kernel_panel *const *function;
-} kernels[] = {
-    [MATRIX_KERNEL_AVX512] = { "avx512", &kernel_avx512 },
-    [MATRIX_KERNEL_AVX2] = { "avx2", &kernel_avx2 },
-    [MATRIX_KERNEL_PLAIN] = { "plain", &kernel_plain },
-};
-
-enum { NO_KERNEL = -1 };
-
-static atomic_int selected_kernel = NO_KERNEL;
-
-static bool is_supported(enum matrix_kernel kernel)
+static kernel_panel *current_kernel(void)
 {
-#ifdef __x86_64__
-    switch (kernel) {
-    case MATRIX_KERNEL_AVX512:
-        return __builtin_cpu_supports("avx512f");
-    case MATRIX_KERNEL_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case MATRIX_KERNEL_PLAIN:
-        return true;
+    switch (instruction_set()) {
+    case INSTRUCTIONS_AVX512:
+        return kernel_avx512;
+    case INSTRUCTIONS_AVX2:
+        return kernel_avx2;
+    case INSTRUCTIONS_PLAIN:
+        break;
     }
-#endif
-    return kernel == MATRIX_KERNEL_PLAIN;
-}
-
-bool matrix_kernel_select(enum matrix_kernel kernel)
-{
-    if (!is_supported(kernel))
-        return false;
-    atomic_store(&selected_kernel, (int)kernel);
-    return true;
-}
-
-static enum matrix_kernel current_kernel(void)
-{
-    int kernel = atomic_load_explicit(&selected_kernel, memory_order_relaxed);
-    for (int best = MATRIX_KERNEL_AVX512; kernel == NO_KERNEL; best++)
-        if (matrix_kernel_select((enum matrix_kernel)best))
-            kernel = best;
-    return (enum matrix_kernel)kernel;
-}
-
-const char *matrix_kernel_name(void)
-{
-    return kernels[current_kernel()].name;
+    return kernel_plain;
 }
 
 /* ---- packing ---- */
@@ -233,7 +195,7 @@ static void multiply_groups(const struct panels *panels, const struct block *x, 
     const long left = (x->columns - first + KERNEL_COLUMNS - 1) / KERNEL_COLUMNS, count = panel_count(panels->rows);
     const int threads = panels->threads;
     struct product product = { .panels = panels,
-                               .multiply = *kernels[current_kernel()].function,
+                               .multiply = current_kernel(),
                                .count = left < PACKED_GROUPS ? (int)left : PACKED_GROUPS,
                                .y = y + first * y_stride,
                                .y_stride = y_stride };

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "linalg/matrix.h"
+#include "linalg/instruction_set.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,14 +26,14 @@ static enum status require_one_kind_of_cpu(const struct crew *crew)
     char first[64] = "";
     if (!has_teams(crew))
         return STATUS_OK;
-    snprintf(first, sizeof first, "%s", matrix_kernel_name());
+    snprintf(first, sizeof first, "%s", instruction_set_name());
     TRY(world_check(MPI_Bcast(first, sizeof first, MPI_CHAR, 0, crew->world->communicator), "comparing CPUs"));
     enum status status = STATUS_OK;
-    if (strcmp(first, matrix_kernel_name()) != 0)
+    if (strcmp(first, instruction_set_name()) != 0)
         status = status_fail(STATUS_REFUSED,
                              "its CPU has %s instructions and rank 0's has %s: hidden sizes from distribute_from on "
                              "need teams of one kind of CPU; ask Slurm for one (--constraint)",
-                             matrix_kernel_name(), first);
+                             instruction_set_name(), first);
     return world_agree(crew->world, status);
 }
 

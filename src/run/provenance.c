@@ -1,7 +1,7 @@
 #include "run/provenance.h"
 
 #include "linalg/blas.h"
-#include "linalg/matrix.h"
+#include "linalg/instruction_set.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -102,7 +102,7 @@ void provenance_write(const struct provenance *provenance, char *text, size_t si
     append_text(&writer, "version", GRADSWEEP_VERSION);
     append_text(&writer, "git_revision", GRADSWEEP_GIT_REVISION);
     append_text(&writer, "compiler", __VERSION__);
-    append_text(&writer, "kernel", matrix_kernel_name());
+    append_text(&writer, "kernel", instruction_set_name());
     append_libraries(&writer);
     if (isnan(provenance->busy_fraction))
         append(&writer, "\"busy_fraction\": null, ");

@@ -4,6 +4,7 @@
  *     benchmark_kernel [d...]         by default 16 64 128 256 1024 */
 #include "base/memory.h"
 #include "base/random.h"
+#include "linalg/instruction_set.h"
 #include "linalg/matrix.h"
 #include "linalg/spectrum.h"
 
@@ -110,7 +111,7 @@ int main(int argc, char **argv)
     const long usual[] = { 16, 64, 128, 256, 1024 };
     const int count = argc > 1 ? argc - 1 : (int)(sizeof usual / sizeof *usual);
     spectrum_set_blas_threads(1);
-    printf("kernel: %s, one thread, medians of %d\n%6s %6s %10s %10s %8s\n", matrix_kernel_name(), REPETITIONS, "d",
+    printf("kernel: %s, one thread, medians of %d\n%6s %6s %10s %10s %8s\n", instruction_set_name(), REPETITIONS, "d",
            "B", "kernel", "dgemm", "ratio");
     for (int n = 0; n < count; n++)
         if (benchmark(argc > 1 ? strtol(argv[n + 1], NULL, 10) : usual[n]) != STATUS_OK) {

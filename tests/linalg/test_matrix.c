@@ -1,3 +1,4 @@
+#include "linalg/instruction_set.h"
 #include "linalg/matrix.h"
 
 #include "linalg/matrices.h"
@@ -65,14 +66,14 @@ static void check_dimension(long d, bool transposed, long widest)
 /* This machine has no such instructions: what was skipped has not passed. */
 static bool lacks_a_kernel = false;
 
-static void check_kernel(enum matrix_kernel kernel, const char *name)
+static void check_kernel(enum instruction_set set, const char *name)
 {
     const long dimensions[] = { 1, 2, 3, 7, 8, 15, 16, 17, 23, 24, 25, 63, 64, 65, 100, 127, 128, 257 };
-    if (!matrix_kernel_select(kernel)) {
+    if (!instruction_set_select(set)) {
         lacks_a_kernel = true;
         skip();
     }
-    assert_string_equal(matrix_kernel_name(), name);
+    assert_string_equal(instruction_set_name(), name);
     for (size_t n = 0; n < sizeof dimensions / sizeof *dimensions; n++)
         for (int transposed = 0; transposed < 2; transposed++)
             check_dimension(dimensions[n], transposed, dimensions[n] < 100 ? WIDEST : 23);
@@ -82,28 +83,28 @@ static void check_kernel(enum matrix_kernel kernel, const char *name)
 static void avx512_is_a_chain_of_fma(void **state)
 {
     (void)state;
-    check_kernel(MATRIX_KERNEL_AVX512, "avx512");
+    check_kernel(INSTRUCTIONS_AVX512, "avx512");
 }
 
 static void avx2_is_a_chain_of_fma(void **state)
 {
     (void)state;
-    check_kernel(MATRIX_KERNEL_AVX2, "avx2");
+    check_kernel(INSTRUCTIONS_AVX2, "avx2");
 }
 
 static void plain_is_a_chain_of_fma(void **state)
 {
     (void)state;
-    check_kernel(MATRIX_KERNEL_PLAIN, "plain");
+    check_kernel(INSTRUCTIONS_PLAIN, "plain");
 }
 
 /* 0 * NaN and 0 * inf are NaN in every row; the columns beside and the padding stay clean. */
 static void what_is_not_finite_stays_in_its_column(void **state)
 {
     (void)state;
-    for (int kernel = MATRIX_KERNEL_AVX512; kernel <= MATRIX_KERNEL_PLAIN; kernel++)
+    for (int set = INSTRUCTIONS_AVX512; set <= INSTRUCTIONS_PLAIN; set++)
         for (long d = 3; d < 200; d += 130) {
-            if (!matrix_kernel_select((enum matrix_kernel)kernel))
+            if (!instruction_set_select((enum instruction_set)set))
                 continue;
             double *values = new_matrix(d);
             struct matrix *matrix = NULL;
