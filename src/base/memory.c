@@ -24,3 +24,10 @@ void memory_free(void *pointer)
 {
     free(pointer);
 }
+
+void memory_leave_scope(void *owner)
+{
+    void *pointer;
+    memcpy(&pointer, owner, sizeof pointer);
+    memory_free(pointer);
+}

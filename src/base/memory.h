@@ -2,6 +2,7 @@
 #ifndef GRADSWEEP_BASE_MEMORY_H
 #define GRADSWEEP_BASE_MEMORY_H
 
+#include "base/scope.h"
 #include "base/status.h"
 
 #include <stddef.h>
@@ -18,5 +19,9 @@ CHECKED enum status memory_allocate_bytes(void **pointer, size_t count, size_t s
 
 /* free() that accepts NULL; the counterpart of memory_allocate. */
 void memory_free(void *pointer);
+
+/* Begins the declaration of owners of such memory, pointers of any type (base/scope.h). */
+#define SCOPED_MEMORY __attribute__((cleanup(memory_leave_scope)))
+void memory_leave_scope(void *owner);
 
 #endif

@@ -17,6 +17,8 @@ enum status status_fail(enum status code, const char *format, ...)
 
 enum status status_prefix(enum status code, const char *format, ...)
 {
+    if (code == STATUS_OK)
+        return STATUS_OK;
     char extended[STATUS_MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);

@@ -37,7 +37,7 @@ enum { STATUS_MESSAGE_SIZE = 8192 };
  */
 CHECKED enum status status_fail(enum status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "prefix: " before this thread's message and returns `code` unchanged. */
+/* Puts "prefix: " before this thread's message and returns `code` unchanged; STATUS_OK goes through. */
 CHECKED enum status status_prefix(enum status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The message of this thread's last failure; "" if there was none. Owned by the module, valid until the next failure.

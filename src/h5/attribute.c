@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "h5/error.h"
+#include "h5/scope.h"
 
 #include <string.h>
 
@@ -9,20 +10,14 @@ enum status h5_attribute_write(hid_t object, const char *name, enum h5_element e
                                const void *values)
 {
     hsize_t size = count;
-    hid_t space = count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &size, NULL);
-    hid_t file_type = h5_element_file_type(element);
-    hid_t memory_type = h5_element_memory_type(element);
+    SCOPED_ID space = count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &size, NULL);
+    SCOPED_ID file_type = h5_element_file_type(element);
+    SCOPED_ID memory_type = h5_element_memory_type(element);
     h5_expect_failure();
-    hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
-    enum status status = STATUS_OK;
+    SCOPED_ID attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute < 0 || H5Awrite(attribute, memory_type, values) < 0)
-        status = h5_fail(STATUS_IO, "cannot write the attribute %s", name);
-    if (attribute >= 0)
-        H5Aclose(attribute);
-    H5Tclose(memory_type);
-    H5Tclose(file_type);
-    H5Sclose(space);
-    return status;
+        return h5_fail(STATUS_IO, "cannot write the attribute %s", name);
+    return STATUS_OK;
 }
 
 enum status h5_attribute_write_text(hid_t object, const char *name, const char *text)
@@ -33,11 +28,8 @@ enum status h5_attribute_write_text(hid_t object, const char *name, const char *
 static enum status read_variable_text(hid_t attribute, char **text)
 {
     char *stored = NULL;
-    hid_t type = h5_element_memory_type(ELEMENT_TEXT);
-    herr_t result = type < 0 ? -1 : H5Aread(attribute, type, &stored);
-    if (type >= 0)
-        H5Tclose(type);
-    if (result < 0)
+    SCOPED_ID type = h5_element_memory_type(ELEMENT_TEXT);
+    if (type < 0 || H5Aread(attribute, type, &stored) < 0)
         return h5_fail(STATUS_FOREIGN_FILE, "it cannot be read");
     const char *source = stored ? stored : "";
     enum status status = memory_allocate(text, strlen(source) + 1, "the text of an attribute");
@@ -49,29 +41,21 @@ static enum status read_variable_text(hid_t attribute, char **text)
 
 static enum status read_fixed_text(hid_t attribute, hid_t type, char **text)
 {
-    TRY(memory_allocate(text, H5Tget_size(type) + 1, "the text of an attribute"));
-    if (H5Aread(attribute, type, *text) >= 0)
-        return STATUS_OK;
-    memory_free(*text);
-    *text = NULL;
-    return h5_fail(STATUS_FOREIGN_FILE, "it cannot be read");
+    SCOPED_MEMORY char *read = NULL;
+    TRY(memory_allocate(&read, H5Tget_size(type) + 1, "the text of an attribute"));
+    if (H5Aread(attribute, type, read) < 0)
+        return h5_fail(STATUS_FOREIGN_FILE, "it cannot be read");
+    *text = scope_keep(&read);
+    return STATUS_OK;
 }
 
 static enum status read_text(hid_t attribute, char **text)
 {
-    hid_t type = H5Aget_type(attribute);
-    hid_t space = H5Aget_space(attribute);
-    enum status status = STATUS_OK;
+    SCOPED_ID type = H5Aget_type(attribute);
+    SCOPED_ID space = H5Aget_space(attribute);
     if (type < 0 || space < 0 || H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1)
-        status = h5_fail(STATUS_FOREIGN_FILE, "it is not a text");
-    else
-        status =
-            H5Tis_variable_str(type) > 0 ? read_variable_text(attribute, text) : read_fixed_text(attribute, type, text);
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
-    return status;
+        return h5_fail(STATUS_FOREIGN_FILE, "it is not a text");
+    return H5Tis_variable_str(type) > 0 ? read_variable_text(attribute, text) : read_fixed_text(attribute, type, text);
 }
 
 static enum status open_attribute(hid_t object, const char *name, hid_t *attribute)
@@ -82,34 +66,25 @@ static enum status open_attribute(hid_t object, const char *name, hid_t *attribu
 
 enum status h5_attribute_read_text(hid_t object, const char *name, char **text)
 {
-    hid_t attribute;
+    SCOPED_ID attribute = H5I_INVALID_HID;
     *text = NULL;
     TRY(open_attribute(object, name, &attribute));
-    enum status status = read_text(attribute, text);
-    H5Aclose(attribute);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "attribute %s", name);
+    return status_prefix(read_text(attribute, text), "attribute %s", name);
 }
 
 static enum status read_integer(hid_t attribute, int64_t *value)
 {
-    hid_t type = H5Aget_type(attribute);
-    hid_t space = H5Aget_space(attribute);
-    enum status status = STATUS_OK;
+    SCOPED_ID type = H5Aget_type(attribute);
+    SCOPED_ID space = H5Aget_space(attribute);
     if (type < 0 || space < 0 || H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1 ||
         H5Aread(attribute, H5T_NATIVE_INT64, value) < 0)
-        status = h5_fail(STATUS_FOREIGN_FILE, "it is not an integer");
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
-    return status;
+        return h5_fail(STATUS_FOREIGN_FILE, "it is not an integer");
+    return STATUS_OK;
 }
 
 enum status h5_attribute_read_integer(hid_t object, const char *name, int64_t *value)
 {
-    hid_t attribute;
+    SCOPED_ID attribute = H5I_INVALID_HID;
     TRY(open_attribute(object, name, &attribute));
-    enum status status = read_integer(attribute, value);
-    H5Aclose(attribute);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "attribute %s", name);
+    return status_prefix(read_integer(attribute, value), "attribute %s", name);
 }

@@ -3,6 +3,7 @@
 #include "h5/error.h"
 #include "h5/file.h"
 #include "h5/range.h"
+#include "h5/scope.h"
 
 #include <errno.h>
 #include <hdf5_hl.h>
@@ -100,17 +101,12 @@ static herr_t set_layout(hid_t properties, enum h5_element element, hid_t type, 
 enum status h5_group_create(hid_t file, const char *name)
 {
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-    hid_t group = H5I_INVALID_HID, properties = H5Pcreate(H5P_GROUP_CREATE);
+    SCOPED_ID properties = H5Pcreate(H5P_GROUP_CREATE), group = H5I_INVALID_HID;
     h5_expect_failure();
     if (properties >= 0 && H5Pset_link_creation_order(properties, order) >= 0 &&
         H5Pset_attr_creation_order(properties, order) >= 0 && H5Pset_obj_track_times(properties, 0) >= 0)
         group = H5Gcreate2(file, name, H5P_DEFAULT, properties, H5P_DEFAULT);
-    enum status status = group < 0 ? h5_fail(STATUS_IO, "cannot create the group %s", name) : STATUS_OK;
-    if (group >= 0)
-        H5Gclose(group);
-    if (properties >= 0)
-        H5Pclose(properties);
-    return status;
+    return group < 0 ? h5_fail(STATUS_IO, "cannot create the group %s", name) : STATUS_OK;
 }
 
 enum status h5_dataset_create(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
@@ -119,29 +115,22 @@ enum status h5_dataset_create(hid_t file, const char *name, enum h5_element elem
     hsize_t sizes[H5_MAX_RANK];
     for (int axis = 0; axis < shape->rank; axis++)
         sizes[axis] = shape->sizes[axis];
-    hid_t file_type = h5_element_file_type(element);
-    hid_t memory_type = h5_element_memory_type(element);
-    hid_t space = H5Screate_simple(shape->rank, sizes, NULL);
-    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    SCOPED_ID file_type = h5_element_file_type(element);
+    SCOPED_ID memory_type = h5_element_memory_type(element);
+    SCOPED_ID space = H5Screate_simple(shape->rank, sizes, NULL);
+    SCOPED_ID properties = H5Pcreate(H5P_DATASET_CREATE);
     h5_expect_failure();
     *dataset = set_layout(properties, element, memory_type, fill) < 0
                    ? H5I_INVALID_HID
                    : H5Dcreate2(file, name, file_type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    enum status status = *dataset < 0 ? h5_fail(STATUS_IO, "cannot create the dataset %s", name) : STATUS_OK;
-    H5Pclose(properties);
-    H5Sclose(space);
-    H5Tclose(memory_type);
-    H5Tclose(file_type);
-    return status;
+    return *dataset < 0 ? h5_fail(STATUS_IO, "cannot create the dataset %s", name) : STATUS_OK;
 }
 
 static enum status get_shape(hid_t dataset, struct h5_shape *shape)
 {
     hsize_t sizes[H5S_MAX_RANK];
-    hid_t space = H5Dget_space(dataset);
+    SCOPED_ID space = H5Dget_space(dataset);
     int rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, sizes, NULL);
-    if (space >= 0)
-        H5Sclose(space);
     if (rank < 1 || rank > H5_MAX_RANK)
         return h5_fail(STATUS_FOREIGN_FILE, "a dataset of %d dimensions where 1 to %d were expected", rank,
                        H5_MAX_RANK);
@@ -175,13 +164,9 @@ static bool is_same_type(hid_t found, hid_t expected)
 
 static enum status require_type(hid_t dataset, enum h5_element element)
 {
-    hid_t found = H5Dget_type(dataset);
-    hid_t expected = h5_element_file_type(element);
+    SCOPED_ID found = H5Dget_type(dataset);
+    SCOPED_ID expected = h5_element_file_type(element);
     const bool same = found >= 0 && expected >= 0 && is_same_type(found, expected);
-    if (found >= 0)
-        H5Tclose(found);
-    if (expected >= 0)
-        H5Tclose(expected);
     return same ? STATUS_OK : h5_fail(STATUS_FOREIGN_FILE, "its elements have another type");
 }
 
@@ -219,15 +204,13 @@ static enum status fail_to_open(hid_t file, const char *name)
 static enum status open_object(hid_t file, const char *name, hid_t *object)
 {
     bool leads_elsewhere = false;
-    hid_t links = H5Pcreate(H5P_LINK_ACCESS);
+    SCOPED_ID links = H5Pcreate(H5P_LINK_ACCESS);
     *object = links >= 0 && H5Pset_elink_cb(links, refuse_other_file, &leads_elsewhere) >= 0
                   ? H5Oopen(file, name, links)
                   : H5I_INVALID_HID;
     enum status status = *object >= 0 ? STATUS_OK : fail_to_open(file, name);
     if (leads_elsewhere)
         status = status_fail(STATUS_FOREIGN_FILE, "%s is a link into another file; copy it into this one", name);
-    if (links >= 0)
-        H5Pclose(links);
     return status;
 }
 
@@ -266,55 +249,44 @@ static bool is_written(hid_t dataset, hid_t properties, hid_t space)
 
 static enum status require_values(hid_t dataset, const char *name)
 {
-    hid_t properties = H5Dget_create_plist(dataset), space = H5Dget_space(dataset);
-    enum status status = STATUS_OK;
+    SCOPED_ID properties = H5Dget_create_plist(dataset), space = H5Dget_space(dataset);
     if (properties < 0 || space < 0)
-        status = h5_fail(STATUS_FOREIGN_FILE, "%s cannot be opened", name);
-    else if (H5Pget_layout(properties) == H5D_VIRTUAL || H5Pget_external_count(properties) != 0)
-        status = h5_fail(STATUS_FOREIGN_FILE, "%s has its values in other files; copy them into this one", name);
-    else if (!is_written(dataset, properties, space))
-        status = h5_fail(STATUS_FOREIGN_FILE, "%s has values that were never written", name);
-    if (properties >= 0)
-        H5Pclose(properties);
-    if (space >= 0)
-        H5Sclose(space);
-    return status;
+        return h5_fail(STATUS_FOREIGN_FILE, "%s cannot be opened", name);
+    if (H5Pget_layout(properties) == H5D_VIRTUAL || H5Pget_external_count(properties) != 0)
+        return h5_fail(STATUS_FOREIGN_FILE, "%s has its values in other files; copy them into this one", name);
+    if (!is_written(dataset, properties, space))
+        return h5_fail(STATUS_FOREIGN_FILE, "%s has values that were never written", name);
+    return STATUS_OK;
 }
 
 enum status h5_dataset_open_own(hid_t file, const char *name, hid_t *dataset)
 {
-    TRY(open_object(file, name, dataset));
-    enum status status = require_dataset(*dataset, name);
-    if (status == STATUS_OK)
-        status = require_values(*dataset, name);
-    if (status != STATUS_OK) {
-        H5Oclose(*dataset);
-        *dataset = H5I_INVALID_HID;
-    }
-    return status;
+    SCOPED_ID object = H5I_INVALID_HID;
+    *dataset = H5I_INVALID_HID;
+    TRY(open_object(file, name, &object));
+    TRY(require_dataset(object, name));
+    TRY(require_values(object, name));
+    *dataset = scope_keep(&object);
+    return STATUS_OK;
 }
 
 enum status h5_dataset_open(hid_t file, const char *name, enum h5_element element, const struct h5_shape *shape,
                             hid_t *dataset)
 {
+    SCOPED_ID opened = H5I_INVALID_HID;
     *dataset = H5I_INVALID_HID;
     h5_expect_failure();
     if (H5Lexists(file, name, H5P_DEFAULT) <= 0)
         return errno != 0 ? h5_fail(STATUS_IO, "cannot open the dataset %s", name)
                           : h5_fail(STATUS_FOREIGN_FILE, "no dataset %s", name);
     h5_expect_failure();
-    enum status opened = h5_dataset_open_own(file, name, dataset);
-    if (opened != STATUS_OK && errno != 0)
-        return status_prefix(STATUS_IO, "%s", strerror(errno));
-    TRY(opened);
-    enum status status = require_type(*dataset, element);
-    if (status == STATUS_OK)
-        status = require_shape(*dataset, shape);
-    if (status == STATUS_OK)
-        return STATUS_OK;
-    H5Dclose(*dataset);
-    *dataset = H5I_INVALID_HID;
-    return status_prefix(status, "dataset %s", name);
+    enum status status = h5_dataset_open_own(file, name, &opened);
+    if (status != STATUS_OK)
+        return errno != 0 ? status_prefix(STATUS_IO, "%s", strerror(errno)) : status;
+    TRY(status_prefix(require_type(opened, element), "dataset %s", name));
+    TRY(status_prefix(require_shape(opened, shape), "dataset %s", name));
+    *dataset = scope_keep(&opened);
+    return STATUS_OK;
 }
 
 /* Moves one box; `output` is NULL when writing, `input` when reading. */
@@ -322,15 +294,11 @@ static herr_t move_box(hid_t dataset, hid_t type, hid_t file_space, const struct
                        const void *input)
 {
     hsize_t elements = box->elements;
-    hid_t memory_space = H5Screate_simple(1, &elements, NULL);
-    if (memory_space < 0)
+    SCOPED_ID memory_space = H5Screate_simple(1, &elements, NULL);
+    if (memory_space < 0 || H5Sselect_hyperslab(file_space, H5S_SELECT_SET, box->start, NULL, box->size, NULL) < 0)
         return -1;
-    herr_t result = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, box->start, NULL, box->size, NULL);
-    if (result >= 0)
-        result = output ? H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, output)
-                        : H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, input);
-    H5Sclose(memory_space);
-    return result;
+    return output ? H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, output)
+                  : H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, input);
 }
 
 static enum status move_range(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count, char *output,
@@ -341,8 +309,8 @@ static enum status move_range(hid_t dataset, enum h5_element element, uint64_t f
     struct h5_shape shape = { 0 };
     TRY(get_shape(dataset, &shape));
     const size_t size = h5_element_size(element);
-    hid_t type = h5_element_memory_type(element);
-    hid_t space = H5Dget_space(dataset);
+    SCOPED_ID type = h5_element_memory_type(element);
+    SCOPED_ID space = H5Dget_space(dataset);
     herr_t result = type < 0 || space < 0 ? -1 : 0;
     h5_expect_failure();
     for (uint64_t done = 0; result >= 0 && done < count;) {
@@ -351,12 +319,7 @@ static enum status move_range(hid_t dataset, enum h5_element element, uint64_t f
                           input ? input + done * size : NULL);
         done += box.elements;
     }
-    enum status status = result < 0 ? h5_fail(STATUS_IO, "%s failed", output ? "reading" : "writing") : STATUS_OK;
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
-    return status;
+    return result < 0 ? h5_fail(STATUS_IO, "%s failed", output ? "reading" : "writing") : STATUS_OK;
 }
 
 enum status h5_dataset_read(hid_t dataset, enum h5_element element, uint64_t first, uint64_t count, void *values)
@@ -371,11 +334,8 @@ enum status h5_dataset_write(hid_t dataset, enum h5_element element, uint64_t fi
 
 bool h5_dataset_is_contiguous(hid_t dataset)
 {
-    hid_t properties = H5Dget_create_plist(dataset);
-    const bool is_contiguous = properties >= 0 && H5Pget_layout(properties) == H5D_CONTIGUOUS;
-    if (properties >= 0)
-        H5Pclose(properties);
-    return is_contiguous;
+    SCOPED_ID properties = H5Dget_create_plist(dataset);
+    return properties >= 0 && H5Pget_layout(properties) == H5D_CONTIGUOUS;
 }
 
 enum status h5_dataset_find(hid_t dataset, uint64_t *place)

@@ -4,6 +4,7 @@
 #ifndef GRADSWEEP_H5_FILE_H
 #define GRADSWEEP_H5_FILE_H
 
+#include "base/scope.h"
 #include "base/status.h"
 
 #include <hdf5.h>
@@ -27,8 +28,13 @@ CHECKED enum status h5_file_open_parallel(const char *path, MPI_Comm communicato
  * (links, the properties of its access): what one rank alone may come to must not ask. Not collective. */
 bool h5_file_is_parallel(hid_t object);
 
-/* Closes; `path` is for the message. Collective where the opening was. A negative handle is no error. */
+/* Closes; `path` is for the message. Collective where the opening was. A negative handle, or 0, is no error. */
 CHECKED enum status h5_file_close(hid_t file, const char *path);
+
+/* Begins the declaration of owners (base/scope.h) of files whose closing has nothing to say any more: that were only
+ * read, or where something else has failed already. A file that was written is closed by h5_file_close. */
+#define SCOPED_FILE __attribute__((cleanup(h5_file_leave_scope))) hid_t
+void h5_file_leave_scope(hid_t *file);
 
 /* Whether a file could not be closed. HDF5 then keeps its number and, when the library ends inside MPI_Finalize, closes
  * again what is no longer there: such a process must be left by _exit. */

@@ -1,5 +1,7 @@
 #include "h5/filters.h"
 
+#include "h5/scope.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -74,11 +76,9 @@ static void list_missing(hid_t properties, char list[LIST_SIZE])
 enum status h5_filters_require(hid_t dataset)
 {
     char list[LIST_SIZE] = "";
-    hid_t properties = H5Dget_create_plist(dataset);
-    if (properties >= 0) {
+    SCOPED_ID properties = H5Dget_create_plist(dataset);
+    if (properties >= 0)
         list_missing(properties, list);
-        H5Pclose(properties);
-    }
     H5Eclear2(H5E_DEFAULT);
     if (list[0] == '\0')
         return STATUS_OK;

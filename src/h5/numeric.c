@@ -4,6 +4,7 @@
 #include "h5/error.h"
 #include "h5/filters.h"
 #include "h5/origin.h"
+#include "h5/scope.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,11 +59,10 @@ static const char *describe_what_is_no_number(hid_t type)
 
 static enum status require_numbers(hid_t dataset, const char *name)
 {
-    hid_t type = H5Dget_type(dataset);
+    SCOPED_ID type = H5Dget_type(dataset);
     if (type < 0)
         return h5_fail(STATUS_FOREIGN_FILE, "%s: its type cannot be read", name);
     const char *found = describe_what_is_no_number(type);
-    H5Tclose(type);
     return found == NULL ? STATUS_OK
                          : status_fail(STATUS_FOREIGN_FILE, "%s holds %s where real numbers are wanted", name, found);
 }
@@ -99,14 +99,11 @@ static enum status get_shape(struct h5_numeric *numeric, int rank)
 {
     hsize_t sizes[H5S_MAX_RANK];
     char text[SIZES_TEXT];
-    hid_t space = H5Dget_space(numeric->dataset);
+    SCOPED_ID space = H5Dget_space(numeric->dataset);
     int found = space < 0 ? -1 : H5Sget_simple_extent_dims(space, sizes, NULL);
-    const bool is_null = space >= 0 && H5Sget_simple_extent_type(space) == H5S_NULL;
-    if (space >= 0)
-        H5Sclose(space);
     if (found < 0)
         return h5_fail(STATUS_FOREIGN_FILE, "%s: its shape cannot be read", numeric->name);
-    if (is_null)
+    if (H5Sget_simple_extent_type(space) == H5S_NULL)
         return status_fail(STATUS_FOREIGN_FILE, "%s is empty; leave it out", numeric->name);
     for (int axis = 0; numeric->is_reversed && axis < found / 2; axis++) {
         const hsize_t size = sizes[axis];
@@ -127,27 +124,25 @@ static enum status look_at(struct h5_numeric *numeric, int rank)
 {
     TRY(require_numbers(numeric->dataset, numeric->name));
     TRY(get_shape(numeric, rank));
-    const enum status status = h5_packing_read(numeric->dataset, &numeric->packing);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", numeric->name);
+    return status_prefix(h5_packing_read(numeric->dataset, &numeric->packing), "%s", numeric->name);
 }
 
 enum status h5_numeric_open(hid_t file, const char *name, int rank, struct h5_numeric *numeric)
 {
     struct h5_origin origin;
-    *numeric = (struct h5_numeric){ .dataset = H5I_INVALID_HID, .name = name };
+    SCOPED(h5_numeric) opened = { .name = name };
+    *numeric = opened;
     TRY(h5_origin_find(file, name, &origin));
-    TRY(h5_dataset_open_own(file, origin.path, &numeric->dataset));
-    numeric->is_reversed = origin.is_reversed;
-    const enum status status = look_at(numeric, rank);
-    if (status != STATUS_OK)
-        h5_numeric_close(numeric);
-    return status;
+    TRY(h5_dataset_open_own(file, origin.path, &opened.dataset));
+    opened.is_reversed = origin.is_reversed;
+    TRY(look_at(&opened, rank));
+    *numeric = scope_keep(&opened);
+    return STATUS_OK;
 }
 
 void h5_numeric_close(struct h5_numeric *numeric)
 {
-    if (numeric->dataset >= 0)
-        H5Dclose(numeric->dataset);
+    h5_leave_scope(&numeric->dataset);
     numeric->dataset = H5I_INVALID_HID;
 }
 
@@ -190,17 +185,12 @@ static enum status read_stored(const struct h5_numeric *numeric, const struct h5
         size[stored] = box->size[axis];
     }
     h5_expect_failure();
-    hid_t file_space = H5Dget_space(numeric->dataset), memory_space = H5Screate_simple(1, &elements, NULL);
+    SCOPED_ID file_space = H5Dget_space(numeric->dataset), memory_space = H5Screate_simple(1, &elements, NULL);
     const bool is_read =
         file_space >= 0 && memory_space >= 0 &&
         H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, size, NULL) >= 0 &&
         H5Dread(numeric->dataset, H5T_NATIVE_DOUBLE, memory_space, file_space, H5P_DEFAULT, values) >= 0;
-    const enum status status = is_read ? STATUS_OK : fail_reading(numeric);
-    if (memory_space >= 0)
-        H5Sclose(memory_space);
-    if (file_space >= 0)
-        H5Sclose(file_space);
-    return status;
+    return is_read ? STATUS_OK : fail_reading(numeric);
 }
 
 /* The place in the array of element `number` of a box, such as "[3, 1]". */
@@ -233,7 +223,6 @@ static enum status read_box(const struct h5_numeric *numeric, const struct h5_bo
 
 static enum status allocate_scratch(const struct h5_numeric *numeric, uint64_t elements, double **scratch)
 {
-    *scratch = NULL;
     if (!numeric->is_reversed)
         return STATUS_OK;
     return memory_allocate(scratch, elements < piece_elements ? elements : piece_elements, "a piece of an array");
@@ -241,34 +230,30 @@ static enum status allocate_scratch(const struct h5_numeric *numeric, uint64_t e
 
 enum status h5_numeric_read(const struct h5_numeric *numeric, uint64_t first, uint64_t count, double *values)
 {
-    double *scratch;
-    enum status status = STATUS_OK;
+    SCOPED_MEMORY double *scratch = NULL;
     TRY(allocate_scratch(numeric, count, &scratch));
-    for (uint64_t done = 0; done < count && status == STATUS_OK;) {
+    for (uint64_t done = 0; done < count;) {
         const struct h5_box box = h5_range_next_box(&numeric->view, first + done, first + count, piece_elements);
-        status = read_box(numeric, &box, scratch, values + done);
+        TRY(read_box(numeric, &box, scratch, values + done));
         done += box.elements;
     }
-    memory_free(scratch);
-    return status;
+    return STATUS_OK;
 }
 
 enum status h5_numeric_read_part(const struct h5_numeric *numeric, uint64_t first_row, uint64_t rows,
                                  uint64_t first_column, uint64_t columns, double *values)
 {
-    double *scratch;
-    enum status status = STATUS_OK;
+    SCOPED_MEMORY double *scratch = NULL;
     if (rows == 0 || columns == 0)
         return STATUS_OK;
     const uint64_t most = columns < piece_elements ? piece_elements / columns : 1;
     TRY(allocate_scratch(numeric, rows * columns, &scratch));
-    for (uint64_t done = 0, count; done < rows && status == STATUS_OK; done += count) {
+    for (uint64_t done = 0, count; done < rows; done += count) {
         count = rows - done < most ? rows - done : most;
         const struct h5_box box = { .start = { first_row + done, first_column },
                                     .size = { count, columns },
                                     .elements = count * columns };
-        status = read_box(numeric, &box, scratch, values + done * columns);
+        TRY(read_box(numeric, &box, scratch, values + done * columns));
     }
-    memory_free(scratch);
-    return status;
+    return STATUS_OK;
 }

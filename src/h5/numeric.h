@@ -7,6 +7,7 @@
 #ifndef GRADSWEEP_H5_NUMERIC_H
 #define GRADSWEEP_H5_NUMERIC_H
 
+#include "base/scope.h"
 #include "h5/packing.h"
 #include "h5/range.h"
 
@@ -30,6 +31,7 @@ bool h5_numeric_exists(hid_t file, const char *name);
  * of MATLAB and Octave), or has another number of dimensions; the message begins with the name. */
 CHECKED enum status h5_numeric_open(hid_t file, const char *name, int rank, struct h5_numeric *numeric);
 void h5_numeric_close(struct h5_numeric *numeric);
+SCOPED_VALUE(h5_numeric, h5_numeric_close)
 
 /* Elements first .. first+count-1, numbered in row-major order of `shape`. Errors: STATUS_IO; STATUS_FOREIGN_FILE where
  * HDF5 lacks a filter, which is named; STATUS_NUMERICAL for a missing value of netCDF, with its place. The message

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "h5/attribute.h"
+#include "h5/scope.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,11 +42,10 @@ static bool is_among(const char *text, const char *const *texts, int count)
 /* The text of an attribute, cut to what is shown; "" where there is none. */
 static void read_kind(hid_t object, const char *attribute, char kind[KIND_SIZE])
 {
-    char *text = NULL;
+    SCOPED_MEMORY char *text = NULL;
     kind[0] = '\0';
     if (has_attribute(object, attribute) && h5_attribute_read_text(object, attribute, &text) == STATUS_OK)
         snprintf(kind, KIND_SIZE, "%s", text);
-    memory_free(text);
 }
 
 static enum status look_at_matlab(hid_t object, const char *name, struct h5_origin *origin)
@@ -72,17 +72,13 @@ static enum status look_at_matlab(hid_t object, const char *name, struct h5_orig
 
 static void read_octave_kind(hid_t group, char kind[KIND_SIZE])
 {
-    hid_t dataset = H5Dopen2(group, "type", H5P_DEFAULT);
-    hid_t type = dataset < 0 ? H5I_INVALID_HID : H5Dget_type(dataset);
+    SCOPED_ID dataset = H5Dopen2(group, "type", H5P_DEFAULT);
+    SCOPED_ID type = dataset < 0 ? H5I_INVALID_HID : H5Dget_type(dataset);
     char text[KIND_SIZE] = "";
     if (type >= 0 && H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
         H5Tget_size(type) < sizeof text)
         H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text);
     memcpy(kind, text, sizeof text);
-    if (type >= 0)
-        H5Tclose(type);
-    if (dataset >= 0)
-        H5Dclose(dataset);
 }
 
 static enum status look_at_octave(hid_t group, const char *name, struct h5_origin *origin)
@@ -104,14 +100,12 @@ static bool is_julia(hid_t file)
 {
     char path[4096], mark[MARK_SIZE] = "";
     hsize_t block = 0;
-    hid_t properties = H5Fget_create_plist(file);
+    SCOPED_ID properties = H5Fget_create_plist(file);
     FILE *stream = NULL;
     if (properties >= 0 && H5Pget_userblock(properties, &block) >= 0 && block > 0) {
         const ssize_t length = H5Fget_name(file, path, sizeof path);
         stream = length > 0 && (size_t)length < sizeof path ? fopen(path, "rbe") : NULL;
     }
-    if (properties >= 0)
-        H5Pclose(properties);
     if (stream == NULL)
         return false;
     const size_t length = fread(mark, 1, sizeof mark - 1, stream);
@@ -137,26 +131,24 @@ enum status h5_origin_find(hid_t file, const char *name, struct h5_origin *origi
 {
     *origin = (struct h5_origin){ 0 };
     snprintf(origin->path, sizeof origin->path, "%s", name);
-    hid_t object = open_here(file, name);
+    SCOPED_ID object = open_here(file, name);
     if (object < 0)
         return STATUS_OK;
-    enum status status = look_at_matlab(object, name, origin);
-    if (status == STATUS_OK && H5Iget_type(object) == H5I_GROUP && has_attribute(object, "OCTAVE_NEW_FORMAT"))
-        status = look_at_octave(object, name, origin);
-    H5Oclose(object);
+    TRY(look_at_matlab(object, name, origin));
+    if (H5Iget_type(object) == H5I_GROUP && has_attribute(object, "OCTAVE_NEW_FORMAT"))
+        TRY(look_at_octave(object, name, origin));
     H5Eclear2(H5E_DEFAULT);
     origin->is_reversed = origin->is_reversed || is_julia(file);
-    return status;
+    return STATUS_OK;
 }
 
 bool h5_origin_is_dimension(hid_t file, const char *name)
 {
     static const char mark[] = "This is a netCDF dimension but not a netCDF variable";
     char text[KIND_SIZE] = "";
-    hid_t object = open_here(file, name);
+    SCOPED_ID object = open_here(file, name);
     if (object < 0)
         return false;
     read_kind(object, "NAME", text);
-    H5Oclose(object);
     return strncmp(text, mark, sizeof text - 1) == 0;
 }

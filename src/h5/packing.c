@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "h5/attribute.h"
 #include "h5/error.h"
+#include "h5/scope.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,23 +24,16 @@ static bool has_attribute(hid_t object, const char *name)
 /* Up to NUMBERS_AT_MOST numbers of any type, be they a scalar or an array. */
 static enum status read_numbers(hid_t object, const char *name, double numbers[NUMBERS_AT_MOST], int *count)
 {
-    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
-    hid_t type = attribute < 0 ? H5I_INVALID_HID : H5Aget_type(attribute);
-    hid_t space = attribute < 0 ? H5I_INVALID_HID : H5Aget_space(attribute);
+    SCOPED_ID attribute = H5Aopen(object, name, H5P_DEFAULT);
+    SCOPED_ID type = attribute < 0 ? H5I_INVALID_HID : H5Aget_type(attribute);
+    SCOPED_ID space = attribute < 0 ? H5I_INVALID_HID : H5Aget_space(attribute);
     hssize_t found = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
     const H5T_class_t kind = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
-    enum status status = STATUS_OK;
+    *count = (int)found;
     if (found < 1 || found > NUMBERS_AT_MOST || (kind != H5T_INTEGER && kind != H5T_FLOAT) ||
         H5Aread(attribute, H5T_NATIVE_DOUBLE, numbers) < 0)
-        status = h5_fail(STATUS_FOREIGN_FILE, "its attribute %s is no number", name);
-    *count = (int)found;
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
-    if (attribute >= 0)
-        H5Aclose(attribute);
-    return status;
+        return h5_fail(STATUS_FOREIGN_FILE, "its attribute %s is no number", name);
+    return STATUS_OK;
 }
 
 /* One number, or what was there before where there is no such attribute. */
@@ -82,14 +76,12 @@ static void add_usual_fill(hid_t dataset, struct h5_packing *packing)
 {
     H5D_fill_value_t kind = H5D_FILL_VALUE_UNDEFINED;
     double fill = 0;
-    hid_t properties = H5Dget_create_plist(dataset);
+    SCOPED_ID properties = H5Dget_create_plist(dataset);
     if (properties >= 0 && H5Pfill_value_defined(properties, &kind) >= 0 && kind == H5D_FILL_VALUE_USER_DEFINED &&
         H5Pget_fill_value(properties, H5T_NATIVE_DOUBLE, &fill) >= 0)
         for (size_t i = 0; i < sizeof usual_fills / sizeof *usual_fills; i++)
             if (fill == usual_fills[i])
                 add_missing(packing, fill, "netCDF's fill value");
-    if (properties >= 0)
-        H5Pclose(properties);
     H5Eclear2(H5E_DEFAULT);
 }
 
@@ -112,14 +104,12 @@ static enum status read_valid(hid_t dataset, struct h5_packing *packing)
 
 static double wrap_of(hid_t dataset, hid_t type)
 {
-    char *text = NULL;
-    double wrap = 0;
+    SCOPED_MEMORY char *text = NULL;
     if (H5Tget_class(type) != H5T_INTEGER || H5Tget_sign(type) != H5T_SGN_2 || !has_attribute(dataset, "_Unsigned"))
         return 0;
-    if (h5_attribute_read_text(dataset, "_Unsigned", &text) == STATUS_OK && strcasecmp(text, "true") == 0)
-        wrap = ldexp(1, (int)(8 * H5Tget_size(type)));
-    memory_free(text);
-    return wrap;
+    const bool is_unsigned =
+        h5_attribute_read_text(dataset, "_Unsigned", &text) == STATUS_OK && strcasecmp(text, "true") == 0;
+    return is_unsigned ? ldexp(1, (int)(8 * H5Tget_size(type))) : 0;
 }
 
 /* A number of an attribute as those of the dataset: unsigned, in single precision. */
@@ -132,13 +122,12 @@ static double as_compared(const struct h5_packing *packing, double number)
 
 enum status h5_packing_read(hid_t dataset, struct h5_packing *packing)
 {
-    hid_t type = H5Dget_type(dataset);
+    SCOPED_ID type = H5Dget_type(dataset);
     if (type < 0)
         return h5_fail(STATUS_FOREIGN_FILE, "its type cannot be read");
     *packing = (struct h5_packing){ .scale = 1, .lowest = -INFINITY, .highest = INFINITY };
     packing->wrap = wrap_of(dataset, type);
     packing->is_single = H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == sizeof(float);
-    H5Tclose(type);
     TRY(read_one(dataset, "scale_factor", &packing->scale, &packing->is_packed));
     TRY(read_one(dataset, "add_offset", &packing->offset, &packing->is_packed));
     TRY(read_missing(dataset, "_FillValue", packing));

@@ -3,6 +3,7 @@
 #include "base/crc32c.h"
 #include "base/memory.h"
 #include "h5/error.h"
+#include "h5/scope.h"
 
 #include <hdf5_hl.h>
 #include <string.h>
@@ -57,12 +58,10 @@ static enum status add_values(struct h5_survey *survey, const struct attribute *
 
 static enum status read_values(struct h5_survey *survey, const struct attribute *attribute)
 {
-    char *values = NULL;
+    SCOPED_MEMORY char *values = NULL;
     TRY(memory_allocate(&values, attribute->count * attribute->size + 1, "the values of an attribute"));
-    if (H5Aread(attribute->id, attribute->memory_type, values) < 0) {
-        memory_free(values);
+    if (H5Aread(attribute->id, attribute->memory_type, values) < 0)
         return h5_fail(STATUS_FOREIGN_FILE, "it cannot be read");
-    }
     enum status status = STATUS_OK;
     const enum h5_role role = survey->role_of(attribute->name);
     if (role == ROLE_COUNTS)
@@ -71,7 +70,6 @@ static enum status read_values(struct h5_survey *survey, const struct attribute 
         survey->tell_unknown(attribute->name, survey->context);
     if (H5Dvlen_reclaim(attribute->memory_type, attribute->space, H5P_DEFAULT, values) < 0 && status == STATUS_OK)
         status = h5_fail(STATUS_FOREIGN_FILE, "it cannot be released");
-    memory_free(values);
     return status;
 }
 
@@ -92,24 +90,14 @@ static enum status look_at(struct attribute *attribute)
     return STATUS_OK;
 }
 
-static void close_type(hid_t type)
+static void attribute_close(struct attribute *attribute)
 {
-    if (type >= 0)
-        H5Tclose(type);
+    h5_leave_scope(&attribute->memory_type);
+    h5_leave_scope(&attribute->type);
+    h5_leave_scope(&attribute->space);
+    h5_leave_scope(&attribute->id);
 }
-
-static enum status survey_attribute(hid_t id, struct h5_survey *survey)
-{
-    struct attribute attribute = { .id = id, .type = -1, .space = -1, .memory_type = -1 };
-    enum status status = look_at(&attribute);
-    if (status == STATUS_OK)
-        status = read_values(survey, &attribute);
-    close_type(attribute.memory_type);
-    close_type(attribute.type);
-    if (attribute.space >= 0)
-        H5Sclose(attribute.space);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "attribute %.64s", attribute.name);
-}
+SCOPED_VALUE(attribute, attribute_close)
 
 enum status h5_survey_attributes(hid_t object, struct h5_survey *survey)
 {
@@ -117,12 +105,12 @@ enum status h5_survey_attributes(hid_t object, struct h5_survey *survey)
     if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0)
         return h5_fail(STATUS_FOREIGN_FILE, "its attributes cannot be read");
     for (hsize_t i = 0; i < info.num_attrs; i++) {
-        hid_t id = H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
-        if (id < 0)
+        SCOPED(attribute)
+        attribute = { .id = H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT) };
+        if (attribute.id < 0)
             return h5_fail(STATUS_FOREIGN_FILE, "attribute number %d cannot be opened", (int)i);
-        enum status status = survey_attribute(id, survey);
-        H5Aclose(id);
-        TRY(status);
+        TRY(status_prefix(look_at(&attribute), "attribute %.64s", attribute.name));
+        TRY(status_prefix(read_values(survey, &attribute), "attribute %.64s", attribute.name));
     }
     return STATUS_OK;
 }
