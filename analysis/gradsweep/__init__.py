@@ -1,0 +1,1 @@
+"""Analysis of gradsweep's results: exploding and vanishing gradients in recurrent networks."""
