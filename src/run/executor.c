@@ -77,12 +77,12 @@ static bool is_speaker(const struct executor *executor)
 
 static const struct ensemble *ensemble_of(const struct executor *executor, const struct unit *unit)
 {
-    return &executor->sweep->ensembles[unit->at.ensemble];
+    return grid_ensemble(executor->sweep, &unit->place);
 }
 
 static long hidden_size_of(const struct executor *executor, const struct unit *unit)
 {
-    return executor->sweep->hidden_sizes[unit->at.hidden_size];
+    return grid_hidden_size(executor->sweep, &unit->place);
 }
 
 /* What the file says of a network; NaN, NaN where nothing yet, or where it is damaged (told to the speaker alone).
@@ -110,6 +110,7 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     long hidden_size = hidden_size_of(executor, unit);
     double radius, norm;
     bool is_damaged;
+    char text[GRID_TEXT];
     *is_stored = true;
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (ensemble->kind->spectrum == SPECTRUM_NONE)
@@ -123,11 +124,11 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     }
     *is_stored = false;
     if (is_damaged && unit->kind == UNIT_WEIGHT)
-        log_warning("the stored spectrum of weights of ensemble %s, hidden_size %ld, replica %ld was damaged; it is "
-                    "written anew",
-                    ensemble->label, hidden_size, unit->at.replica);
-    return weights_spectrum_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size, unit->at.replica,
-                                    executor->sweep->distribute_from, team_stop_requested, spectrum);
+        log_warning("the stored spectrum of %s was damaged; it is written anew",
+                    grid_describe_weight(executor->sweep, unit->weight, text));
+    return weights_spectrum_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size,
+                                    grid_replica(&unit->place), executor->sweep->distribute_from, team_stop_requested,
+                                    spectrum);
 }
 
 static bool has_nan(long count, const double *values)
@@ -155,8 +156,8 @@ static enum status find_eigenvalues(struct executor *executor, const struct unit
         *is_stored = !has_nan(2 * d, values);
     }
     return *is_stored ? STATUS_OK
-                      : weights_eigenvalues(ensemble_of(executor, unit), executor->sweep->seed, d, unit->at.replica,
-                                            divisor_of(executor, radius), re, im);
+                      : weights_eigenvalues(ensemble_of(executor, unit), executor->sweep->seed, d,
+                                            grid_replica(&unit->place), divisor_of(executor, radius), re, im);
 }
 
 static enum status write_spectrum(const struct executor *executor, const struct unit *unit,
@@ -208,12 +209,12 @@ static enum status complete_weight(struct executor *executor, const struct unit 
 
 static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
+    char text[GRID_TEXT];
     enum status status = complete_weight(executor, unit, tally);
     /* What this network cannot give is the failure of its cells, when their turn comes. */
     if (status == STATUS_NUMERICAL || status == STATUS_MEMORY) {
         if (is_speaker(executor))
-            log_warning("weights of ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
-                        hidden_size_of(executor, unit), unit->at.replica, status_message());
+            log_warning("%s: %s", grid_describe_weight(executor->sweep, unit->weight, text), status_message());
         tally->networks_lacking += status == STATUS_MEMORY && is_speaker(executor);
         return STATUS_OK;
     }
@@ -256,7 +257,7 @@ static enum status take_weights(struct executor *executor, const struct unit *un
         status = require_radius(radius);
     if (status == STATUS_OK)
         status = weights_open_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size_of(executor, unit),
-                                      unit->at.replica, is_unscaled ? 1.0 : radius, &executor->weights);
+                                      grid_replica(&unit->place), is_unscaled ? 1.0 : radius, &executor->weights);
     if (status == STATUS_OK)
         status = keep_in_shard(executor, unit, is_stored);
     if (status == STATUS_NUMERICAL)
@@ -273,7 +274,7 @@ static enum status compute(struct executor *executor, const struct unit *unit, s
     if (*failure != FAILURE_NONE)
         return STATUS_OK;
     enum status status = work_compute(work, executor->sweep, executor->weights, executor->spectrum,
-                                      executor->sweep->activations[unit->at.activation], &executor->context);
+                                      grid_activation(executor->sweep, &unit->place), &executor->context);
     status = team_agree(team_of(executor), status);
     if (status == STATUS_NUMERICAL)
         *failure = FAILURE_NO_CONVERGENCE;
@@ -286,20 +287,19 @@ static enum status compute(struct executor *executor, const struct unit *unit, s
 static void warn_of_failures(const struct executor *executor, const struct unit *unit, const struct work *work)
 {
     uint64_t counts[FAILURE_CODES] = { 0 };
-    char text[FAILURE_TEXT];
+    char place[GRID_TEXT], text[FAILURE_TEXT];
     for (uint64_t i = 0; i < work->count; i++)
         counts[work->results.failure_reason[i]]++;
     for (int code = FAILURE_NONE + 1; code < FAILURE_CODES; code++)
         if (counts[code] > 0 && failure_text((uint8_t)code, text))
-            log_warning("activation %s, ensemble %s, hidden_size %ld, replica %ld: %s in %llu of %llu cells",
-                        executor->sweep->activations[unit->at.activation]->name, ensemble_of(executor, unit)->label,
-                        hidden_size_of(executor, unit), unit->at.replica, text, (unsigned long long)counts[code],
-                        (unsigned long long)work->count);
+            log_warning("%s: %s in %llu of %llu cells", grid_describe_network(executor->sweep, &unit->place, place),
+                        text, (unsigned long long)counts[code], (unsigned long long)work->count);
 }
 
 static enum status do_work(struct executor *executor, const struct unit *unit, struct work *work,
                            struct executor_tally *tally)
 {
+    char text[GRID_TEXT];
     double start = clock_seconds();
     enum failure_reason failure = FAILURE_NONE;
     executor->context.flops = 0.0;
@@ -307,9 +307,7 @@ static enum status do_work(struct executor *executor, const struct unit *unit, s
     if (!is_speaker(executor))
         return team_agree(team_of(executor), STATUS_OK);
     if (failure != FAILURE_NONE)
-        log_warning("activation %s, ensemble %s, hidden_size %ld, replica %ld: %s",
-                    executor->sweep->activations[unit->at.activation]->name, ensemble_of(executor, unit)->label,
-                    hidden_size_of(executor, unit), unit->at.replica, status_message());
+        log_warning("%s: %s", grid_describe_network(executor->sweep, &unit->place, text), status_message());
     const int ranks = team_size(executor);
     uint64_t failed = work_mark(work, executor->sweep, failure, ranks, (clock_seconds() - start) / (double)work->count,
                                 cost_seconds(&unit->cost, ranks) / (double)unit->cell_count);
@@ -340,9 +338,9 @@ static enum status write_failed_cells(struct executor *executor, const struct un
                                       struct executor_tally *tally)
 {
     struct cell_results one;
+    char text[GRID_TEXT];
     enum status status = STATUS_OK;
-    log_warning("ensemble %s, hidden_size %ld, replica %ld: %s", ensemble_of(executor, unit)->label,
-                hidden_size_of(executor, unit), unit->at.replica, status_message());
+    log_warning("%s: %s", grid_describe_network(executor->sweep, &unit->place, text), status_message());
     TRY(store_allocate_results(executor->sweep, unit->first_cell, 1, &one));
     one.status[0] = STORE_FAILED;
     one.failure_reason[0] = FAILURE_MEMORY;

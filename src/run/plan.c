@@ -26,7 +26,7 @@ struct simulation {
     int64_t counters[SCHEDULE_MAX_LEVELS];
     struct runner *heap; /* [ranks], the earliest on top */
     int heap_count;
-    /* By WEIGHT number, when rho and ||W|| are in the file; by ensemble and hidden size, the units that find them. */
+    /* By WEIGHT number, when rho and ||W|| are in the file, and the units that find them. */
     double *known_from;
     const struct unit_class **weight_classes;
     double latest;
@@ -77,8 +77,7 @@ static double spectrum_seconds(struct simulation *simulation, const struct unit 
     double *known_from = &simulation->known_from[unit->weight];
     if (*known_from <= start)
         return 0.0;
-    long place = unit->at.ensemble * simulation->sweep->hidden_size_count + unit->at.hidden_size;
-    double seconds = cost_seconds(&simulation->weight_classes[place]->unit_cost, team_size);
+    double seconds = cost_seconds(&simulation->weight_classes[unit->weight]->unit_cost, team_size);
     *known_from = fmin(*known_from, start + seconds);
     return seconds;
 }
@@ -147,15 +146,14 @@ static void start_teams(struct simulation *simulation)
 /* Nothing is known yet where there are weight units to find it; all is known where there are none. */
 static void start_weights(struct simulation *simulation)
 {
-    const struct sweep *sweep = simulation->sweep;
     for (long i = 0; i < unit_list_class_count(simulation->list); i++) {
         const struct unit_class *class = unit_list_class(simulation->list, i);
         if (class->kind != UNIT_WEIGHT)
             continue;
-        simulation->weight_classes[class->ensemble * sweep->hidden_size_count + class->hidden_size] = class;
-        for (long replica = 0; replica < sweep->replicas; replica++) {
-            struct cell cell = { .ensemble = class->ensemble, .hidden_size = class->hidden_size, .replica = replica };
-            simulation->known_from[grid_weight_number(sweep, &cell)] = INFINITY;
+        for (uint64_t number = 0; number < class->unit_count; number++) {
+            const struct unit unit = unit_list_at(simulation->list, class->first_unit + number);
+            simulation->weight_classes[unit.weight] = class;
+            simulation->known_from[unit.weight] = INFINITY;
         }
     }
 }
@@ -166,8 +164,7 @@ static enum status simulate(struct simulation *simulation)
     const struct sweep *sweep = simulation->sweep;
     TRY_OR(done, memory_allocate(&simulation->heap, simulation->ranks, "the simulated teams"));
     TRY_OR(done, memory_allocate(&simulation->known_from, grid_weight_count(sweep), "the simulated weights"));
-    TRY_OR(done, memory_allocate(&simulation->weight_classes, sweep->ensemble_count * sweep->hidden_size_count,
-                                 "the simulated weights"));
+    TRY_OR(done, memory_allocate(&simulation->weight_classes, grid_weight_count(sweep), "the simulated weights"));
     start_weights(simulation);
     start_teams(simulation);
     while (simulation->heap_count > 0) {
@@ -201,7 +198,7 @@ static void find_memory(const struct unit_list *list, const struct schedule *sch
         double bytes = PROCESS_BYTES + unit_list_class_bytes(list, class, size);
         if (bytes > plan->rank_bytes) {
             plan->rank_bytes = bytes;
-            plan->largest = class->hidden_size;
+            plan->largest = class->place.at[AXIS_HIDDEN_SIZE];
         }
     }
 }

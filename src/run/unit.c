@@ -48,10 +48,10 @@ static int wished_team_size(const struct sweep *sweep, long hidden_size)
 
 static struct chain_question question_of(const struct sweep *sweep, const struct unit_class *class)
 {
-    return (struct chain_question){ .ensemble = &sweep->ensembles[class->ensemble],
-                                    .activation = sweep->activations[class->activation],
+    return (struct chain_question){ .ensemble = grid_ensemble(sweep, &class->place),
+                                    .activation = grid_activation(sweep, &class->place),
                                     .model = &sweep->model,
-                                    .hidden_size = sweep->hidden_sizes[class->hidden_size],
+                                    .hidden_size = grid_hidden_size(sweep, &class->place),
                                     .lags = sweep->lags,
                                     .lag_count = sweep->lag_count,
                                     .measures = sweep->measures,
@@ -111,8 +111,8 @@ static void cut_plane(const struct sweep *sweep, struct unit_class *class)
 
 static void fill_weight_class(const struct sweep *sweep, struct unit_class *class)
 {
-    const struct ensemble *ensemble = &sweep->ensembles[class->ensemble];
-    long hidden_size = sweep->hidden_sizes[class->hidden_size];
+    const struct ensemble *ensemble = grid_ensemble(sweep, &class->place);
+    long hidden_size = grid_hidden_size(sweep, &class->place);
     class->units_per_network = 1;
     class->unit_cost = weights_cost_spectrum(ensemble, hidden_size, sweep->distribute_from);
     if (measure_needs(sweep->measures) & MEASURE_NEEDS_EIGENVALUES)
@@ -129,11 +129,9 @@ static int compare_classes(const void *left, const void *right)
     double seconds_a = cost_seconds(&a->unit_cost, a->team_size), seconds_b = cost_seconds(&b->unit_cost, b->team_size);
     if (seconds_a != seconds_b)
         return seconds_a > seconds_b ? -1 : 1;
-    long order_a[] = { a->activation, a->ensemble, a->hidden_size };
-    long order_b[] = { b->activation, b->ensemble, b->hidden_size };
-    for (int i = 0; i < 3; i++)
-        if (order_a[i] != order_b[i])
-            return order_a[i] < order_b[i] ? -1 : 1;
+    for (int axis = 0; axis < CELL_AXES; axis++)
+        if (a->place.at[axis] != b->place.at[axis])
+            return a->place.at[axis] < b->place.at[axis] ? -1 : 1;
     return 0;
 }
 
@@ -142,18 +140,14 @@ static void add_classes(const struct sweep *sweep, struct unit_list *list)
     for (long ensemble = 0; ensemble < sweep->ensemble_count; ensemble++)
         for (long size = 0; size < sweep->hidden_size_count; size++) {
             int team_size = wished_team_size(sweep, sweep->hidden_sizes[size]);
-            struct unit_class weight = {
-                .kind = UNIT_WEIGHT, .ensemble = ensemble, .hidden_size = size, .team_size = team_size
-            };
+            struct cell place = { .at = { [AXIS_ENSEMBLE] = ensemble, [AXIS_HIDDEN_SIZE] = size } };
+            struct unit_class weight = { .kind = UNIT_WEIGHT, .place = place, .team_size = team_size };
             fill_weight_class(sweep, &weight);
             if (sweep->ensembles[ensemble].kind->spectrum != SPECTRUM_NONE)
                 list->classes[list->class_count++] = weight;
             for (long activation = 0; activation < sweep->activation_count; activation++) {
-                struct unit_class chains = { .kind = UNIT_CHAINS,
-                                             .activation = activation,
-                                             .ensemble = ensemble,
-                                             .hidden_size = size,
-                                             .team_size = team_size };
+                place.at[AXIS_ACTIVATION] = activation;
+                struct unit_class chains = { .kind = UNIT_CHAINS, .place = place, .team_size = team_size };
                 cut_plane(sweep, &chains);
                 list->classes[list->class_count++] = chains;
             }
@@ -214,18 +208,17 @@ struct unit unit_list_at(const struct unit_list *list, uint64_t number)
 {
     const struct unit_class *class = class_of(list, number);
     uint64_t place = number - class->first_unit, range = place % class->units_per_network;
-    struct unit unit = { .kind = class->kind, .team_size = class->team_size, .cost = class->unit_cost };
+    struct unit unit = {
+        .kind = class->kind, .place = class->place, .team_size = class->team_size, .cost = class->unit_cost
+    };
     /* A network's units follow each other, so that a rank that takes several draws W once. */
-    unit.at = (struct cell){ .activation = class->activation,
-                             .ensemble = class->ensemble,
-                             .hidden_size = class->hidden_size,
-                             .replica = (long)(place / class->units_per_network) };
-    unit.weight = grid_weight_number(list->sweep, &unit.at);
+    unit.place.at[AXIS_REPLICA] = (long)(place / class->units_per_network);
+    unit.weight = grid_weight_number(list->sweep, &unit.place);
     if (unit.kind == UNIT_CHAINS) {
         uint64_t first = range * class->cells_per_unit, plane = grid_plane_size(list->sweep);
-        unit.first_cell = grid_cell_number(list->sweep, &unit.at) + first;
+        unit.first_cell = grid_cell_number(list->sweep, &unit.place) + first;
         unit.cell_count = plane - first < class->cells_per_unit ? plane - first : class->cells_per_unit;
-        unit.at = grid_cell_at(list->sweep, unit.first_cell);
+        unit.place = grid_cell_at(list->sweep, unit.first_cell);
     }
     return unit;
 }

@@ -1,7 +1,7 @@
 /* Units of work: what one rank, or one team, takes at a time.
  *
  * First the weight units, one a WEIGHT (spectral radius and norm of W, kept in the results file), then the chain units:
- * cells of one network and activation, a contiguous range of the (rho, gamma) plane. Dearest first. Which unit has
+ * cells of one network and activation, a contiguous range of their plane (sweep/grid.h). Dearest first. Which unit has
  * which number and cells is a function of the sweep alone, and is found by arithmetic over classes of equal units, so
  * that memory does not grow with the grid. Not collective. */
 #ifndef GRADSWEEP_RUN_UNIT_H
@@ -14,7 +14,7 @@ enum unit_kind { UNIT_WEIGHT, UNIT_CHAINS };
 
 struct unit {
     enum unit_kind kind;
-    struct cell at;      /* the unit's coordinates; of its first cell for UNIT_CHAINS */
+    struct cell place;   /* of its first cell for UNIT_CHAINS */
     uint64_t weight;     /* WEIGHT number */
     uint64_t first_cell; /* UNIT_CHAINS: cells first_cell .. first_cell + cell_count - 1 */
     uint64_t cell_count;
@@ -41,8 +41,8 @@ struct cost unit_list_cost(const struct unit_list *list);
 /* Units that cost the same: they differ in replica and range of the plane only, and have consecutive numbers. */
 struct unit_class {
     enum unit_kind kind;
-    long activation, ensemble, hidden_size; /* positions on the axes */
-    uint64_t cells_per_unit;                /* UNIT_CHAINS; the last of a plane may have fewer */
+    struct cell place;       /* of the first; UNIT_WEIGHT: of no activation */
+    uint64_t cells_per_unit; /* UNIT_CHAINS; the last of a plane may have fewer */
     uint64_t units_per_network;
     uint64_t first_unit;
     uint64_t unit_count;

@@ -30,10 +30,10 @@ enum status work_create(const struct sweep *sweep, const struct unit *unit, cons
     for (uint64_t i = 0; i < unit->cell_count; i++) {
         if (!needed[i])
             continue;
-        struct cell cell = grid_cell_at(sweep, unit->first_cell + i);
+        const struct cell cell = grid_cell_at(sweep, unit->first_cell + i);
         work->cells[work->count] = unit->first_cell + i;
-        work->spectral_radii[work->count] = sweep->spectral_radii[cell.spectral_radius];
-        work->gammas[work->count] = sweep->gammas[cell.gamma];
+        work->spectral_radii[work->count] = grid_spectral_radius(sweep, &cell);
+        work->gammas[work->count] = grid_gamma(sweep, &cell);
         work->count++;
     }
     return STATUS_OK;

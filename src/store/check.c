@@ -43,7 +43,7 @@ static void count_cell(const struct stream *stream, const struct checked_cell *c
     for (long lag = 0; lag < lags; lag++)
         if (verdicts[lag] < CHECK_VERDICTS)
             summary->verdicts[verdicts[lag]]++;
-    struct check_activation *counts = &summary->activations[cell->position.activation];
+    struct check_activation *counts = &summary->activations[cell->position.at[AXIS_ACTIVATION]];
     count_agreement(&counts->by_radius, check_log_radius_condition(cell), growth);
     count_agreement(&counts->by_norm, check_log_norm_condition(cell), growth);
 }

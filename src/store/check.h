@@ -46,7 +46,4 @@ void check_summary_free(struct check_summary *summary);
 
 void check_print(const struct results_file *file, const struct check_summary *summary, FILE *out);
 
-/* "cell 17 (activation=tanh, ...)" for people, into text[size]. */
-void check_describe_cell(const struct sweep *sweep, uint64_t number, char *text, size_t size);
-
 #endif

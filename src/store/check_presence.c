@@ -24,8 +24,8 @@ static const double *values_by_name(const void *context, const char *dataset)
 static struct absence_place place_of(const struct checked_cell *cell)
 {
     const struct sweep *sweep = cell->sweep;
-    return (struct absence_place){ .ensemble = &sweep->ensembles[cell->position.ensemble],
-                                   .activation = sweep->activations[cell->position.activation],
+    return (struct absence_place){ .ensemble = grid_ensemble(sweep, &cell->position),
+                                   .activation = grid_activation(sweep, &cell->position),
                                    .native = sweep->native,
                                    .hidden_size = check_hidden_size(cell),
                                    .options = sweep_measure_options(sweep),

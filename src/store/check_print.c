@@ -5,17 +5,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-void check_describe_cell(const struct sweep *sweep, uint64_t number, char *text, size_t size)
-{
-    const struct cell at = grid_cell_at(sweep, number);
-    snprintf(text, size,
-             "cell %" PRIu64
-             " (activation=%s, ensemble=%s, hidden_size=%ld, replica=%ld, spectral_radius=%g, gamma=%g)",
-             number, sweep->activations[at.activation]->name, sweep->ensembles[at.ensemble].label,
-             sweep->hidden_sizes[at.hidden_size], at.replica, sweep->spectral_radii[at.spectral_radius],
-             sweep->gammas[at.gamma]);
-}
-
 /* Rules whose datasets were not measured are left out. A dash: no value was there to be tested, or none has a margin.
  */
 static void print_rules(const struct results_file *file, const struct check_summary *summary, FILE *out)
@@ -109,13 +98,13 @@ static void print_agreement(const struct sweep *sweep, const struct check_summar
 
 static void print_examples(const struct sweep *sweep, const struct check_summary *summary, FILE *out)
 {
-    char text[512];
+    char text[GRID_TEXT];
     if (summary->wrong_cells > 0)
         fprintf(out, "\nwrong cells: %" PRIu64 "%s\n", summary->wrong_cells,
                 summary->wrong_cells > CHECK_EXAMPLES ? ", the first of them:" : "");
     for (uint64_t i = 0; i < summary->wrong_cells && i < CHECK_EXAMPLES; i++) {
-        check_describe_cell(sweep, summary->examples[i].cell, text, sizeof text);
-        fprintf(out, "  %s: %s\n", text, check_rule_at(summary->examples[i].rule)->text);
+        fprintf(out, "  %s: %s\n", grid_describe_cell(sweep, summary->examples[i].cell, text),
+                check_rule_at(summary->examples[i].rule)->text);
     }
     for (size_t i = 0; i < summary->seal.shown; i++)
         fprintf(out, "%s%s\n", i == 0 ? "\ndamaged, or changed by another program:\n  " : "  ",

@@ -67,7 +67,7 @@ void check_count_margin(struct check_tally *tally, double margin)
 
 static const struct ensemble_kind *kind_of(const struct checked_cell *cell)
 {
-    return cell->sweep->ensembles[cell->position.ensemble].kind;
+    return grid_ensemble(cell->sweep, &cell->position)->kind;
 }
 
 bool check_is_untied(const struct checked_cell *cell)
@@ -77,17 +77,17 @@ bool check_is_untied(const struct checked_cell *cell)
 
 bool check_is_error_given(const struct checked_cell *cell)
 {
-    return absence_is_error_given(&cell->sweep->ensembles[cell->position.ensemble]);
+    return absence_is_error_given(grid_ensemble(cell->sweep, &cell->position));
 }
 
 bool check_is_identity(const struct checked_cell *cell)
 {
-    return cell->sweep->activations[cell->position.activation]->is_identity;
+    return grid_activation(cell->sweep, &cell->position)->is_identity;
 }
 
 long check_hidden_size(const struct checked_cell *cell)
 {
-    return cell->sweep->hidden_sizes[cell->position.hidden_size];
+    return grid_hidden_size(cell->sweep, &cell->position);
 }
 
 long check_index_size(const struct checked_cell *cell)
@@ -97,7 +97,7 @@ long check_index_size(const struct checked_cell *cell)
 
 static double log_of_gamma(const struct checked_cell *cell)
 {
-    return log(cell->sweep->gammas[cell->position.gamma]);
+    return log(grid_gamma(cell->sweep, &cell->position));
 }
 
 /* W is rescaled to the swept radius unless the sweep asks for its native scale. */
@@ -105,7 +105,7 @@ static double log_gain(const struct checked_cell *cell)
 {
     if (cell->sweep->native)
         return 0;
-    return log(cell->sweep->spectral_radii[cell->position.spectral_radius]) - log(cell->weight_radius);
+    return log(grid_spectral_radius(cell->sweep, &cell->position)) - log(cell->weight_radius);
 }
 
 double check_log_norm_condition(const struct checked_cell *cell)

@@ -87,7 +87,7 @@ static void normal_values_are_powers(const struct checked_cell *cell, const void
                                      struct check_tally *tally)
 {
     const double *first = data[0];
-    if (!is_power_of_one_matrix(cell) || !ensemble_is_normal(&cell->sweep->ensembles[cell->position.ensemble]))
+    if (!is_power_of_one_matrix(cell) || !ensemble_is_normal(grid_ensemble(cell->sweep, &cell->position)))
         return;
     for (long i = 1; i < cell->sweep->lag_count; i++) {
         const double *values = at_lag(cell, data[0], i), lag = (double)cell->sweep->lags[i];
@@ -103,7 +103,7 @@ static void normal_values_are_powers(const struct checked_cell *cell, const void
 static void orthogonal_values_are_equal(const struct checked_cell *cell, const void *const data[],
                                         struct check_tally *tally)
 {
-    const struct ensemble_kind *kind = cell->sweep->ensembles[cell->position.ensemble].kind;
+    const struct ensemble_kind *kind = grid_ensemble(cell->sweep, &cell->position)->kind;
     const double per_step = check_log_radius_condition(cell);
     if (!is_power_of_one_matrix(cell) || kind->spectrum != SPECTRUM_ALL_ONE)
         return;

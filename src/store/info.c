@@ -13,80 +13,28 @@
 
 enum { RUNS_SHOWN = 5, VALUES_SHOWN = 12, REASON_BLOCK = 1 << 20 };
 
-/* One axis: its length, and its values with the middle of a long one left out. */
-struct axis {
-    const char *name;
-    long count;
-    void (*print)(const struct sweep *sweep, long i, FILE *out);
-};
-
-static void print_activation(const struct sweep *sweep, long i, FILE *out)
+/* The length of an axis, and its values with the middle of a long one left out. */
+static void print_axis(const struct sweep *sweep, enum sweep_axis axis, FILE *out)
 {
-    fputs(sweep->activations[i]->name, out);
-}
-
-static void print_ensemble(const struct sweep *sweep, long i, FILE *out)
-{
-    fputs(sweep->ensembles[i].label, out);
-}
-
-static void print_hidden_size(const struct sweep *sweep, long i, FILE *out)
-{
-    fprintf(out, "%ld", sweep->hidden_sizes[i]);
-}
-
-static void print_replica(const struct sweep *sweep, long i, FILE *out)
-{
-    (void)sweep;
-    fprintf(out, "%ld", i);
-}
-
-static void print_spectral_radius(const struct sweep *sweep, long i, FILE *out)
-{
-    if (sweep->native)
-        fputs("native", out);
-    else
-        fprintf(out, "%.12g", sweep->spectral_radii[i]);
-}
-
-static void print_gamma(const struct sweep *sweep, long i, FILE *out)
-{
-    fprintf(out, "%.12g", sweep->gammas[i]);
-}
-
-static void print_lag(const struct sweep *sweep, long i, FILE *out)
-{
-    fprintf(out, "%ld", sweep->lags[i]);
-}
-
-static void print_axis(const struct sweep *sweep, const struct axis *axis, FILE *out)
-{
-    fprintf(out, "  %-16s %6ld  ", axis->name, axis->count);
-    for (long i = 0; i < axis->count; i++) {
-        if (axis->count > VALUES_SHOWN && i == VALUES_SHOWN - 1) {
+    char number[AXIS_NUMBER_TEXT];
+    const long length = axes_length(sweep, axis);
+    fprintf(out, "  %-16s %6ld  ", axes_rule(axis)->name, length);
+    for (long i = 0; i < length; i++) {
+        if (length > VALUES_SHOWN && i == VALUES_SHOWN - 1) {
             fputs(", ...", out);
-            i = axis->count - 1;
+            i = length - 1;
         }
-        fputs(i ? ", " : "", out);
-        axis->print(sweep, i, out);
+        fprintf(out, "%s%s", i ? ", " : "", axes_text(sweep, axis, i, number));
     }
     fputc('\n', out);
 }
 
 static void print_axes(const struct sweep *sweep, FILE *out)
 {
-    const struct axis axes[] = {
-        { "activation", sweep->activation_count, print_activation },
-        { "ensemble", sweep->ensemble_count, print_ensemble },
-        { "hidden_size", sweep->hidden_size_count, print_hidden_size },
-        { "replica", sweep->replicas, print_replica },
-        { "spectral_radius", sweep->spectral_radius_count, print_spectral_radius },
-        { "gamma", sweep->gamma_count, print_gamma },
-        { "lag", sweep->lag_count, print_lag },
-    };
     fprintf(out, "axes\n");
-    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
-        print_axis(sweep, &axes[i], out);
+    for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
+        if (axes_has(sweep, axis))
+            print_axis(sweep, axis, out);
 }
 
 /* The measures as the sweep file names them, with what it says about them. */

@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { ABSENT_SHOWN = 8, ABSENT_TEXT = 256, PLACE_TEXT = 512 };
+enum { ABSENT_SHOWN = 8, ABSENT_TEXT = 256 };
 
 struct merge {
     const char *path;
@@ -74,21 +74,10 @@ static enum status is_origin(const struct merge *merge, const struct results_fil
     return status == STATUS_OK ? closed : status;
 }
 
-static void describe_place(const struct sweep *sweep, const struct transfer_conflict *conflict, char text[PLACE_TEXT])
-{
-    if (!conflict->is_weight) {
-        check_describe_cell(sweep, conflict->number, text, PLACE_TEXT);
-        return;
-    }
-    const struct cell at = grid_weight_at(sweep, conflict->number);
-    snprintf(text, PLACE_TEXT, "the weights (ensemble=%s, hidden_size=%ld, replica=%ld)",
-             sweep->ensembles[at.ensemble].label, sweep->hidden_sizes[at.hidden_size], at.replica);
-}
-
 static enum status refuse_conflict(const struct merge *merge, const struct results_file *target, size_t number,
                                    const struct transfer_conflict *conflict)
 {
-    char place[PLACE_TEXT];
+    char place[GRID_TEXT];
     bool is_from_there = false;
     size_t earlier = 0;
     for (; earlier < number; earlier++) {
@@ -96,7 +85,7 @@ static enum status refuse_conflict(const struct merge *merge, const struct resul
         if (is_from_there)
             break;
     }
-    describe_place(merge->sweep, conflict, place);
+    (conflict->is_weight ? grid_describe_weight : grid_describe_cell)(merge->sweep, conflict->number, place);
     return status_fail(STATUS_IO,
                        "%s and %s contradict each other in %s: were they computed by different builds or on different "
                        "CPUs? Leave one of them out; nothing was made",

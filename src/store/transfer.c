@@ -209,7 +209,8 @@ static bool join_values(const double *source, double *target, uint64_t count, bo
 
 static bool is_of_team(const struct sweep *sweep, uint64_t weight)
 {
-    return sweep->hidden_sizes[grid_weight_at(sweep, weight).hidden_size] >= sweep->distribute_from;
+    const struct cell at = grid_weight_at(sweep, weight);
+    return grid_hidden_size(sweep, &at) >= sweep->distribute_from;
 }
 
 /* A record of the source as the target keeps it: what is along `index` may be longer there. */

@@ -101,7 +101,8 @@ static bool is_consistent(const struct results_file *file, uint64_t weight, cons
 {
     const struct layout *layout = &file->layout;
     const struct sweep *sweep = layout->sweep;
-    const uint64_t d = (uint64_t)sweep->hidden_sizes[grid_weight_at(sweep, weight).hidden_size];
+    const struct cell at = grid_weight_at(sweep, weight);
+    const uint64_t d = (uint64_t)grid_hidden_size(sweep, &at);
     uint64_t count;
     const double radius = *find_values(layout, values, "weight_spectral_radius", &count);
     const double norm = *find_values(layout, values, "weight_norm", &count);
@@ -176,11 +177,11 @@ enum status weight_record_count_damaged(const struct results_file *file, uint64_
 static enum status has_done_cells(const struct results_file *file, uint64_t weight, uint8_t *statuses, bool *any)
 {
     const struct sweep *sweep = file->layout.sweep;
-    struct cell at = grid_weight_at(sweep, weight);
+    const uint64_t plane = grid_plane_size(sweep), step = grid_weight_count(sweep) * plane;
     *any = false;
-    for (at.activation = 0; at.activation < sweep->activation_count; at.activation++) {
-        TRY(results_file_read(file, HEAD_STATUS, grid_cell_number(sweep, &at), grid_plane_size(sweep), statuses));
-        for (uint64_t i = 0; i < grid_plane_size(sweep); i++)
+    for (uint64_t first = weight * plane; first < grid_cell_count(sweep); first += step) {
+        TRY(results_file_read(file, HEAD_STATUS, first, plane, statuses));
+        for (uint64_t i = 0; i < plane; i++)
             *any = *any || statuses[i] == STORE_DONE;
     }
     return STATUS_OK;
@@ -198,7 +199,8 @@ enum status weight_record_count_lacking(const struct results_file *file, uint64_
     for (uint64_t i = 0; i < grid_weight_count(sweep); i++) {
         enum weight_state state = WEIGHT_PENDING;
         bool is_wanted = false;
-        if (sweep->ensembles[grid_weight_at(sweep, i).ensemble].kind->spectrum == SPECTRUM_NONE)
+        const struct cell at = grid_weight_at(sweep, i);
+        if (grid_ensemble(sweep, &at)->kind->spectrum == SPECTRUM_NONE)
             continue;
         TRY_OR(done, weight_record_read(file, i, values, &state));
         if (state != WEIGHT_INTACT)

@@ -2,6 +2,7 @@
 
 #include "gradient/measure.h"
 #include "sweep/absences.h"
+#include "sweep/axes.h"
 #include "sweep/files.h"
 #include "sweep/schema.h"
 
@@ -158,11 +159,12 @@ static enum status refuse_huge_grid(struct reader *reader, const struct yaml_nod
         return STATUS_OK;
     const struct place *place = &root->keys[yaml_find(root, "grid")]->place;
     /* Doubles: no product of these overflows, and it is exact as far as it is allowed. */
-    double networks =
-        (double)sweep->activation_count * (double)sweep->ensemble_count * (double)sweep->hidden_size_count;
-    double cells =
-        networks * (double)sweep->replicas * (double)sweep->spectral_radius_count * (double)sweep->gamma_count;
-    double results = cells * results_of_a_cell(sweep), kinds = networks * (double)sweep->lag_count;
+    double cells = 1;
+    for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++)
+        cells *= (double)axes_length(sweep, axis);
+    double results = cells * results_of_a_cell(sweep);
+    double kinds = (double)sweep->activation_count * (double)sweep->ensemble_count * (double)sweep->hidden_size_count *
+                   (double)sweep->lag_count;
     if (results >= MAX_RESULTS)
         TRY(mistakes_add(reader->mistakes, place,
                          "the grid has %.3g cells with %.3g results each; at most 2^53 results can be numbered, so "

@@ -1,95 +1,132 @@
 #include "sweep/grid.h"
 
-enum { WEIGHT_AXES = 3 };
+#include <inttypes.h>
+#include <string.h>
 
-static void cell_shape(const struct sweep *sweep, uint64_t shape[CELL_AXES])
+enum numbered { CELLS, WEIGHTS, NETWORKS };
+
+/* The first axis behind those of WEIGHT. */
+static enum sweep_axis plane_start(void)
 {
-    shape[0] = (uint64_t)sweep->activation_count;
-    shape[1] = (uint64_t)sweep->ensemble_count;
-    shape[2] = (uint64_t)sweep->hidden_size_count;
-    shape[3] = (uint64_t)sweep->replicas;
-    shape[4] = (uint64_t)sweep->spectral_radius_count;
-    shape[5] = (uint64_t)sweep->gamma_count;
+    enum sweep_axis start = CELL_AXES;
+    while (!axes_rule(start - 1)->is_of_weight)
+        start--;
+    return start;
 }
 
-static void weight_shape(const struct sweep *sweep, uint64_t shape[WEIGHT_AXES])
+static bool has_axis(enum numbered what, enum sweep_axis axis)
 {
-    shape[0] = (uint64_t)sweep->ensemble_count;
-    shape[1] = (uint64_t)sweep->hidden_size_count;
-    shape[2] = (uint64_t)sweep->replicas;
+    switch (what) {
+    case CELLS:
+        return true;
+    case WEIGHTS:
+        return axes_rule(axis)->is_of_weight;
+    case NETWORKS:
+        return axis < plane_start();
+    }
+    return false;
 }
 
-static uint64_t product(const uint64_t *shape, int axes)
-{
-    uint64_t count = 1;
-    for (int axis = 0; axis < axes; axis++)
-        count *= shape[axis];
-    return count;
-}
-
-/* The number of the element at positions[axes] in C order: the last axis runs fastest. */
-static uint64_t number_at(const uint64_t *shape, const long *positions, int axes)
+/* In C order: the last axis runs fastest. */
+static uint64_t number_of(const struct sweep *sweep, enum numbered what, const struct cell *cell)
 {
     uint64_t number = 0;
-    for (int axis = 0; axis < axes; axis++)
-        number = number * shape[axis] + (uint64_t)positions[axis];
+    for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++)
+        if (has_axis(what, axis))
+            number = number * (uint64_t)axes_length(sweep, axis) + (uint64_t)cell->at[axis];
     return number;
+}
+
+static struct cell place_of(const struct sweep *sweep, enum numbered what, uint64_t number)
+{
+    struct cell cell = { 0 };
+    for (int axis = CELL_AXES - 1; axis >= 0; axis--)
+        if (has_axis(what, (enum sweep_axis)axis)) {
+            const uint64_t length = (uint64_t)axes_length(sweep, (enum sweep_axis)axis);
+            cell.at[axis] = (long)(number % length);
+            number /= length;
+        }
+    return cell;
+}
+
+static uint64_t count_of(const struct sweep *sweep, enum numbered what)
+{
+    uint64_t count = 1;
+    for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++)
+        if (has_axis(what, axis))
+            count *= (uint64_t)axes_length(sweep, axis);
+    return count;
 }
 
 uint64_t grid_cell_count(const struct sweep *sweep)
 {
-    uint64_t shape[CELL_AXES];
-    cell_shape(sweep, shape);
-    return product(shape, CELL_AXES);
+    return count_of(sweep, CELLS);
 }
 
 uint64_t grid_weight_count(const struct sweep *sweep)
 {
-    uint64_t shape[WEIGHT_AXES];
-    weight_shape(sweep, shape);
-    return product(shape, WEIGHT_AXES);
+    return count_of(sweep, WEIGHTS);
 }
 
 uint64_t grid_cell_number(const struct sweep *sweep, const struct cell *cell)
 {
-    uint64_t shape[CELL_AXES];
-    cell_shape(sweep, shape);
-    const long positions[CELL_AXES] = { cell->activation, cell->ensemble,        cell->hidden_size,
-                                        cell->replica,    cell->spectral_radius, cell->gamma };
-    return number_at(shape, positions, CELL_AXES);
+    return number_of(sweep, CELLS, cell);
 }
 
 struct cell grid_cell_at(const struct sweep *sweep, uint64_t number)
 {
-    uint64_t shape[CELL_AXES];
-    long positions[CELL_AXES];
-    cell_shape(sweep, shape);
-    for (int axis = CELL_AXES - 1; axis >= 0; axis--) {
-        positions[axis] = (long)(number % shape[axis]);
-        number /= shape[axis];
-    }
-    return (struct cell){ .activation = positions[0],
-                          .ensemble = positions[1],
-                          .hidden_size = positions[2],
-                          .replica = positions[3],
-                          .spectral_radius = positions[4],
-                          .gamma = positions[5] };
+    return place_of(sweep, CELLS, number);
 }
 
 uint64_t grid_weight_number(const struct sweep *sweep, const struct cell *cell)
 {
-    uint64_t shape[WEIGHT_AXES];
-    weight_shape(sweep, shape);
-    const long positions[WEIGHT_AXES] = { cell->ensemble, cell->hidden_size, cell->replica };
-    return number_at(shape, positions, WEIGHT_AXES);
+    return number_of(sweep, WEIGHTS, cell);
 }
 
 struct cell grid_weight_at(const struct sweep *sweep, uint64_t number)
 {
-    return grid_cell_at(sweep, number * grid_plane_size(sweep));
+    return place_of(sweep, WEIGHTS, number);
 }
 
 uint64_t grid_plane_size(const struct sweep *sweep)
 {
-    return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
+    return count_of(sweep, CELLS) / count_of(sweep, NETWORKS);
+}
+
+/* Writes "(activation=tanh, ...)" behind what `text` begins with. */
+static const char *append_place(const struct sweep *sweep, enum numbered what, const struct cell *cell,
+                                char text[GRID_TEXT])
+{
+    char number[AXIS_NUMBER_TEXT];
+    const char *separator = " (";
+    size_t used = strlen(text);
+    for (enum sweep_axis axis = 0; axis < CELL_AXES && used < GRID_TEXT; axis++)
+        if (axes_has(sweep, axis) && has_axis(what, axis)) {
+            used += (size_t)snprintf(text + used, GRID_TEXT - used, "%s%s=%s", separator, axes_rule(axis)->name,
+                                     axes_text(sweep, axis, cell->at[axis], number));
+            separator = ", ";
+        }
+    if (used < GRID_TEXT)
+        snprintf(text + used, GRID_TEXT - used, ")");
+    return text;
+}
+
+const char *grid_describe_cell(const struct sweep *sweep, uint64_t number, char text[GRID_TEXT])
+{
+    const struct cell cell = grid_cell_at(sweep, number);
+    snprintf(text, GRID_TEXT, "cell %" PRIu64, number);
+    return append_place(sweep, CELLS, &cell, text);
+}
+
+const char *grid_describe_weight(const struct sweep *sweep, uint64_t number, char text[GRID_TEXT])
+{
+    const struct cell cell = grid_weight_at(sweep, number);
+    snprintf(text, GRID_TEXT, "the weights");
+    return append_place(sweep, WEIGHTS, &cell, text);
+}
+
+const char *grid_describe_network(const struct sweep *sweep, const struct cell *cell, char text[GRID_TEXT])
+{
+    snprintf(text, GRID_TEXT, "network");
+    return append_place(sweep, NETWORKS, cell, text);
 }

@@ -1,22 +1,47 @@
-/* The grid of a sweep: numbers of cells and weights, and their coordinates. Numbers run in C order over
+/* The grid of a sweep: numbers of cells and weights, and their places on the axes. Numbers run in C order over
  * CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma) and WEIGHT = (ensemble, hidden_size,
- * replica), as in the results file. Arithmetic only: nothing here grows with the grid. Not collective. */
+ * replica), the axes of sweep/axes.h, as in the results file. Arithmetic only: nothing here grows with the grid. Not
+ * collective. */
 #ifndef GRADSWEEP_SWEEP_GRID_H
 #define GRADSWEEP_SWEEP_GRID_H
 
-#include "sweep/sweep.h"
+#include "sweep/axes.h"
 
-enum { CELL_AXES = 6 };
-
-/* Positions on the axes. */
+/* Positions on the axes; 0 on those that the sweep has not. */
 struct cell {
-    long activation;
-    long ensemble;
-    long hidden_size;
-    long replica;
-    long spectral_radius;
-    long gamma;
+    long at[CELL_AXES];
 };
+
+static inline const struct activation *grid_activation(const struct sweep *sweep, const struct cell *cell)
+{
+    return sweep->activations[cell->at[AXIS_ACTIVATION]];
+}
+
+static inline const struct ensemble *grid_ensemble(const struct sweep *sweep, const struct cell *cell)
+{
+    return &sweep->ensembles[cell->at[AXIS_ENSEMBLE]];
+}
+
+static inline long grid_hidden_size(const struct sweep *sweep, const struct cell *cell)
+{
+    return sweep->hidden_sizes[cell->at[AXIS_HIDDEN_SIZE]];
+}
+
+static inline long grid_replica(const struct cell *cell)
+{
+    return cell->at[AXIS_REPLICA];
+}
+
+/* NaN for native scale. */
+static inline double grid_spectral_radius(const struct sweep *sweep, const struct cell *cell)
+{
+    return sweep->spectral_radii[cell->at[AXIS_SPECTRAL_RADIUS]];
+}
+
+static inline double grid_gamma(const struct sweep *sweep, const struct cell *cell)
+{
+    return sweep->gammas[cell->at[AXIS_GAMMA]];
+}
 
 uint64_t grid_cell_count(const struct sweep *sweep);
 uint64_t grid_weight_count(const struct sweep *sweep);
@@ -27,7 +52,15 @@ struct cell grid_cell_at(const struct sweep *sweep, uint64_t number);
 uint64_t grid_weight_number(const struct sweep *sweep, const struct cell *cell);
 struct cell grid_weight_at(const struct sweep *sweep, uint64_t number);
 
-/* Cells of one network and activation: its (spectral_radius, gamma) plane, whose cells have consecutive numbers. */
+/* Cells of one network and activation: all that differ on the axes behind those of WEIGHT alone, such as its
+ * (spectral_radius, gamma) plane. They have consecutive numbers. */
 uint64_t grid_plane_size(const struct sweep *sweep);
+
+/* For people: "cell 7 (activation=tanh, ensemble=ginibre, ...)"; "the weights (ensemble=ginibre, ...)"; "network
+ * (activation=tanh, ...)", what the cells of a plane have in common. Written into `text`, which is returned. */
+enum { GRID_TEXT = 512 };
+const char *grid_describe_cell(const struct sweep *sweep, uint64_t number, char text[GRID_TEXT]);
+const char *grid_describe_weight(const struct sweep *sweep, uint64_t number, char text[GRID_TEXT]);
+const char *grid_describe_network(const struct sweep *sweep, const struct cell *cell, char text[GRID_TEXT]);
 
 #endif

@@ -174,7 +174,7 @@ class Endings(CommandTest):
                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=command.TIMEOUT)
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, "rank 1: .*cannot allocate")
-        self.assertIn("replica 0: out_of_memory in 1 of 1 cells", ended.stderr)
+        self.assertIn("replica=0): out_of_memory in 1 of 1 cells", ended.stderr)
         np.testing.assert_array_equal(read(path)["status"].ravel(), [command.DONE, command.FAILED])
         self.assertIn("out_of_memory", gradsweep("info", path).stdout)
 

@@ -57,7 +57,7 @@ class Faults(CommandTest):
         sweep, path = self.sweep(TWO_SIZES), self.path("out.h5")
         ended = run_with_faults(sweep, "-o", path, CALL="allocate", ALWAYS=1, BYTES=BYTES_OF_LARGE_W)
         self.assertEqual(ended.returncode, 1, ended.stderr)
-        self.assertRegex(ended.stderr, r"hidden_size 1024, replica \d: .*cannot allocate \d+ bytes")
+        self.assertRegex(ended.stderr, r"hidden_size=1024, replica=\d\): .*cannot allocate \d+ bytes")
         self.assertRegex(ended.stderr, r"error: .*out\.h5: 4 cells failed; gradsweep info .* lists the reasons")
         status, reason = (np.moveaxis(read(path)[name], 2, 0) for name in ("status", "failure_reason"))
         self.assertTrue((status[0] == DONE).all())

@@ -223,7 +223,7 @@ static void test_team_sizes(void **state)
     for (uint64_t number = 0; number < unit_list_count(planned.list); number++) {
         static const int wishes[] = { 1, 1, 4, 16, 64, 256 };
         struct unit unit = unit_list_at(planned.list, number);
-        assert_int_equal(unit.team_size, wishes[unit.at.hidden_size]);
+        assert_int_equal(unit.team_size, wishes[unit.place.at[AXIS_HIDDEN_SIZE]]);
     }
     close_units(planned);
 }

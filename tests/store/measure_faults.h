@@ -26,7 +26,7 @@ static double *values_of(struct cell_results *results, const char *name)
 static long size_of(const struct cell_results *results)
 {
     const struct cell at = grid_cell_at(sweep, results->first);
-    return sweep->hidden_sizes[at.hidden_size];
+    return grid_hidden_size(sweep, &at);
 }
 
 /* The Frobenius norms that the singular values say. */

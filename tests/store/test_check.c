@@ -15,8 +15,8 @@ static const double ginibre_radius = 1.25, ginibre_norm = 2.0;
 static void make_cell(uint64_t number, struct cell_results *results, uint64_t i)
 {
     const struct cell at = grid_cell_at(sweep, number);
-    const bool is_orthogonal = at.ensemble == 1;
-    const double log_rho = log(sweep->spectral_radii[at.spectral_radius]), log_gamma = log(sweep->gammas[at.gamma]);
+    const bool is_orthogonal = at.at[AXIS_ENSEMBLE] == 1;
+    const double log_rho = log(grid_spectral_radius(sweep, &at)), log_gamma = log(grid_gamma(sweep, &at));
     const double log_norm = log_rho + (is_orthogonal ? 0 : log(ginibre_norm / ginibre_radius));
     double *norms = (double *)results->values[NORM] + i * LAGS;
     for (int k = 0; k < LAGS; k++) {
@@ -25,7 +25,7 @@ static void make_cell(uint64_t number, struct cell_results *results, uint64_t i)
         ((double *)results->values[BOUND])[i * LAGS + k] = lag * (log_gamma + log_norm);
         ((uint8_t *)results->values[VERDICT])[i * LAGS + k] = is_orthogonal ? BOUND_WITHIN_ROUNDING : BOUND_HOLDS;
         ((double *)results->values[FROBENIUS])[i * LAGS + k] =
-            norms[k] + 0.25 * log((double)sweep->hidden_sizes[at.hidden_size]);
+            norms[k] + 0.25 * log((double)grid_hidden_size(sweep, &at));
     }
     ((uint8_t *)results->values[VANISHING])[i] = log_gamma + log_norm < 0;
     ((uint8_t *)results->values[SPECTRAL])[i] = log_gamma + log_rho < 0;

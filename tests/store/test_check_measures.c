@@ -119,7 +119,7 @@ static void change_cell(const struct fault *fault, bool put_back, struct cell_re
     struct results_file file;
     struct cell_results results;
     struct cell_checksums checksums;
-    const struct cell at = { fault->activation, fault->ensemble, fault->hidden_size, 0, 0, 0 };
+    const struct cell at = { { fault->activation, fault->ensemble, fault->hidden_size } };
     const uint64_t number = grid_cell_number(sweep, &at);
     assert_ok(cell_checksums_allocate(1, &checksums));
     assert_ok(results_file_open(path, sweep, &world, &file));

@@ -74,7 +74,7 @@ static bool is_right(const struct subject *subject, uint64_t number)
 static bool may_be_either(const struct dataset_rule *rule, uint64_t number)
 {
     const struct cell at = grid_cell_at(sweep, number);
-    return strcmp(rule->name, "expansion_residual") == 0 && sweep->activations[at.activation]->is_identity;
+    return strcmp(rule->name, "expansion_residual") == 0 && grid_activation(sweep, &at)->is_identity;
 }
 
 /* The value with others in its place, one after the other. */

@@ -20,12 +20,12 @@ static void every_cell_keeps_its_coordinates(void **state)
     assert_int_equal(extension_open(large, small, &extension), STATUS_OK);
     for (uint64_t number = 0; number < grid_cell_count(small); number++) {
         const struct cell a = grid_cell_at(small, number), b = grid_cell_at(large, extension_cell(&extension, number));
-        assert_ptr_equal(small->activations[a.activation], large->activations[b.activation]);
-        assert_string_equal(small->ensembles[a.ensemble].label, large->ensembles[b.ensemble].label);
-        assert_int_equal(small->hidden_sizes[a.hidden_size], large->hidden_sizes[b.hidden_size]);
-        assert_int_equal(a.replica, b.replica);
-        assert_true(small->spectral_radii[a.spectral_radius] == large->spectral_radii[b.spectral_radius]);
-        assert_true(small->gammas[a.gamma] == large->gammas[b.gamma]);
+        assert_ptr_equal(grid_activation(small, &a), grid_activation(large, &b));
+        assert_string_equal(grid_ensemble(small, &a)->label, grid_ensemble(large, &b)->label);
+        assert_int_equal(grid_hidden_size(small, &a), grid_hidden_size(large, &b));
+        assert_int_equal(grid_replica(&a), grid_replica(&b));
+        assert_true(grid_spectral_radius(small, &a) == grid_spectral_radius(large, &b));
+        assert_true(grid_gamma(small, &a) == grid_gamma(large, &b));
         assert_int_equal(extension_weight(&extension, grid_weight_number(small, &a)), grid_weight_number(large, &b));
     }
     extension_close(&extension);

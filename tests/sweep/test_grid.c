@@ -30,12 +30,13 @@ static void numbers_run_in_c_order(void **state)
     (void)state;
     uint64_t number = 0;
     struct cell cell;
-    for (cell.activation = 0; cell.activation < 2; cell.activation++)
-        for (cell.ensemble = 0; cell.ensemble < 3; cell.ensemble++)
-            for (cell.hidden_size = 0; cell.hidden_size < 4; cell.hidden_size++)
-                for (cell.replica = 0; cell.replica < 5; cell.replica++)
-                    for (cell.spectral_radius = 0; cell.spectral_radius < 6; cell.spectral_radius++)
-                        for (cell.gamma = 0; cell.gamma < 7; cell.gamma++) {
+    long *at = cell.at;
+    for (at[AXIS_ACTIVATION] = 0; at[AXIS_ACTIVATION] < 2; at[AXIS_ACTIVATION]++)
+        for (at[AXIS_ENSEMBLE] = 0; at[AXIS_ENSEMBLE] < 3; at[AXIS_ENSEMBLE]++)
+            for (at[AXIS_HIDDEN_SIZE] = 0; at[AXIS_HIDDEN_SIZE] < 4; at[AXIS_HIDDEN_SIZE]++)
+                for (at[AXIS_REPLICA] = 0; at[AXIS_REPLICA] < 5; at[AXIS_REPLICA]++)
+                    for (at[AXIS_SPECTRAL_RADIUS] = 0; at[AXIS_SPECTRAL_RADIUS] < 6; at[AXIS_SPECTRAL_RADIUS]++)
+                        for (at[AXIS_GAMMA] = 0; at[AXIS_GAMMA] < 7; at[AXIS_GAMMA]++) {
                             assert_int_equal(grid_cell_number(&odd_grid, &cell), number);
                             struct cell again = grid_cell_at(&odd_grid, number);
                             assert_memory_equal(&again, &cell, sizeof cell);
@@ -49,8 +50,12 @@ static void weight_numbers_run_in_c_order_and_ignore_the_other_axes(void **state
     (void)state;
     for (uint64_t number = 0; number < grid_cell_count(&odd_grid); number++) {
         struct cell cell = grid_cell_at(&odd_grid, number);
-        uint64_t expected = (uint64_t)((cell.ensemble * 4 + cell.hidden_size) * 5 + cell.replica);
+        const long *at = cell.at;
+        uint64_t expected = (uint64_t)((at[AXIS_ENSEMBLE] * 4 + at[AXIS_HIDDEN_SIZE]) * 5 + at[AXIS_REPLICA]);
         assert_int_equal(grid_weight_number(&odd_grid, &cell), expected);
+        cell.at[AXIS_ACTIVATION] = cell.at[AXIS_SPECTRAL_RADIUS] = cell.at[AXIS_GAMMA] = 0;
+        struct cell first = grid_weight_at(&odd_grid, expected);
+        assert_memory_equal(&first, &cell, sizeof cell);
     }
 }
 
@@ -66,9 +71,9 @@ static void large_grids_keep_their_numbers(void **state)
     large.gamma_count = 1L << 10;
     uint64_t last = (1ULL << 40) - 1;
     struct cell cell = grid_cell_at(&large, last);
-    assert_int_equal(cell.activation, (1L << 10) - 1);
-    assert_int_equal(cell.replica, (1L << 20) - 1);
-    assert_int_equal(cell.gamma, (1L << 10) - 1);
+    assert_int_equal(cell.at[AXIS_ACTIVATION], (1L << 10) - 1);
+    assert_int_equal(cell.at[AXIS_REPLICA], (1L << 20) - 1);
+    assert_int_equal(cell.at[AXIS_GAMMA], (1L << 10) - 1);
     assert_true(grid_cell_number(&large, &cell) == last);
     assert_true(grid_cell_count(&large) == last + 1);
 }
