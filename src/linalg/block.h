@@ -6,6 +6,7 @@
 #ifndef GRADSWEEP_LINALG_BLOCK_H
 #define GRADSWEEP_LINALG_BLOCK_H
 
+#include "base/scope.h"
 #include "base/status.h"
 
 #include <stdint.h>
@@ -22,6 +23,7 @@ struct block {
 /* Makes a zeroed block that owns its values; release with block_destroy. Errors: STATUS_MEMORY. */
 CHECKED enum status block_create(long rows, long columns, struct block *block);
 void block_destroy(struct block *block);
+SCOPED_VALUE(block, block_destroy)
 
 /* The doubles from one column to the next in a block of that many rows. */
 long block_stride(long rows);

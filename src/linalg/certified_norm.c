@@ -72,7 +72,7 @@ enum status certified_norm_is_at_most(const struct block *a, double bound, bool 
         *proven = true;
     if (*proven || !(bound >= 0x1p-400 && bound <= 0x1p400) || !(c > 0x1p-800))
         return STATUS_OK;
-    double *m = NULL;
+    SCOPED_MEMORY double *m = NULL;
     TRY(memory_allocate(&m, a->rows * a->rows, "a matrix to be certified"));
     int info = 0;
     dsyrk_("L", "T", &d, &d, &minus_one, a->values, &stride, &zero, m, &d, 1, 1);
@@ -83,7 +83,6 @@ enum status certified_norm_is_at_most(const struct block *a, double bound, bool 
     *proven = info == 0;
     for (long i = 0; i < a->rows; i++)
         *proven = *proven && m[i * a->rows + i] > 0 && isfinite(m[i * a->rows + i]);
-    memory_free(m);
     return STATUS_OK;
 }
 
@@ -130,16 +129,15 @@ enum status certified_norm_lower(const struct block *a, uint64_t seed, bool (*st
                                        .max_iterations = MOST_ITERATIONS,
                                        .seed = seed,
                                        .stop_requested = stop_requested };
-    enum status status = STATUS_OK;
+    SCOPED(block) v = { 0 }, y = { 0 };
     enum lanczos_outcome outcome;
-    struct block v = { 0 }, y = { 0 };
     double log_norm, v_norm, y_norm;
     *lower = 0;
     if (isinf(frobenius_upper) || frobenius_upper == 0)
         return STATUS_OK;
-    TRY_OR(done, block_create(a->rows, 1, &v));
-    TRY_OR(done, block_create(a->rows, 1, &y));
-    TRY_OR(done, lanczos_norms(&operator, 1, &options, &v, &log_norm, &outcome));
+    TRY(block_create(a->rows, 1, &v));
+    TRY(block_create(a->rows, 1, &y));
+    TRY(lanczos_norms(&operator, 1, &options, &v, &log_norm, &outcome));
     multiply(a, block_column(&v, 0), block_column(&y, 0));
     block_column_norms(&v, &v_norm);
     block_column_norms(&y, &y_norm);
@@ -149,8 +147,5 @@ enum status certified_norm_lower(const struct block *a, uint64_t seed, bool (*st
     double found = y_norm / v_norm * (1 - 2 * gamma_of(d + 8)) - error;
     if (v_norm > 0.5 && v_norm < 2 && found > 0)
         *lower = found * (1 - 4 * UNIT_ROUNDOFF);
-done:
-    block_destroy(&v);
-    block_destroy(&y);
-    return status;
+    return STATUS_OK;
 }

@@ -20,35 +20,30 @@ static void decomposition_destroy(struct decomposition *found)
     memory_free(found->im);
     memory_free(found->vectors);
     memory_free(found->work);
-    *found = (struct decomposition){ 0 };
 }
+SCOPED_VALUE(decomposition, decomposition_destroy)
 
-/* With the vectors always: without them dgeev's eigenvalues have other bits. */
+/* With the vectors always: without them dgeev's eigenvalues have other bits. `found` is its owner's to release, also
+ * where this fails. */
 static enum status decompose(long dimension, const double *values, struct decomposition *found)
 {
-    enum status status = STATUS_OK;
     const int n = (int)dimension, one = 1, query = -1;
     double optimum = 0;
     int info = 0;
-    *found = (struct decomposition){ 0 };
     TRY(spectrum_check_matrix(dimension, values, "eigenvalues"));
-    TRY_OR(failed, memory_allocate(&found->copy, dimension * dimension, "a copy of a weight matrix"));
-    TRY_OR(failed, memory_allocate(&found->vectors, dimension * dimension, "left eigenvectors"));
-    TRY_OR(failed, memory_allocate(&found->re, dimension, "eigenvalues"));
-    TRY_OR(failed, memory_allocate(&found->im, dimension, "eigenvalues"));
+    TRY(memory_allocate(&found->copy, dimension * dimension, "a copy of a weight matrix"));
+    TRY(memory_allocate(&found->vectors, dimension * dimension, "left eigenvectors"));
+    TRY(memory_allocate(&found->re, dimension, "eigenvalues"));
+    TRY(memory_allocate(&found->im, dimension, "eigenvalues"));
     memcpy(found->copy, values, (size_t)(dimension * dimension) * sizeof *values);
     dgeev_("V", "N", &n, found->copy, &n, found->re, found->im, found->vectors, &n, NULL, &one, &optimum, &query, &info,
            1, 1);
-    TRY_OR(failed, lapack_check(info, "dgeev", dimension));
+    TRY(lapack_check(info, "dgeev", dimension));
     const int length = (int)optimum;
-    TRY_OR(failed, memory_allocate(&found->work, length, "eigenvalue workspace"));
+    TRY(memory_allocate(&found->work, length, "eigenvalue workspace"));
     dgeev_("V", "N", &n, found->copy, &n, found->re, found->im, found->vectors, &n, NULL, &one, found->work, &length,
            &info, 1, 1);
-    TRY_OR(failed, lapack_check(info, "dgeev", dimension));
-    return STATUS_OK;
-failed:
-    decomposition_destroy(found);
-    return status;
+    return lapack_check(info, "dgeev", dimension);
 }
 
 struct ranked {
@@ -77,17 +72,15 @@ static enum status rank_columns(long dimension, const struct decomposition *foun
 
 enum status eigenbasis_values(long dimension, const double *values, double *re, double *im)
 {
-    struct decomposition found;
-    struct ranked *ranked = NULL;
+    SCOPED(decomposition) found = { 0 };
+    SCOPED_MEMORY struct ranked *ranked = NULL;
     TRY(decompose(dimension, values, &found));
-    enum status status = rank_columns(dimension, &found, &ranked);
-    for (long i = 0; status == STATUS_OK && i < dimension; i++) {
+    TRY(rank_columns(dimension, &found, &ranked));
+    for (long i = 0; i < dimension; i++) {
         re[i] = found.re[ranked[i].column];
         im[i] = found.im[ranked[i].column];
     }
-    memory_free(ranked);
-    decomposition_destroy(&found);
-    return status;
+    return STATUS_OK;
 }
 
 /* q = conj(u), so that q A = lambda q: the second column of a pair is -Im u. */
@@ -106,14 +99,12 @@ static void take_vectors(const struct decomposition *found, const struct ranked 
 
 static enum status find_condition(struct eigenbasis *eigenbasis)
 {
-    double *singular_values;
+    SCOPED_MEMORY double *singular_values = NULL;
     const long d = eigenbasis->dimension;
     TRY(memory_allocate(&singular_values, d, "singular values"));
-    enum status status = spectrum_singular_values(d, eigenbasis->basis, singular_values);
-    if (status == STATUS_OK)
-        eigenbasis->condition = singular_values[0] / singular_values[d - 1]; /* 1/0 is infinite */
-    memory_free(singular_values);
-    return status;
+    TRY(spectrum_singular_values(d, eigenbasis->basis, singular_values));
+    eigenbasis->condition = singular_values[0] / singular_values[d - 1]; /* 1/0 is infinite */
+    return STATUS_OK;
 }
 
 static enum status factorise(struct eigenbasis *eigenbasis)
@@ -129,26 +120,21 @@ static enum status factorise(struct eigenbasis *eigenbasis)
 
 enum status eigenbasis_create(long dimension, const double *values, struct eigenbasis *eigenbasis)
 {
-    enum status status = STATUS_OK;
-    struct decomposition found = { 0 };
-    struct ranked *ranked = NULL;
-    *eigenbasis = (struct eigenbasis){ .dimension = dimension };
-    TRY_OR(done, memory_allocate(&eigenbasis->eigenvalue_re, dimension, "eigenvalues"));
-    TRY_OR(done, memory_allocate(&eigenbasis->eigenvalue_im, dimension, "eigenvalues"));
-    TRY_OR(done, memory_allocate(&eigenbasis->basis, dimension * dimension, "an eigenbasis"));
-    TRY_OR(done, memory_allocate(&eigenbasis->factors, dimension * dimension, "an eigenbasis"));
-    TRY_OR(done, memory_allocate(&eigenbasis->pivots, dimension, "an eigenbasis"));
-    TRY_OR(done, decompose(dimension, values, &found));
-    TRY_OR(done, rank_columns(dimension, &found, &ranked));
-    take_vectors(&found, ranked, eigenbasis);
-    TRY_OR(done, find_condition(eigenbasis));
-    TRY_OR(done, factorise(eigenbasis));
-done:
-    memory_free(ranked);
-    decomposition_destroy(&found);
-    if (status != STATUS_OK)
-        eigenbasis_destroy(eigenbasis);
-    return status;
+    SCOPED(eigenbasis) made = { .dimension = dimension };
+    SCOPED(decomposition) found = { 0 };
+    SCOPED_MEMORY struct ranked *ranked = NULL;
+    TRY(memory_allocate(&made.eigenvalue_re, dimension, "eigenvalues"));
+    TRY(memory_allocate(&made.eigenvalue_im, dimension, "eigenvalues"));
+    TRY(memory_allocate(&made.basis, dimension * dimension, "an eigenbasis"));
+    TRY(memory_allocate(&made.factors, dimension * dimension, "an eigenbasis"));
+    TRY(memory_allocate(&made.pivots, dimension, "an eigenbasis"));
+    TRY(decompose(dimension, values, &found));
+    TRY(rank_columns(dimension, &found, &ranked));
+    take_vectors(&found, ranked, &made);
+    TRY(find_condition(&made));
+    TRY(factorise(&made));
+    *eigenbasis = scope_keep(&made);
+    return STATUS_OK;
 }
 
 void eigenbasis_destroy(struct eigenbasis *eigenbasis)

@@ -7,6 +7,7 @@
 #ifndef GRADSWEEP_LINALG_EIGENBASIS_H
 #define GRADSWEEP_LINALG_EIGENBASIS_H
 
+#include "base/scope.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct eigenbasis {
  * so. */
 CHECKED enum status eigenbasis_create(long dimension, const double *values, struct eigenbasis *eigenbasis);
 void eigenbasis_destroy(struct eigenbasis *eigenbasis);
+SCOPED_VALUE(eigenbasis, eigenbasis_destroy)
 
 /* Eigenvalues alone, the same bits in the same order: re[d], im[d]. Errors likewise. */
 CHECKED enum status eigenbasis_values(long dimension, const double *values, double *re, double *im);

@@ -155,7 +155,7 @@ bool exact_is_zero(const double *residues, long count)
 
 enum status exact_rank(long rows, long columns, const double *values, long *rank)
 {
-    struct block block;
+    SCOPED(block) block = { 0 };
     const long full = rows < columns ? rows : columns;
     *rank = 0;
     TRY(block_create(rows, columns, &block));
@@ -166,6 +166,5 @@ enum status exact_rank(long rows, long columns, const double *values, long *rank
         long found = exact_reduce(prime, &block);
         *rank = found > *rank ? found : *rank;
     }
-    block_destroy(&block);
     return STATUS_OK;
 }

@@ -24,6 +24,7 @@ static void workspace_destroy(struct graded_workspace *workspace)
     memory_free(workspace->echelon);
     memory_free(workspace);
 }
+SCOPED_HANDLE(graded_workspace, workspace_destroy)
 
 void graded_destroy(struct graded_product *product)
 {
@@ -49,39 +50,32 @@ static enum status find_work_length(long dimension, int *length)
 
 static enum status workspace_create(long dimension, struct graded_workspace **made)
 {
-    struct graded_workspace *workspace;
-    enum status status = STATUS_OK;
+    SCOPED(graded_workspace) *workspace = NULL;
     TRY(memory_allocate(&workspace, 1, "workspace of a graded product"));
-    TRY_OR(failed, find_work_length(dimension, &workspace->work_length));
-    TRY_OR(failed, memory_allocate(&workspace->factor, dimension * dimension, "a factor of a graded product"));
-    TRY_OR(failed, memory_allocate(&workspace->coefficients, dimension * dimension, "a graded triangle"));
-    TRY_OR(failed, memory_allocate(&workspace->order, dimension, "rows of a graded product"));
-    TRY_OR(failed, memory_allocate(&workspace->columns, dimension, "columns of a graded product"));
-    TRY_OR(failed, memory_allocate(&workspace->reflections, dimension, "reflections of a graded product"));
-    TRY_OR(failed, memory_allocate(&workspace->work, workspace->work_length, "workspace of a graded product"));
-    *made = workspace;
+    TRY(find_work_length(dimension, &workspace->work_length));
+    TRY(memory_allocate(&workspace->factor, dimension * dimension, "a factor of a graded product"));
+    TRY(memory_allocate(&workspace->coefficients, dimension * dimension, "a graded triangle"));
+    TRY(memory_allocate(&workspace->order, dimension, "rows of a graded product"));
+    TRY(memory_allocate(&workspace->columns, dimension, "columns of a graded product"));
+    TRY(memory_allocate(&workspace->reflections, dimension, "reflections of a graded product"));
+    TRY(memory_allocate(&workspace->work, workspace->work_length, "workspace of a graded product"));
+    *made = scope_keep(&workspace);
     return STATUS_OK;
-failed:
-    workspace_destroy(workspace);
-    return status;
 }
 
 enum status graded_create(long dimension, struct graded_product *product)
 {
-    enum status status = STATUS_OK;
-    *product = (struct graded_product){ .dimension = dimension, .rank = dimension };
+    SCOPED(graded_product) made = { .dimension = dimension, .rank = dimension };
     if (dimension < 1 || dimension > INT_MAX / 256)
         return status_fail(STATUS_NUMERICAL, "a graded product of dimension %ld is outside 1..%d", dimension,
                            INT_MAX / 256);
-    TRY_OR(failed, block_create(dimension, dimension, &product->rows));
-    TRY_OR(failed, memory_allocate(&product->exponents, dimension, "exponents of a graded product"));
-    TRY_OR(failed, workspace_create(dimension, &product->workspace));
+    TRY(block_create(dimension, dimension, &made.rows));
+    TRY(memory_allocate(&made.exponents, dimension, "exponents of a graded product"));
+    TRY(workspace_create(dimension, &made.workspace));
     for (long i = 0; i < dimension; i++)
-        block_column(&product->rows, i)[i] = 1.0;
+        block_column(&made.rows, i)[i] = 1.0;
+    *product = scope_keep(&made);
     return STATUS_OK;
-failed:
-    graded_destroy(product);
-    return status;
 }
 
 /* Descending; equal rows stay in their order. */

@@ -43,6 +43,7 @@ struct graded_product {
  * that LAPACK cannot take). */
 CHECKED enum status graded_create(long dimension, struct graded_product *product);
 void graded_destroy(struct graded_product *product);
+SCOPED_VALUE(graded_product, graded_destroy)
 
 /* Takes in a factor F. On entry factor[d, d] is F Q, with the Q of the last call (the identity before the first); on
  * return it is the new Q. `rank` is that of the product with this factor. *is_finite false, and nothing else changed,

@@ -158,22 +158,18 @@ static long decompose(const struct graded_product *product, double threshold, do
 static enum status permute_rows(struct graded_product *product)
 {
     const long d = product->dimension;
-    struct block rows;
-    int64_t *exponents = NULL;
+    SCOPED(block) rows = { 0 };
+    SCOPED_MEMORY int64_t *exponents = NULL;
     TRY(block_create(d, d, &rows));
-    enum status status = memory_allocate(&exponents, d, "exponents of rows");
-    for (long i = 0; status == STATUS_OK && i < d; i++) {
+    TRY(memory_allocate(&exponents, d, "exponents of rows"));
+    for (long i = 0; i < d; i++) {
         const long from = product->workspace->columns[i];
         memcpy(block_column(&rows, i), block_column(&product->rows, from), (size_t)rows.stride * sizeof(double));
         exponents[i] = product->exponents[from];
     }
-    if (status == STATUS_OK) {
-        block_copy(&rows, &product->rows);
-        memcpy(product->exponents, exponents, (size_t)d * sizeof *exponents);
-    }
-    block_destroy(&rows);
-    memory_free(exponents);
-    return status;
+    block_copy(&rows, &product->rows);
+    memcpy(product->exponents, exponents, (size_t)d * sizeof *exponents);
+    return STATUS_OK;
 }
 
 /* What is left of a column counts as rounding below a threshold beside the largest elements of F Q's rows: products of

@@ -26,6 +26,7 @@ static void rotated_destroy(struct rotated_rows *rotated)
     memory_free(rotated->exponents);
     memory_free(rotated->norms);
 }
+SCOPED_VALUE(rotated_rows, rotated_destroy)
 
 /* The norm of a row, its largest power of two moved into the exponent. A row that the rotations emptied is zero. */
 static void renew_norm(struct rotated_rows *rotated, long i)
@@ -40,14 +41,14 @@ static void renew_norm(struct rotated_rows *rotated, long i)
     rotated->norms[i] = norm;
 }
 
+/* `rotated` is its owner's to release, also where this fails. */
 static enum status rotated_create(const struct graded_product *product, struct rotated_rows *rotated)
 {
-    enum status status = STATUS_OK;
     const long d = product->dimension;
     *rotated = (struct rotated_rows){ .tolerance = fmax((double)d, 8.0) * 0x1p-53 };
-    TRY_OR(failed, block_create(d, d, &rotated->rows));
-    TRY_OR(failed, memory_allocate(&rotated->exponents, d, "exponents of rotated rows"));
-    TRY_OR(failed, memory_allocate(&rotated->norms, d, "norms of rotated rows"));
+    TRY(block_create(d, d, &rotated->rows));
+    TRY(memory_allocate(&rotated->exponents, d, "exponents of rotated rows"));
+    TRY(memory_allocate(&rotated->norms, d, "norms of rotated rows"));
     block_copy(&product->rows, &rotated->rows);
     for (long i = 0; i < d; i++) {
         rotated->exponents[i] = product->exponents[i];
@@ -55,9 +56,6 @@ static enum status rotated_create(const struct graded_product *product, struct r
             renew_norm(rotated, i);
     }
     return STATUS_OK;
-failed:
-    rotated_destroy(rotated);
-    return status;
 }
 
 /* large := cosine (large + a small), small := cosine (small - b large) */
@@ -113,7 +111,7 @@ static int compare_descending(const void *left, const void *right)
 enum status graded_singular_values(const struct graded_product *product, double *log_values, int *sweeps)
 {
     const long d = product->dimension;
-    struct rotated_rows rotated;
+    SCOPED(rotated_rows) rotated = { 0 };
     TRY(rotated_create(product, &rotated));
     bool turned = true;
     for (*sweeps = 0; turned && *sweeps < MAX_SWEEPS; ++*sweeps) {
@@ -125,9 +123,7 @@ enum status graded_singular_values(const struct graded_product *product, double 
     for (long i = 0; i < d; i++)
         log_values[i] = rotated.norms[i] > 0 ? log(rotated.norms[i]) + (double)rotated.exponents[i] * M_LN2 : -INFINITY;
     qsort(log_values, (size_t)d, sizeof *log_values, compare_descending);
-    const bool is_lost = rotated.is_lost;
-    rotated_destroy(&rotated);
-    if (is_lost)
+    if (rotated.is_lost)
         return status_fail(STATUS_NUMERICAL,
                            "singular values of a product of dimension %ld: rows are collinear to rounding", d);
     if (turned)

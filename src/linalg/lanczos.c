@@ -50,6 +50,7 @@ struct lanczos {
     const struct lanczos_operator *operator;
     const struct lanczos_options *options;
     long limit;     /* iterations at most */
+    long count;     /* chains */
     long remaining; /* chains not yet done: the first ones of `chains` */
     struct chain *chains;
     long *numbers; /* of the remaining chains, for the operator */
@@ -65,9 +66,9 @@ struct lanczos {
 
 /* ---- opening and closing ---- */
 
-static void lanczos_close(struct lanczos *lanczos, long count)
+static void lanczos_close(struct lanczos *lanczos)
 {
-    for (long c = 0; lanczos->chains != NULL && c < count; c++)
+    for (long c = 0; lanczos->chains != NULL && c < lanczos->count; c++)
         memory_free(lanczos->chains[c].basis);
     memory_free(lanczos->chains);
     memory_free(lanczos->numbers);
@@ -81,10 +82,11 @@ static void lanczos_close(struct lanczos *lanczos, long count)
     memory_free(lanczos->scratch);
     memory_free(lanczos->tridiagonals);
 }
+SCOPED_VALUE(lanczos, lanczos_close)
 
-static enum status lanczos_open(struct lanczos *lanczos, long count)
+static enum status lanczos_open(struct lanczos *lanczos)
 {
-    const long rows = lanczos->operator->rows, limit = lanczos->limit;
+    const long rows = lanczos->operator->rows, limit = lanczos->limit, count = lanczos->count;
     TRY(memory_allocate(&lanczos->chains, count, "Lanczos chains"));
     TRY(memory_allocate(&lanczos->numbers, count, "Lanczos chains"));
     TRY(block_create(rows, count, &lanczos->x));
@@ -130,15 +132,13 @@ static enum status set_starts(struct lanczos *lanczos)
     char description[64];
     snprintf(description, sizeof description, "lanczos start rows=%ld", rows);
     struct random_stream stream = random_stream_open(lanczos->options->seed, description);
-    double *random = NULL;
+    SCOPED_MEMORY double *random = NULL;
     TRY(memory_allocate(&random, stride, "a start vector"));
     random_normal(&stream, 0, 0, (uint64_t)rows, random);
     basis_scale(random, stride, 1 / basis_norm(random, stride));
-
-    enum status status = STATUS_OK;
     for (long c = 0; c < lanczos->remaining; c++) {
         struct chain *chain = &lanczos->chains[c];
-        TRY_OR(done, grow_basis(lanczos, chain, 1));
+        TRY(grow_basis(lanczos, chain, 1));
         memcpy(chain->basis, random, (size_t)stride * sizeof *random);
         chain->mixture = MIXTURE;
         if (lanczos->vectors == NULL)
@@ -151,9 +151,7 @@ static enum status set_starts(struct lanczos *lanczos)
             basis_scale(chain->basis, stride, 1 / basis_norm(chain->basis, stride));
         }
     }
-done:
-    memory_free(random);
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- one iteration ---- */
@@ -294,18 +292,17 @@ enum status lanczos_norms(const struct lanczos_operator *operator, long count, c
                           struct block *vectors, double *log_norms, enum lanczos_outcome *outcomes)
 {
     const long limit = options->max_iterations < operator->rows ? options->max_iterations : operator->rows;
-    struct lanczos lanczos = { .operator= operator,
-                               .options = options,
-                               .limit = limit > 0 ? limit : 1,
-                               .vectors = vectors,
-                               .log_norms = log_norms,
-                               .outcomes = outcomes };
-    enum status status = lanczos_open(&lanczos, count);
+    SCOPED(lanczos)
+    lanczos = { .operator= operator,
+                .options = options,
+                .limit = limit > 0 ? limit : 1,
+                .count = count,
+                .vectors = vectors,
+                .log_norms = log_norms,
+                .outcomes = outcomes };
+    enum status status = lanczos_open(&lanczos);
     if (status == STATUS_OK)
         status = set_starts(&lanczos);
-    status = team_agree(options->team, status);
-    if (status == STATUS_OK)
-        status = iterate(&lanczos);
-    lanczos_close(&lanczos, count);
-    return status;
+    TRY(team_agree(options->team, status));
+    return iterate(&lanczos);
 }

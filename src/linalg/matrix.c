@@ -12,54 +12,36 @@ enum {
 
 /* ---- making and releasing ---- */
 
-static const struct team *team_of(const struct matrix *matrix)
+/* `made` is its owner's to release, also where this fails. */
+static enum status matrix_allocate(const struct process_grid *grid, long d, bool transposed, struct matrix **made)
 {
-    return matrix->grid == NULL ? NULL : matrix->grid->team;
-}
-
-static enum status allocate_parts(struct matrix *matrix)
-{
-    const long d = matrix->dimension, scratch = panels_scratch_size(d);
-    const int rank = matrix->grid == NULL ? 0 : matrix->grid->team->rank,
-              threads = matrix->grid == NULL ? 1 : matrix->grid->threads;
+    TRY(memory_allocate(made, 1, "a matrix"));
+    struct matrix *matrix = *made;
+    *matrix = (struct matrix){ .dimension = d, .grid = grid, .transposed = transposed };
+    const long scratch = panels_scratch_size(d);
+    const int rank = grid == NULL ? 0 : grid->team->rank, threads = grid == NULL ? 1 : grid->threads;
     long first, rows;
-    process_grid_row_range(matrix->grid, d, rank, &first, &rows);
+    process_grid_row_range(grid, d, rank, &first, &rows);
     TRY(panels_create(rows, d, threads, &matrix->rows));
-    if (matrix->transposed)
+    if (transposed)
         TRY(panels_create(rows, d, threads, &matrix->transposed_rows));
     if (scratch > 0)
         TRY(memory_allocate(&matrix->scratch, scratch, "packed columns"));
-    if (matrix->grid == NULL)
+    if (grid == NULL)
         return STATUS_OK;
     TRY(memory_allocate(&matrix->cyclic, 1, "a matrix"));
-    return row_gather_create(matrix->grid, d, COLUMNS_AT_ONCE, &matrix->gather);
-}
-
-static enum status matrix_open(const struct process_grid *grid, long dimension, bool transposed, struct matrix **matrix)
-{
-    struct matrix *made = NULL;
-    *matrix = NULL;
-    enum status status = memory_allocate(&made, 1, "a matrix");
-    if (status == STATUS_OK) {
-        made->dimension = dimension;
-        made->grid = grid;
-        made->transposed = transposed;
-        status = allocate_parts(made);
-    }
-    status = team_agree(grid == NULL ? NULL : grid->team, status);
-    if (status != STATUS_OK)
-        matrix_destroy(made);
-    else
-        *matrix = made;
-    return status;
+    return row_gather_create(grid, d, COLUMNS_AT_ONCE, &matrix->gather);
 }
 
 enum status matrix_create(long dimension, const double *values, bool transposed, struct matrix **matrix)
 {
-    TRY(matrix_open(NULL, dimension, transposed, matrix));
-    panels_set(&(*matrix)->rows, 0, dimension, 0, dimension, values, 1, dimension);
+    SCOPED(matrix) *made = NULL;
+    *matrix = NULL;
+    TRY(matrix_allocate(NULL, dimension, transposed, &made));
+    panels_set(&made->rows, 0, dimension, 0, dimension, values, 1, dimension);
     if (transposed)
-        panels_set(&(*matrix)->transposed_rows, 0, dimension, 0, dimension, values, dimension, 1);
+        panels_set(&made->transposed_rows, 0, dimension, 0, dimension, values, dimension, 1);
+    *matrix = scope_keep(&made);
     return STATUS_OK;
 }
 
@@ -67,41 +49,37 @@ enum status matrix_create(long dimension, const double *values, bool transposed,
  * of A^T. A rank alone asks once for what is both. */
 static enum status fill_parts(struct matrix *matrix, matrix_fill *fill, void *context)
 {
-    enum status status = STATUS_OK;
     const long d = matrix->dimension, width = ELEMENTS_AT_ONCE / d > 0 ? ELEMENTS_AT_ONCE / d : 1;
     const bool alone = matrix->grid == NULL;
     const long rows = matrix->rows.rows, first = alone ? 0 : matrix->gather.first;
-    double *piece = NULL;
+    SCOPED_MEMORY double *piece = NULL;
     TRY(memory_allocate(&piece, d * width, "a piece of a weight matrix"));
     for (long k = 0; rows > 0 && k < d; k += width) {
         const long columns = d - k < width ? d - k : width;
-        TRY_OR(done, fill(context, first, rows, k, columns, piece));
+        TRY(fill(context, first, rows, k, columns, piece));
         panels_set(&matrix->rows, 0, rows, k, columns, piece, 1, rows);
         if (alone && matrix->transposed)
             panels_set(&matrix->transposed_rows, k, columns, 0, d, piece, d, 1);
     }
     for (long i = 0; !alone && matrix->transposed && i < rows; i += width) {
         const long columns = rows - i < width ? rows - i : width;
-        TRY_OR(done, fill(context, 0, d, first + i, columns, piece));
+        TRY(fill(context, 0, d, first + i, columns, piece));
         panels_set(&matrix->transposed_rows, i, columns, 0, d, piece, d, 1);
     }
-done:
-    memory_free(piece);
-    return status;
+    return STATUS_OK;
 }
 
 enum status matrix_create_on_grid(const struct process_grid *grid, long dimension, matrix_fill *fill, void *context,
                                   bool transposed, struct matrix **matrix)
 {
+    const struct team *team = grid == NULL ? NULL : grid->team;
+    SCOPED(matrix) *made = NULL;
     *matrix = NULL;
     TRY(process_grid_check(grid, dimension));
-    TRY(matrix_open(grid, dimension, transposed, matrix));
-    const enum status status = team_agree(team_of(*matrix), fill_parts(*matrix, fill, context));
-    if (status != STATUS_OK) {
-        matrix_destroy(*matrix);
-        *matrix = NULL;
-    }
-    return status;
+    TRY(team_agree(team, matrix_allocate(grid, dimension, transposed, &made)));
+    TRY(team_agree(team, fill_parts(made, fill, context)));
+    *matrix = scope_keep(&made);
+    return STATUS_OK;
 }
 
 void matrix_destroy(struct matrix *matrix)

@@ -18,6 +18,7 @@ struct matrix;
  * keeps `values`. Release with matrix_destroy. Not collective. Errors: STATUS_MEMORY. */
 CHECKED enum status matrix_create(long dimension, const double *values, bool transposed, struct matrix **matrix);
 void matrix_destroy(struct matrix *matrix);
+SCOPED_HANDLE(matrix, matrix_destroy)
 
 /* Fills values[rows * columns], column-major without gaps, with the part of a matrix that begins at (first_row,
  * first_column). Not collective, and asked for no more than its rows and columns (process_grid_row_range) of each

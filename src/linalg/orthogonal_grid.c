@@ -30,6 +30,7 @@ static void factor_close(struct factor *factor)
     memory_free(factor->signs);
     memory_free(factor->work);
 }
+SCOPED_VALUE(factor, factor_close)
 
 static long at_least_one(long count)
 {
@@ -62,22 +63,19 @@ static enum status allocate_work(struct factor *factor)
 static enum status fill_blocks(struct factor *factor, matrix_fill *fill, void *context)
 {
     const long size = factor->grid->block_size;
-    double *block = NULL;
-    enum status status = STATUS_OK;
+    SCOPED_MEMORY double *block = NULL;
     TRY(memory_allocate(&block, size * size, "a block of a matrix"));
     for (long column = 0; column < factor->local_columns; column += size)
         for (long row = 0; row < factor->local_rows; row += size) {
             const long rows = factor->local_rows - row < size ? factor->local_rows - row : size;
             const long columns = factor->local_columns - column < size ? factor->local_columns - column : size;
-            TRY_OR(done, fill(context, process_grid_global_row(factor->grid, row), rows,
-                              process_grid_global_column(factor->grid, column), columns, block));
+            TRY(fill(context, process_grid_global_row(factor->grid, row), rows,
+                     process_grid_global_column(factor->grid, column), columns, block));
             for (long j = 0; j < columns; j++)
                 memcpy(factor->values + (column + j) * factor->stride + row, block + j * rows,
                        (size_t)rows * sizeof *block);
         }
-done:
-    memory_free(block);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status check_finite(const struct factor *factor)
@@ -112,12 +110,8 @@ static enum status factor_open(const struct process_grid *grid, long dimension, 
                                .local_columns = process_grid_local_columns(grid, dimension) };
     factor->stride = block_stride(at_least_one(factor->local_rows));
     process_grid_describe(grid, dimension, factor->stride, factor->descriptor);
-    enum status status = team_agree(grid->team, open_local(factor, fill, context));
-    if (status == STATUS_OK)
-        status = team_agree(grid->team, allocate_work(factor));
-    if (status != STATUS_OK)
-        factor_close(factor);
-    return status;
+    TRY(team_agree(grid->team, open_local(factor, fill, context)));
+    return team_agree(grid->team, allocate_work(factor));
 }
 
 /* Each rank knows the diagonal elements it holds; the sums over the team are all of them. */
@@ -187,19 +181,17 @@ static void hand_out_columns(const struct factor *factor, long first, long count
 enum status orthogonal_grid_factor(const struct process_grid *grid, long dimension, matrix_fill *fill, void *context,
                                    double *rows, double *columns)
 {
-    struct factor factor;
+    SCOPED(factor) factor = { 0 };
     long first, count;
     TRY(process_grid_check(grid, dimension));
     TRY(factor_open(grid, dimension, fill, context, &factor));
     spectrum_set_blas_threads(grid->threads);
     enum status status = factor_run(&factor);
     spectrum_set_blas_threads(1);
-    if (status == STATUS_OK) {
-        process_grid_row_range(grid, dimension, grid->team->rank, &first, &count);
-        hand_out_rows(&factor, count, rows);
-        if (columns != NULL)
-            hand_out_columns(&factor, first, count, columns);
-    }
-    factor_close(&factor);
-    return status;
+    TRY(status);
+    process_grid_row_range(grid, dimension, grid->team->rank, &first, &count);
+    hand_out_rows(&factor, count, rows);
+    if (columns != NULL)
+        hand_out_columns(&factor, first, count, columns);
+    return STATUS_OK;
 }

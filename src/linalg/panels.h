@@ -17,6 +17,7 @@ struct panels {
  * Errors: STATUS_MEMORY. */
 CHECKED enum status panels_create(long rows, long depth, int threads, struct panels *panels);
 void panels_destroy(struct panels *panels);
+SCOPED_VALUE(panels, panels_destroy)
 
 /* Rows first_row .. +rows-1, from the element first_k on: element (first_row + i, first_k + k) := values[i *
  * row_stride + k * k_stride]. */

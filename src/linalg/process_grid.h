@@ -3,6 +3,7 @@
 #ifndef GRADSWEEP_LINALG_PROCESS_GRID_H
 #define GRADSWEEP_LINALG_PROCESS_GRID_H
 
+#include "base/scope.h"
 #include "parallel/team.h"
 
 struct process_grid {
@@ -28,6 +29,7 @@ CHECKED enum status process_grid_create(const struct team *team, struct process_
 CHECKED enum status process_grid_create_shaped(const struct team *team, int rows, int columns, long block_size,
                                                struct process_grid *grid);
 void process_grid_destroy(struct process_grid *grid); /* collective within the team */
+SCOPED_VALUE(process_grid, process_grid_destroy)
 
 /* The rows first .. first+count-1 of a d x d matrix that a rank of the team holds for the fixed-order kernel:
  * contiguous, in whole kernel panels; count may be 0. Not collective. */

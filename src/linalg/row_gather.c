@@ -13,16 +13,13 @@ static int rank_count(const struct row_gather *gather)
 enum status row_gather_create(const struct process_grid *grid, long dimension, long most_columns,
                               struct row_gather *gather)
 {
-    enum status status = STATUS_OK;
-    *gather = (struct row_gather){ .grid = grid, .dimension = dimension, .most_columns = most_columns };
-    process_grid_row_range(grid, dimension, grid == NULL ? 0 : grid->team->rank, &gather->first, &gather->rows);
-    TRY_OR(failed, memory_allocate(&gather->buffer, block_stride(dimension) * most_columns, "rows of all ranks"));
-    TRY_OR(failed, memory_allocate(&gather->counts, rank_count(gather), "shares of a block"));
-    TRY_OR(failed, memory_allocate(&gather->offsets, rank_count(gather), "shares of a block"));
+    SCOPED(row_gather) made = { .grid = grid, .dimension = dimension, .most_columns = most_columns };
+    process_grid_row_range(grid, dimension, grid == NULL ? 0 : grid->team->rank, &made.first, &made.rows);
+    TRY(memory_allocate(&made.buffer, block_stride(dimension) * most_columns, "rows of all ranks"));
+    TRY(memory_allocate(&made.counts, rank_count(&made), "shares of a block"));
+    TRY(memory_allocate(&made.offsets, rank_count(&made), "shares of a block"));
+    *gather = scope_keep(&made);
     return STATUS_OK;
-failed:
-    row_gather_destroy(gather);
-    return status;
 }
 
 void row_gather_destroy(struct row_gather *gather)

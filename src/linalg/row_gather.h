@@ -19,6 +19,7 @@ struct row_gather {
 CHECKED enum status row_gather_create(const struct process_grid *grid, long dimension, long most_columns,
                                       struct row_gather *gather);
 void row_gather_destroy(struct row_gather *gather);
+SCOPED_VALUE(row_gather, row_gather_destroy)
 
 /* Where this rank puts its rows of a block of so many columns: column-major, 64-byte aligned, row_gather_stride doubles
  * from one column to the next. What stood there is lost with the next row_gather_run. Not collective. */

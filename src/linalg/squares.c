@@ -32,12 +32,11 @@ static enum status allocate(struct squares *squares)
 
 enum status squares_create(const struct process_grid *grid, long dimension, long count, struct squares *squares)
 {
-    *squares = (struct squares){ .grid = grid, .dimension = dimension, .count = count };
+    SCOPED(squares) made = { .grid = grid, .dimension = dimension, .count = count };
     TRY(process_grid_check(grid, dimension));
-    const enum status status = team_agree(team_of(squares), allocate(squares));
-    if (status != STATUS_OK)
-        squares_destroy(squares);
-    return status;
+    TRY(team_agree(team_of(&made), allocate(&made)));
+    *squares = scope_keep(&made);
+    return STATUS_OK;
 }
 
 void squares_destroy(struct squares *squares)

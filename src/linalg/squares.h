@@ -24,6 +24,7 @@ struct squares {
 CHECKED enum status squares_create(const struct process_grid *grid, long dimension, long count,
                                    struct squares *squares);
 void squares_destroy(struct squares *squares); /* not collective */
+SCOPED_VALUE(squares, squares_destroy)
 
 /* Every matrix := I. Not collective. */
 void squares_set_identity(struct squares *squares);

@@ -188,20 +188,15 @@ enum status matrix_cyclic_transposed(const struct matrix *matrix, const struct c
     *cyclic = matrix->cyclic;
     if (matrix->cyclic->values != NULL)
         return STATUS_OK;
-    double *values = NULL, *panel = NULL;
+    SCOPED_MEMORY double *values = NULL, *panel = NULL;
     enum status status = memory_allocate(&values, block_stride(local_rows) * process_grid_local_columns(grid, d),
                                          "a weight matrix on a process grid");
     if (status == STATUS_OK)
         status =
             memory_allocate(&panel, matrix->transposed_rows.rows * panel_width(grid, d), "columns of a weight matrix");
-    status = team_agree(grid->team, status);
-    if (status == STATUS_OK) {
-        process_grid_describe(grid, d, block_stride(local_rows), matrix->cyclic->descriptor);
-        matrix->cyclic->values = values;
-        redistribute(matrix, panel, matrix->cyclic);
-    } else {
-        memory_free(values);
-    }
-    memory_free(panel);
-    return status;
+    TRY(team_agree(grid->team, status));
+    process_grid_describe(grid, d, block_stride(local_rows), matrix->cyclic->descriptor);
+    matrix->cyclic->values = scope_keep(&values);
+    redistribute(matrix, panel, matrix->cyclic);
+    return STATUS_OK;
 }

@@ -7,16 +7,13 @@
 
 enum status wide_rows_create(long count, long columns, struct wide_rows *wide)
 {
-    enum status status = STATUS_OK;
-    *wide = (struct wide_rows){ .exponents = NULL };
-    TRY_OR(failed, block_create(columns, count, &wide->rows));
-    TRY_OR(failed, memory_allocate(&wide->exponents, count, "exponents of rows"));
+    SCOPED(wide_rows) made = { .exponents = NULL };
+    TRY(block_create(columns, count, &made.rows));
+    TRY(memory_allocate(&made.exponents, count, "exponents of rows"));
     for (long i = 0; i < count; i++)
-        wide->exponents[i] = WIDE_ZERO_ROW;
+        made.exponents[i] = WIDE_ZERO_ROW;
+    *wide = scope_keep(&made);
     return STATUS_OK;
-failed:
-    wide_rows_destroy(wide);
-    return status;
 }
 
 void wide_rows_destroy(struct wide_rows *wide)

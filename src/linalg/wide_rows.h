@@ -18,6 +18,7 @@ struct wide_rows {
 /* `count` rows of zeros, `columns` long each. Release with wide_rows_destroy. Errors: STATUS_MEMORY. */
 CHECKED enum status wide_rows_create(long count, long columns, struct wide_rows *wide);
 void wide_rows_destroy(struct wide_rows *wide);
+SCOPED_VALUE(wide_rows, wide_rows_destroy)
 
 /* Row i := 2^exponent times values[columns]. */
 void wide_rows_set(struct wide_rows *wide, long i, const double *values, int64_t exponent);

@@ -9,12 +9,13 @@
 
 struct drawing;
 
-/* `step` is 0 but for untied. `grid` NULL is a rank alone; `ensemble` must outlive the drawing. Release with
+/* `step` is 0 but for untied. `grid` NULL is a rank alone; the ensemble must outlive the drawing. Release with
  * drawing_close. Collective within the team, and agreed. Errors: STATUS_MEMORY, STATUS_NUMERICAL; STATUS_IO for a file
  * that cannot be read, or was changed. */
-CHECKED enum status drawing_open(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
-                                 long hidden_size, long replica, long step, struct drawing **drawing);
+CHECKED enum status drawing_open(const struct process_grid *grid, const struct network_key *key, long step,
+                                 struct drawing **drawing);
 void drawing_close(struct drawing *drawing); /* not collective */
+SCOPED_HANDLE(drawing, drawing_close)
 
 /* matrix_fill, `context` a struct drawing: any part to a rank alone; on a grid one within the rows, or within the
  * columns, that this rank holds (process_grid_row_range). Not collective. Errors: STATUS_IO. */

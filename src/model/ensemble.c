@@ -39,19 +39,18 @@ const struct ensemble_kind *ensemble_kind_find(const char *name)
     return NULL;
 }
 
-enum status ensemble_verify(const struct ensemble *ensemble, long hidden_size)
+enum status ensemble_verify(const struct network_key *key)
 {
-    return ensemble->kind->is_file ? network_weights_verify(&ensemble->source, hidden_size) : STATUS_OK;
+    const struct ensemble *ensemble = key->ensemble;
+    return ensemble->kind->is_file ? network_weights_verify(&ensemble->source, key->hidden_size) : STATUS_OK;
 }
 
-enum status ensemble_draw(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
-                          double *values, double *radius)
+enum status ensemble_draw(const struct network_key *key, long step, double *values, double *radius)
 {
-    const struct matrix_part whole = ensemble_whole(hidden_size);
-    TRY(ensemble_verify(ensemble, hidden_size));
-    if (ensemble->kind->draw_part)
-        return ensemble->kind->draw_part(ensemble, seed, hidden_size, replica, step, &whole, values);
-    return ensemble->kind->draw(ensemble, seed, hidden_size, replica, values, radius);
+    const struct ensemble_kind *kind = key->ensemble->kind;
+    const struct matrix_part whole = ensemble_whole(key->hidden_size);
+    TRY(ensemble_verify(key));
+    return kind->draw_part ? kind->draw_part(key, step, &whole, values) : kind->draw(key, values, radius);
 }
 
 bool ensemble_is_normal(const struct ensemble *ensemble)
@@ -86,9 +85,9 @@ __attribute__((format(printf, 4, 5))) static void append(char *text, size_t size
         *length += (size_t)written;
 }
 
-void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, long replica, const char *role,
-                            char *text, size_t size)
+void ensemble_describe_draw(const struct network_key *key, const char *role, char *text, size_t size)
 {
+    const struct ensemble *ensemble = key->ensemble;
     const struct ensemble_kind *kind = ensemble->kind;
     size_t length = 0;
     append(text, size, &length, "%s", kind->name);
@@ -97,13 +96,12 @@ void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, l
                ensemble->parameters[i] + 0.0, i + 1 == kind->parameter_count ? "}" : "");
     if (kind->is_file) /* and not the path: copies of a file are one network */
         append(text, size, &length, "{W=%s}", ensemble->source.fingerprints[NETWORK_WEIGHTS]);
-    append(text, size, &length, " d=%ld replica=%ld role=%s", hidden_size, replica, role);
+    append(text, size, &length, " d=%ld replica=%ld role=%s", key->hidden_size, key->replica, role);
 }
 
-struct random_stream ensemble_stream(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                     const char *role)
+struct random_stream ensemble_stream(const struct network_key *key, const char *role)
 {
     char text[256];
-    ensemble_describe_draw(ensemble, hidden_size, replica, role, text, sizeof text);
-    return random_stream_open(seed, text);
+    ensemble_describe_draw(key, role, text, sizeof text);
+    return random_stream_open(key->seed, text);
 }

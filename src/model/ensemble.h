@@ -28,6 +28,14 @@ struct ensemble_parameter {
 
 struct ensemble; /* below */
 
+/* Which network of a sweep: all that is drawn for it is keyed by this. */
+struct network_key {
+    const struct ensemble *ensemble;
+    uint64_t seed;
+    long hidden_size;
+    long replica;
+};
+
 /* How rho(W) and ||W||_2 are known. */
 enum ensemble_spectrum {
     SPECTRUM_COMPUTED,      /* eigenvalues and singular values by LAPACK */
@@ -51,17 +59,15 @@ struct ensemble_kind {
     bool is_fresh_at_every_step; /* untied */
     /* Fills values[part->rows * part->columns], column-major, with a part of W as drawn (before rescaling): any part,
      * at any time, with the same bits. NULL for laws that only give the whole W. */
-    enum status (*draw_part)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
-                             const struct matrix_part *part, double *values);
+    enum status (*draw_part)(const struct network_key *key, long step, const struct matrix_part *part, double *values);
     /* For laws that only give the whole W, values[d * d] as above. `radius` receives rho where the law draws it
      * (SPECTRUM_RADIUS_DRAWN), else it is left alone. */
-    enum status (*draw)(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, double *values,
-                        double *radius);
+    enum status (*draw)(const struct network_key *key, double *values, double *radius);
     /* The same by a team, of laws that need the whole of it: fills rows[count * d] and columns[d * count],
      * column-major, with the rows and the columns of W that this rank holds (process_grid_row_range). Another W of the
      * same law than `draw` gives, with the same radius. Collective within the team, and agreed. */
-    enum status (*draw_on_grid)(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
-                                long hidden_size, long replica, double *rows, double *columns, double *radius);
+    enum status (*draw_on_grid)(const struct process_grid *grid, const struct network_key *key, double *rows,
+                                double *columns, double *radius);
 };
 
 /* One entry of the ensemble axis. Strings are owned by whoever made it. */
@@ -84,20 +90,17 @@ bool ensemble_radius_is_zero(const struct ensemble *ensemble, long hidden_size);
 
 /* Fills values[d * d], column-major, with all of W at a step (0 but for untied), by whichever way its law has; `radius`
  * as in struct ensemble_kind. Errors: STATUS_MEMORY, STATUS_NUMERICAL, STATUS_IO. */
-CHECKED enum status ensemble_draw(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  long step, double *values, double *radius);
+CHECKED enum status ensemble_draw(const struct network_key *key, long step, double *values, double *radius);
 
 /* Where W comes from a file: that it still is what it was when the sweep was read, W itself and its shape. All is well
  * with other laws. Errors: STATUS_IO, STATUS_MEMORY. */
-CHECKED enum status ensemble_verify(const struct ensemble *ensemble, long hidden_size);
+CHECKED enum status ensemble_verify(const struct network_key *key);
 
 /* The canonical text "kind{parameters} d=.. replica=.. role=.." (of a file: the fingerprint of its W) that keys every
  * draw of a network (role "weights", "input_weights", "inputs", "bias", "initial_state", ...), into text[size]. */
-void ensemble_describe_draw(const struct ensemble *ensemble, long hidden_size, long replica, const char *role,
-                            char *text, size_t size);
+void ensemble_describe_draw(const struct network_key *key, const char *role, char *text, size_t size);
 
 /* The stream of random numbers that a network's array `role` is drawn from. */
-struct random_stream ensemble_stream(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                     const char *role);
+struct random_stream ensemble_stream(const struct network_key *key, const char *role);
 
 #endif

@@ -42,10 +42,11 @@ static void mix_part(const struct mixture *mixture, const struct matrix_part *pa
         }
 }
 
-static enum status draw_mixture(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                double own, double opposite, const struct matrix_part *part, double *values)
+static enum status draw_mixture(const struct network_key *key, double own, double opposite,
+                                const struct matrix_part *part, double *values)
 {
-    const struct mixture mixture = { .stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
+    const long hidden_size = key->hidden_size;
+    const struct mixture mixture = { .stream = ensemble_stream(key, "weights"),
                                      .hidden_size = hidden_size,
                                      .scale = sqrt(1.0 / (double)hidden_size),
                                      .own = own,
@@ -58,30 +59,29 @@ static enum status draw_mixture(const struct ensemble *ensemble, uint64_t seed, 
     return STATUS_OK;
 }
 
-static enum status draw_symmetric(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  long step, const struct matrix_part *part, double *values)
+static enum status draw_symmetric(const struct network_key *key, long step, const struct matrix_part *part,
+                                  double *values)
 {
     (void)step;
-    return draw_mixture(ensemble, seed, hidden_size, replica, sqrt(0.125), sqrt(0.125), part, values);
+    return draw_mixture(key, sqrt(0.125), sqrt(0.125), part, values);
 }
 
-static enum status draw_antisymmetric(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                      long step, const struct matrix_part *part, double *values)
+static enum status draw_antisymmetric(const struct network_key *key, long step, const struct matrix_part *part,
+                                      double *values)
 {
     (void)step;
-    return draw_mixture(ensemble, seed, hidden_size, replica, sqrt(0.125), -sqrt(0.125), part, values);
+    return draw_mixture(key, sqrt(0.125), -sqrt(0.125), part, values);
 }
 
 /* own^2 + opposite^2 = 1 and 2 own opposite = tau give variance 1/d and correlation tau off the diagonal; on it the
  * same sum has variance (1 + tau)/d, as in the real elliptic law. */
-static enum status draw_elliptic(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                 long step, const struct matrix_part *part, double *values)
+static enum status draw_elliptic(const struct network_key *key, long step, const struct matrix_part *part,
+                                 double *values)
 {
     (void)step;
-    double tau = ensemble->parameters[0], sum = sqrt(1 + tau), difference = sqrt(1 - tau),
+    double tau = key->ensemble->parameters[0], sum = sqrt(1 + tau), difference = sqrt(1 - tau),
            divisor = 2 * (1 + fabs(tau));
-    return draw_mixture(ensemble, seed, hidden_size, replica, (sum + difference) / divisor,
-                        (sum - difference) / divisor, part, values);
+    return draw_mixture(key, (sum + difference) / divisor, (sum - difference) / divisor, part, values);
 }
 
 const struct ensemble_kind ensemble_kind_symmetric = {

@@ -1,13 +1,10 @@
 /* File ensembles: W as it stands in a file. */
 #include "model/ensemble_law.h"
 
-static enum status draw_file(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
-                             const struct matrix_part *part, double *values)
+static enum status draw_file(const struct network_key *key, long step, const struct matrix_part *part, double *values)
 {
-    (void)seed;
-    (void)replica;
     (void)step;
-    return network_weights_read_part(&ensemble->source, hidden_size, part, values);
+    return network_weights_read_part(&key->ensemble->source, key->hidden_size, part, values);
 }
 
 const struct ensemble_kind ensemble_kind_file = {

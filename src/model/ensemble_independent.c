@@ -82,43 +82,40 @@ void ensemble_fill_normal(const struct random_stream *stream, long step, long hi
     ensemble_fill_part(part, fill_normal, &entries, values);
 }
 
-static enum status draw_untied(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                               long step, const struct matrix_part *part, double *values)
+static enum status draw_untied(const struct network_key *key, long step, const struct matrix_part *part, double *values)
 {
-    struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
-    ensemble_fill_normal(&stream, step, hidden_size, sqrt(1.0 / (double)hidden_size), part, values);
+    struct random_stream stream = ensemble_stream(key, "weights");
+    ensemble_fill_normal(&stream, step, key->hidden_size, sqrt(1.0 / (double)key->hidden_size), part, values);
     return STATUS_OK;
 }
 
 /* The one matrix that ginibre keeps is what untied would draw at step 0. */
-static enum status draw_ginibre(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                long step, const struct matrix_part *part, double *values)
+static enum status draw_ginibre(const struct network_key *key, long step, const struct matrix_part *part,
+                                double *values)
 {
     (void)step;
-    return draw_untied(ensemble, seed, hidden_size, replica, 0, part, values);
+    return draw_untied(key, 0, part, values);
 }
 
-static enum status draw_uniform(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                long step, const struct matrix_part *part, double *values)
+static enum status draw_uniform(const struct network_key *key, long step, const struct matrix_part *part,
+                                double *values)
 {
     (void)step;
-    const struct entries entries = { .stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
-                                     .hidden_size = hidden_size,
-                                     .scale = sqrt(3.0 / (double)hidden_size) };
+    const struct entries entries = { .stream = ensemble_stream(key, "weights"),
+                                     .hidden_size = key->hidden_size,
+                                     .scale = sqrt(3.0 / (double)key->hidden_size) };
     ensemble_fill_part(part, fill_uniform, &entries, values);
     return STATUS_OK;
 }
 
-static enum status draw_sparse(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                               long step, const struct matrix_part *part, double *values)
+static enum status draw_sparse(const struct network_key *key, long step, const struct matrix_part *part, double *values)
 {
     (void)step;
-    const double density = ensemble->parameters[0];
-    const struct entries entries = { .stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights"),
-                                     .pattern =
-                                         ensemble_stream(ensemble, seed, hidden_size, replica, "weights/pattern"),
-                                     .hidden_size = hidden_size,
-                                     .scale = sqrt(1.0 / (density * (double)hidden_size)),
+    const double density = key->ensemble->parameters[0];
+    const struct entries entries = { .stream = ensemble_stream(key, "weights"),
+                                     .pattern = ensemble_stream(key, "weights/pattern"),
+                                     .hidden_size = key->hidden_size,
+                                     .scale = sqrt(1.0 / (density * (double)key->hidden_size)),
                                      .density = density };
     ensemble_fill_part(part, fill_sparse, &entries, values);
     return STATUS_OK;

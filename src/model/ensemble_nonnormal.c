@@ -16,14 +16,13 @@ struct schur {
     struct random_stream basis, upper, eigenvalues;
 };
 
-static struct schur open_schur(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica)
+static struct schur open_schur(const struct network_key *key)
 {
-    return (struct schur){ .hidden_size = hidden_size,
-                           .scale = ensemble->parameters[0] / sqrt((double)hidden_size),
-                           .basis = ensemble_stream(ensemble, seed, hidden_size, replica, "weights/basis"),
-                           .upper = ensemble_stream(ensemble, seed, hidden_size, replica, "weights/departure"),
-                           .eigenvalues =
-                               ensemble_stream(ensemble, seed, hidden_size, replica, "weights/eigenvalues") };
+    return (struct schur){ .hidden_size = key->hidden_size,
+                           .scale = key->ensemble->parameters[0] / sqrt((double)key->hidden_size),
+                           .basis = ensemble_stream(key, "weights/basis"),
+                           .upper = ensemble_stream(key, "weights/departure"),
+                           .eigenvalues = ensemble_stream(key, "weights/eigenvalues") };
 }
 
 /* Eigenvalues k and k + 1, k even: r exp(+-i angle), uniform on the unit disc, the block [[re, im], [-im, re]]; the
@@ -81,14 +80,13 @@ static void fill_columns(const struct schur *schur, long first, double *scratch,
 
 static enum status fill_whole(const struct schur *schur, struct block *whole)
 {
-    double *scratch = NULL;
+    SCOPED_MEMORY double *scratch = NULL;
     TRY(memory_allocate(&scratch, schur->hidden_size * COLUMNS_AT_ONCE, "columns of a Schur form"));
     for (long first = 0; first < schur->hidden_size; first += COLUMNS_AT_ONCE) {
         const long left = schur->hidden_size - first;
         struct block columns = block_view(whole, first, left < COLUMNS_AT_ONCE ? left : COLUMNS_AT_ONCE);
         fill_columns(schur, first, scratch, &columns);
     }
-    memory_free(scratch);
     return STATUS_OK;
 }
 
@@ -99,32 +97,26 @@ static void transpose_block(const struct block *from, struct block *to)
             block_column(to, i)[j] = block_column(from, j)[i];
 }
 
-static enum status draw_nonnormal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                  double *values, double *radius)
+static enum status draw_nonnormal(const struct network_key *key, double *values, double *radius)
 {
-    enum status status = STATUS_OK;
-    const struct schur schur = open_schur(ensemble, seed, hidden_size, replica);
-    struct block form = { 0 }, product = { 0 };
-    struct matrix *basis = NULL;
-    TRY_OR(clean_up, block_create(hidden_size, hidden_size, &form));
-    TRY_OR(clean_up, block_create(hidden_size, hidden_size, &product));
-    TRY_OR(clean_up, fill_whole(&schur, &form));
+    const struct schur schur = open_schur(key);
+    const long d = key->hidden_size;
+    SCOPED(block) form = { 0 }, product = { 0 };
+    SCOPED(matrix) *basis = NULL;
+    TRY(block_create(d, d, &form));
+    TRY(block_create(d, d, &product));
+    TRY(fill_whole(&schur, &form));
     *radius = spectral_radius(&schur);
 
-    TRY_OR(clean_up, ensemble_fill_haar(&schur.basis, hidden_size, values));
-    TRY_OR(clean_up, matrix_create(hidden_size, values, false, &basis));
-    TRY_OR(clean_up, matrix_apply(basis, &form, &product));
+    TRY(ensemble_fill_haar(&schur.basis, d, values));
+    TRY(matrix_create(d, values, false, &basis));
+    TRY(matrix_apply(basis, &form, &product));
     transpose_block(&product, &form);
-    TRY_OR(clean_up, matrix_apply(basis, &form, &product));
-    for (long j = 0; j < hidden_size; j++)
-        for (long i = 0; i < hidden_size; i++)
-            values[j * hidden_size + i] = block_column(&product, i)[j];
-
-clean_up:
-    matrix_destroy(basis);
-    block_destroy(&product);
-    block_destroy(&form);
-    return status;
+    TRY(matrix_apply(basis, &form, &product));
+    for (long j = 0; j < d; j++)
+        for (long i = 0; i < d; i++)
+            values[j * d + i] = block_column(&product, i)[j];
+    return STATUS_OK;
 }
 
 /* ---- by a team ---- */
@@ -140,6 +132,15 @@ struct similarity {
     struct block factor, product; /* [d, COLUMNS_AT_ONCE], whole on every rank */
     double *scratch;
 };
+
+static void similarity_close(struct similarity *similarity)
+{
+    matrix_destroy(similarity->basis);
+    block_destroy(&similarity->factor);
+    block_destroy(&similarity->product);
+    memory_free(similarity->scratch);
+}
+SCOPED_VALUE(similarity, similarity_close)
 
 static enum status fill_own_rows(void *context, long first_row, long rows, long first_column, long columns,
                                  double *values)
@@ -212,27 +213,20 @@ static enum status multiply_by_basis(struct similarity *similarity)
     return STATUS_OK;
 }
 
-static enum status draw_nonnormal_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
-                                          uint64_t seed, long hidden_size, long replica, double *rows, double *columns,
-                                          double *radius)
+static enum status draw_nonnormal_on_grid(const struct process_grid *grid, const struct network_key *key, double *rows,
+                                          double *columns, double *radius)
 {
-    const struct schur schur = open_schur(ensemble, seed, hidden_size, replica);
-    struct similarity similarity = { .grid = grid, .hidden_size = hidden_size, .rows = rows, .columns = columns };
-    enum status status = STATUS_OK;
-    process_grid_row_range(grid, hidden_size, grid->team->rank, &similarity.first, &similarity.count);
-    TRY(ensemble_fill_haar_on_grid(grid, &schur.basis, hidden_size, rows, NULL));
-    TRY_OR(clean_up, matrix_create_on_grid(grid, hidden_size, fill_own_rows, &similarity, false, &similarity.basis));
-    TRY_OR(clean_up, team_agree(grid->team, allocate_blocks(&similarity)));
-    TRY_OR(clean_up, multiply_by_schur(&schur, &similarity));
-    TRY_OR(clean_up, multiply_by_basis(&similarity));
+    const struct schur schur = open_schur(key);
+    const long d = key->hidden_size;
+    SCOPED(similarity) similarity = { .grid = grid, .hidden_size = d, .rows = rows, .columns = columns };
+    process_grid_row_range(grid, d, grid->team->rank, &similarity.first, &similarity.count);
+    TRY(ensemble_fill_haar_on_grid(grid, &schur.basis, d, rows, NULL));
+    TRY(matrix_create_on_grid(grid, d, fill_own_rows, &similarity, false, &similarity.basis));
+    TRY(team_agree(grid->team, allocate_blocks(&similarity)));
+    TRY(multiply_by_schur(&schur, &similarity));
+    TRY(multiply_by_basis(&similarity));
     *radius = spectral_radius(&schur);
-
-clean_up:
-    matrix_destroy(similarity.basis);
-    block_destroy(&similarity.factor);
-    block_destroy(&similarity.product);
-    memory_free(similarity.scratch);
-    return status;
+    return STATUS_OK;
 }
 
 const struct ensemble_kind ensemble_kind_nonnormal = {

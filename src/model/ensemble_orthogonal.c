@@ -34,21 +34,19 @@ enum status ensemble_fill_haar_on_grid(const struct process_grid *grid, const st
     return orthogonal_grid_factor(grid, hidden_size, fill_gaussian, &gaussian, rows, columns);
 }
 
-static enum status draw_orthogonal(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                   double *values, double *radius)
+static enum status draw_orthogonal(const struct network_key *key, double *values, double *radius)
 {
     (void)radius;
-    struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
-    return ensemble_fill_haar(&stream, hidden_size, values);
+    struct random_stream stream = ensemble_stream(key, "weights");
+    return ensemble_fill_haar(&stream, key->hidden_size, values);
 }
 
-static enum status draw_orthogonal_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
-                                           uint64_t seed, long hidden_size, long replica, double *rows, double *columns,
-                                           double *radius)
+static enum status draw_orthogonal_on_grid(const struct process_grid *grid, const struct network_key *key, double *rows,
+                                           double *columns, double *radius)
 {
     (void)radius;
-    struct random_stream stream = ensemble_stream(ensemble, seed, hidden_size, replica, "weights");
-    return ensemble_fill_haar_on_grid(grid, &stream, hidden_size, rows, columns);
+    struct random_stream stream = ensemble_stream(key, "weights");
+    return ensemble_fill_haar_on_grid(grid, &stream, key->hidden_size, rows, columns);
 }
 
 const struct ensemble_kind ensemble_kind_orthogonal = {

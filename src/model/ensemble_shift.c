@@ -18,25 +18,18 @@ static void fill_shift(const void *source, long row, long first_column, long cou
     }
 }
 
-static enum status draw_cycle(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
-                              const struct matrix_part *part, double *values)
+static enum status draw_cycle(const struct network_key *key, long step, const struct matrix_part *part, double *values)
 {
-    (void)ensemble;
-    (void)seed;
-    (void)replica;
     (void)step;
-    const struct shift shift = { hidden_size, 1, true };
+    const struct shift shift = { key->hidden_size, 1, true };
     ensemble_fill_part(part, fill_shift, &shift, values);
     return STATUS_OK;
 }
 
-static enum status draw_chain(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, long step,
-                              const struct matrix_part *part, double *values)
+static enum status draw_chain(const struct network_key *key, long step, const struct matrix_part *part, double *values)
 {
-    (void)seed;
-    (void)replica;
     (void)step;
-    const struct shift shift = { hidden_size, ensemble->parameters[0], false };
+    const struct shift shift = { key->hidden_size, key->ensemble->parameters[0], false };
     ensemble_fill_part(part, fill_shift, &shift, values);
     return STATUS_OK;
 }

@@ -20,16 +20,10 @@ struct loss {
     const double *given_error; /* e_0 [d] of a file ensemble; NULL where it has none */
 };
 
-static struct random_stream stream_of(const struct weights *weights, const char *role)
-{
-    return ensemble_stream(weights_ensemble(weights), weights_seed(weights), weights_hidden_size(weights),
-                           weights_replica(weights), role);
-}
-
 /* A normal vector divided by its length is uniform on the sphere. */
 static void draw_direction(const struct weights *weights, long hidden_size, double *direction)
 {
-    struct random_stream stream = stream_of(weights, "loss_direction");
+    struct random_stream stream = ensemble_stream(weights_key(weights), "loss_direction");
     double square = 0;
     random_normal(&stream, 0, 0, (uint64_t)hidden_size, direction);
     for (long i = 0; i < hidden_size; i++)
@@ -40,7 +34,8 @@ static void draw_direction(const struct weights *weights, long hidden_size, doub
 
 static void draw_readout(const struct weights *weights, struct loss *loss)
 {
-    struct random_stream readout = stream_of(weights, "readout"), target = stream_of(weights, "target");
+    struct random_stream readout = ensemble_stream(weights_key(weights), "readout"),
+                         target = ensemble_stream(weights_key(weights), "target");
     double scale = 1 / sqrt((double)loss->hidden_size), uniform;
     for (long c = 0; c < loss->classes; c++) { /* V is drawn by rows */
         double *row = block_column(&loss->readout, c);
@@ -53,32 +48,24 @@ static void draw_readout(const struct weights *weights, struct loss *loss)
 
 enum status loss_open(const struct model *model, const struct weights *weights, struct loss **opened)
 {
-    struct loss *loss = NULL;
+    SCOPED(loss) *loss = NULL;
     long d = weights_hidden_size(weights);
-    enum status status = STATUS_OK;
     *opened = NULL;
     TRY(memory_allocate(&loss, 1, "a loss"));
     *loss = (struct loss){ .kind = model->loss, .hidden_size = d, .classes = model->loss_classes };
     loss->given_error = weights_given(weights)->values[NETWORK_ERROR];
-    if (loss->given_error != NULL) {
-        *opened = loss;
-        return STATUS_OK;
-    }
-    if (loss->kind == LOSS_LINEAR) {
-        TRY_OR(failed, memory_allocate(&loss->direction, d, "the direction of a linear loss"));
+    const bool is_drawn = loss->given_error == NULL;
+    if (is_drawn && loss->kind == LOSS_LINEAR) {
+        TRY(memory_allocate(&loss->direction, d, "the direction of a linear loss"));
         draw_direction(weights, d, loss->direction);
     }
-    if (loss->kind == LOSS_CROSS_ENTROPY) {
-        TRY_OR(failed, block_create(d, loss->classes, &loss->readout));
-        TRY_OR(failed, memory_allocate(&loss->logits, loss->classes, "the logits of a loss"));
+    if (is_drawn && loss->kind == LOSS_CROSS_ENTROPY) {
+        TRY(block_create(d, loss->classes, &loss->readout));
+        TRY(memory_allocate(&loss->logits, loss->classes, "the logits of a loss"));
         draw_readout(weights, loss);
     }
-    *opened = loss;
+    *opened = scope_keep(&loss);
     return STATUS_OK;
-
-failed:
-    loss_close(loss);
-    return status;
 }
 
 void loss_close(struct loss *loss)

@@ -15,6 +15,7 @@ struct loss;
  * model's loss. `model` and `weights` must outlive it. Release with loss_close. Errors: STATUS_MEMORY. */
 CHECKED enum status loss_open(const struct model *model, const struct weights *weights, struct loss **loss);
 void loss_close(struct loss *loss);
+SCOPED_HANDLE(loss, loss_close)
 
 /* True where d eps_T/dx_T was given as such, so that there is no loss at other times. */
 bool loss_is_given(const struct loss *loss);

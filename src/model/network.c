@@ -5,12 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static struct random_stream open_stream(const struct weights *weights, const char *role)
-{
-    return ensemble_stream(weights_ensemble(weights), weights_seed(weights), weights_hidden_size(weights),
-                           weights_replica(weights), role);
-}
-
 static void draw_scaled(const struct random_stream *stream, long count, double scale, double *values)
 {
     random_normal(stream, 0, 0, (uint64_t)count, values);
@@ -23,7 +17,7 @@ static enum status draw_input_weights(const struct weights *weights, struct netw
 {
     long m = network->input_size, count = network->hidden_size * m;
     TRY(memory_allocate(&network->drawn_input_weights, count, "input weights"));
-    struct random_stream stream = open_stream(weights, "input_weights");
+    struct random_stream stream = ensemble_stream(weights_key(weights), "input_weights");
     draw_scaled(&stream, count, sqrt(1.0 / (double)m), network->drawn_input_weights);
     network->input_weights = network->drawn_input_weights;
     return STATUS_OK;
@@ -56,7 +50,7 @@ static enum status open_inputs(const struct weights *weights, struct network *ne
     if (network->input_size == 0)
         return STATUS_OK;
     TRY(memory_allocate(&network->input, network->input_size, "inputs"));
-    network->inputs = open_stream(weights, "inputs");
+    network->inputs = ensemble_stream(weights_key(weights), "inputs");
     network->input_weights = given->values[NETWORK_INPUT_WEIGHTS];
     if (network->input_weights == NULL)
         network->input_weights = network->model->input_arrays.values[NETWORK_INPUT_WEIGHTS];
@@ -69,7 +63,7 @@ static enum status open_bias(const struct weights *weights, struct network *netw
     if (network->bias != NULL || network->model->bias != BIAS_GAUSSIAN)
         return STATUS_OK;
     TRY(memory_allocate(&network->drawn_bias, network->hidden_size, "bias"));
-    struct random_stream stream = open_stream(weights, "bias");
+    struct random_stream stream = ensemble_stream(weights_key(weights), "bias");
     draw_scaled(&stream, network->hidden_size, network->model->bias_scale, network->drawn_bias);
     network->bias = network->drawn_bias;
     return STATUS_OK;
@@ -77,15 +71,11 @@ static enum status open_bias(const struct weights *weights, struct network *netw
 
 enum status network_open(const struct model *model, const struct weights *weights, struct network *network)
 {
-    enum status status = STATUS_OK;
-    *network = (struct network){ .model = model, .hidden_size = weights_hidden_size(weights) };
-    TRY_OR(failed, open_inputs(weights, network));
-    TRY_OR(failed, open_bias(weights, network));
+    SCOPED(network) opened = { .model = model, .hidden_size = weights_hidden_size(weights) };
+    TRY(open_inputs(weights, &opened));
+    TRY(open_bias(weights, &opened));
+    *network = scope_keep(&opened);
     return STATUS_OK;
-
-failed:
-    network_close(network);
-    return status;
 }
 
 void network_close(struct network *network)
@@ -148,6 +138,6 @@ void network_initial_state(const struct model *model, const struct weights *weig
             state[i] = 0;
         return;
     }
-    struct random_stream stream = open_stream(weights, "initial_state");
+    struct random_stream stream = ensemble_stream(weights_key(weights), "initial_state");
     draw_scaled(&stream, d, model->initial_state_scale, state);
 }

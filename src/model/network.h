@@ -27,6 +27,7 @@ struct network {
  * STATUS_MEMORY; STATUS_INTERNAL for inputs from a file that are not in memory. */
 CHECKED enum status network_open(const struct model *model, const struct weights *weights, struct network *network);
 void network_close(struct network *network);
+SCOPED_VALUE(network, network_close)
 
 /* drive[d] := w_in i_t + b, t = step, summed over the inputs in ascending order from the bias. False where it is zero
  * everywhere; `drive` is filled then too. */

@@ -37,17 +37,15 @@ static enum status read_array(struct network_file *file, const struct network_so
 
 enum status network_arrays_read(const struct network_source *source, struct network_arrays *arrays)
 {
-    struct network_file *file = NULL;
-    *arrays = (struct network_arrays){ 0 };
+    SCOPED(network_file) *file = NULL;
+    SCOPED(network_arrays) read = { 0 };
+    *arrays = read;
     TRY(network_file_open(source->path, &file));
-    enum status status = STATUS_OK;
-    for (int array = 0; array < NETWORK_ARRAYS && status == STATUS_OK; array++)
+    for (int array = 0; array < NETWORK_ARRAYS; array++)
         if (array != NETWORK_WEIGHTS && source->fingerprints[array][0] != '\0')
-            status = read_array(file, source, (enum network_array)array, arrays);
-    network_file_close(file);
-    if (status != STATUS_OK)
-        network_arrays_free(arrays);
-    return as_io(status);
+            TRY(as_io(read_array(file, source, (enum network_array)array, &read)));
+    *arrays = scope_keep(&read);
+    return STATUS_OK;
 }
 
 void network_arrays_free(struct network_arrays *arrays)
@@ -66,23 +64,18 @@ static enum status require_shape(struct network_file *file, const struct network
     return STATUS_OK;
 }
 
-/* A file whose W has the right shape. */
+/* A file whose W has the right shape; its owner's to close, also where this fails. */
 static enum status open_weights(const struct network_source *source, long hidden_size, struct network_file **file)
 {
     TRY(network_file_open(source->path, file));
-    const enum status status = require_shape(*file, source, hidden_size);
-    if (status != STATUS_OK)
-        network_file_close(*file);
-    return as_io(status);
+    return as_io(require_shape(*file, source, hidden_size));
 }
 
 enum status network_weights_verify(const struct network_source *source, long hidden_size)
 {
-    struct network_file *file = NULL;
+    SCOPED(network_file) *file = NULL;
     TRY(open_weights(source, hidden_size, &file));
-    const enum status status = read_verified(file, source, NETWORK_WEIGHTS, NULL);
-    network_file_close(file);
-    return as_io(status);
+    return as_io(read_verified(file, source, NETWORK_WEIGHTS, NULL));
 }
 
 /* Elements that are turned from the file's order to ours at a time. */
@@ -90,29 +83,25 @@ enum { PIECE_ELEMENTS = 1 << 21 };
 
 static enum status read_part(struct network_file *file, const struct matrix_part *part, double *values)
 {
-    double *piece;
-    enum status status = STATUS_OK;
+    SCOPED_MEMORY double *piece = NULL;
     const long columns = part->columns, at_once = columns < PIECE_ELEMENTS ? PIECE_ELEMENTS / (columns + 1) + 1 : 1;
     const long most = part->rows < at_once ? part->rows : at_once;
     TRY(memory_allocate(&piece, most * columns, "rows of a network file"));
-    for (long row = 0, rows; status == STATUS_OK && row < part->rows; row += rows) {
+    for (long row = 0, rows; row < part->rows; row += rows) {
         rows = part->rows - row < most ? part->rows - row : most;
         const struct matrix_part lines = { part->first_row + row, rows, part->first_column, columns };
-        status = network_file_read_part(file, NETWORK_WEIGHTS, &lines, piece);
-        for (long j = 0; status == STATUS_OK && j < columns; j++)
+        TRY(network_file_read_part(file, NETWORK_WEIGHTS, &lines, piece));
+        for (long j = 0; j < columns; j++)
             for (long i = 0; i < rows; i++)
                 values[j * part->rows + row + i] = piece[i * columns + j];
     }
-    memory_free(piece);
-    return status;
+    return STATUS_OK;
 }
 
 enum status network_weights_read_part(const struct network_source *source, long hidden_size,
                                       const struct matrix_part *part, double *values)
 {
-    struct network_file *file = NULL;
+    SCOPED(network_file) *file = NULL;
     TRY(open_weights(source, hidden_size, &file));
-    const enum status status = read_part(file, part, values);
-    network_file_close(file);
-    return as_io(status);
+    return as_io(read_part(file, part, values));
 }

@@ -69,17 +69,13 @@ static enum status open_hdf5(const char *path, hid_t *file)
 
 enum status network_file_open(const char *path, struct network_file **opened)
 {
-    struct network_file *file = NULL;
+    SCOPED(network_file) *file = NULL;
     *opened = NULL;
     TRY(require_regular_file(path));
     TRY(memory_allocate(&file, 1, "a network file"));
     file->path = path;
-    enum status status = open_hdf5(path, &file->file);
-    if (status != STATUS_OK) {
-        memory_free(file);
-        return status;
-    }
-    *opened = file;
+    TRY(open_hdf5(path, &file->file));
+    *opened = scope_keep(&file);
     return STATUS_OK;
 }
 
@@ -87,7 +83,7 @@ void network_file_close(struct network_file *file)
 {
     if (file == NULL)
         return;
-    H5Fclose(file->file);
+    h5_file_leave_scope(&file->file);
     memory_free(file);
 }
 
@@ -101,22 +97,20 @@ static enum status require_sizes(const struct h5_shape *shape, enum network_arra
     return STATUS_OK;
 }
 
+/* `numeric` is its owner's to close, also where this fails. */
 static enum status open_array(struct network_file *file, enum network_array array, struct h5_numeric *numeric)
 {
-    enum status status = h5_numeric_open(file->file, table[array].name, table[array].rank, numeric);
-    if (status == STATUS_OK && (status = require_sizes(&numeric->shape, array)) != STATUS_OK)
-        h5_numeric_close(numeric);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
+    TRY(status_prefix(h5_numeric_open(file->file, table[array].name, table[array].rank, numeric), "%s", file->path));
+    return status_prefix(require_sizes(&numeric->shape, array), "%s", file->path);
 }
 
 enum status network_file_shape(struct network_file *file, enum network_array array, struct network_shape *shape)
 {
-    struct h5_numeric numeric;
+    SCOPED(h5_numeric) numeric = { 0 };
     *shape = (struct network_shape){ .sizes = { 1, 1 } };
     if (!h5_numeric_exists(file->file, table[array].name))
         return STATUS_OK;
     TRY(open_array(file, array, &numeric));
-    h5_numeric_close(&numeric);
     shape->rank = numeric.shape.rank;
     for (int axis = 0; axis < shape->rank; axis++)
         shape->sizes[axis] = (long)numeric.shape.sizes[axis];
@@ -149,21 +143,17 @@ static enum status read_pieces(const struct h5_numeric *numeric, enum network_ar
                                XXH3_state_t *hash)
 {
     uint64_t all = h5_shape_elements(&numeric->shape), most = all < PIECE_ELEMENTS ? all : PIECE_ELEMENTS;
-    double *scratch = NULL;
-    enum status status = STATUS_OK;
+    SCOPED_MEMORY double *scratch = NULL;
     if (values == NULL)
         TRY(memory_allocate(&scratch, most, "a piece of a network file"));
-    for (uint64_t first = 0, count; status == STATUS_OK && first < all; first += count) {
+    for (uint64_t first = 0, count; first < all; first += count) {
         double *piece = values == NULL ? scratch : values + first;
         count = all - first < most ? all - first : most;
-        status = h5_numeric_read(numeric, first, count, piece);
-        if (status == STATUS_OK)
-            status = require_finite(piece, first, count, array, &numeric->shape);
-        if (status == STATUS_OK)
-            XXH3_128bits_update(hash, piece, count * sizeof *piece);
+        TRY(h5_numeric_read(numeric, first, count, piece));
+        TRY(require_finite(piece, first, count, array, &numeric->shape));
+        XXH3_128bits_update(hash, piece, count * sizeof *piece);
     }
-    memory_free(scratch);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status fingerprint_array(const struct h5_numeric *numeric, enum network_array array, double *values,
@@ -185,20 +175,17 @@ static enum status fingerprint_array(const struct h5_numeric *numeric, enum netw
 enum status network_file_read(struct network_file *file, enum network_array array, double *values,
                               char fingerprint[NETWORK_FINGERPRINT_TEXT])
 {
-    struct h5_numeric numeric;
+    SCOPED(h5_numeric) numeric = { 0 };
     TRY(open_array(file, array, &numeric));
-    enum status status = fingerprint_array(&numeric, array, values, fingerprint);
-    h5_numeric_close(&numeric);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
+    return status_prefix(fingerprint_array(&numeric, array, values, fingerprint), "%s", file->path);
 }
 
 enum status network_file_read_part(struct network_file *file, enum network_array array, const struct matrix_part *part,
                                    double *values)
 {
-    struct h5_numeric numeric;
+    SCOPED(h5_numeric) numeric = { 0 };
     TRY(open_array(file, array, &numeric));
-    enum status status = h5_numeric_read_part(&numeric, (uint64_t)part->first_row, (uint64_t)part->rows,
-                                              (uint64_t)part->first_column, (uint64_t)part->columns, values);
-    h5_numeric_close(&numeric);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", file->path);
+    return status_prefix(h5_numeric_read_part(&numeric, (uint64_t)part->first_row, (uint64_t)part->rows,
+                                              (uint64_t)part->first_column, (uint64_t)part->columns, values),
+                         "%s", file->path);
 }

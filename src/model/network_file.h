@@ -9,6 +9,7 @@
 #ifndef GRADSWEEP_MODEL_NETWORK_FILE_H
 #define GRADSWEEP_MODEL_NETWORK_FILE_H
 
+#include "base/scope.h"
 #include "base/status.h"
 
 #include <stddef.h>
@@ -49,6 +50,7 @@ struct network_file;
  * which is named. Every message here begins with the path. Release with network_file_close. */
 CHECKED enum status network_file_open(const char *path, struct network_file **file);
 void network_file_close(struct network_file *file);
+SCOPED_HANDLE(network_file, network_file_close)
 
 /* The shape of an array; rank 0 where the file does not hold it. Errors: STATUS_FOREIGN_FILE for what is no dataset of
  * real numbers of the right rank, without an empty dimension. */
@@ -85,6 +87,7 @@ struct network_arrays {
  * read, or no longer holds what its fingerprints say; STATUS_MEMORY. */
 CHECKED enum status network_arrays_read(const struct network_source *source, struct network_arrays *arrays);
 void network_arrays_free(struct network_arrays *arrays);
+SCOPED_VALUE(network_arrays, network_arrays_free)
 
 /* Whether W [hidden_size, hidden_size] of a source is what its fingerprint says; read in pieces, so that it need not
  * fit into memory. Errors as network_arrays_read. */

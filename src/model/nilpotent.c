@@ -24,24 +24,27 @@ static long word_count(const struct graph *graph)
     return (graph->hidden_size + BITS - 1) / BITS;
 }
 
-static enum status graph_open(const struct process_grid *grid, long hidden_size, const double *rows,
-                              struct graph *graph)
-{
-    *graph = (struct graph){ .team = grid == NULL ? NULL : grid->team, .hidden_size = hidden_size, .rows = rows };
-    process_grid_row_range(grid, hidden_size, grid == NULL ? 0 : grid->team->rank, &graph->first, &graph->count);
-    enum status status = memory_allocate(&graph->incoming, graph->count, "the graph of a weight matrix");
-    if (status == STATUS_OK)
-        status = memory_allocate(&graph->front, word_count(graph), "the graph of a weight matrix");
-    if (status == STATUS_OK)
-        status = memory_allocate(&graph->next, word_count(graph), "the graph of a weight matrix");
-    return team_agree(graph->team, status);
-}
-
 static void graph_close(struct graph *graph)
 {
     memory_free(graph->incoming);
     memory_free(graph->front);
     memory_free(graph->next);
+}
+SCOPED_VALUE(graph, graph_close)
+
+static enum status allocate(struct graph *graph)
+{
+    TRY(memory_allocate(&graph->incoming, graph->count, "the graph of a weight matrix"));
+    TRY(memory_allocate(&graph->front, word_count(graph), "the graph of a weight matrix"));
+    return memory_allocate(&graph->next, word_count(graph), "the graph of a weight matrix");
+}
+
+static enum status graph_open(const struct process_grid *grid, long hidden_size, const double *rows,
+                              struct graph *graph)
+{
+    *graph = (struct graph){ .team = grid == NULL ? NULL : grid->team, .hidden_size = hidden_size, .rows = rows };
+    process_grid_row_range(grid, hidden_size, grid == NULL ? 0 : grid->team->rank, &graph->first, &graph->count);
+    return team_agree(graph->team, allocate(graph));
 }
 
 /* A node that leads to itself answers at once, for all but sparse matrices. */
@@ -99,21 +102,18 @@ static enum status advance(struct graph *graph, long *taken)
 /* Kahn's algorithm, level by level: take away nodes that nothing leads to until none, or only cycles, are left. */
 enum status nilpotent_by_pattern(const struct process_grid *grid, long hidden_size, const double *rows, bool *nilpotent)
 {
-    struct graph graph;
+    SCOPED(graph) graph = { 0 };
     bool loop = false;
     long left = hidden_size, taken = 0;
-    enum status status = STATUS_OK;
-    TRY_OR(done, graph_open(grid, hidden_size, rows, &graph));
-    TRY_OR(done, has_loop(&graph, &loop));
+    TRY(graph_open(grid, hidden_size, rows, &graph));
+    TRY(has_loop(&graph, &loop));
     if (!loop) {
         count_incoming(&graph);
         do {
-            TRY_OR(done, advance(&graph, &taken));
+            TRY(advance(&graph, &taken));
             left -= taken;
         } while (taken > 0 && left > 0);
     }
     *nilpotent = left == 0;
-done:
-    graph_close(&graph);
-    return status;
+    return STATUS_OK;
 }

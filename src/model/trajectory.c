@@ -20,48 +20,37 @@ static void motion_close(struct motion *motion)
     block_destroy(&motion->activated);
     block_destroy(&motion->product);
     memory_free(motion->drive);
-    motion->drive = NULL;
 }
+SCOPED_VALUE(motion, motion_close)
 
+/* `motion` is its owner's to close, also where this fails. */
 static enum status motion_open(const struct model *model, const struct weights *weights, long chains,
                                struct motion *motion)
 {
     long d = weights_hidden_size(weights);
-    enum status status = STATUS_OK;
-    *motion = (struct motion){ 0 };
-    TRY_OR(failed, network_open(model, weights, &motion->network));
-    TRY_OR(failed, block_create(d, chains, &motion->activated));
-    TRY_OR(failed, block_create(d, chains, &motion->product));
-    TRY_OR(failed, memory_allocate(&motion->drive, d, "the drive of a network"));
-    return STATUS_OK;
-
-failed:
-    motion_close(motion);
-    return status;
+    TRY(network_open(model, weights, &motion->network));
+    TRY(block_create(d, chains, &motion->activated));
+    TRY(block_create(d, chains, &motion->product));
+    return memory_allocate(&motion->drive, d, "the drive of a network");
 }
 
+/* Likewise. */
 static enum status trajectory_create(long hidden_size, long chains, long window, enum trajectory_keep keep,
                                      struct trajectory *trajectory)
 {
-    enum status status = STATUS_OK;
     *trajectory = (struct trajectory){ .hidden_size = hidden_size, .chains = chains, .window = window };
     size_t columns = (size_t)window * (size_t)chains, stride = (size_t)block_stride(hidden_size);
-    TRY_OR(failed, memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
-    TRY_OR(failed, memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
-    TRY_OR(failed, memory_allocate(&trajectory->is_beyond, chains, "the derivatives of a trajectory"));
-    TRY_OR(failed, block_create(hidden_size, chains, &trajectory->final_state));
-    TRY_OR(failed, memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
-    if (keep == KEEP_STATES) {
-        TRY_OR(failed, memory_allocate(&trajectory->states, columns * stride, "the states of a trajectory"));
-        TRY_OR(failed, memory_allocate(&trajectory->state_exponents, columns, "the states of a trajectory"));
-        TRY_OR(failed, memory_allocate(&trajectory->activated, columns * stride, "the activations of a trajectory"));
-        TRY_OR(failed, memory_allocate(&trajectory->activated_exponents, columns, "the activations of a trajectory"));
-    }
-    return STATUS_OK;
-
-failed:
-    trajectory_destroy(trajectory);
-    return status;
+    TRY(memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
+    TRY(memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
+    TRY(memory_allocate(&trajectory->is_beyond, chains, "the derivatives of a trajectory"));
+    TRY(block_create(hidden_size, chains, &trajectory->final_state));
+    TRY(memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
+    if (keep != KEEP_STATES)
+        return STATUS_OK;
+    TRY(memory_allocate(&trajectory->states, columns * stride, "the states of a trajectory"));
+    TRY(memory_allocate(&trajectory->state_exponents, columns, "the states of a trajectory"));
+    TRY(memory_allocate(&trajectory->activated, columns * stride, "the activations of a trajectory"));
+    return memory_allocate(&trajectory->activated_exponents, columns, "the activations of a trajectory");
 }
 
 void trajectory_destroy(struct trajectory *trajectory)
@@ -236,29 +225,23 @@ enum status trajectory_run(const struct model *model, struct weights *weights, l
                            long window, enum trajectory_keep keep, bool (*stop_requested)(void),
                            struct trajectory *trajectory)
 {
-    *trajectory = (struct trajectory){ 0 };
+    SCOPED(trajectory) run = { 0 };
+    SCOPED(motion) motion = { 0 };
+    *trajectory = run;
     if (window > model->steps)
         return status_fail(STATUS_INTERNAL, "a window of %ld steps was asked of a trajectory of %ld", window,
                            model->steps);
-    enum status status = STATUS_OK;
-    struct motion motion;
-    TRY_OR(clean_up, open_together(model, weights, count, window, keep, &motion, trajectory));
-    start(model, weights, trajectory);
+    TRY(open_together(model, weights, count, window, keep, &motion, &run));
+    start(model, weights, &run);
     for (long step = 1; step <= model->steps; step++) {
-        if (stop_requested != NULL && stop_requested()) {
-            status = status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, model->steps);
-            break;
-        }
+        if (stop_requested != NULL && stop_requested())
+            return status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, model->steps);
         bool is_in_window = step > model->steps - window;
         if (is_in_window)
-            TRY_OR(clean_up, keep_derivatives(chains, model->steps - step, weights_grid(weights) != NULL, trajectory));
+            TRY(keep_derivatives(chains, model->steps - step, weights_grid(weights) != NULL, &run));
         long lag_index = is_in_window && keep == KEEP_STATES ? model->steps - step : -1;
-        TRY_OR(clean_up, advance(weights, chains, step, lag_index, &motion, trajectory));
+        TRY(advance(weights, chains, step, lag_index, &motion, &run));
     }
-
-clean_up:
-    if (status != STATUS_OK)
-        trajectory_destroy(trajectory);
-    motion_close(&motion);
-    return status;
+    *trajectory = scope_keep(&run);
+    return STATUS_OK;
 }

@@ -68,6 +68,7 @@ CHECKED enum status trajectory_run(const struct model *model, struct weights *we
                                    const struct chain *chains, long window, enum trajectory_keep keep,
                                    bool (*stop_requested)(void), struct trajectory *trajectory);
 void trajectory_destroy(struct trajectory *trajectory);
+SCOPED_VALUE(trajectory, trajectory_destroy)
 
 /* The diagonal of S_{T-lag_index} of one chain: hidden_size doubles, aligned. lag_index = 0 .. window-1. */
 const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain);

@@ -8,10 +8,7 @@
 
 struct weights {
     const struct process_grid *grid; /* NULL: a rank alone */
-    const struct ensemble *ensemble;
-    uint64_t seed;
-    long hidden_size;
-    long replica;
+    struct network_key key;
     double divisor;
     long step;      /* whose W_unit is drawn; 0 for tied weights, and until the first step of untied ones */
     double *values; /* of a rank alone: W_unit [d, d], column-major */
@@ -23,9 +20,9 @@ struct weights {
 
 static enum status draw_alone(struct weights *weights, long step)
 {
-    const long d = weights->hidden_size;
+    const long d = weights->key.hidden_size;
     double radius_drawn = NAN; /* known to whoever gave the divisor */
-    TRY(ensemble_draw(weights->ensemble, weights->seed, d, weights->replica, step, weights->values, &radius_drawn));
+    TRY(ensemble_draw(&weights->key, step, weights->values, &radius_drawn));
     for (long i = 0; i < d * d; i++)
         weights->values[i] /= weights->divisor;
     return matrix_create(d, weights->values, true, &weights->matrix);
@@ -48,13 +45,10 @@ static enum status fill_unit(void *context, long first_row, long rows, long firs
 
 static enum status draw_on_grid(struct weights *weights, long step)
 {
-    struct unit_source source = { .divisor = weights->divisor };
-    TRY(drawing_open(weights->grid, weights->ensemble, weights->seed, weights->hidden_size, weights->replica, step,
-                     &source.drawing));
-    enum status status =
-        matrix_create_on_grid(weights->grid, weights->hidden_size, fill_unit, &source, true, &weights->matrix);
-    drawing_close(source.drawing);
-    return status;
+    SCOPED(drawing) *drawing = NULL;
+    TRY(drawing_open(weights->grid, &weights->key, step, &drawing));
+    struct unit_source source = { drawing, weights->divisor };
+    return matrix_create_on_grid(weights->grid, weights->key.hidden_size, fill_unit, &source, true, &weights->matrix);
 }
 
 static enum status draw_unit(struct weights *weights, long step)
@@ -66,59 +60,47 @@ static enum status draw_unit(struct weights *weights, long step)
     return STATUS_OK;
 }
 
-static enum status check_divisor(const struct ensemble *ensemble, long hidden_size, long replica, double divisor)
+static enum status check_divisor(const struct network_key *key, double divisor)
 {
     if (divisor > 0 && !isinf(divisor))
         return STATUS_OK;
     return status_fail(STATUS_NUMERICAL,
                        "the spectral radius of %s weights, hidden size %ld, replica %ld, is %g: they cannot be "
                        "rescaled to another one; use spectral_radius: native",
-                       ensemble->label, hidden_size, replica, divisor);
+                       key->ensemble->label, key->hidden_size, key->replica, divisor);
 }
 
-/* What one rank alone can see of a failure. */
-static enum status prepare(struct weights *weights)
+/* What one rank alone can see of a failure; `made` is its owner's to close, also then. */
+static enum status prepare(const struct process_grid *grid, const struct network_key *key, double divisor,
+                           struct weights **made)
 {
-    if (weights->ensemble->kind->is_file)
-        TRY(network_arrays_read(&weights->ensemble->source, &weights->given));
-    if (weights->grid != NULL)
+    TRY(memory_allocate(made, 1, "weights"));
+    struct weights *weights = *made;
+    *weights = (struct weights){ .grid = grid, .key = *key, .divisor = divisor, .rank = -1 };
+    if (key->ensemble->kind->is_file)
+        TRY(network_arrays_read(&key->ensemble->source, &weights->given));
+    if (grid != NULL)
         return STATUS_OK;
-    return memory_allocate(&weights->values, weights->hidden_size * weights->hidden_size, "a weight matrix");
+    return memory_allocate(&weights->values, key->hidden_size * key->hidden_size, "a weight matrix");
 }
 
-enum status weights_open_on_grid(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
-                                 long hidden_size, long replica, double divisor, struct weights **weights)
+enum status weights_open_on_grid(const struct process_grid *grid, const struct network_key *key, double divisor,
+                                 struct weights **weights)
 {
+    SCOPED(weights) *made = NULL;
     *weights = NULL;
-    TRY(check_divisor(ensemble, hidden_size, replica, divisor));
-    TRY(process_grid_check(grid, hidden_size));
-    struct weights *made = NULL;
-    enum status status = memory_allocate(&made, 1, "weights");
-    if (status == STATUS_OK) {
-        *made = (struct weights){ .grid = grid,
-                                  .ensemble = ensemble,
-                                  .seed = seed,
-                                  .hidden_size = hidden_size,
-                                  .replica = replica,
-                                  .divisor = divisor,
-                                  .rank = -1 };
-        status = prepare(made);
-    }
-    TRY_OR(failed, team_agree(grid == NULL ? NULL : grid->team, status));
-    if (!ensemble->kind->is_fresh_at_every_step)
-        TRY_OR(failed, draw_unit(made, 0));
-    *weights = made;
+    TRY(check_divisor(key, divisor));
+    TRY(process_grid_check(grid, key->hidden_size));
+    TRY(team_agree(grid == NULL ? NULL : grid->team, prepare(grid, key, divisor, &made)));
+    if (!key->ensemble->kind->is_fresh_at_every_step)
+        TRY(draw_unit(made, 0));
+    *weights = scope_keep(&made);
     return STATUS_OK;
-
-failed:
-    weights_close(made);
-    return status;
 }
 
-enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica, double divisor,
-                         struct weights **weights)
+enum status weights_open(const struct network_key *key, double divisor, struct weights **weights)
 {
-    return weights_open_on_grid(NULL, ensemble, seed, hidden_size, replica, divisor, weights);
+    return weights_open_on_grid(NULL, key, divisor, weights);
 }
 
 void weights_close(struct weights *weights)
@@ -136,7 +118,7 @@ void weights_close(struct weights *weights)
 /* Draws the step's matrix where there is one a step, unless it is the one at hand. */
 static enum status go_to_step(struct weights *weights, long step)
 {
-    if (!weights->ensemble->kind->is_fresh_at_every_step || (weights->matrix != NULL && weights->step == step))
+    if (!weights->key.ensemble->kind->is_fresh_at_every_step || (weights->matrix != NULL && weights->step == step))
         return STATUS_OK;
     return draw_unit(weights, step);
 }
@@ -170,34 +152,30 @@ enum status weights_values(struct weights *weights, long step, const double **va
 /* Tied, and all of it here. */
 static bool is_whole(const struct weights *weights)
 {
-    return weights->grid == NULL && !weights->ensemble->kind->is_fresh_at_every_step &&
-           weights->hidden_size <= EXACT_LARGEST_DIMENSION;
+    return weights->grid == NULL && !weights->key.ensemble->kind->is_fresh_at_every_step &&
+           weights->key.hidden_size <= EXACT_LARGEST_DIMENSION;
 }
 
-/* *values: W as drawn or loaded, to be released with memory_free. */
+/* *values: W as drawn or loaded, its owner's to release, also where this fails. */
 static enum status draw_again(const struct weights *weights, double **values)
 {
-    const long d = weights->hidden_size;
+    const long d = weights->key.hidden_size;
     double radius = NAN;
     TRY(memory_allocate(values, d * d, "a weight matrix"));
-    enum status status = ensemble_draw(weights->ensemble, weights->seed, d, weights->replica, 0, *values, &radius);
-    if (status != STATUS_OK)
-        memory_free(*values);
-    return status;
+    return ensemble_draw(&weights->key, 0, *values, &radius);
 }
 
 enum status weights_rank(struct weights *weights, long *rank)
 {
-    double *values;
-    *rank = weights->hidden_size;
+    SCOPED_MEMORY double *values = NULL;
+    const long d = weights->key.hidden_size;
+    *rank = d;
     /* Orthogonal to rounding: all singular values are near 1. */
-    if (!is_whole(weights) || weights->ensemble->kind->spectrum == SPECTRUM_ALL_ONE)
+    if (!is_whole(weights) || weights->key.ensemble->kind->spectrum == SPECTRUM_ALL_ONE)
         return STATUS_OK;
     if (weights->rank < 0) {
         TRY(draw_again(weights, &values));
-        enum status status = exact_rank(weights->hidden_size, weights->hidden_size, values, &weights->rank);
-        memory_free(values);
-        TRY(status);
+        TRY(exact_rank(d, d, values, &weights->rank));
     }
     *rank = weights->rank;
     return STATUS_OK;
@@ -205,16 +183,14 @@ enum status weights_rank(struct weights *weights, long *rank)
 
 enum status weights_residues(struct weights *weights, int prime, const struct matrix **residues)
 {
-    const long d = weights->hidden_size;
-    double *values;
+    const long d = weights->key.hidden_size;
+    SCOPED_MEMORY double *values = NULL;
     if (!is_whole(weights))
         return status_fail(STATUS_INTERNAL, "there are no residues of untied weights, or of weights on a grid");
     if (weights->residues[prime] == NULL) {
         TRY(draw_again(weights, &values));
         exact_residues(prime, d * d, values, NULL, values);
-        enum status status = matrix_create(d, values, true, &weights->residues[prime]);
-        memory_free(values);
-        TRY(status);
+        TRY(matrix_create(d, values, true, &weights->residues[prime]));
     }
     *residues = weights->residues[prime];
     return STATUS_OK;
@@ -225,22 +201,22 @@ const struct network_arrays *weights_given(const struct weights *weights)
     return &weights->given;
 }
 
+const struct network_key *weights_key(const struct weights *weights)
+{
+    return &weights->key;
+}
+
 const struct ensemble *weights_ensemble(const struct weights *weights)
 {
-    return weights->ensemble;
+    return weights->key.ensemble;
 }
 
 long weights_hidden_size(const struct weights *weights)
 {
-    return weights->hidden_size;
-}
-
-long weights_replica(const struct weights *weights)
-{
-    return weights->replica;
+    return weights->key.hidden_size;
 }
 
 uint64_t weights_seed(const struct weights *weights)
 {
-    return weights->seed;
+    return weights->key.seed;
 }

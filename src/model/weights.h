@@ -22,15 +22,15 @@ struct weight_spectrum {
  * d u ||W||, the noise of rounding. A radius that cannot
  * be found is NaN, with the reason in status_message(); that is no error here. Errors: STATUS_MEMORY; STATUS_NUMERICAL
  * for a norm that cannot be found; STATUS_IO for a file that cannot be read, or was changed. */
-CHECKED enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                     long distribute_from, struct weight_spectrum *spectrum);
+CHECKED enum status weights_spectrum(const struct network_key *key, long distribute_from,
+                                     struct weight_spectrum *spectrum);
 
 /* The same by a team that holds W together; `grid` NULL is a rank alone. From distribute_from on, the norm comes from
  * products alone (and for symmetric and antisymmetric W the radius with it): for laws whose entries are drawn one by
  * one the bits are the same on any grid, one rank included. Collective within the team, and agreed. */
-CHECKED enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
-                                             uint64_t seed, long hidden_size, long replica, long distribute_from,
-                                             bool (*stop_requested)(void), struct weight_spectrum *spectrum);
+CHECKED enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct network_key *key,
+                                             long distribute_from, bool (*stop_requested)(void),
+                                             struct weight_spectrum *spectrum);
 
 /* The bound on the error of ln ||W||_2 that weights_spectrum gives for this law and size; for spectra read back from a
  * results file, which does not hold it. */
@@ -40,23 +40,22 @@ double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size)
  * re[hidden_size], im[hidden_size]. They are those of W_unit = W / divisor, times the divisor, so that their order is
  * that of its eigenvectors to the last bit, where moduli are all but equal too. Errors: STATUS_MEMORY; STATUS_NUMERICAL
  * where they cannot be found. */
-CHECKED enum status weights_eigenvalues(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                        double divisor, double *re, double *im);
+CHECKED enum status weights_eigenvalues(const struct network_key *key, double divisor, double *re, double *im);
 
 struct weights;
 
-/* Draws and packs W_unit, W and W^T; reads W, and what else its file holds, of a file ensemble. `divisor` is the
- * spectral radius of W as drawn, or 1 for native and untied. Release with weights_close. Errors: STATUS_MEMORY,
- * STATUS_NUMERICAL (divisor not a positive finite number), STATUS_IO (a file that cannot be read, or was changed). */
-CHECKED enum status weights_open(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                 double divisor, struct weights **weights);
+/* Draws and packs W_unit, W and W^T; reads W, and what else its file holds, of a file ensemble, which must outlive the
+ * weights. `divisor` is the spectral radius of W as drawn, or 1 for native and untied. Release with weights_close.
+ * Errors: STATUS_MEMORY, STATUS_NUMERICAL (divisor not a positive finite number), STATUS_IO (a file that cannot be
+ * read, or was changed). */
+CHECKED enum status weights_open(const struct network_key *key, double divisor, struct weights **weights);
 void weights_close(struct weights *weights);
+SCOPED_HANDLE(weights, weights_close)
 
 /* The same on a team: every rank draws, or reads, its own part of W, the same W on any grid (but for orthogonal and
  * nonnormal ones, whose QR decomposition differs). `grid` NULL is a rank alone; it must outlive the weights. Collective
  * within the team, and agreed. */
-CHECKED enum status weights_open_on_grid(const struct process_grid *grid, const struct ensemble *ensemble,
-                                         uint64_t seed, long hidden_size, long replica, double divisor,
+CHECKED enum status weights_open_on_grid(const struct process_grid *grid, const struct network_key *key, double divisor,
                                          struct weights **weights);
 
 /* The grid that holds W; NULL: one rank has it all. */
@@ -87,9 +86,10 @@ CHECKED enum status weights_residues(struct weights *weights, int prime, const s
  * ensembles. */
 const struct network_arrays *weights_given(const struct weights *weights);
 
+/* The network, and the parts of its key that are asked for most. */
+const struct network_key *weights_key(const struct weights *weights);
 const struct ensemble *weights_ensemble(const struct weights *weights);
 long weights_hidden_size(const struct weights *weights);
-long weights_replica(const struct weights *weights);
 uint64_t weights_seed(const struct weights *weights);
 
 #endif

@@ -66,18 +66,13 @@ static enum status find_by_lapack(const struct ensemble *ensemble, long hidden_s
     }
 }
 
-static enum status spectrum_by_lapack(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                      struct weight_spectrum *spectrum)
+static enum status spectrum_by_lapack(const struct network_key *key, struct weight_spectrum *spectrum)
 {
-    enum status status = STATUS_OK;
-    double *values = NULL, drawn = NAN;
-    TRY_OR(clean_up, memory_allocate(&values, hidden_size * hidden_size, "a weight matrix"));
-    TRY_OR(clean_up, ensemble_draw(ensemble, seed, hidden_size, replica, 0, values, &drawn));
-    status = find_by_lapack(ensemble, hidden_size, values, drawn, spectrum);
-
-clean_up:
-    memory_free(values);
-    return status;
+    SCOPED_MEMORY double *values = NULL;
+    double drawn = NAN;
+    TRY(memory_allocate(&values, key->hidden_size * key->hidden_size, "a weight matrix"));
+    TRY(ensemble_draw(key, 0, values, &drawn));
+    return find_by_lapack(key->ensemble, key->hidden_size, values, drawn, spectrum);
 }
 
 /* ---- from distribute_from on: by products, from each rank's share of W ---- */
@@ -85,8 +80,7 @@ clean_up:
 /* W as a team holds it: its rows for the radius, then both its rows and columns, packed, for the norm. */
 struct shares {
     const struct process_grid *grid;
-    long hidden_size;
-    uint64_t seed;
+    const struct network_key *key;
     struct drawing *drawing;
     bool (*stop_requested)(void);
 };
@@ -94,46 +88,40 @@ struct shares {
 static enum status find_radius_of_rows(const struct shares *shares, const double *rows, double *radius)
 {
     bool nilpotent = false;
-    TRY(nilpotent_by_pattern(shares->grid, shares->hidden_size, rows, &nilpotent));
+    const long d = shares->key->hidden_size;
+    TRY(nilpotent_by_pattern(shares->grid, d, rows, &nilpotent));
     *radius = 0;
     if (nilpotent)
         return STATUS_OK;
-    return accept_no_radius(
-        spectrum_radius_by_squaring_on_grid(shares->grid, shares->hidden_size, rows, shares->stop_requested, radius),
-        radius);
+    return accept_no_radius(spectrum_radius_by_squaring_on_grid(shares->grid, d, rows, shares->stop_requested, radius),
+                            radius);
 }
 
 static enum status radius_by_products(const struct shares *shares, double *radius)
 {
     const struct process_grid *grid = shares->grid;
     const struct team *team = grid == NULL ? NULL : grid->team;
-    const long d = shares->hidden_size;
-    double *rows = NULL;
+    const long d = shares->key->hidden_size;
+    SCOPED_MEMORY double *rows = NULL;
     long first, count;
     process_grid_row_range(grid, d, team == NULL ? 0 : team->rank, &first, &count);
     enum status status = memory_allocate(&rows, count * d, "rows of a weight matrix");
     if (status == STATUS_OK && count > 0)
         status = drawing_fill(shares->drawing, first, count, 0, d, rows);
-    status = team_agree(team, status);
-    if (status == STATUS_OK)
-        status = find_radius_of_rows(shares, rows, radius);
-    memory_free(rows);
-    return status;
+    TRY(team_agree(team, status));
+    return find_radius_of_rows(shares, rows, radius);
 }
 
 static enum status norm_by_products(const struct shares *shares, double *norm)
 {
-    struct matrix *matrix = NULL;
-    TRY(matrix_create_on_grid(shares->grid, shares->hidden_size, drawing_fill, shares->drawing, true, &matrix));
-    enum status status = spectrum_norm_by_products(matrix, shares->seed, shares->stop_requested, norm);
-    matrix_destroy(matrix);
-    return status;
+    SCOPED(matrix) *matrix = NULL;
+    TRY(matrix_create_on_grid(shares->grid, shares->key->hidden_size, drawing_fill, shares->drawing, true, &matrix));
+    return spectrum_norm_by_products(matrix, shares->key->seed, shares->stop_requested, norm);
 }
 
-static enum status find_by_products(const struct ensemble *ensemble, const struct shares *shares,
-                                    struct weight_spectrum *spectrum)
+static enum status find_by_products(const struct shares *shares, struct weight_spectrum *spectrum)
 {
-    switch (ensemble->kind->spectrum) {
+    switch (shares->key->ensemble->kind->spectrum) {
     case SPECTRUM_SYMMETRIC:
     case SPECTRUM_ANTISYMMETRIC:
         TRY(norm_by_products(shares, &spectrum->norm));
@@ -145,21 +133,19 @@ static enum status find_by_products(const struct ensemble *ensemble, const struc
     default:
         TRY(radius_by_products(shares, &spectrum->radius));
         TRY(norm_by_products(shares, &spectrum->norm));
-        drop_rounding(shares->hidden_size, spectrum);
+        drop_rounding(shares->key->hidden_size, spectrum);
         return STATUS_OK;
     }
 }
 
-static enum status spectrum_by_products(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
-                                        long hidden_size, long replica, bool (*stop_requested)(void),
-                                        struct weight_spectrum *spectrum)
+static enum status spectrum_by_products(const struct process_grid *grid, const struct network_key *key,
+                                        bool (*stop_requested)(void), struct weight_spectrum *spectrum)
 {
-    struct shares shares = { .grid = grid, .hidden_size = hidden_size, .seed = seed, .stop_requested = stop_requested };
-    TRY(process_grid_check(grid, hidden_size));
-    TRY(drawing_open(grid, ensemble, seed, hidden_size, replica, 0, &shares.drawing));
-    enum status status = find_by_products(ensemble, &shares, spectrum);
-    drawing_close(shares.drawing);
-    return status;
+    SCOPED(drawing) *drawing = NULL;
+    TRY(process_grid_check(grid, key->hidden_size));
+    TRY(drawing_open(grid, key, 0, &drawing));
+    const struct shares shares = { grid, key, drawing, stop_requested };
+    return find_by_products(&shares, spectrum);
 }
 
 /* ---- by whichever way ---- */
@@ -185,49 +171,42 @@ static bool is_known_by_construction(const struct ensemble *ensemble, long hidde
     return true;
 }
 
-enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct ensemble *ensemble, uint64_t seed,
-                                     long hidden_size, long replica, long distribute_from, bool (*stop_requested)(void),
+enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct network_key *key,
+                                     long distribute_from, bool (*stop_requested)(void),
                                      struct weight_spectrum *spectrum)
 {
+    const struct ensemble *ensemble = key->ensemble;
     const struct weight_spectrum unknown = { .radius = NAN, .norm = NAN, .log_norm_error = NAN };
     *spectrum = unknown;
-    if (is_known_by_construction(ensemble, hidden_size, spectrum))
+    if (is_known_by_construction(ensemble, key->hidden_size, spectrum))
         return STATUS_OK;
-    enum status status =
-        grid == NULL && hidden_size < distribute_from
-            ? spectrum_by_lapack(ensemble, seed, hidden_size, replica, spectrum)
-            : spectrum_by_products(grid, ensemble, seed, hidden_size, replica, stop_requested, spectrum);
-    spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
-    if (status != STATUS_OK) {
+    enum status status = grid == NULL && key->hidden_size < distribute_from
+                             ? spectrum_by_lapack(key, spectrum)
+                             : spectrum_by_products(grid, key, stop_requested, spectrum);
+    spectrum->log_norm_error = weights_log_norm_error(ensemble, key->hidden_size);
+    if (status != STATUS_OK)
         *spectrum = unknown;
-        return status_prefix(status, "spectrum of %s weights, hidden size %ld, replica %ld", ensemble->label,
-                             hidden_size, replica);
-    }
-    return STATUS_OK;
+    return status_prefix(status, "spectrum of %s weights, hidden size %ld, replica %ld", ensemble->label,
+                         key->hidden_size, key->replica);
 }
 
-enum status weights_spectrum(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                             long distribute_from, struct weight_spectrum *spectrum)
+enum status weights_spectrum(const struct network_key *key, long distribute_from, struct weight_spectrum *spectrum)
 {
-    return weights_spectrum_on_grid(NULL, ensemble, seed, hidden_size, replica, distribute_from, NULL, spectrum);
+    return weights_spectrum_on_grid(NULL, key, distribute_from, NULL, spectrum);
 }
 
-enum status weights_eigenvalues(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                                double divisor, double *re, double *im)
+enum status weights_eigenvalues(const struct network_key *key, double divisor, double *re, double *im)
 {
-    struct weights *weights;
+    SCOPED(weights) *weights = NULL;
     const double *unit;
-    TRY(weights_open(ensemble, seed, hidden_size, replica, divisor, &weights));
+    TRY(weights_open(key, divisor, &weights));
     enum status status = weights_values(weights, 1, &unit);
     if (status == STATUS_OK)
-        status = eigenbasis_values(hidden_size, unit, re, im);
-    for (long i = 0; status == STATUS_OK && i < hidden_size; i++) {
+        status = eigenbasis_values(key->hidden_size, unit, re, im);
+    for (long i = 0; status == STATUS_OK && i < key->hidden_size; i++) {
         re[i] *= divisor;
         im[i] *= divisor;
     }
-    weights_close(weights);
-    if (status != STATUS_OK)
-        return status_prefix(status, "eigenvalues of %s weights, hidden size %ld, replica %ld", ensemble->label,
-                             hidden_size, replica);
-    return STATUS_OK;
+    return status_prefix(status, "eigenvalues of %s weights, hidden size %ld, replica %ld", key->ensemble->label,
+                         key->hidden_size, key->replica);
 }

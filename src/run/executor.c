@@ -85,6 +85,14 @@ static long hidden_size_of(const struct executor *executor, const struct unit *u
     return grid_hidden_size(executor->sweep, &unit->place);
 }
 
+static struct network_key key_of(const struct executor *executor, const struct unit *unit)
+{
+    return (struct network_key){ .ensemble = ensemble_of(executor, unit),
+                                 .seed = executor->sweep->seed,
+                                 .hidden_size = hidden_size_of(executor, unit),
+                                 .replica = grid_replica(&unit->place) };
+}
+
 /* What the file says of a network; NaN, NaN where nothing yet, or where it is damaged (told to the speaker alone).
  * Collective within the team. */
 static enum status read_spectrum(const struct executor *executor, uint64_t weight, double *radius, double *norm,
@@ -106,17 +114,16 @@ static enum status read_spectrum(const struct executor *executor, uint64_t weigh
 static enum status find_spectrum(struct executor *executor, const struct unit *unit, bool *is_stored,
                                  struct weight_spectrum *spectrum)
 {
-    const struct ensemble *ensemble = ensemble_of(executor, unit);
-    long hidden_size = hidden_size_of(executor, unit);
+    const struct network_key key = key_of(executor, unit);
     double radius, norm;
     bool is_damaged;
     char text[GRID_TEXT];
     *is_stored = true;
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
-    if (ensemble->kind->spectrum == SPECTRUM_NONE)
+    if (key.ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
     TRY(read_spectrum(executor, unit->weight, &radius, &norm, &is_damaged));
-    spectrum->log_norm_error = weights_log_norm_error(ensemble, hidden_size);
+    spectrum->log_norm_error = weights_log_norm_error(key.ensemble, key.hidden_size);
     if (!isnan(norm)) {
         spectrum->radius = radius;
         spectrum->norm = norm;
@@ -126,8 +133,7 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     if (is_damaged && unit->kind == UNIT_WEIGHT)
         log_warning("the stored spectrum of %s was damaged; it is written anew",
                     grid_describe_weight(executor->sweep, unit->weight, text));
-    return weights_spectrum_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size,
-                                    grid_replica(&unit->place), executor->sweep->distribute_from, team_stop_requested,
+    return weights_spectrum_on_grid(executor->grid, &key, executor->sweep->distribute_from, team_stop_requested,
                                     spectrum);
 }
 
@@ -149,15 +155,14 @@ static double divisor_of(const struct executor *executor, double radius)
 static enum status find_eigenvalues(struct executor *executor, const struct unit *unit, double radius, double *values,
                                     bool *is_stored)
 {
-    long d = hidden_size_of(executor, unit);
+    const struct network_key key = key_of(executor, unit);
+    const long d = key.hidden_size;
     double *re = values, *im = values + d;
     if (*is_stored) {
         TRY(store_read_eigenvalues(executor->store, unit->weight, d, re, im));
         *is_stored = !has_nan(2 * d, values);
     }
-    return *is_stored ? STATUS_OK
-                      : weights_eigenvalues(ensemble_of(executor, unit), executor->sweep->seed, d,
-                                            grid_replica(&unit->place), divisor_of(executor, radius), re, im);
+    return *is_stored ? STATUS_OK : weights_eigenvalues(&key, divisor_of(executor, radius), re, im);
 }
 
 static enum status write_spectrum(const struct executor *executor, const struct unit *unit,
@@ -244,8 +249,8 @@ static enum status require_radius(double radius)
 /* Makes the unit's W_unit and spectrum the current ones. *failure says why its cells cannot be computed. */
 static enum status take_weights(struct executor *executor, const struct unit *unit, enum failure_reason *failure)
 {
-    const struct ensemble *ensemble = ensemble_of(executor, unit);
-    bool is_stored, is_unscaled = executor->sweep->native || ensemble->kind->spectrum == SPECTRUM_NONE;
+    const struct network_key key = key_of(executor, unit);
+    bool is_stored, is_unscaled = executor->sweep->native || key.ensemble->kind->spectrum == SPECTRUM_NONE;
     *failure = FAILURE_NONE;
     if (executor->weights && executor->weight == unit->weight)
         return STATUS_OK;
@@ -256,8 +261,7 @@ static enum status take_weights(struct executor *executor, const struct unit *un
     if (status == STATUS_OK && !is_unscaled)
         status = require_radius(radius);
     if (status == STATUS_OK)
-        status = weights_open_on_grid(executor->grid, ensemble, executor->sweep->seed, hidden_size_of(executor, unit),
-                                      grid_replica(&unit->place), is_unscaled ? 1.0 : radius, &executor->weights);
+        status = weights_open_on_grid(executor->grid, &key, is_unscaled ? 1.0 : radius, &executor->weights);
     if (status == STATUS_OK)
         status = keep_in_shard(executor, unit, is_stored);
     if (status == STATUS_NUMERICAL)

@@ -70,7 +70,8 @@ int main(int argc, char **argv)
     }
     require(sweep_open(argv[1], 0, NULL, true, &sweep));
     require(sweep_load(sweep));
-    require(weights_open(&sweep->ensembles[0], sweep->seed, sweep->hidden_sizes[0], 0, 1, &weights));
+    require(weights_open(&(struct network_key){ &sweep->ensembles[0], sweep->seed, sweep->hidden_sizes[0], 0 }, 1,
+                         &weights));
     struct chain chain = { .activation = sweep->activations[0], .gain = 1, .gamma = sweep->gammas[0] };
     require(trajectory_run(&sweep->model, weights, 1, &chain, sweep->model.steps, KEEP_STATES, NULL, &trajectory));
     print_states(&trajectory);

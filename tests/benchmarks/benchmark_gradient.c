@@ -84,8 +84,9 @@ static enum status benchmark(long hidden_size)
     struct weight_spectrum spectrum;
     struct weights *weights;
     enum status status = STATUS_OK;
-    TRY(weights_spectrum(&ensemble, 1, hidden_size, 0, hidden_size + 1, &spectrum));
-    TRY(weights_open(&ensemble, 1, hidden_size, 0, spectrum.radius, &weights));
+    const struct network_key key = { &ensemble, 1, hidden_size, 0 };
+    TRY(weights_spectrum(&key, hidden_size + 1, &spectrum));
+    TRY(weights_open(&key, spectrum.radius, &weights));
     for (long cells = 1; cells <= CELLS && status == STATUS_OK; cells *= CELLS)
         status = compare(weights, &spectrum, LOSS_SQUARED, cells);
     if (status == STATUS_OK)

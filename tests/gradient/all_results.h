@@ -20,9 +20,9 @@ static inline struct all_results all_results_measure_on_grid(const struct proces
     struct all_results all = { .measures = batch.measures };
     struct gradient_context context = { 0 };
     bool is_unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
-    require(weights_spectrum_on_grid(grid, ensemble, TEST_SEED, d, replica, distribute_from, NULL, &batch.spectrum));
-    require(weights_open_on_grid(grid, ensemble, TEST_SEED, d, replica, is_unscaled ? 1.0 : batch.spectrum.radius,
-                                 &batch.weights));
+    const struct network_key key = { ensemble, TEST_SEED, d, replica };
+    require(weights_spectrum_on_grid(grid, &key, distribute_from, NULL, &batch.spectrum));
+    require(weights_open_on_grid(grid, &key, is_unscaled ? 1.0 : batch.spectrum.radius, &batch.weights));
     for (size_t i = 0; i < measure_dataset_count(batch.measures); i++) {
         const struct dataset_rule *rule = measure_dataset_at(batch.measures, i);
         size_t bytes = all.bytes_per_cell[i] =

@@ -24,7 +24,7 @@ static inline struct reference_network reference_network_of(const struct ensembl
         .ensemble = *ensemble, .model = *model, .chain = chain, .d = d, .replica = replica
     };
     double radius;
-    require(ensemble_draw(ensemble, REFERENCE_SEED, d, replica, 0, network.unit, &radius));
+    require(ensemble_draw(&(struct network_key){ ensemble, REFERENCE_SEED, d, replica }, 0, network.unit, &radius));
     for (long i = 0; i < d * d; i++)
         network.unit[i] /= divisor;
     network.loss = reference_loss_draw(ensemble, model, d, replica);

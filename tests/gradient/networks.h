@@ -34,11 +34,10 @@ static inline struct ensemble ensemble_named(const char *name)
 /* The matrix that the ensemble "given" draws; column-major, set by the test. */
 static const double *given_values;
 
-static enum status draw_given(const struct ensemble *ensemble, uint64_t seed, long hidden_size, long replica,
-                              double *values, double *radius)
+static enum status draw_given(const struct network_key *key, double *values, double *radius)
 {
-    (void)ensemble, (void)seed, (void)replica, (void)radius;
-    memcpy(values, given_values, (size_t)(hidden_size * hidden_size) * sizeof *values);
+    (void)radius;
+    memcpy(values, given_values, (size_t)(key->hidden_size * key->hidden_size) * sizeof *values);
     return STATUS_OK;
 }
 
@@ -124,9 +123,9 @@ static inline struct measured measure_network(const struct ensemble *ensemble, l
 {
     struct gradient_context context = { 0 };
     bool is_untied = ensemble->kind->spectrum == SPECTRUM_NONE;
-    require(weights_spectrum(ensemble, TEST_SEED, hidden_size, replica, NO_DISTRIBUTION, &batch.spectrum));
-    require(weights_open(ensemble, TEST_SEED, hidden_size, replica,
-                         batch.native || is_untied ? 1.0 : batch.spectrum.radius, &batch.weights));
+    const struct network_key key = { ensemble, TEST_SEED, hidden_size, replica };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &batch.spectrum));
+    require(weights_open(&key, batch.native || is_untied ? 1.0 : batch.spectrum.radius, &batch.weights));
     struct measured m = measured_create(&batch);
     struct batch_results results = { m.values, m.outcomes, m.methods };
     require(batch_measure(&batch, &context, &results));

@@ -89,8 +89,9 @@ static void confirm_cells(const struct ensemble *ensemble, long d, long replica,
     struct trajectory trajectory;
     struct chain chains[PLANE];
     bool is_identity = batch->activation->is_identity, is_untied = ensemble->kind->spectrum == SPECTRUM_NONE;
-    require(weights_spectrum(ensemble, TEST_SEED, d, replica, NO_DISTRIBUTION, &spectrum));
-    require(weights_open(ensemble, TEST_SEED, d, replica, batch->native || is_untied ? 1 : spectrum.radius, &weights));
+    const struct network_key key = { ensemble, TEST_SEED, d, replica };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &spectrum));
+    require(weights_open(&key, batch->native || is_untied ? 1 : spectrum.radius, &weights));
     for (long cell = 0; cell < batch->count; cell++)
         chains[cell] =
             (struct chain){ batch->activation, batch->native ? 1 : batch->spectral_radii[cell], batch->gammas[cell] };
@@ -111,7 +112,7 @@ static void certify_network(const char *ensemble_name, const struct activation *
     char what[128];
     struct ensemble ensemble = ensemble_named(ensemble_name);
     struct weight_spectrum spectrum;
-    require(weights_spectrum(&ensemble, TEST_SEED, d, replica, NO_DISTRIBUTION, &spectrum));
+    require(weights_spectrum(&(struct network_key){ &ensemble, TEST_SEED, d, replica }, NO_DISTRIBUTION, &spectrum));
     bool native = spectrum.radius == 0;
     long count = native ? 4 : PLANE;
     for (int i = 0; i < PLANE; i++) {
@@ -180,8 +181,9 @@ static void certify_misled(const char *ensemble_name, double derivative, double 
                                    .window = LARGEST_LAG,
                                    .derivatives = derivatives,
                                    .log_shifts = log_shifts };
-    require(weights_spectrum(&ensemble, TEST_SEED, DOCTORED_SIZE, 0, NO_DISTRIBUTION, &spectrum));
-    require(weights_open(&ensemble, TEST_SEED, DOCTORED_SIZE, 0, 1, &weights));
+    require(
+        weights_spectrum(&(struct network_key){ &ensemble, TEST_SEED, DOCTORED_SIZE, 0 }, NO_DISTRIBUTION, &spectrum));
+    require(weights_open(&(struct network_key){ &ensemble, TEST_SEED, DOCTORED_SIZE, 0 }, 1, &weights));
     struct jacobian_problem problem = { .weights = weights,
                                         .trajectory = &doctored,
                                         .steps = quiet.steps,
@@ -307,8 +309,9 @@ static double flops_of(const char *ensemble_name, const char *activation, bool c
     struct batch batch = batch_of(activation_find(activation), CHAINS, radii, gammas);
     batch.options.certify = certify;
     batch.measures |= 1u << MEASURE_FROBENIUS_NORM; /* so that the method is explicit */
-    require(weights_spectrum(&ensemble, TEST_SEED, SIZE, 0, NO_DISTRIBUTION, &batch.spectrum));
-    require(weights_open(&ensemble, TEST_SEED, SIZE, 0, batch.spectrum.radius, &batch.weights));
+    require(weights_spectrum(&(struct network_key){ &ensemble, TEST_SEED, SIZE, 0 }, NO_DISTRIBUTION, &batch.spectrum));
+    require(
+        weights_open(&(struct network_key){ &ensemble, TEST_SEED, SIZE, 0 }, batch.spectrum.radius, &batch.weights));
     struct measured m = measured_create(&batch);
     struct batch_results results = { m.values, m.outcomes, m.methods };
     require(batch_measure(&batch, &context, &results));

@@ -89,7 +89,7 @@ static void contributions_add_up_to_the_gradient(void **state)
             struct chain chains[] = { { activation_find(activations[(e + s) % 4]), 0.9, 0.8 },
                                       { activation_find(activations[(e + s) % 4]), 1.3, 1.0 } };
             struct weights *weights;
-            require(weights_open(&ensemble, REFERENCE_SEED, d, 1, 1.0, &weights));
+            require(weights_open(&(struct network_key){ &ensemble, REFERENCE_SEED, d, 1 }, 1.0, &weights));
             struct swept swept = sweep_back(&model, weights, NULL, 2, chains, lags, 1);
             for (long c = 0; c < 2; c++) {
                 struct plain_sum plain = add_up(&model, weights, &chains[c]);
@@ -160,10 +160,11 @@ static void two_terms_cancel(void **state)
     struct ensemble ensemble = ensemble_given();
     double drawn_bias, drawn_state, y1 = tanh(-0.5), y0 = -y1 / (2 * (1 - y1 * y1));
     char text[256];
-    ensemble_describe_draw(&ensemble, 1, 0, "bias", text, sizeof text);
+    const struct network_key key = { .ensemble = &ensemble, .hidden_size = 1, .replica = 0 };
+    ensemble_describe_draw(&key, "bias", text, sizeof text);
     struct random_stream stream = random_stream_open(TEST_SEED, text);
     random_normal(&stream, 0, 0, 1, &drawn_bias);
-    ensemble_describe_draw(&ensemble, 1, 0, "initial_state", text, sizeof text);
+    ensemble_describe_draw(&key, "initial_state", text, sizeof text);
     stream = random_stream_open(TEST_SEED, text);
     random_normal(&stream, 0, 0, 1, &drawn_state);
     struct model model = { .bias = BIAS_GAUSSIAN,

@@ -114,7 +114,7 @@ static void a_zero_radius_does_not_prevent_explosion(void **state)
     struct trajectory at_fixed_point = {
         .hidden_size = 2, .chains = 1, .window = WINDOW, .derivatives = derivatives, .log_shifts = log_shifts
     };
-    require(weights_open(&ensemble, TEST_SEED, 2, 0, 1.0, &weights));
+    require(weights_open(&(struct network_key){ &ensemble, TEST_SEED, 2, 0 }, 1.0, &weights));
     struct jacobian_problem problem = { .weights = weights,
                                         .trajectory = &at_fixed_point,
                                         .steps = 300,

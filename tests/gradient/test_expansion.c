@@ -49,8 +49,9 @@ static struct expanded measure_expanded(const struct ensemble *ensemble, long d,
     memset(&e, 0, sizeof e);
     batch.measures = 1u << MEASURE_JACOBIAN_NORM | 1u << MEASURE_EXPANSION;
     batch.options.index_size = d;
-    require(weights_spectrum(ensemble, TEST_SEED, d, 0, NO_DISTRIBUTION, &batch.spectrum));
-    require(weights_open(ensemble, TEST_SEED, d, 0, batch.native ? 1.0 : batch.spectrum.radius, &batch.weights));
+    const struct network_key key = { ensemble, TEST_SEED, d, 0 };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &batch.spectrum));
+    require(weights_open(&key, batch.native ? 1.0 : batch.spectrum.radius, &batch.weights));
     e.measured = measured_create(&batch);
     long tensor = batch.count * batch.lag_count;
     e.log_norms = measured_array(&e.measured, batch.measures, "log_expansion_norm", tensor, sizeof(double));
@@ -219,7 +220,7 @@ static void vectors_are_left_eigenvectors(void **state)
         double values[37 * 37], unused, worst = 0, re[37], im[37];
         double complex q[37];
         struct eigenbasis basis;
-        require(ensemble_draw(&ensemble, TEST_SEED, d, 0, 0, values, &unused));
+        require(ensemble_draw(&(struct network_key){ &ensemble, TEST_SEED, d, 0 }, 0, values, &unused));
         require(eigenbasis_create(d, values, &basis));
         require(eigenbasis_values(d, values, re, im));
         assert_memory_equal(re, basis.eigenvalue_re, (size_t)d * sizeof *re);
@@ -284,7 +285,7 @@ static void right_eigenvectors_are_wrong(void **state)
     static const char *const names[] = { "ginibre", "nonnormal", "elliptic", "symmetric" };
     for (size_t name = 0; name < 4; name++) {
         struct ensemble ensemble = ensemble_named(names[name]);
-        require(ensemble_draw(&ensemble, TEST_SEED, D, 0, 0, w, &unused));
+        require(ensemble_draw(&(struct network_key){ &ensemble, TEST_SEED, D, 0 }, 0, w, &unused));
         for (long i = 0; i < D * D; i++)
             transposed[i] = w[i / D + i % D * D];
         assert_true(residual_with(w, w, D) < 1e-12);

@@ -24,7 +24,7 @@ static struct model model_of(enum loss_kind loss)
 static struct weights *open_weights(const struct ensemble *ensemble, long d)
 {
     struct weights *weights;
-    require(weights_open(ensemble, REFERENCE_SEED, d, REPLICA, 1.0, &weights));
+    require(weights_open(&(struct network_key){ ensemble, REFERENCE_SEED, d, REPLICA }, 1.0, &weights));
     return weights;
 }
 
@@ -103,7 +103,7 @@ static void central_differences_agree_and_refuse_the_transposed_jacobian(void **
             struct model model = model_of((enum loss_kind)((a + (size_t)d) % 3));
             struct chain chain = { activation_at(a), 1.0, 0.9 };
             long double expected[2][LARGEST_SIZE * LARGEST_SIZE];
-            require(ensemble_draw(&ginibre, REFERENCE_SEED, d, 3, 0, values, &radius));
+            require(ensemble_draw(&(struct network_key){ &ginibre, REFERENCE_SEED, d, 3 }, 0, values, &radius));
             for (long entry = 0; entry < d * d; entry++) {
                 double above[2], below[2];
                 losses_with(&model, &chain, values, entry, values[entry] + h, d, &above[0], &above[1]);

@@ -129,11 +129,12 @@ static void compare_network(const char *activation, const struct model *model, d
 {
     struct ensemble ensemble = ensemble_named("ginibre");
     struct weight_spectrum spectrum;
-    require(weights_spectrum(&ensemble, REFERENCE_SEED, SIZE, 2, NO_DISTRIBUTION, &spectrum));
+    const struct network_key key = { &ensemble, REFERENCE_SEED, SIZE, 2 };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &spectrum));
     struct chain chain = { activation_find(activation), radius, gamma };
     struct reference_network network = reference_network_of(&ensemble, model, chain, SIZE, 2, spectrum.radius);
     struct weights *weights;
-    require(weights_open(&ensemble, REFERENCE_SEED, SIZE, 2, spectrum.radius, &weights));
+    require(weights_open(&key, spectrum.radius, &weights));
     struct swept swept = sweep_back(model, weights, NULL, 1, &chain, lags, LAGS);
     run_forward(&network);
     for (int total = 0; total < 2; total++) {

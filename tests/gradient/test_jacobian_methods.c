@@ -91,10 +91,11 @@ static void compare_methods(const char *ensemble_name, const char *activation_na
     struct trajectory trajectory;
     struct gradient_context context = { 0 };
     bool is_identity = activation->is_identity;
-    require(weights_spectrum(&ensemble, TEST_SEED, d, 0, NO_DISTRIBUTION, &spectrum));
+    const struct network_key key = { &ensemble, TEST_SEED, d, 0 };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &spectrum));
     if (spectrum.radius == 0)
         return; /* sparse and small: no radius to rescale to */
-    require(weights_open(&ensemble, TEST_SEED, d, 0, spectrum.radius, &weights));
+    require(weights_open(&key, spectrum.radius, &weights));
     require(trajectory_run(&model, weights, CHAINS, chains, lags[lag_count - 1], KEEP_DERIVATIVES, NULL, &trajectory));
     struct jacobian_problem problem = { .weights = weights,
                                         .trajectory = is_identity ? NULL : &trajectory,

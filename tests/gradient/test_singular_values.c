@@ -29,9 +29,10 @@ static struct spectra measure_spectra(const struct ensemble *ensemble, long d, s
     batch.measures |= 1u << MEASURE_SINGULAR_VALUES;
     if (batch.options.index_size == 0)
         batch.options.index_size = d;
-    require(weights_spectrum(ensemble, TEST_SEED, d, 0, NO_DISTRIBUTION, &batch.spectrum));
+    const struct network_key key = { ensemble, TEST_SEED, d, 0 };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &batch.spectrum));
     bool is_unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
-    require(weights_open(ensemble, TEST_SEED, d, 0, is_unscaled ? 1.0 : batch.spectrum.radius, &s.weights));
+    require(weights_open(&key, is_unscaled ? 1.0 : batch.spectrum.radius, &s.weights));
     batch.weights = s.weights;
     s.measured = measured_create(&batch);
     long count = batch.count * batch.lag_count * batch.options.index_size;
@@ -252,7 +253,7 @@ static void a_row_of_zeros_leaves_an_exact_zero(void **state)
     double unused;
     struct ensemble drawn = ensemble_named("ginibre"), given = ensemble_given();
     for (long zero = 0; zero < D; zero++) {
-        require(ensemble_draw(&drawn, TEST_SEED, D, zero, 0, w, &unused));
+        require(ensemble_draw(&(struct network_key){ &drawn, TEST_SEED, D, zero }, 0, w, &unused));
         for (long j = 0; j < D; j++)
             w[zero + j * D] = 0;
         given_values = w;

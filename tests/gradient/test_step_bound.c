@@ -37,9 +37,9 @@ static struct with_steps measure_steps(const struct ensemble *ensemble, long d, 
     struct with_steps w;
     struct gradient_context context = { 0 };
     bool is_untied = ensemble->kind->spectrum == SPECTRUM_NONE;
-    require(weights_spectrum(ensemble, TEST_SEED, d, 0, NO_DISTRIBUTION, &batch.spectrum));
-    require(weights_open(ensemble, TEST_SEED, d, 0, batch.native || is_untied ? 1.0 : batch.spectrum.radius,
-                         &batch.weights));
+    const struct network_key key = { ensemble, TEST_SEED, d, 0 };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &batch.spectrum));
+    require(weights_open(&key, batch.native || is_untied ? 1.0 : batch.spectrum.radius, &batch.weights));
     w.measured = measured_create(&batch);
     w.sums = measured_array(&w.measured, batch.measures, "log_step_bound", batch.count * LAGS, sizeof(double));
     w.maxima = measured_array(&w.measured, batch.measures, "log_step_norm_max", batch.count * LAGS, sizeof(double));
@@ -52,7 +52,7 @@ static struct with_steps measure_steps(const struct ensemble *ensemble, long d, 
 static bool has_radius(const struct ensemble *ensemble, long d)
 {
     struct weight_spectrum spectrum;
-    require(weights_spectrum(ensemble, TEST_SEED, d, 0, NO_DISTRIBUTION, &spectrum));
+    require(weights_spectrum(&(struct network_key){ ensemble, TEST_SEED, d, 0 }, NO_DISTRIBUTION, &spectrum));
     return spectrum.radius != 0; /* NaN for untied: the radius is a gain */
 }
 
@@ -143,8 +143,9 @@ static void compare_with_svd(const struct ensemble *ensemble, const struct activ
     struct trajectory trajectory;
     struct chain chains[CELLS];
     bool unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
-    require(weights_spectrum(ensemble, TEST_SEED, d, 0, NO_DISTRIBUTION, &spectrum));
-    require(weights_open(ensemble, TEST_SEED, d, 0, unscaled ? 1.0 : spectrum.radius, &batch.weights));
+    const struct network_key key = { ensemble, TEST_SEED, d, 0 };
+    require(weights_spectrum(&key, NO_DISTRIBUTION, &spectrum));
+    require(weights_open(&key, unscaled ? 1.0 : spectrum.radius, &batch.weights));
     for (long cell = 0; cell < batch.count; cell++)
         chains[cell] = (struct chain){ activation, batch.native ? 1 : radii[cell], gammas[cell] };
     require(

@@ -47,7 +47,8 @@ static bool same_bits(const struct block *a, const struct block *b)
 static struct weights *opened(const struct process_grid *grid, const struct ensemble *ensemble, long d, double divisor)
 {
     struct weights *weights;
-    REQUIRE(weights_open_on_grid(grid, ensemble, SEED, d, REPLICA, divisor, &weights) == STATUS_OK);
+    REQUIRE(weights_open_on_grid(grid, &(struct network_key){ ensemble, SEED, d, REPLICA }, divisor, &weights) ==
+            STATUS_OK);
     REQUIRE(weights_grid(weights) == grid);
     return weights;
 }
@@ -139,7 +140,7 @@ static void check_parts(const struct process_grid *grid, const struct ensemble *
     long first, count;
     double part[16];
     process_grid_row_range(grid, d, grid->team->rank, &first, &count);
-    REQUIRE(drawing_open(grid, ensemble, SEED, d, REPLICA, 0, &drawing) == STATUS_OK);
+    REQUIRE(drawing_open(grid, &(struct network_key){ ensemble, SEED, d, REPLICA }, 0, &drawing) == STATUS_OK);
     for (long i = 0; i + 2 <= count; i += 3)
         for (long j = 0; j + 5 <= d; j += 7) {
             REQUIRE(drawing_fill(drawing, first + i, 2, j, 5, part) == STATUS_OK);
@@ -190,7 +191,8 @@ static struct weight_spectrum spectrum_by(const struct process_grid *grid, const
 {
     struct weight_spectrum spectrum;
     bool (*stop)(void) = grid == NULL ? NULL : team_stop_requested;
-    REQUIRE(weights_spectrum_on_grid(grid, ensemble, SEED, d, replica, distribute_from, stop, &spectrum) == STATUS_OK);
+    REQUIRE(weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, SEED, d, replica }, distribute_from, stop,
+                                     &spectrum) == STATUS_OK);
     return spectrum;
 }
 
@@ -379,8 +381,8 @@ static void a_stop_of_rank_0_ends_all(const struct process_grid *grid)
     struct trajectory trajectory;
     if (grid->team->rank == 0)
         stop_request();
-    REQUIRE(weights_spectrum_on_grid(grid, &ginibre, SEED, 65, REPLICA, ALWAYS, team_stop_requested, &spectrum) ==
-            STATUS_STOPPED);
+    REQUIRE(weights_spectrum_on_grid(grid, &(struct network_key){ &ginibre, SEED, 65, REPLICA }, ALWAYS,
+                                     team_stop_requested, &spectrum) == STATUS_STOPPED);
     REQUIRE(isnan(spectrum.radius) && isnan(spectrum.norm));
     REQUIRE(trajectory_run(&model, weights, 1, &chain, 2, KEEP_DERIVATIVES, team_stop_requested, &trajectory) ==
             STATUS_STOPPED);

@@ -74,7 +74,8 @@ static double *new_numbers(long count)
 static enum status open_on(const struct process_grid *grid, const struct ensemble *ensemble, long d, double divisor)
 {
     struct weights *weights;
-    const enum status status = weights_open_on_grid(grid, ensemble, 1, d, 0, divisor, &weights);
+    const enum status status =
+        weights_open_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, divisor, &weights);
     REQUIRE((status == STATUS_OK) == (weights != NULL));
     weights_close(weights);
     return status;
@@ -83,7 +84,7 @@ static enum status open_on(const struct process_grid *grid, const struct ensembl
 static enum status spectrum_on(const struct process_grid *grid, const struct ensemble *ensemble, long d,
                                struct weight_spectrum *spectrum)
 {
-    return weights_spectrum_on_grid(grid, ensemble, 1, d, 0, ALWAYS, NULL, spectrum);
+    return weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, ALWAYS, NULL, spectrum);
 }
 
 static bool same_bits(const struct block *a, const struct block *b)
@@ -118,8 +119,9 @@ static void files_give_the_bits_of_one_rank(const struct process_grid *grid)
         struct weights *together, *alone;
         struct trajectory found, expected;
         struct weight_spectrum shared, own;
-        REQUIRE(weights_open_on_grid(grid, &ensemble, 1, d, 0, 8, &together) == STATUS_OK);
-        REQUIRE(weights_open(&ensemble, 1, d, 0, 8, &alone) == STATUS_OK);
+        const struct network_key key = { &ensemble, 1, d, 0 };
+        REQUIRE(weights_open_on_grid(grid, &key, 8, &together) == STATUS_OK);
+        REQUIRE(weights_open(&key, 8, &alone) == STATUS_OK);
         REQUIRE(trajectory_run(&model, together, 1, &chain, 2, KEEP_DERIVATIVES, NULL, &found) == STATUS_OK);
         REQUIRE(trajectory_run(&model, alone, 1, &chain, 2, KEEP_DERIVATIVES, NULL, &expected) == STATUS_OK);
         REQUIRE(same_bits(&found.final_state, &expected.final_state));
@@ -258,7 +260,7 @@ static void memory_for_a_trajectory_is_agreed_on(const struct process_grid *grid
     struct trajectory trajectory;
     for (size_t c = 0; c < COUNT_OF(chains); c++)
         chains[c] = (struct chain){ activation_find("tanh"), 1, 1 };
-    REQUIRE(weights_open_on_grid(grid, &ginibre, 1, 64, 0, 1, &weights) == STATUS_OK);
+    REQUIRE(weights_open_on_grid(grid, &(struct network_key){ &ginibre, 1, 64, 0 }, 1, &weights) == STATUS_OK);
     limit_last_rank(grid, 16L << 20);
     REQUIRE(trajectory_run(&model, weights, COUNT_OF(chains), chains, model.steps, KEEP_DERIVATIVES, NULL,
                            &trajectory) == STATUS_MEMORY);

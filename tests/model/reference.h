@@ -26,7 +26,8 @@ static inline struct random_stream reference_stream(const struct ensemble *ensem
                                                     const char *role)
 {
     char text[256];
-    ensemble_describe_draw(ensemble, d, replica, role, text, sizeof text);
+    ensemble_describe_draw(&(struct network_key){ .ensemble = ensemble, .hidden_size = d, .replica = replica }, role,
+                           text, sizeof text);
     return random_stream_open(REFERENCE_SEED, text);
 }
 
@@ -82,7 +83,9 @@ static inline void reference_run(const struct ensemble *ensemble, const struct m
     long double drive[REFERENCE_LARGEST], next[REFERENCE_LARGEST];
     reference_start(ensemble, model, d, replica, x);
     for (long step = 1; step <= model->steps; step++) {
-        assert_int_equal(ensemble_draw(ensemble, REFERENCE_SEED, d, replica, step, unit, &radius), STATUS_OK);
+        assert_int_equal(
+            ensemble_draw(&(struct network_key){ ensemble, REFERENCE_SEED, d, replica }, step, unit, &radius),
+            STATUS_OK);
         for (long i = 0; i < d * d; i++)
             unit[i] /= divisor;
         reference_drive(ensemble, model, d, replica, step, drive);
@@ -99,7 +102,8 @@ static inline struct trajectory trajectory_of(const struct ensemble *ensemble, c
 {
     struct weights *weights = NULL;
     struct trajectory trajectory;
-    assert_int_equal(weights_open(ensemble, REFERENCE_SEED, d, replica, divisor, &weights), STATUS_OK);
+    assert_int_equal(weights_open(&(struct network_key){ ensemble, REFERENCE_SEED, d, replica }, divisor, &weights),
+                     STATUS_OK);
     assert_int_equal(trajectory_run(model, weights, count, chains, window, KEEP_DERIVATIVES, NULL, &trajectory),
                      STATUS_OK);
     weights_close(weights);

@@ -8,7 +8,7 @@
 static inline double draw(const struct ensemble *ensemble, uint64_t seed, long d, long replica, double *values)
 {
     double radius = NAN;
-    assert_int_equal(ensemble_draw(ensemble, seed, d, replica, 0, values, &radius), STATUS_OK);
+    assert_int_equal(ensemble_draw(&(struct network_key){ ensemble, seed, d, replica }, 0, values, &radius), STATUS_OK);
     return radius;
 }
 

@@ -20,7 +20,7 @@ enum { SEED = 2013, MOST_INPUTS = 8 };
 static void open_network(const struct ensemble *ensemble, const struct model *model, long d, long replica,
                          struct weights **weights, struct network *network)
 {
-    assert_int_equal(weights_open(ensemble, SEED, d, replica, 1, weights), STATUS_OK);
+    assert_int_equal(weights_open(&(struct network_key){ ensemble, SEED, d, replica }, 1, weights), STATUS_OK);
     assert_int_equal(network_open(model, *weights, network), STATUS_OK);
 }
 

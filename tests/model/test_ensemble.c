@@ -47,14 +47,17 @@ static void draws_are_keyed_by_their_description(void **state)
     (void)state;
     char text[128];
     struct ensemble sparse = ensemble_of("sparse", 0.1), elliptic = ensemble_of("elliptic", -0.0);
-    ensemble_describe_draw(&sparse, 8, 2, "weights", text, sizeof text);
+    ensemble_describe_draw(&(struct network_key){ .ensemble = &sparse, .hidden_size = 8, .replica = 2 }, "weights",
+                           text, sizeof text);
     assert_string_equal(text, "sparse{density=0.10000000000000001} d=8 replica=2 role=weights");
-    ensemble_describe_draw(&elliptic, 16, 0, "bias", text, sizeof text);
+    ensemble_describe_draw(&(struct network_key){ .ensemble = &elliptic, .hidden_size = 16, .replica = 0 }, "bias",
+                           text, sizeof text);
     assert_string_equal(text, "elliptic{tau=0} d=16 replica=0 role=bias");
     struct ensemble ginibre = ensemble_of("ginibre", NAN);
-    ensemble_describe_draw(&ginibre, 1, 0, "inputs", text, sizeof text);
+    const struct network_key key = { .ensemble = &ginibre, .hidden_size = 1, .replica = 0 };
+    ensemble_describe_draw(&key, "inputs", text, sizeof text);
     assert_string_equal(text, "ginibre d=1 replica=0 role=inputs");
-    ensemble_describe_draw(&ginibre, 1, 0, "inputs", text, 5); /* cut, not overrun */
+    ensemble_describe_draw(&key, "inputs", text, 5); /* cut, not overrun */
     assert_string_equal(text, "gini");
 }
 
@@ -359,8 +362,9 @@ static void only_untied_changes_with_the_step(void **state)
         if (ensemble_kind_at(k)->is_file)
             continue;
         struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN);
-        assert_int_equal(ensemble_draw(&ensemble, 5, SMALL, 0, 3, first, &radius), STATUS_OK);
-        assert_int_equal(ensemble_draw(&ensemble, 5, SMALL, 0, 4, second, &radius), STATUS_OK);
+        const struct network_key key = { &ensemble, 5, SMALL, 0 };
+        assert_int_equal(ensemble_draw(&key, 3, first, &radius), STATUS_OK);
+        assert_int_equal(ensemble_draw(&key, 4, second, &radius), STATUS_OK);
         bool differ = memcmp(first, second, sizeof first) != 0;
         assert_int_equal(differ, ensemble.kind->is_fresh_at_every_step);
         assert_int_equal(differ, strcmp(ensemble.kind->name, "untied") == 0);
@@ -381,12 +385,13 @@ static void every_part_is_that_piece_of_the_whole(void **state)
         struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN);
         if (ensemble.kind->is_file || ensemble.kind->draw_part == NULL)
             continue;
+        const struct network_key key = { &ensemble, 5, WIDE, 2 };
         double radius;
-        assert_int_equal(ensemble_draw(&ensemble, 5, WIDE, 2, 3, whole, &radius), STATUS_OK);
+        assert_int_equal(ensemble_draw(&key, 3, whole, &radius), STATUS_OK);
         for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
             const struct matrix_part *part = &parts[p];
             memset(values, 0x7f, sizeof values);
-            assert_int_equal(ensemble.kind->draw_part(&ensemble, 5, WIDE, 2, 3, part, values), STATUS_OK);
+            assert_int_equal(ensemble.kind->draw_part(&key, 3, part, values), STATUS_OK);
             for (long j = 0; j < part->columns; j++)
                 assert_memory_equal(values + j * part->rows, whole + (part->first_column + j) * WIDE + part->first_row,
                                     (size_t)part->rows * sizeof *values);

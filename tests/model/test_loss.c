@@ -22,7 +22,8 @@ static struct opened open_loss(enum loss_kind kind, long d, long replica)
     struct opened opened;
     struct ensemble ensemble = ensemble_of("ginibre", NAN);
     struct model model = { .loss = kind, .loss_classes = CLASSES, .steps = 1 };
-    assert_int_equal(weights_open(&ensemble, REFERENCE_SEED, d, replica, 1.0, &opened.weights), STATUS_OK);
+    assert_int_equal(weights_open(&(struct network_key){ &ensemble, REFERENCE_SEED, d, replica }, 1.0, &opened.weights),
+                     STATUS_OK);
     assert_int_equal(loss_open(&model, opened.weights, &opened.loss), STATUS_OK);
     opened.reference = reference_loss_draw(&ensemble, &model, d, replica);
     return opened;

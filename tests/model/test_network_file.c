@@ -91,7 +91,7 @@ static struct ensemble ensemble_of_file(unsigned arrays)
 static struct weights *open_weights(const struct ensemble *ensemble, long replica)
 {
     struct weights *weights = NULL;
-    enum status status = weights_open(ensemble, 1, SIZE, replica, 1, &weights);
+    enum status status = weights_open(&(struct network_key){ ensemble, 1, SIZE, replica }, 1, &weights);
     if (status != STATUS_OK)
         print_error("%s\n", status_message());
     assert_int_equal(status, STATUS_OK);
@@ -270,15 +270,16 @@ static void a_changed_file_is_refused(void **state)
     write_file(everything, other);
     struct weights *weights = NULL;
     struct weight_spectrum spectrum;
-    assert_int_equal(weights_open(&ensemble, 1, SIZE, 0, 1, &weights), STATUS_IO);
+    const struct network_key key = { &ensemble, 1, SIZE, 0 };
+    assert_int_equal(weights_open(&key, 1, &weights), STATUS_IO);
     assert_non_null(strstr(status_message(), "W is no longer what it was"));
     assert_null(weights);
-    assert_int_equal(weights_spectrum(&ensemble, 1, SIZE, 0, 4096, &spectrum), STATUS_IO);
+    assert_int_equal(weights_spectrum(&key, 4096, &spectrum), STATUS_IO);
     write_file(everything & ~(1u << NETWORK_BIAS), weights_of_file);
-    assert_int_equal(weights_open(&ensemble, 1, SIZE, 0, 1, &weights), STATUS_IO);
+    assert_int_equal(weights_open(&key, 1, &weights), STATUS_IO);
     assert_non_null(strstr(status_message(), "b is no longer what it was"));
     unlink(path);
-    assert_int_equal(weights_open(&ensemble, 1, SIZE, 0, 1, &weights), STATUS_IO);
+    assert_int_equal(weights_open(&key, 1, &weights), STATUS_IO);
     assert_non_null(strstr(status_message(), path));
 }
 
@@ -289,10 +290,13 @@ static void draws_depend_on_the_weights_and_not_on_the_path(void **state)
     char first[256], second[256];
     moved.source.path = (char *)"/elsewhere.h5";
     other.source.fingerprints[NETWORK_WEIGHTS][0] ^= 1;
-    ensemble_describe_draw(&ensemble, SIZE, 0, "bias", first, sizeof first);
-    ensemble_describe_draw(&moved, SIZE, 0, "bias", second, sizeof second);
+    ensemble_describe_draw(&(struct network_key){ .ensemble = &ensemble, .hidden_size = SIZE, .replica = 0 }, "bias",
+                           first, sizeof first);
+    ensemble_describe_draw(&(struct network_key){ .ensemble = &moved, .hidden_size = SIZE, .replica = 0 }, "bias",
+                           second, sizeof second);
     assert_string_equal(first, second);
-    ensemble_describe_draw(&other, SIZE, 0, "bias", second, sizeof second);
+    ensemble_describe_draw(&(struct network_key){ .ensemble = &other, .hidden_size = SIZE, .replica = 0 }, "bias",
+                           second, sizeof second);
     assert_string_not_equal(first, second);
 }
 
@@ -306,12 +310,13 @@ static void a_radius_of_rounding_alone_is_zero(void **state)
     struct weight_spectrum spectrum;
     write_file(only_weights, nilpotent);
     ensemble.source = source_of_file(only_weights);
-    assert_int_equal(weights_spectrum(&ensemble, 1, SIZE, 0, 4096, &spectrum), STATUS_OK);
+    const struct network_key key = { &ensemble, 1, SIZE, 0 };
+    assert_int_equal(weights_spectrum(&key, 4096, &spectrum), STATUS_OK);
     assert_true(spectrum.radius == 0);
     assert_true(fabs(spectrum.norm - 16) <= 1e-14);
     write_file(only_weights, graded); /* W^3 = 1e-12, whatever the norm */
     ensemble.source = source_of_file(only_weights);
-    assert_int_equal(weights_spectrum(&ensemble, 1, SIZE, 0, 4096, &spectrum), STATUS_OK);
+    assert_int_equal(weights_spectrum(&key, 4096, &spectrum), STATUS_OK);
     assert_true(fabs(spectrum.radius - 1e-4) <= 1e-12);
     unlink(path);
 }

@@ -283,7 +283,7 @@ static void a_stop_request_ends_it(void **state)
     struct chain chain = { .activation = activation_find("tanh"), .gain = 1, .gamma = 1 };
     struct weights *weights = NULL;
     struct trajectory trajectory;
-    assert_int_equal(weights_open(&ginibre, 1, 4, 0, 1, &weights), STATUS_OK);
+    assert_int_equal(weights_open(&(struct network_key){ &ginibre, 1, 4, 0 }, 1, &weights), STATUS_OK);
     calls_until_stop = 9;
     assert_int_equal(
         trajectory_run(&model, weights, 1, &chain, 1, KEEP_DERIVATIVES, stop_after_some_calls, &trajectory),

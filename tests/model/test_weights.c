@@ -21,7 +21,8 @@ static struct weight_spectrum spectrum_of(const char *name, double parameter, lo
 {
     struct ensemble ensemble = ensemble_of(name, parameter);
     struct weight_spectrum spectrum;
-    assert_int_equal(weights_spectrum(&ensemble, 3, d, replica, distribute_from, &spectrum), STATUS_OK);
+    assert_int_equal(weights_spectrum(&(struct network_key){ &ensemble, 3, d, replica }, distribute_from, &spectrum),
+                     STATUS_OK);
     return spectrum;
 }
 
@@ -143,7 +144,7 @@ static void a_large_ginibre_matrix_has_radius_near_one(void **state)
 static struct weights *open_weights(const struct ensemble *ensemble, double divisor)
 {
     struct weights *weights = NULL;
-    assert_int_equal(weights_open(ensemble, 3, D, 1, divisor, &weights), STATUS_OK);
+    assert_int_equal(weights_open(&(struct network_key){ ensemble, 3, D, 1 }, divisor, &weights), STATUS_OK);
     assert_non_null(weights);
     return weights;
 }
@@ -163,7 +164,7 @@ static void the_unit_matrix_is_the_drawn_one_divided(void **state)
     assert_true(fabs(unit_radius - 1) < 1e-12);
     assert_ptr_equal(weights_ensemble(weights), &ginibre);
     assert_int_equal(weights_hidden_size(weights), D);
-    assert_int_equal(weights_replica(weights), 1);
+    assert_int_equal(weights_key(weights)->replica, 1);
     assert_int_equal(weights_seed(weights), 3);
     weights_close(weights);
 }
@@ -210,7 +211,8 @@ static void untied_weights_are_drawn_for_their_step_in_any_order(void **state)
     double expected[D * D], radius;
     for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
         const double *values = NULL;
-        assert_int_equal(ensemble_draw(&untied, 3, D, 1, steps[k], expected, &radius), STATUS_OK);
+        assert_int_equal(ensemble_draw(&(struct network_key){ &untied, 3, D, 1 }, steps[k], expected, &radius),
+                         STATUS_OK);
         assert_int_equal(weights_values(weights, steps[k], &values), STATUS_OK);
         assert_memory_equal(values, expected, sizeof expected);
         const struct matrix *first = NULL, *again = NULL; /* asking twice does not take away what was handed out */
@@ -229,7 +231,8 @@ static void a_radius_that_is_none_is_refused(void **state)
     struct ensemble ginibre = ensemble_of("ginibre", NAN);
     for (size_t k = 0; k < sizeof divisors / sizeof *divisors; k++) {
         struct weights *weights = NULL;
-        assert_int_equal(weights_open(&ginibre, 3, D, 1, divisors[k], &weights), STATUS_NUMERICAL);
+        assert_int_equal(weights_open(&(struct network_key){ &ginibre, 3, D, 1 }, divisors[k], &weights),
+                         STATUS_NUMERICAL);
         assert_null(weights);
         assert_non_null(strstr(status_message(), "spectral_radius: native"));
         assert_non_null(strstr(status_message(), "ginibre"));

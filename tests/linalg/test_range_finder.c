@@ -1,6 +1,6 @@
 /* The range finder: ranks and subspaces known by construction. */
 #include "linalg/matrices.h"
-#include "linalg/numerical_range.h"
+#include "linalg/range_finder.h"
 
 enum { D = 150 };
 
@@ -10,7 +10,7 @@ static struct block new_products(long terms, long columns, const double *u, cons
     struct block random, products;
     assert_int_equal(block_create(D, columns, &random), STATUS_OK);
     assert_int_equal(block_create(D, columns, &products), STATUS_OK);
-    range_fill_random(&random);
+    range_finder_fill_random(&random);
     for (long j = 0; j < columns; j++)
         for (long k = 0; k < terms; k++) {
             double overlap = 0;
@@ -53,7 +53,7 @@ static void a_low_rank_is_found_with_its_subspace(void **state)
     for (long terms = 1; terms <= 8; terms++) {
         struct block products = new_products(terms, 16, u, v);
         long rank;
-        assert_true(range_orthonormalise(&products, &rank));
+        assert_true(range_finder_orthonormalise(&products, &rank));
         assert_int_equal(rank, terms);
         check_basis(&products, rank, terms, u);
         block_destroy(&products);
@@ -69,7 +69,7 @@ static void what_rounding_swallows_is_no_rank(void **state)
     double *u = new_orthogonal(D, 1), *v = new_orthogonal(D, 2);
     struct block products = new_products(40, 40, u, v);
     long rank;
-    assert_true(range_orthonormalise(&products, &rank));
+    assert_true(range_finder_orthonormalise(&products, &rank));
     assert_in_range(rank, 13, 16);
     check_basis(&products, rank, rank, u);
     block_destroy(&products);
@@ -84,7 +84,7 @@ static void too_high_a_rank_is_told(void **state)
     for (long terms = 9; terms <= 12; terms++) {
         struct block products = new_products(terms, 16, u, v);
         long rank;
-        assert_false(range_orthonormalise(&products, &rank));
+        assert_false(range_finder_orthonormalise(&products, &rank));
         block_destroy(&products);
     }
     memory_free(u);
@@ -100,7 +100,7 @@ static void probes_follow_one_another(void **state)
     assert_int_equal(block_create(D, 20, &products), STATUS_OK);
     for (long j = 0; j < 20; j += RANGE_PROBES)
         block_column(&products, j)[j] = 1;
-    assert_false(range_orthonormalise(&products, &rank));
+    assert_false(range_finder_orthonormalise(&products, &rank));
     assert_int_equal(rank, 3);
     block_destroy(&products);
 }
@@ -111,7 +111,7 @@ static void nothing_has_no_range(void **state)
     struct block products;
     long rank;
     assert_int_equal(block_create(D, 16, &products), STATUS_OK);
-    assert_true(range_orthonormalise(&products, &rank));
+    assert_true(range_finder_orthonormalise(&products, &rank));
     assert_int_equal(rank, 0);
     block_destroy(&products);
 }

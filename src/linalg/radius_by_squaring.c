@@ -3,8 +3,8 @@
  * by the rows, and their norms added up whole and in their order on every rank. */
 #include "base/memory.h"
 #include "linalg/basis.h"
-#include "linalg/numerical_range.h"
 #include "linalg/panels.h"
+#include "linalg/range_finder.h"
 #include "linalg/row_gather.h"
 #include "linalg/spectrum.h"
 
@@ -47,6 +47,7 @@ static void squaring_close(struct squaring *squaring)
     memory_free(squaring->core);
     memory_free(squaring->scratch);
 }
+SCOPED_VALUE(squaring, squaring_close)
 
 /* So many that their product costs a fraction of a square. */
 static long range_columns(long d)
@@ -77,11 +78,7 @@ static enum status squaring_open(struct squaring *squaring, long d, const double
     enum status status = allocate(squaring, d);
     if (status == STATUS_OK)
         status = spectrum_check_rows(d, squaring->gather.first, squaring->gather.rows, values, "spectral radius");
-    status = team_agree(team_of(squaring), status);
-    if (status != STATUS_OK) {
-        squaring_close(squaring);
-        return status;
-    }
+    TRY(team_agree(team_of(squaring), status));
     for (long j = 0; j < d; j++)
         memcpy(block_column(&squaring->square, j), values + j * squaring->gather.rows,
                (size_t)squaring->gather.rows * sizeof *values);
@@ -158,11 +155,11 @@ static enum status radius_of_range(struct squaring *squaring, double *radius)
     *radius = 0;
     if (random.columns == 0)
         return STATUS_OK;
-    range_fill_random(&random);
+    range_finder_fill_random(&random);
     TRY(multiply(squaring, &random, &squaring->range));
     const double norm = basis_norm(squaring->range.values, squaring->range.stride * random.columns) /
                         sqrt((double)random.columns); /* about ||A||_F */
-    if (!range_orthonormalise(&squaring->range, &rank) || rank == 0)
+    if (!range_finder_orthonormalise(&squaring->range, &rank) || rank == 0)
         return STATUS_OK;
     const struct block basis = block_view(&squaring->range, 0, rank);
     struct block image = block_view(&squaring->columns, 0, rank);
@@ -215,12 +212,10 @@ static enum status find_radius(struct squaring *squaring, double *radius)
 enum status spectrum_radius_by_squaring_on_grid(const struct process_grid *grid, long dimension, const double *rows,
                                                 bool (*stop_requested)(void), double *radius)
 {
-    struct squaring squaring = { .grid = grid, .stop_requested = stop_requested };
+    SCOPED(squaring) squaring = { .grid = grid, .stop_requested = stop_requested };
     TRY(process_grid_check(grid, dimension));
     TRY(squaring_open(&squaring, dimension, rows));
-    const enum status status = find_radius(&squaring, radius);
-    squaring_close(&squaring);
-    return status;
+    return find_radius(&squaring, radius);
 }
 
 enum status spectrum_radius_by_squaring(long dimension, const double *values, bool (*stop_requested)(void),

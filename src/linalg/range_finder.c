@@ -1,4 +1,4 @@
-#include "linalg/numerical_range.h"
+#include "linalg/range_finder.h"
 
 #include "base/random.h"
 #include "linalg/basis.h"
@@ -6,14 +6,14 @@
 #include <math.h>
 #include <string.h>
 
-void range_fill_random(struct block *columns)
+void range_finder_fill_random(struct block *columns)
 {
     const struct random_stream stream = random_stream_open(0, "random columns of a range finder");
     for (long j = 0; j < columns->columns; j++)
         random_normal(&stream, (uint64_t)j, 0, (uint64_t)columns->rows, block_column(columns, j));
 }
 
-bool range_orthonormalise(struct block *products, long *rank)
+bool range_finder_orthonormalise(struct block *products, long *rank)
 {
     const long stride = products->stride;
     double scratch[RANGE_MOST_COLUMNS], largest = 0;
