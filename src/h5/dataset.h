@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { H5_MAX_RANK = 8 };
+enum { H5_MAX_RANK = 16 };
 
 /* Element types; in memory double, int64_t, uint8_t, uint16_t, uint32_t, char, and char * (UTF-8, of any length). */
 enum h5_element {

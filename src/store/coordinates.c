@@ -7,79 +7,55 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const long_names[DIMENSION_COUNT] = {
-    [DIMENSION_ACTIVATION] = "activation function, scaled so that its derivative bound is gamma",
-    [DIMENSION_ENSEMBLE] = "ensemble of weight matrices",
-    [DIMENSION_HIDDEN_SIZE] = "number of hidden units d",
-    [DIMENSION_REPLICA] = "independent draw of the network, from 0",
-    [DIMENSION_SPECTRAL_RADIUS] = "spectral radius that W is rescaled to (NaN: native scale)",
-    [DIMENSION_GAMMA] = "bound of the activation's derivative",
-    [DIMENSION_LAG] = "number of steps l from the final time back",
-    [DIMENSION_INDEX] = "place in descending order, from 0",
-    [DIMENSION_STEP] = "time step t",
-    [DIMENSION_RUN] = "run that wrote to this file, from 0",
-    [DIMENSION_CHARACTER] = "place in the text, from 0",
-};
+static const char *long_name_of(enum dimension dimension)
+{
+    static const char *const long_names[DIMENSION_COUNT] = {
+        [DIMENSION_INDEX] = "place in descending order, from 0",
+        [DIMENSION_STEP] = "time step t",
+        [DIMENSION_RUN] = "run that wrote to this file, from 0",
+        [DIMENSION_CHARACTER] = "place in the text, from 0",
+    };
+    return dimension < DIMENSION_AXES ? axes_rule((enum sweep_axis)dimension)->long_name : long_names[dimension];
+}
+
+static enum h5_element element_of(enum dimension dimension)
+{
+    static const enum h5_element elements[] = {
+        [AXIS_OF_NAMES] = ELEMENT_TEXT, [AXIS_OF_INTEGERS] = ELEMENT_INT64, [AXIS_OF_REALS] = ELEMENT_FLOAT64
+    };
+    return dimension < DIMENSION_AXES ? elements[axes_rule((enum sweep_axis)dimension)->type] : ELEMENT_INT64;
+}
 
 static struct h5_shape shape_of(const struct layout *layout, enum dimension dimension)
 {
     return (struct h5_shape){ .rank = 1, .sizes = { layout->sizes[dimension] } };
 }
 
-/* The values along a dimension, in memory of their element type; texts are borrowed. Released with memory_free. */
-static enum status make_values(const struct layout *layout, enum dimension dimension, enum h5_element *element,
-                               void **values)
+/* The values along a dimension, texts borrowed. Released with memory_free. */
+static enum status make_values(const struct layout *layout, enum dimension dimension, union axis_value **values)
 {
-    const struct sweep *sweep = layout->sweep;
     const uint64_t size = layout->sizes[dimension];
-    *element = ELEMENT_INT64;
-    TRY(memory_allocate_bytes(values, size, sizeof(int64_t), "a coordinate"));
-    int64_t *numbers = *values;
-    double *reals = *values;
-    const char **texts = *values;
+    /* The last times t = T - size + 1 .. T; else from 0. */
+    const int64_t first = dimension == DIMENSION_STEP ? layout->sweep->model.steps - (int64_t)size + 1 : 0;
+    TRY(memory_allocate(values, size, "a coordinate"));
     for (uint64_t i = 0; i < size; i++)
-        switch (dimension) {
-        case DIMENSION_ACTIVATION:
-            *element = ELEMENT_TEXT;
-            texts[i] = sweep->activations[i]->name;
-            break;
-        case DIMENSION_ENSEMBLE:
-            *element = ELEMENT_TEXT;
-            texts[i] = sweep->ensembles[i].label;
-            break;
-        case DIMENSION_SPECTRAL_RADIUS:
-            *element = ELEMENT_FLOAT64;
-            reals[i] = sweep->spectral_radii[i];
-            break;
-        case DIMENSION_GAMMA:
-            *element = ELEMENT_FLOAT64;
-            reals[i] = sweep->gammas[i];
-            break;
-        case DIMENSION_HIDDEN_SIZE:
-            numbers[i] = sweep->hidden_sizes[i];
-            break;
-        case DIMENSION_LAG:
-            numbers[i] = sweep->lags[i];
-            break;
-        case DIMENSION_STEP: /* the last times t = T - size + 1 .. T */
-            numbers[i] = sweep->model.steps - (int64_t)(size - 1 - i);
-            break;
-        default:
-            numbers[i] = (int64_t)i;
-        }
+        if (dimension < DIMENSION_AXES)
+            (*values)[i] = axes_value(layout->sweep, (enum sweep_axis)dimension, (long)i);
+        else
+            (*values)[i].integer = first + (int64_t)i;
     return STATUS_OK;
 }
 
 enum status coordinates_create(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale)
 {
     const struct h5_shape shape = shape_of(layout, dimension);
-    enum h5_element element = ELEMENT_INT64;
-    void *values = NULL;
-    TRY(make_values(layout, dimension, &element, &values));
+    const enum h5_element element = element_of(dimension);
+    union axis_value *values = NULL;
+    TRY(make_values(layout, dimension, &values));
     enum status status = STATUS_OK;
     TRY_OR(done, h5_dataset_create(file, layout_coordinate(layout, dimension), element, &shape, NULL, scale));
     TRY_OR(done, h5_scale_make(*scale, layout_dimension_name(dimension)));
-    TRY_OR(done, h5_attribute_write_text(*scale, "long_name", long_names[dimension]));
+    TRY_OR(done, h5_attribute_write_text(*scale, "long_name", long_name_of(dimension)));
     TRY_OR(done, h5_attribute_write_text(*scale, "units", "1"));
     TRY_OR(done, h5_dataset_write(*scale, element, 0, shape.sizes[0], values));
 done:
@@ -126,9 +102,10 @@ enum status coordinates_compare(hid_t file, const struct layout *layout, enum di
     const char *name = layout_coordinate(layout, dimension);
     const struct h5_shape shape = shape_of(layout, dimension);
     const uint64_t count = shape.sizes[0];
-    enum h5_element element = ELEMENT_INT64;
-    void *expected = NULL, *found = NULL;
-    TRY(make_values(layout, dimension, &element, &expected));
+    const enum h5_element element = element_of(dimension);
+    union axis_value *expected = NULL;
+    void *found = NULL;
+    TRY(make_values(layout, dimension, &expected));
     enum status status = STATUS_OK;
     TRY_OR(done, memory_allocate_bytes(&found, count, sizeof(int64_t), "a coordinate"));
     TRY_OR(done, h5_dataset_open(file, name, element, &shape, scale));

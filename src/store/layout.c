@@ -9,19 +9,11 @@
 #include <math.h>
 #include <string.h>
 
-#define CELL_DIMENSIONS                                                                                            \
-    DIMENSION_ACTIVATION, DIMENSION_ENSEMBLE, DIMENSION_HIDDEN_SIZE, DIMENSION_REPLICA, DIMENSION_SPECTRAL_RADIUS, \
-        DIMENSION_GAMMA
-#define WEIGHT_DIMENSIONS DIMENSION_ENSEMBLE, DIMENSION_HIDDEN_SIZE, DIMENSION_REPLICA
+_Static_assert(CELL_AXES + DATASET_MAX_ALONG <= H5_MAX_RANK, "datasets of cells have too many dimensions");
 
 static const char *const status_meanings[] = { "pending", "done", "failed", NULL };
 static const char *const method_meanings[] = { "explicit", "implicit", "closed_form", NULL };
 
-/* Of what owns a dataset, slowest first, and along what else it runs. */
-static const struct {
-    int rank;
-    enum dimension dimensions[6];
-} owners[] = { [OF_CELL] = { 6, { CELL_DIMENSIONS } }, [OF_WEIGHT] = { 3, { WEIGHT_DIMENSIONS } } };
 static const enum dimension dimensions_along[DATASET_DIMENSIONS] = {
     [ALONG_STEP] = DIMENSION_STEP, [ALONG_LAG] = DIMENSION_LAG, [ALONG_INDEX] = DIMENSION_INDEX
 };
@@ -87,8 +79,7 @@ static const struct layout_dataset tail[TAIL_COUNT] = {
                                             "of them (0: nothing yet)",
                                .units = "1",
                                .element = ELEMENT_UINT32,
-                               .dimensions = { WEIGHT_DIMENSIONS },
-                               .shape.rank = 3 },
+                               .owner = OF_WEIGHT },
     [TAIL_PROVENANCE_CHECKSUM] = { .name = "runs/provenance_checksum",
                                    .long_name = "CRC-32C over the sweep hash, the number of the run and its row (0: no "
                                                 "row yet)",
@@ -98,11 +89,16 @@ static const struct layout_dataset tail[TAIL_COUNT] = {
                                    .shape.rank = 1 },
 };
 
-/* The paths of the coordinates, as they have been since the runs have a group of their own. */
-static const char *const coordinates[DIMENSION_COUNT] = {
-    "activation", "ensemble", "hidden_size", "replica",  "spectral_radius", "gamma",
-    "lag",        "index",    "step",        "runs/run", "runs/character",
-};
+/* The paths of the coordinates that are no axes, as they have been since the runs have a group of their own. */
+static const char *const coordinates[DIMENSION_COUNT] = { [DIMENSION_INDEX] = "index",
+                                                          [DIMENSION_STEP] = "step",
+                                                          [DIMENSION_RUN] = "runs/run",
+                                                          [DIMENSION_CHARACTER] = "runs/character" };
+
+static const char *path_of(enum dimension dimension)
+{
+    return dimension < DIMENSION_AXES ? axes_rule((enum sweep_axis)dimension)->name : coordinates[dimension];
+}
 
 static const char *last_part(const char *name)
 {
@@ -112,12 +108,12 @@ static const char *last_part(const char *name)
 
 const char *layout_dimension_name(enum dimension dimension)
 {
-    return last_part(coordinates[dimension]);
+    return last_part(path_of(dimension));
 }
 
 const char *layout_coordinate(const struct layout *layout, enum dimension dimension)
 {
-    return layout->format->runs_group ? coordinates[dimension] : last_part(coordinates[dimension]);
+    return layout->format->runs_group ? path_of(dimension) : layout_dimension_name(dimension);
 }
 
 size_t layout_measured_at(size_t number)
@@ -138,27 +134,23 @@ bool layout_has_tail(const struct layout *layout, size_t tail_number)
 /* The size that each dimension has once a dataset uses it. */
 static void find_sizes(const struct sweep *sweep, uint64_t sizes[DIMENSION_COUNT])
 {
-    memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
-    sizes[DIMENSION_ACTIVATION] = (uint64_t)sweep->activation_count;
-    sizes[DIMENSION_ENSEMBLE] = (uint64_t)sweep->ensemble_count;
-    sizes[DIMENSION_HIDDEN_SIZE] = (uint64_t)sweep->hidden_size_count;
-    sizes[DIMENSION_REPLICA] = (uint64_t)sweep->replicas;
-    sizes[DIMENSION_SPECTRAL_RADIUS] = (uint64_t)sweep->spectral_radius_count;
-    sizes[DIMENSION_GAMMA] = (uint64_t)sweep->gamma_count;
-    sizes[DIMENSION_LAG] = (uint64_t)sweep->lag_count;
+    for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
+        sizes[axis] = (uint64_t)axes_length(sweep, axis);
     sizes[DIMENSION_INDEX] = (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
     sizes[DIMENSION_STEP] = (uint64_t)sweep->contribution_map_steps;
     sizes[DIMENSION_RUN] = PROVENANCE_RUNS;
     sizes[DIMENSION_CHARACTER] = PROVENANCE_CHARACTERS;
 }
 
-static void own_by(struct layout_dataset *dataset, enum dataset_owner owner)
+/* Gives a dataset the dimensions of its owner, slowest first. */
+static void add_dimensions(const struct sweep *sweep, struct layout_dataset *dataset)
 {
-    dataset->shape.rank = owners[owner].rank;
-    memcpy(dataset->dimensions, owners[owner].dimensions, sizeof owners[owner].dimensions);
+    for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++)
+        if (axes_has(sweep, axis) && (dataset->owner == OF_CELL || axes_rule(axis)->is_of_weight))
+            dataset->dimensions[dataset->shape.rank++] = (enum dimension)axis;
 }
 
-static struct layout_dataset measured_dataset(const struct dataset_rule *rule)
+static struct layout_dataset measured_dataset(const struct sweep *sweep, const struct dataset_rule *rule)
 {
     bool has_flags = rule->type == TYPE_UINT8 && rule->flag_meanings[0];
     struct layout_dataset dataset = {
@@ -168,8 +160,9 @@ static struct layout_dataset measured_dataset(const struct dataset_rule *rule)
         .element = rule->type == TYPE_FLOAT64 ? ELEMENT_FLOAT64 : ELEMENT_UINT8,
         .fill = rule->type == TYPE_FLOAT64 ? NAN : UINT8_MAX,
         .flag_meanings = has_flags ? rule->flag_meanings : NULL,
+        .owner = rule->owner,
     };
-    own_by(&dataset, rule->owner);
+    add_dimensions(sweep, &dataset);
     for (int i = 0; i < DATASET_MAX_ALONG && rule->along[i]; i++)
         dataset.dimensions[dataset.shape.rank++] = dimensions_along[rule->along[i]];
     return dataset;
@@ -198,7 +191,7 @@ enum status layout_create(const struct sweep *sweep, long version, struct layout
         if (i < HEAD_COUNT) {
             *dataset = head[i];
         } else if (i < HEAD_COUNT + layout->measured) {
-            *dataset = measured_dataset(measure_dataset_at(sweep->measures, i - HEAD_COUNT));
+            *dataset = measured_dataset(sweep, measure_dataset_at(sweep->measures, i - HEAD_COUNT));
         } else {
             *dataset = tail[i - HEAD_COUNT - layout->measured];
         }
@@ -207,7 +200,7 @@ enum status layout_create(const struct sweep *sweep, long version, struct layout
         dataset->fill_means_missing = dataset->element == ELEMENT_FLOAT64 ||
                                       (dataset->element == ELEMENT_UINT8 && layout->format->flags_have_fill);
         if (dataset->shape.rank == 0)
-            own_by(dataset, OF_CELL);
+            add_dimensions(sweep, dataset);
         for (int axis = 0; axis < dataset->shape.rank; axis++) {
             dataset->shape.sizes[axis] = sizes[dataset->dimensions[axis]];
             assert(dataset->shape.sizes[axis] > 0);
@@ -247,12 +240,12 @@ void layout_fill_element(const struct layout_dataset *dataset, void *element)
 
 bool layout_is_of_cells(const struct layout_dataset *dataset)
 {
-    return dataset->dimensions[0] == DIMENSION_ACTIVATION;
+    return dataset->owner == OF_CELL && dataset->dimensions[0] != DIMENSION_RUN;
 }
 
 bool layout_is_of_weights(const struct layout_dataset *dataset)
 {
-    return dataset->dimensions[0] == DIMENSION_ENSEMBLE;
+    return dataset->owner == OF_WEIGHT;
 }
 
 uint64_t layout_elements_per_weight(const struct layout *layout, const struct layout_dataset *dataset)

@@ -6,17 +6,13 @@
 #include "gradient/measure.h"
 #include "h5/dataset.h"
 #include "store/store.h"
-#include "sweep/sweep.h"
+#include "sweep/axes.h"
 
+/* The axes of the sweep come first, by their own numbers. */
 enum dimension {
-    DIMENSION_ACTIVATION,
-    DIMENSION_ENSEMBLE,
-    DIMENSION_HIDDEN_SIZE,
-    DIMENSION_REPLICA,
-    DIMENSION_SPECTRAL_RADIUS,
-    DIMENSION_GAMMA,
-    DIMENSION_LAG,
-    DIMENSION_INDEX,
+    DIMENSION_LAG = AXIS_LAG,
+    DIMENSION_AXES = SWEEP_AXES,
+    DIMENSION_INDEX = DIMENSION_AXES,
     DIMENSION_STEP,
     DIMENSION_RUN,
     DIMENSION_CHARACTER,
@@ -60,6 +56,7 @@ struct layout_dataset {
     const char *const *flag_meanings; /* NULL-terminated; NULL where it has none */
     int first_flag;                   /* the value of the first meaning */
     const uint8_t *flag_values;       /* of each meaning; NULL: they follow each other from the first on */
+    enum dataset_owner owner;         /* but of those of runs */
     enum dimension dimensions[H5_MAX_RANK];
     struct h5_shape shape;
 };

@@ -37,10 +37,10 @@ enum { AXIS_NUMBER_TEXT = 32, AXIS_ENTRY_TEXT = 256 };
 struct axis_rule {
     const char *name; /* of the dimension and its coordinate */
     const char *long_name;
-    const char *section, *key; /* what the sweep file says of it */
+    const char *key; /* of the sweep file, which gives its values; NULL: the name */
     enum axis_type type;
     bool is_of_weight; /* one of WEIGHT */
-    bool may_grow;     /* in `extend` */
+    bool is_fixed;     /* and does not grow in `extend` */
     /* Places in struct sweep; 0: none. */
     size_t is_there; /* a bool, whether the sweep has the axis: else it is no dimension, and has one value; 0: always */
     size_t length;   /* a long */

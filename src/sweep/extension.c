@@ -11,23 +11,29 @@ enum { SHOWN_AXIS = 200 };
 /* The last format_version with other phases of sine inputs. */
 enum { LAST_WITH_OTHER_SINES = 1 };
 
+static const struct key_rule *key_of(enum sweep_axis axis)
+{
+    const struct axis_rule *rule = axes_rule(axis);
+    return schema_find(NULL, rule->key ? rule->key : rule->name);
+}
+
 static bool may_grow(const struct key_rule *rule)
 {
     for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
-        if (axes_rule(axis)->may_grow && rule == schema_find(axes_rule(axis)->section, axes_rule(axis)->key))
-            return true;
+        if (rule == key_of(axis))
+            return !axes_rule(axis)->is_fixed;
     return false;
 }
 
 static enum status refuse_missing(enum sweep_axis axis, const struct sweep *large, const struct sweep *small, long i)
 {
-    const struct axis_rule *rule = axes_rule(axis);
-    char value[AXIS_ENTRY_TEXT], *asked = NULL;
+    char value[AXIS_ENTRY_TEXT], path[SCHEMA_PATH], *asked = NULL;
     axes_describe(small, axis, i, value);
-    TRY(effective_value(large, schema_find(rule->section, rule->key), &asked));
+    schema_path(key_of(axis), path);
+    TRY(effective_value(large, key_of(axis), &asked));
     enum status status =
-        status_fail(STATUS_REFUSED, "%s.%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow",
-                    rule->section, rule->key, value, SHOWN_AXIS, asked, strlen(asked) > SHOWN_AXIS ? "..." : "");
+        status_fail(STATUS_REFUSED, "%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow", path,
+                    value, SHOWN_AXIS, asked, strlen(asked) > SHOWN_AXIS ? "..." : "");
     free(asked);
     return status;
 }
