@@ -14,7 +14,7 @@ packages=(
     libfyaml-dev librandom123-dev libxxhash-dev libcmocka-dev
     # reading and drawing results
     python3 python3-numpy python3-scipy python3-xxhash python3-h5py python3-xarray python3-h5netcdf python3-netcdf4
-    python3-matplotlib python3-plotly python3-yaml hdf5-tools netcdf-bin
+    python3-matplotlib python3-plotly python3-yaml python3-pip python3-setuptools python3-wheel hdf5-tools netcdf-bin
 )
 
 dry_run=false

@@ -26,10 +26,10 @@ ANALYSIS = os.path.join(HERE, "..", "..", "analysis")
 sys.path[:0] = [HERE, ANALYSIS]
 
 import report  # noqa: E402
-from gradsweep_decay import choose_cells  # noqa: E402
-from gradsweep_results import Results  # noqa: E402
-from gradsweep_style import literal  # noqa: E402
-from gradsweep_summary import CONDITIONS, OBSERVATIONS, PointSample, summarize  # noqa: E402
+from gradsweep.plots.decay import choose_cells  # noqa: E402
+from gradsweep.data.results import Results  # noqa: E402
+from gradsweep.plots.style import literal  # noqa: E402
+from gradsweep.data.summary import CONDITIONS, OBSERVATIONS, PointSample, summarize  # noqa: E402
 from make_results import make  # noqa: E402
 
 

@@ -19,12 +19,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "analysis")]
 
 import report  # noqa: E402
-from gradsweep_cells import Cell  # noqa: E402
-from gradsweep_chain import chain_pictures  # noqa: E402
-from gradsweep_gradient import contributions_picture, triangle_picture  # noqa: E402
-from gradsweep_plane import _condition_codes, cancellation_picture, conditions_map_picture  # noqa: E402
-from gradsweep_results import Results  # noqa: E402
-from gradsweep_spectra import _log_eigenvalues, expansion_picture, singular_pictures  # noqa: E402
+from gradsweep.plots.cells import Cell  # noqa: E402
+from gradsweep.plots.chain import chain_pictures  # noqa: E402
+from gradsweep.plots.gradient import contributions_picture, triangle_picture  # noqa: E402
+from gradsweep.plots.plane import _condition_codes, cancellation_picture, conditions_map_picture  # noqa: E402
+from gradsweep.data.results import Results  # noqa: E402
+from gradsweep.plots.spectra import _log_eigenvalues, expansion_picture, singular_pictures  # noqa: E402
 from make_results import make  # noqa: E402
 
 D, LAGS, LAST = 4, np.arange(1, 6), 25

@@ -221,7 +221,7 @@ class ForeignCheckpoints(CommandTest):
         mark = self.path("mark")
         calls = [("posix system", f"touch {mark}"), ("os system", f"touch {mark}"), ("builtins eval", f"open({mark!r}, 'w')"),
                  ("builtins exec", f"open({mark!r}, 'w')"), ("io open", mark, "w"), ("builtins getattr", "", "join"),
-                 ("pathlib Path.touch", mark), ("torch._utils system", mark), ("gradsweep_pickle open", mark, "w")]
+                 ("pathlib Path.touch", mark), ("torch._utils system", mark), ("gradsweep.networks.pickles open", mark, "w")]
         for name, *arguments in calls:
             self.check(self.zipped({"first": Global(name, *arguments), "net": rnn()}))
             self.check(self.zipped({"net": rnn(), "last": Global("builtins map", Global(name), list(arguments))}))

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# An installation has its library, its pkg-config file and its command; the first two are found from wherever it is moved.
+# An installation has its library, its pkg-config file, its command and the analysis; the first two are found from wherever it
+# is moved, and the last one runs there.
 # usage: tests/house/install.sh CMAKE BUILD
 set -euo pipefail
 cmake=$1 build=$2
@@ -20,4 +21,10 @@ if [ -d "$(dirname "${BASH_SOURCE[0]}")/../../include/gradsweep" ]; then
 fi
 if [ -x "$build/src/gradsweep" ]; then
     "$place/moved/bin/gradsweep" --version
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/environment.sh"
+analysis=$(find "$place/moved" -name report.py)
+[ -x "$analysis" ] || { echo "no report.py was installed"; exit 1; }
+if python=$(python_with_h5py 2>/dev/null); then
+    "$python" "$analysis" --help >/dev/null
 fi

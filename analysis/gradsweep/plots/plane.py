@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from gradsweep_growth import OBSERVATION_COLOURS, OBSERVATION_LABELS
-from gradsweep_phase import NORM_LINE, SPECTRAL_LINE, Panel
-from gradsweep_results import DONE, UNSET_FLAG, Results
-from gradsweep_style import (
+from .growth import OBSERVATION_COLOURS, OBSERVATION_LABELS
+from .phase import NORM_LINE, SPECTRAL_LINE, Panel
+from ..data.results import DONE, UNSET_FLAG, Results
+from .style import (
     MARKERS,
     SEQUENTIAL,
     UNFINISHED,
@@ -26,8 +26,8 @@ from gradsweep_style import (
     panel_grid,
     spread,
 )
-from gradsweep_summary import OBSERVATIONS, ROUNDING
-from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM
+from ..data.summary import OBSERVATIONS, ROUNDING
+from .symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM
 
 ENSEMBLES, ACTIVATIONS = 5, 4
 PANEL, MARGIN = (2.6, 2.2), (1.2, 0.8)  # inches

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from gradsweep_results import Results
-from gradsweep_style import Picture
-from gradsweep_summary import Summary
-from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
-from gradsweep_tables import (
+from ..data.results import Results
+from ..plots.style import Picture
+from ..data.summary import Summary
+from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
+from .tables import (
     axes_table,
     conditions_table,
     coverage_table,

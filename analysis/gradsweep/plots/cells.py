@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradsweep_decay import Choice, choose_cells
-from gradsweep_results import DONE, Results
-from gradsweep_style import literal, number, panel_grid, spread
+from .decay import Choice, choose_cells
+from ..data.results import DONE, Results
+from .style import literal, number, panel_grid, spread
 
 
 class Cell(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsweep_pickle import FormatError, Mapping, Opaque, Tensor
+from .pickles import FormatError, Mapping, Opaque, Tensor
 
 # Containers inside a module that was saved whole; they are no part of a parameter's name.
 INSIDE_MODULES = ("_parameters", "_buffers", "_modules")

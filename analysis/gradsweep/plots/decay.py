@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gradsweep_results import Results
-from gradsweep_style import (
+from ..data.results import Results
+from .style import (
     INK,
     LINE_STYLES,
     Picture,
@@ -24,7 +24,7 @@ from gradsweep_style import (
     size_colours,
     spread,
 )
-from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
+from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
 
 # The regimes that the chosen cells stand for, as gamma rho: well inside vanishing, critical, exploding.
 TARGET_GAINS = (0.75, 1.0, 1.25)

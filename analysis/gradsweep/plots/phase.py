@@ -11,8 +11,8 @@ from matplotlib.colors import FuncNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gradsweep_results import DONE, FAILED, Results
-from gradsweep_style import (
+from ..data.results import DONE, FAILED, Results
+from .style import (
     DIVERGING,
     UNFINISHED,
     Picture,
@@ -26,7 +26,7 @@ from gradsweep_style import (
     panel_grid,
     spread,
 )
-from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
+from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
 
 SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
 NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradsweep_results import DONE, FAILED, PENDING, UNSET_FLAG, VERDICTS, Block, Results
+from .results import DONE, FAILED, PENDING, UNSET_FLAG, VERDICTS, Block, Results
 
 # What the two conditions say about a cell, and what was seen there.
 CONDITIONS = ("both", "only_spectral", "neither")

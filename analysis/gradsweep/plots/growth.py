@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gradsweep_results import Results
-from gradsweep_style import Picture, colour, legend_above, literal, marker, spread
-from gradsweep_summary import CONDITIONS, OBSERVATIONS, Summary
-from gradsweep_symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, W
+from ..data.results import Results
+from .style import Picture, colour, legend_above, literal, marker, spread
+from ..data.summary import CONDITIONS, OBSERVATIONS, Summary
+from .symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, W
 
 OBSERVATION_LABELS = {
     "shrinks": "never above 1",

@@ -7,7 +7,7 @@ import os
 import zipfile
 from typing import Any
 
-from gradsweep_pickle import FormatError, Mapping, Storage, Tensor, load_pickle, load_stream, storage_dtype
+from .pickles import FormatError, Mapping, Storage, Tensor, load_pickle, load_stream, storage_dtype
 
 SAFETENSORS = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",

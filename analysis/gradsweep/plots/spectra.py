@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gradsweep_cells import Cell, cell_title, chosen_grid, first_done
-from gradsweep_results import DONE, Results
-from gradsweep_style import INK, MARKERS, SEQUENTIAL, Picture, colour, file_name, legend_above, literal, spread
-from gradsweep_summary import PointSample
+from .cells import Cell, cell_title, chosen_grid, first_done
+from ..data.results import DONE, Results
+from .style import INK, MARKERS, SEQUENTIAL, Picture, colour, file_name, legend_above, literal, spread
+from ..data.summary import PointSample
 
 UNIT_ROUNDOFF = 2.0**-53
 LOG_SINGULAR = "ln <i>s<sub>i</sub></i>(<i>J</i><sub>ℓ</sub>) / ℓ"

@@ -1,6 +1,6 @@
 """What the measures `gradient` and `contribution_map` found: contributions over the lag and over the triangle (t, k).
 
-The plane of cancellation is drawn in gradsweep_plane.py.
+The plane of cancellation is drawn in plane.py.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gradsweep_cells import Cell, cell_title, chosen_grid, first_done, mean_of_done
-from gradsweep_results import Results
-from gradsweep_style import INK, SEQUENTIAL, UNFINISHED, Picture, colour, legend_above, literal, spread
-from gradsweep_symbols import GAMMA_NORM
+from .cells import Cell, cell_title, chosen_grid, first_done, mean_of_done
+from ..data.results import Results
+from .style import INK, SEQUENTIAL, UNFINISHED, Picture, colour, legend_above, literal, spread
+from .symbols import GAMMA_NORM
 
 CONTRIBUTION = "<i>C</i><sub><i>T</i>−ℓ</sub>"
 STEP_GRADIENT = "∂<i>ε<sub>t</sub></i>/∂<i>W</i>"

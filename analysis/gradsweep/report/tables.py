@@ -1,4 +1,4 @@
-"""The report's tables, as HTML. Every number in them is a count over the whole file (gradsweep_summary)."""
+"""The report's tables, as HTML. Every number in them is a count over the whole file (data/summary.py)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from gradsweep_results import STATUS_NAMES, VERDICTS, Results
-from gradsweep_style import number
-from gradsweep_summary import CONDITIONS, OBSERVATIONS, Summary
+from ..data.results import STATUS_NAMES, VERDICTS, Results
+from ..plots.style import number
+from ..data.summary import CONDITIONS, OBSERVATIONS, Summary
 
 LONG_TABLE = 24  # rows from which a table is folded
 CONDITION_LABELS = {

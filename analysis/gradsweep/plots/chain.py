@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gradsweep_cells import Cell, cell_title, chosen_grid, mean_of_done
-from gradsweep_results import Results
-from gradsweep_style import INK, Picture, file_name, is_geometric, legend_above, spread
-from gradsweep_symbols import GAMMA_NORM, NORM
+from .cells import Cell, cell_title, chosen_grid, mean_of_done
+from ..data.results import Results
+from .style import INK, Picture, file_name, is_geometric, legend_above, spread
+from .symbols import GAMMA_NORM, NORM
 
 SLACKS = (
     ("#56B4E9", "slack of directions"),

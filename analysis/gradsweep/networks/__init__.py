@@ -1,0 +1,1 @@
+"""Networks of other programs as network files of gradsweep."""
