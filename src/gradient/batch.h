@@ -26,11 +26,8 @@ struct batch {
 
 /* How each measure of a cell ended; JACOBIAN_FOUND for those that were not asked for. */
 struct cell_outcomes {
-    enum jacobian_outcome of[MEASURE_COUNT];
+    enum jacobian_outcome of[MEASURES];
 };
-
-/* The first that is not JACOBIAN_FOUND; JACOBIAN_FOUND where all are. */
-enum jacobian_outcome batch_first_failure(const struct cell_outcomes *outcomes);
 
 /* Owned by the caller. `values` has one array a dataset in the order of measure_dataset_at(measures), count * (values a
  * cell) long, C order, and filled with NaN and 255 beforehand; NULL for WEIGHT shapes. */
@@ -40,13 +37,22 @@ struct batch_results {
     enum jacobian_method *methods;  /* [count] */
 };
 
-/* The values of one cell in a dataset; NULL where it was not asked for. */
-void *batch_values(const struct batch *batch, const struct batch_results *results, long cell, const char *dataset);
+/* The values of one cell in dataset `number` of the batch's measures; NULL for WEIGHT shapes. */
+void *batch_values_at(const struct batch *batch, const struct batch_results *results, long cell, size_t number);
 
 /* A failed measure has no results, rather than some that look like results: NaN and 255 in all its datasets; those of
  * other measures stay. */
-void batch_erase_measure(const struct batch *batch, const struct batch_results *results, long cell,
-                         enum measure_id measure);
+void batch_erase_measure(const struct batch *batch, const struct batch_results *results, long cell, int measure);
+
+/* Whether the weights change at every step; the gain that W_unit is multiplied by in a cell. */
+bool batch_is_untied(const struct batch *batch);
+double batch_gain(const struct batch *batch, long cell);
+
+/* ln ||W_unit||_2, which a full decomposition found right to rounding, and ln ||W||_2 of a cell's swept W, as they
+ * stand in the bound; NaN for untied weights. Where norm and radius are one number by construction their quotient is
+ * exactly 1. */
+double batch_log_unit_norm(const struct batch *batch);
+double batch_log_weight_norm(const struct batch *batch, long cell);
 
 /* Measures all cells. Bits of a cell do not depend on the others in the batch. A measure that fails in a cell, or for
  * lack of memory, is that cell's outcome. Collective within the team of the weights. Errors: STATUS_MEMORY,

@@ -68,7 +68,7 @@ static struct cost trajectory_cost(const struct chain_question *question)
 
 enum jacobian_method chain_method(const struct chain_question *question)
 {
-    bool wants_products = measure_needs(question->measures) & MEASURE_NEEDS_PRODUCTS;
+    bool wants_products = measure_any_needs(question->measures, NEEDS_PRODUCTS);
     bool is_known = ensemble_is_normal(question->ensemble) || question->ensemble->kind->spectrum == SPECTRUM_NILPOTENT;
     if (question->activation->is_identity && is_known && !wants_products)
         return METHOD_CLOSED_FORM;
@@ -82,7 +82,7 @@ enum jacobian_method chain_method(const struct chain_question *question)
 static struct cost certify_cost(const struct chain_question *question)
 {
     double d = (double)question->hidden_size;
-    if (!question->options.certify)
+    if (!question->options->certify)
         return (struct cost){ 0 };
     return cost_lapack(question->hidden_size, (2.0 + 4.0 / 3.0) * d * d * d);
 }
@@ -107,12 +107,12 @@ struct cost chain_cost(const struct chain_question *question)
 struct cost chain_cost_measures(const struct chain_question *question)
 {
     struct cost cost = { 0 };
-    for (int id = 0; id < MEASURE_COUNT; id++) {
-        const struct measure *measure = measure_at((enum measure_id)id);
-        if (question->measures & 1u << id && measure->cost)
+    for (int number = 0; number < MEASURES; number++) {
+        const struct measure *measure = measure_at(number);
+        if (question->measures & 1u << number && measure->cost)
             cost = cost_add(cost, measure->cost(question));
     }
-    if (question->activation->is_identity && measure_has_functions(question->measures))
+    if (question->activation->is_identity && measure_any_needs(question->measures, NEEDS_TRAJECTORY))
         cost = cost_add(cost, trajectory_cost(question));
     return cost;
 }
@@ -121,9 +121,9 @@ struct cost chain_cost_measures(const struct chain_question *question)
 static double window_elements(const struct chain_question *question)
 {
     double d = (double)question->hidden_size;
-    if (measure_needs(question->measures) & MEASURE_NEEDS_STATES)
+    if (measure_any_needs(question->measures, NEEDS_STATES))
         return 3.0 * d * (double)question->model->steps; /* derivatives, states and what they activate */
-    if (question->activation->is_identity && !measure_has_functions(question->measures))
+    if (question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY))
         return 0.0;
     return d * (double)question->lags[question->lag_count - 1];
 }
@@ -159,10 +159,10 @@ long chain_cost_side_by_side(const struct chain_question *question)
 static double measure_bytes(const struct chain_question *question)
 {
     double d = (double)question->hidden_size;
-    double bytes = question->options.certify ? 8.0 * 4.0 * d * d : 0.0; /* two products, W, and a Gram matrix */
-    for (int id = 0; id < MEASURE_COUNT; id++) {
-        const struct measure *measure = measure_at((enum measure_id)id);
-        if (question->measures & 1u << id && measure->bytes)
+    double bytes = question->options->certify ? 8.0 * 4.0 * d * d : 0.0; /* two products, W, and a Gram matrix */
+    for (int number = 0; number < MEASURES; number++) {
+        const struct measure *measure = measure_at(number);
+        if (question->measures & 1u << number && measure->bytes)
             bytes = fmax(bytes, measure->bytes(question));
     }
     return bytes;
@@ -175,7 +175,7 @@ double chain_cost_block_bytes(const struct chain_question *question, double chai
     double cyclic = chain_method(question) == METHOD_EXPLICIT && question->team_size > 1
                         ? 8.0 * d * d / question->team_size /* W^T once more, block-cyclic */
                         : 0.0;
-    bool identity_alone = question->activation->is_identity && !measure_has_functions(question->measures);
+    bool identity_alone = question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY);
     double different = identity_alone ? 1.0 : chains;
     double further_lags = (double)chain_cost_lags_side_by_side((long)different, question->lag_count) - 1.0;
     return different * (vectors + further_lags * 8.0 * lanczos_elements(question)) +

@@ -27,7 +27,7 @@ struct chain_question {
     const long *lags;
     long lag_count;
     unsigned measures;
-    struct measure_options options;
+    const struct measure_options *options;
     int team_size;     /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
     long side_by_side; /* chains of a block; 0 counts as CHAINS_SIDE_BY_SIDE. The method does not depend on it */
 };

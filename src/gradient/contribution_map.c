@@ -1,19 +1,73 @@
 /* For each of the last times t: the gradient d eps_t/dW, and the contributions that it is made of. */
 #include "base/memory.h"
+#include "gradient/absence.h"
 #include "gradient/backward.h"
-#include "gradient/measure_functions.h"
+#include "gradient/rule.h"
+#include "gradient/task.h"
 
-struct cost measure_contribution_map_cost(const struct chain_question *question)
+#include <math.h>
+#include <stdio.h>
+
+enum { LOG_STEP_GRADIENT, LOG_MAP, DATASETS };
+
+static const struct dataset_rule datasets[DATASETS] = {
+    [LOG_STEP_GRADIENT] = { .name = "log_step_gradient_norm",
+                            .long_name = "natural logarithm of the Frobenius norm of d eps_t/dW",
+                            .along = { ALONG_STEP },
+                            .infinity = INFINITE_BELOW,
+                            .absences = { &absence_error_given } },
+    [LOG_MAP] = { .name = "log_contribution_map",
+                  .long_name =
+                      "natural logarithm of the Frobenius norm of the contribution of step t - lag to d eps_t/dW",
+                  .along = { ALONG_STEP, ALONG_LAG },
+                  .infinity = INFINITE_BELOW,
+                  .absences = { &absence_error_given, &absence_before_start } },
+};
+
+/* ---- parameters ---- */
+
+enum { DEFAULT_STEPS = 32 };
+
+static double default_steps(const struct model *model, long largest_hidden_size)
+{
+    (void)largest_hidden_size;
+    return model->steps < DEFAULT_STEPS ? (double)model->steps : DEFAULT_STEPS;
+}
+
+static bool are_possible(double steps, const struct model *model, char *text, size_t size)
+{
+    if (steps <= (double)model->steps || model->steps == 0) /* 0: not known, for lack of lags */
+        return true;
+    snprintf(text, size,
+             "%.0f times are more than the %ld steps of the trajectory; ask for fewer, or raise model.steps", steps,
+             model->steps);
+    return false;
+}
+
+static const struct measure_parameter parameters[] = {
+    { .name = "steps",
+      .help = "the last so many times t, at most model.steps",
+      .lowest = 1,
+      .highest = 0x1p40,
+      .default_text = "32, or model.steps where that is less",
+      .length_of = ALONG_STEP,
+      .default_value = default_steps,
+      .is_possible = are_possible },
+};
+
+/* ---- measuring ---- */
+
+static struct cost cost(const struct chain_question *question)
 {
     double flops = 0.0;
-    for (long i = 0; i < question->options.contribution_map_steps; i++)
+    for (long i = 0; i < question->options->lengths[ALONG_STEP]; i++)
         flops += backward_flops((double)question->hidden_size, (double)(question->model->steps - i));
     return backward_cost(question, flops);
 }
 
-double measure_contribution_map_bytes(const struct chain_question *question)
+static double bytes(const struct chain_question *question)
 {
-    return backward_block_bytes(question, (double)question->options.contribution_map_steps);
+    return backward_block_bytes(question, (double)question->options->lengths[ALONG_STEP]);
 }
 
 /* A rectangle of (chain, time): chains first_chain .. first_chain + chains - 1, and the times of rows first_row ..
@@ -27,9 +81,9 @@ struct tile {
 static enum status sweep_tile(const struct measure_task *task, const struct backward_problem *problem,
                               const struct tile *tile, struct backward_column *columns)
 {
-    long steps = task->batch->options.contribution_map_steps, count = tile->chains * tile->rows;
-    double *log_contributions = task_values(task, "log_contribution_map");
-    double *log_gradients = task_values(task, "log_step_gradient_norm");
+    long steps = task->batch->options.lengths[ALONG_STEP], count = tile->chains * tile->rows;
+    double *log_contributions = task_values(task, LOG_MAP);
+    double *log_gradients = task_values(task, LOG_STEP_GRADIENT);
     for (long i = 0; i < count; i++) {
         long chain = tile->first_chain + i % tile->chains, row = tile->first_row + tile->rows - 1 - i / tile->chains;
         columns[i] = (struct backward_column){ .chain = chain, .last_step = problem->steps - (steps - 1 - row) };
@@ -56,7 +110,7 @@ static long smaller(long a, long b)
 static enum status sweep_map(const struct measure_task *task, const struct backward_problem *problem, long width,
                              struct backward_column *columns)
 {
-    long steps = task->batch->options.contribution_map_steps;
+    long steps = task->batch->options.lengths[ALONG_STEP];
     long rows = smaller(width, steps), chains = width / rows;
     for (long chain = 0; chain < task->count; chain += chains)
         for (long row = 0; row < steps; row += rows) {
@@ -66,7 +120,7 @@ static enum status sweep_map(const struct measure_task *task, const struct backw
     return STATUS_OK;
 }
 
-enum status measure_contribution_map(const struct measure_task *task)
+static enum status measure(const struct measure_task *task)
 {
     struct loss *loss;
     struct backward_column *columns;
@@ -82,3 +136,56 @@ enum status measure_contribution_map(const struct measure_task *task)
     memory_free(columns);
     return status;
 }
+
+/* ---- rules ---- */
+
+static void last_row_is_equal(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const long lags = cell->lag_count;
+    const double *contributions = data[1];
+    const double *row = (const double *)data[0] + (cell->options->lengths[ALONG_STEP] - 1) * lags;
+    if (absence_is_error_given(cell->ensemble)) /* then there is no map */
+        return;
+    for (long i = 0; i < lags; i++)
+        if (!isnan(contributions[i]))
+            rule_count_margin(tally, rule_equality_margin(row[i], contributions[i],
+                                                          rule_recomputation(contributions[i]) +
+                                                              rule_step_rounding(cell, (double)cell->lags[i])));
+}
+
+/* Two sums of the same contributions: what cancels in them leaves rounding. */
+static void last_gradient_is_equal(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *gradients = data[0], *gradient = data[1], *cancellation = data[2];
+    const double last = gradients[cell->options->lengths[ALONG_STEP] - 1];
+    if (absence_is_error_given(cell->ensemble)) /* then there is no map */
+        return;
+    const double rounding = rule_step_rounding(cell, (double)cell->model->steps);
+    const double share = isnan(*cancellation) ? 1 : *cancellation;
+    rule_count_margin(tally,
+                      rule_equality_margin(last, *gradient, rule_recomputation(*gradient) + log1p(rounding / share)));
+}
+
+static const struct measure_rule rules[] = {
+    { .text = "contribution_map at t = T = contributions of gradient",
+      .datasets = { "log_contribution_map", "log_contribution" },
+      .test = last_row_is_equal },
+    { .text = "contribution_map at t = T: ||d eps_T/dW|| of gradient",
+      .datasets = { "log_step_gradient_norm", "log_gradient_norm", "cancellation" },
+      .test = last_gradient_is_equal },
+    { .text = NULL },
+};
+
+const struct measure measure_contribution_map = { .name = "contribution_map",
+                                                  .help = "gradients of the losses of the last steps, and the "
+                                                          "contribution of each lag",
+                                                  .needs = NEEDS_TRAJECTORY | NEEDS_STATES | NEEDS_TIED,
+                                                  .datasets = datasets,
+                                                  .dataset_count = DATASETS,
+                                                  .essential = LOG_MAP,
+                                                  .parameters = parameters,
+                                                  .parameter_count = sizeof parameters / sizeof *parameters,
+                                                  .rules = rules,
+                                                  .function = measure,
+                                                  .cost = cost,
+                                                  .bytes = bytes };

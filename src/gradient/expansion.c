@@ -7,13 +7,67 @@
 #include "base/memory.h"
 #include "gradient/absence.h"
 #include "gradient/jacobian_internal.h"
-#include "gradient/measure_functions.h"
+#include "gradient/rule.h"
+#include "gradient/task.h"
+#include "gradient/weight_result.h"
 #include "linalg/eigenbasis.h"
 #include "model/loss.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
+
+enum { LOG_NORM, RESIDUAL, LOG_COEFFICIENT, CONDITION, DATASETS };
+
+/* Beyond 1/u a basis of eigenvectors has no digit left: W is defective, or as good as that. */
+static bool is_defective(double condition)
+{
+    return !(condition * (DBL_EPSILON / 2) <= 1);
+}
+
+static enum presence judge_defective(const struct absence_place *place)
+{
+    const double *condition = absence_values(place, "eigenbasis_condition");
+    return condition && is_defective(*condition) ? PRESENCE_NAN : PRESENCE_NUMBER;
+}
+
+static const struct absence defective = { .text = "W has no basis of eigenvectors in double precision",
+                                          .is_of_cell = true,
+                                          .judge = judge_defective };
+
+/* Whether e_l is 0 the rules can tell, from its norm and what rounding leaves of it. */
+static enum presence judge_error(const struct absence_place *place)
+{
+    return place->find_values ? PRESENCE_EITHER : PRESENCE_NUMBER;
+}
+
+static const struct absence no_error = { .text = "the error carried back is 0", .judge = judge_error };
+
+static const struct dataset_rule datasets[DATASETS] = {
+    [LOG_NORM] = { .name = "log_expansion_norm",
+                   .long_name = "natural logarithm of the norm of sum_i c_i (gamma lambda_i)^lag q_i^T, q_i left "
+                                "eigenvectors",
+                   .along = { ALONG_LAG },
+                   .infinity = INFINITE_BELOW,
+                   .absences = { &absence_other_activation, &defective } },
+    [RESIDUAL] = { .name = "expansion_residual",
+                   .long_name = "distance of the expansion to e_l, relative to ||e_l||",
+                   .along = { ALONG_LAG },
+                   .infinity = INFINITE_ABOVE,
+                   .absences = { &absence_other_activation, &defective, &no_error } },
+    [LOG_COEFFICIENT] = { .name = "log_expansion_coefficient",
+                          .long_name = "natural logarithm of |c_i|, by descending |lambda_i|",
+                          .along = { ALONG_INDEX },
+                          .infinity = INFINITE_BELOW,
+                          .absences = { &absence_other_activation, &absence_beyond_size, &defective } },
+    [CONDITION] = { .name = "eigenbasis_condition",
+                    .long_name = "condition number of the basis of unit left eigenvectors",
+                    .infinity = INFINITE_ABOVE,
+                    .absences = { &absence_other_activation } },
+};
+
+/* ---- measuring ---- */
 
 /* 2^exponent (re + i im); re = im = 0 for zero, whose exponent says nothing. */
 struct scaled_complex {
@@ -126,8 +180,8 @@ static enum status start_errors(struct expansion *expansion)
 static void find_coefficients(struct expansion *expansion)
 {
     const struct measure_task *task = expansion->task;
-    const long d = expansion->hidden_size, width = task->batch->options.index_size;
-    double *logarithms = task_values(task, "log_expansion_coefficient");
+    const long d = expansion->hidden_size, width = task->batch->options.lengths[ALONG_INDEX];
+    double *logarithms = task_values(task, LOG_COEFFICIENT);
     for (long chain = 0; chain < task->count; chain++) {
         struct scaled_complex *coefficients = expansion->coefficients + chain * d;
         eigenbasis_expand(&expansion->basis, block_column(&expansion->errors, chain), expansion->re, expansion->im);
@@ -194,9 +248,9 @@ static void compare_chain(struct expansion *expansion, long chain, long lag)
     block_column_norms(&expansion->sum, &norm);
     block_column_norms(&expansion->difference, &distance);
     block_column_norms(&error_column, &error_norm);
-    task_values(task, "log_expansion_norm")[place] =
+    ((double *)task_values(task, LOG_NORM))[place] =
         log(norm) + (double)exponent * LOG_2 + task_log_scale(task, chain, (double)batch->lags[lag]);
-    task_values(task, "expansion_residual")[place] = error_norm == 0 ? NAN : distance / error_norm;
+    ((double *)task_values(task, RESIDUAL))[place] = error_norm == 0 ? NAN : distance / error_norm;
 }
 
 static enum status expand(struct expansion *expansion)
@@ -204,8 +258,8 @@ static enum status expand(struct expansion *expansion)
     const struct measure_task *task = expansion->task;
     const struct batch *batch = task->batch;
     for (long chain = 0; chain < task->count; chain++)
-        task_values(task, "eigenbasis_condition")[chain] = expansion->basis.condition;
-    if (absence_is_defective(expansion->basis.condition))
+        ((double *)task_values(task, CONDITION))[chain] = expansion->basis.condition;
+    if (is_defective(expansion->basis.condition))
         return STATUS_OK;
     TRY(start_errors(expansion));
     find_coefficients(expansion);
@@ -220,7 +274,7 @@ static enum status expand(struct expansion *expansion)
     return STATUS_OK;
 }
 
-enum status measure_expansion(const struct measure_task *task)
+static enum status measure(const struct measure_task *task)
 {
     struct expansion expansion;
     const double d = (double)weights_hidden_size(task->batch->weights);
@@ -234,7 +288,7 @@ enum status measure_expansion(const struct measure_task *task)
     return status;
 }
 
-struct cost measure_expansion_cost(const struct chain_question *question)
+static struct cost cost(const struct chain_question *question)
 {
     const double d = (double)question->hidden_size, largest_lag = (double)question->lags[question->lag_count - 1];
     if (!question->activation->is_identity)
@@ -245,8 +299,153 @@ struct cost measure_expansion_cost(const struct chain_question *question)
 }
 
 /* Complex eigenvectors, their factors and what LAPACK works on. */
-double measure_expansion_bytes(const struct chain_question *question)
+static double bytes(const struct chain_question *question)
 {
     const double d = (double)question->hidden_size;
     return 8.0 * 10.0 * d * d;
 }
+
+/* ---- rules ---- */
+
+/* A bound of relative errors beyond this says nothing. */
+static const double LARGEST_USEFUL_ERROR = 0.1;
+/* A condition number comes from singular values found to a few roundings. */
+static const double CONDITION_ERROR = 1e-9;
+
+static void values_are_possible(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *residuals = data[0], *condition = data[1];
+    if (!cell->activation->is_identity)
+        return;
+    rule_count_margin(tally, *condition - 1 + CONDITION_ERROR);
+    for (long i = 0; i < cell->lag_count; i++)
+        if (!isnan(residuals[i]))
+            rule_count(tally, residuals[i] >= 0);
+}
+
+/* What the rules below have in common; false where there is nothing to test. */
+struct expanded {
+    double condition;
+    double log_radius;       /* ln(gamma rho) */
+    double log_departure;    /* ln(||W|| / rho) */
+    double log_coefficients; /* ln sum |c_i| */
+};
+
+static bool summarise(const struct measured_cell *cell, const double *coefficients, double condition,
+                      struct expanded *expansion)
+{
+    if (!cell->activation->is_identity || is_defective(condition) || !(cell->weight_radius > 0))
+        return false;
+    *expansion = (struct expanded){ .condition = condition,
+                                    .log_radius = rule_log_radius_condition(cell),
+                                    .log_departure = log(cell->weight_norm / cell->weight_radius),
+                                    .log_coefficients = -INFINITY };
+    for (long i = 0; i < cell->hidden_size; i++)
+        expansion->log_coefficients = rule_log_add(expansion->log_coefficients, coefficients[i]);
+    return true;
+}
+
+/* The error of the expansion and of e_l relative to a norm. With k(Q) the condition of the basis, ||W^k|| <= k(Q)
+ * rho^k, so that l steps of carrying back lose l c d u ||W|| k(Q) rho^(l-1) sum |c_i|. Eigenpairs are those of W to a
+ * residual of c d u ||W|| each, which l powers carry likewise, and solving for the c_i loses c d u k(Q) sum |c_i|. */
+static double expansion_error(const struct measured_cell *cell, const struct expanded *expansion, long lag,
+                              double log_norm)
+{
+    const double log_growth =
+        expansion->log_departure + expansion->log_coefficients + (double)lag * expansion->log_radius - log_norm;
+    return rule_step_rounding(cell, (double)lag + 1) * expansion->condition * exp(log_growth);
+}
+
+static void residual_is_rounding(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[0], *residuals = data[1], *condition = data[3];
+    struct expanded expansion;
+    if (!summarise(cell, data[2], *condition, &expansion))
+        return;
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double allowed = expansion_error(cell, &expansion, cell->lags[i], norms[i]);
+        if (allowed < LARGEST_USEFUL_ERROR && !isnan(residuals[i]))
+            rule_count_margin(tally, log(allowed) - log(residuals[i]));
+    }
+}
+
+/* Without a residual e_l must be 0, and so must the expansion. */
+static void residual_is_known(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[0], *residuals = data[1], *condition = data[3];
+    struct expanded expansion;
+    if (!summarise(cell, data[2], *condition, &expansion))
+        return;
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double allowed = expansion_error(cell, &expansion, cell->lags[i], norms[i]);
+        if (allowed < LARGEST_USEFUL_ERROR)
+            rule_count(tally, !isnan(residuals[i]));
+    }
+}
+
+/* ||sum c_i (gamma lambda_i)^l q_i|| <= sum |c_i| |gamma lambda_i|^l for unit q_i. */
+static void norm_is_below_sum(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[0], *coefficients = data[1], *condition = data[2], *re = data[3], *im = data[4];
+    struct expanded expansion;
+    if (!summarise(cell, coefficients, *condition, &expansion) || isnan(re[0]))
+        return;
+    const double log_gain = expansion.log_radius - log(cell->weight_radius);
+    for (long i = 0; i < cell->lag_count; i++) {
+        double log_sum = -INFINITY;
+        for (long j = 0; j < cell->hidden_size; j++) {
+            const double log_eigenvalue = log_gain + log(hypot(re[j], im[j]));
+            log_sum = rule_log_add(log_sum, coefficients[j] + (double)cell->lags[i] * log_eigenvalue);
+        }
+        const double allowed = expansion_error(cell, &expansion, cell->lags[i], log_sum);
+        if (allowed < LARGEST_USEFUL_ERROR)
+            rule_count_margin(tally, rule_order_margin(norms[i], log_sum, allowed + rule_recomputation(norms[i])));
+    }
+}
+
+/* | ||expansion|| - ||e_l|| | <= residual ||e_l||, where the errors were carried back twice, each with its rounding. */
+static void norm_is_that_of_error(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[0], *residuals = data[1], *condition = data[3], *errors = data[4];
+    struct expanded expansion;
+    if (!summarise(cell, data[2], *condition, &expansion))
+        return;
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double rounding = expansion_error(cell, &expansion, cell->lags[i], norms[i]);
+        const double allowed = residuals[i] + rounding + rule_recomputation(errors[i]);
+        if (rounding < LARGEST_USEFUL_ERROR && !isnan(residuals[i]))
+            rule_count_margin(tally, allowed - fabs(expm1(norms[i] - errors[i])));
+    }
+}
+
+static const struct measure_rule rules[] = {
+    { .text = "identity: condition of the eigenbasis >= 1, residual >= 0",
+      .datasets = { "expansion_residual", "eigenbasis_condition" },
+      .test = values_are_possible },
+    { .text = "ln expansion_residual <= ln of its a priori bound",
+      .datasets = { "log_expansion_norm", "expansion_residual", "log_expansion_coefficient", "eigenbasis_condition" },
+      .test = residual_is_rounding },
+    { .text = "expansion_residual is missing only where e_l = 0",
+      .datasets = { "log_expansion_norm", "expansion_residual", "log_expansion_coefficient", "eigenbasis_condition" },
+      .test = residual_is_known },
+    { .text = "ln ||expansion|| <= ln sum |c_i| |gamma lambda_i|^l",
+      .datasets = { "log_expansion_norm", "log_expansion_coefficient", "eigenbasis_condition", "eigenvalue_re",
+                    "eigenvalue_im" },
+      .test = norm_is_below_sum },
+    { .text = "| ||expansion|| / ||e_l|| - 1 | <= residual",
+      .datasets = { "log_expansion_norm", "expansion_residual", "log_expansion_coefficient", "eigenbasis_condition",
+                    "log_error_norm" },
+      .test = norm_is_that_of_error },
+    { .text = NULL },
+};
+
+const struct measure measure_expansion = { .name = "expansion",
+                                           .help = "the error in left eigenvectors of W, for identity",
+                                           .needs = NEEDS_TRAJECTORY | NEEDS_TIED | NEEDS_ONE_RANK | NEEDS_IDENTITY,
+                                           .datasets = datasets,
+                                           .dataset_count = DATASETS,
+                                           .weights = &weight_result_eigenvalues,
+                                           .rules = rules,
+                                           .function = measure,
+                                           .cost = cost,
+                                           .bytes = bytes };

@@ -6,8 +6,8 @@
 #include "gradient/task.h"
 
 /* Fails, as out of range, each measure of a chain whose values may owe something to a derivative that was taken for 0:
- * an exact zero, or a number as small as what was left out. `log_unit_bounds`[lag_count]: ln of the bounds on the
- * products of W_unit. When all measures are taken, before what failed is erased. */
-void flushed_fail(struct measure_task *task, const double *log_unit_bounds);
+ * an exact zero, or a number as small as what was left out. Once all functions have returned, before anything is
+ * derived from their values. */
+void flushed_fail(struct measure_task *task);
 
 #endif

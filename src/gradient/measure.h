@@ -1,6 +1,6 @@
-/* The table of measures: for each its datasets, their shapes, units and meaning, what it needs and its function.
- * store/ reads the table to lay out the results file, run/ calls the functions; adding a measure touches its row and
- * one file. Not collective. */
+/* The table of measures. A measure is one file with one row, which says all that there is to it: its datasets,
+ * parameters and needs, what it costs, how it is measured, and what must be true of its values. The floors above read
+ * the rows and never ask for a measure by its name. Not collective. */
 #ifndef GRADSWEEP_GRADIENT_MEASURE_H
 #define GRADSWEEP_GRADIENT_MEASURE_H
 
@@ -9,6 +9,34 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* One word a measure, whose row `measure_<word>` stands in a file of its own. Their numbers are in results files
+ * (store/failure.h): the list grows at its end alone. */
+#define MEASURE_LIST(row)                                                                                     \
+    row(jacobian_norm) row(frobenius_norm) row(step_bound) row(gradient) row(contribution_map) row(expansion) \
+        row(singular_values)
+
+enum {
+#define MEASURE_AS_ONE(name) +1
+    MEASURES = MEASURE_LIST(MEASURE_AS_ONE), /* how many there are */
+#undef MEASURE_AS_ONE
+    DATASET_MAX_ALONG = 2,
+    DATASET_MAX_FLAGS = 8,
+    DATASET_MAX_ABSENCES = 4,
+    PARAMETERS_OF_A_MEASURE = 4
+};
+
+struct cost;           /* linalg/cost.h */
+struct model;          /* model/model.h */
+struct ensemble;       /* model/ensemble.h */
+struct activation;     /* model/activation.h */
+struct measure_task;   /* gradient/task.h */
+struct measure_rule;   /* gradient/rule.h */
+struct chain_question; /* gradient/chain_cost.h */
+struct absence;        /* gradient/absence.h */
+struct weight_result;  /* gradient/weight_result.h */
+
+/* ---- datasets ---- */
 
 /* Whether a dataset has a value (or several) for each cell, or for each WEIGHT = (ensemble, hidden_size, replica). */
 enum dataset_owner { OF_CELL, OF_WEIGHT };
@@ -22,53 +50,62 @@ enum dataset_dimension {
     DATASET_DIMENSIONS
 };
 
-enum { DATASET_MAX_ALONG = 2 };
-
 enum dataset_type { TYPE_FLOAT64, TYPE_UINT8 };
-
-/* Why a value of a finished cell, or of its W, is NaN (gradient/absence.h says when); the order in which they are
- * asked. */
-enum absence {
-    ABSENCE_UNTIED,              /* weights that change at every step have no one W */
-    ABSENCE_ERROR_GIVEN,         /* a network file gives e_0: there is no loss at other steps */
-    ABSENCE_OTHER_ACTIVATION,    /* measured for identity alone */
-    ABSENCE_BEFORE_START,        /* t - lag < 1: no step contributes */
-    ABSENCE_BEYOND_SIZE,         /* the index runs to the largest hidden size */
-    ABSENCE_DEFECTIVE,           /* no basis of eigenvectors in double precision */
-    ABSENCE_NO_ERROR,            /* e_l = 0 has no relative distance to anything */
-    ABSENCE_NO_CONTRIBUTION,     /* 0/0 */
-    ABSENCE_RADIUS_UNKNOWN,      /* not found, which native scale does without */
-    ABSENCE_EIGENVALUES_UNKNOWN, /* not found, and no finished cell needs them */
-    ABSENCE_COUNT
-};
 
 /* Infinities that are results: the logarithm of exactly 0, or a condition number. */
 enum dataset_infinity { INFINITE_NEVER, INFINITE_BELOW, INFINITE_ABOVE };
 
-enum { DATASET_MAX_FLAGS = 8 };
-
 struct dataset_rule {
     const char *name;
     const char *long_name;
-    const char *units; /* "1" for pure numbers and logarithms of ratios */
+    const char *units; /* NULL: "1", pure numbers and logarithms of ratios */
     enum dataset_owner owner;
     enum dataset_dimension along[DATASET_MAX_ALONG]; /* slowest first; ALONG_NOTHING ends */
     enum dataset_type type;
     /* uint8 flags: value i means flag_meanings[i]; NULL ends. No meanings: a plain yes/no with 255 for pending. */
     const char *flag_meanings[DATASET_MAX_FLAGS];
     enum dataset_infinity infinity;
-    unsigned absences; /* the reasons that there are for NaN, one bit each (1u << ABSENCE_...) */
+    const struct absence *absences[DATASET_MAX_ABSENCES]; /* the reasons that there are for NaN; NULL ends */
 };
 
-enum measure_id {
-    MEASURE_JACOBIAN_NORM, /* always measured */
-    MEASURE_FROBENIUS_NORM,
-    MEASURE_STEP_BOUND,
-    MEASURE_GRADIENT,
-    MEASURE_CONTRIBUTION_MAP,
-    MEASURE_EXPANSION,
-    MEASURE_SINGULAR_VALUES,
-    MEASURE_COUNT
+/* ---- parameters ---- */
+
+/* What measures may be told; from the sweep. */
+struct measure_options {
+    double parameters[MEASURES][PARAMETERS_OF_A_MEASURE]; /* by the measure's number, in the order of its row */
+    long lengths[DATASET_DIMENSIONS];                     /* of the dimensions, but for the lags; 1 for ALONG_NOTHING */
+    bool certify;
+};
+
+/* An integer that a sweep file may give, {measure: {name: value}}. */
+struct measure_parameter {
+    const char *name;
+    const char *help;
+    double lowest, highest;
+    const char *default_text;         /* for people */
+    enum dataset_dimension length_of; /* the dimension that is so long; or ALONG_NOTHING */
+    /* The value where none is given, once the rest of the sweep is known. */
+    double (*default_value)(const struct model *model, long largest_hidden_size);
+    /* Whether the rest of the sweep allows a value; if not, why, and what to do, into text[size]. */
+    bool (*is_possible)(double value, const struct model *model, char *text, size_t size);
+};
+
+/* ---- measures ---- */
+
+/* A cell as its measures know it, without its numbers; of a WEIGHT, what its cells have in common. */
+struct measured_cell {
+    const struct ensemble *ensemble;
+    const struct activation *activation;
+    const struct model *model;
+    const struct measure_options *options;
+    long hidden_size;
+    const long *lags; /* [lag_count], ascending */
+    long lag_count;
+    double tolerance; /* of ln ||J_l||_2, absolute */
+    bool native;      /* W as drawn or loaded, not rescaled */
+    double spectral_radius, gamma;
+    double weight_radius; /* of W as drawn; NaN: none, or not found */
+    double weight_norm;
 };
 
 /* How a measure ended, and its name in failure_reason, for every measure of this floor. Grows at its end alone: the
@@ -89,36 +126,33 @@ enum jacobian_outcome {
 
 /* What a measure needs; ORed. */
 enum measure_need {
-    MEASURE_NEEDS_STATES = 1,      /* the trajectory's states and activations over all T steps */
-    MEASURE_NEEDS_TIED = 2,        /* refused with untied weights */
-    MEASURE_NEEDS_ONE_RANK = 4,    /* refused where a hidden size reaches distribute_from */
-    MEASURE_NEEDS_IDENTITY = 8,    /* NaN for other activations, refused where identity is not on the axis */
-    MEASURE_NEEDS_PRODUCTS = 16,   /* whole products J_l: the explicit method */
-    MEASURE_NEEDS_EIGENVALUES = 32 /* all eigenvalues of W as drawn, with each WEIGHT */
+    NEEDS_TRAJECTORY = 1, /* of identity too, whose norms do without */
+    NEEDS_STATES = 2,     /* the trajectory's states and activations over all T steps, not derivatives alone */
+    NEEDS_PRODUCTS = 4,   /* whole products J_l, and so their Frobenius norms: the explicit method */
+    NEEDS_TIED = 8,       /* refused with untied weights */
+    NEEDS_ONE_RANK = 16,  /* refused where a hidden size reaches distribute_from */
+    NEEDS_IDENTITY = 32   /* NaN for other activations, refused where identity is not on the axis */
 };
-
-/* What measures may be told; from the sweep. */
-struct measure_options {
-    long contribution_map_steps; /* the last so many times t */
-    long index_size;             /* length of the index dimension: the largest hidden size */
-    bool certify;
-};
-
-struct cost;           /* linalg/cost.h */
-struct measure_task;   /* gradient/task.h */
-struct chain_question; /* gradient/chain_cost.h */
 
 struct measure {
     const char *name;
     const char *help;
-    const struct dataset_rule *datasets;
+    bool is_always_measured;
+    unsigned needs;
+    const struct dataset_rule *datasets; /* of cells */
     size_t dataset_count;
     size_t essential; /* which of them the measure is about: where that is NaN throughout, it is refused */
-    unsigned needs;
-    /* Fills this measure's datasets for the cells of a task. NULL for those that come with the Jacobian norms. A cell
-     * that cannot be measured is task_fail's matter; errors end the unit: STATUS_MEMORY, STATUS_STOPPED,
-     * STATUS_NUMERICAL. */
+    const struct weight_result *weights;        /* what it needs kept with each WEIGHT; NULL: nothing */
+    const struct measure_parameter *parameters; /* [parameter_count] */
+    size_t parameter_count;
+    const struct measure_rule *rules; /* what must be true of its values, beside those of others; a rule without text
+                                       * ends them */
+    /* Fills this measure's datasets for the cells of a task. A cell that cannot be measured is task_fail's matter;
+     * errors end the unit: STATUS_MEMORY, STATUS_STOPPED, STATUS_NUMERICAL. NULL for one that is derived. */
     enum status (*function)(const struct measure_task *task);
+    /* The rest of them, from what stands in the cell of a chain once all functions have returned and nothing failed
+     * there; NULL: nothing. */
+    void (*derive)(const struct measure_task *task, long chain);
     /* For one cell, beside the norms and the trajectory; NULL: nothing. */
     struct cost (*cost)(const struct chain_question *question);
     /* Bytes that a rank needs for it beside results and trajectories, however many chains stand side by side; NULL:
@@ -126,36 +160,45 @@ struct measure {
     double (*bytes)(const struct chain_question *question);
 };
 
-/* The row of one measure; NULL for a name that is none. */
-const struct measure *measure_at(enum measure_id id);
-const struct measure *measure_find(const char *name, enum measure_id *id);
+/* The row of one measure, number 0 .. MEASURES - 1; of a name, with its number, or NULL for a name that is none. */
+const struct measure *measure_at(int number);
+const struct measure *measure_find(const char *name, int *number);
 
-/* All needs of the requested measures together, ORed. */
+/* Requested measures are a set of bits, one a measure: 1u << number. Those that are always measured; and all needs of a
+ * set together, ORed. */
+unsigned measure_always(void);
 unsigned measure_needs(unsigned requested);
 
-/* Whether any requested measure has a function of its own, beside the Jacobian norms. */
-bool measure_has_functions(unsigned requested);
+/* Whether a set has measures with any of the needs. */
+bool measure_any_needs(unsigned requested, unsigned needs);
 
-/* The datasets of all requested measures, in table order: `requested` has one bit a measure (1u << id). The number of
- * them, and the rule of each; NULL beyond the end. Results of a unit are kept in this order. */
+/* The datasets of all requested measures in table order, each measure's of cells, then those of its WEIGHTs unless an
+ * earlier one has these already. The number of them, and the rule of each; NULL beyond the end. Results of a unit are
+ * kept in this order. */
 size_t measure_dataset_count(unsigned requested);
 const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number);
 
-/* The number of a dataset in that order; false where no requested measure has one of that name. */
+/* The number of a dataset in that order; false where no requested measure has one of that name. A name that no measure
+ * of the table has is a fault of the program. */
 bool measure_dataset_find(unsigned requested, const char *name, size_t *number);
+
+/* The number of the first dataset of a measure. */
+size_t measure_first_dataset(unsigned requested, int measure);
+
+/* The measure that brings a dataset, and all that have it, one bit each; MEASURES and 0 beyond the end. */
+int measure_of_dataset(unsigned requested, size_t number);
+unsigned measure_all_of_dataset(unsigned requested, size_t number);
 
 /* The place of a lag on the ascending axis lags[count]; -1 where it is not there. */
 long measure_find_lag(const long *lags, long count, long lag);
 
-/* The measure that dataset belongs to; MEASURE_COUNT beyond the end. */
-enum measure_id measure_of_dataset(unsigned requested, size_t number);
-
 bool dataset_is_along(const struct dataset_rule *rule, enum dataset_dimension dimension);
 
-/* How many values a cell, or a WEIGHT, has in a dataset: the product of its lengths. Each takes so many bytes. */
+/* How many values a cell, or a WEIGHT, has in a dataset: the product of its lengths; and a cell, 0 in a dataset of
+ * WEIGHT. Each takes so many bytes. */
 uint64_t measure_value_count(const struct dataset_rule *rule, long lag_count, const struct measure_options *options);
 uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count,
-                                 const struct measure_options *options); /* 0 for a dataset of WEIGHT */
+                                 const struct measure_options *options);
 size_t measure_value_size(const struct dataset_rule *rule);
 
 #endif

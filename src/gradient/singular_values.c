@@ -1,12 +1,26 @@
 /* All singular values of J_l, from its factors: graded QR decompositions along J_l^T = D W^T ... D W^T. Derivatives of
  * one step that doubles do not hold beside each other are measured where W is a permutation times a diagonal. */
 #include "base/memory.h"
+#include "gradient/absence.h"
 #include "gradient/exact_chain.h"
 #include "gradient/jacobian_internal.h"
-#include "gradient/measure_functions.h"
+#include "gradient/rule.h"
+#include "gradient/task.h"
 #include "linalg/graded.h"
 
 #include <math.h>
+
+enum { LOG_VALUE, DATASETS };
+
+static const struct dataset_rule datasets[DATASETS] = {
+    [LOG_VALUE] = { .name = "log_singular_value",
+                    .long_name = "natural logarithms of all singular values of J_l, descending",
+                    .along = { ALONG_LAG, ALONG_INDEX },
+                    .infinity = INFINITE_BELOW,
+                    .absences = { &absence_beyond_size } },
+};
+
+/* ---- measuring ---- */
 
 /* Columns that W^T is applied to at once: enough for the kernel's full rate. */
 enum { GROUP_COLUMNS = 128 };
@@ -162,9 +176,9 @@ static enum status take_step(struct graded_chains *group, long lag_index)
 static void store_values(const struct graded_chains *group, long cell, long lag, double log_shift)
 {
     const struct batch *batch = group->task->batch;
-    const long width = batch->options.index_size;
+    const long width = batch->options.lengths[ALONG_INDEX];
     double scale = task_log_scale(group->task, cell, (double)batch->lags[lag]) + log_shift;
-    double *values = task_values(group->task, "log_singular_value") + (cell * batch->lag_count + lag) * width;
+    double *values = (double *)task_values(group->task, LOG_VALUE) + (cell * batch->lag_count + lag) * width;
     for (long i = 0; i < group->hidden_size; i++)
         values[i] = group->log_values[i] + scale;
 }
@@ -229,7 +243,7 @@ done:
     return status;
 }
 
-enum status measure_singular_values(const struct measure_task *task)
+static enum status measure(const struct measure_task *task)
 {
     const long d = weights_hidden_size(task->batch->weights);
     const long chains = task->batch->activation->is_identity ? 1 : task->count;
@@ -239,7 +253,7 @@ enum status measure_singular_values(const struct measure_task *task)
     return STATUS_OK;
 }
 
-struct cost measure_singular_values_cost(const struct chain_question *question)
+static struct cost cost(const struct chain_question *question)
 {
     const double d = (double)question->hidden_size, factor = 17.0 / 3.0, sweeps = 8.0; /* measured 4 to 10 */
     const double flops =
@@ -251,8 +265,150 @@ struct cost measure_singular_values_cost(const struct chain_question *question)
 }
 
 /* Two blocks, and four squares a chain of a group. */
-double measure_singular_values_bytes(const struct chain_question *question)
+static double bytes(const struct chain_question *question)
 {
     const double d = (double)question->hidden_size;
     return 8.0 * 6.0 * d * fmax(d, 128.0);
 }
+
+/* ---- rules ---- */
+
+/* A bound of errors beyond this, of a logarithm, says nothing. */
+static const double largest_useful_error = 1;
+
+static const double *at_lag(const struct measured_cell *cell, const double *values, long i)
+{
+    return values + i * cell->options->lengths[ALONG_INDEX];
+}
+
+static void values_descend(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double *values = at_lag(cell, data[0], i);
+        for (long j = 0; j + 1 < cell->hidden_size; j++)
+            rule_count_margin(tally, rule_order_margin(values[j + 1], values[j], 0));
+    }
+}
+
+/* Norms and singular values are found by different ways through the factors. */
+static double two_ways_error(const struct measured_cell *cell, long lag, double norm, double bound)
+{
+    return rule_uncertainty(cell, lag) + rule_association_error(cell, lag, norm, bound);
+}
+
+static void first_is_norm(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[1], *bounds = data[2];
+    for (long i = 0; i < cell->lag_count; i++)
+        rule_count_margin(tally, rule_equality_margin(*at_lag(cell, data[0], i), norms[i],
+                                                      two_ways_error(cell, cell->lags[i], norms[i], bounds[i])));
+}
+
+static void squares_add_up(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[1], *bounds = data[2], *frobenius = data[3];
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double *values = at_lag(cell, data[0], i);
+        double log_sum = -INFINITY;
+        for (long j = 0; j < cell->hidden_size; j++)
+            log_sum = rule_log_add(log_sum, 2 * values[j]);
+        rule_count_margin(tally, rule_equality_margin(0.5 * log_sum, frobenius[i],
+                                                      two_ways_error(cell, cell->lags[i], norms[i], bounds[i])));
+    }
+}
+
+static bool is_power_of_one_matrix(const struct measured_cell *cell)
+{
+    return cell->activation->is_identity && !rule_is_untied(cell);
+}
+
+/* ln s_i of l factors W is right to l c d u cond(W), and so is l times that of W. The condition of W is at most that of
+ * its power of the first lag, as far as s_i is concerned. */
+static double value_error(const struct measured_cell *cell, double lag, const double *first, long j)
+{
+    return rule_step_rounding(cell, 2 * lag) * exp(first[0] - first[j]) + lag * rule_recomputation(first[j]);
+}
+
+/* ln |det W^l| = l ln |det W| */
+static void determinant_is_power(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *first = data[0];
+    const long size = cell->hidden_size;
+    if (!is_power_of_one_matrix(cell) || isinf(first[size - 1]))
+        return;
+    for (long i = 1; i < cell->lag_count; i++) {
+        const double *values = at_lag(cell, data[0], i), lag = (double)cell->lags[i];
+        double first_sum = 0, sum = 0;
+        for (long j = 0; j < size; j++) {
+            first_sum += first[j];
+            sum += values[j];
+        }
+        const double allowed = (double)size * value_error(cell, lag, first, size - 1);
+        if (allowed < largest_useful_error)
+            rule_count_margin(tally, rule_equality_margin(sum, lag / (double)cell->lags[0] * first_sum, allowed));
+    }
+}
+
+/* s_i(W^l) = s_i(W)^l for normal W. */
+static void normal_values_are_powers(const struct measured_cell *cell, const void *const data[],
+                                     struct rule_tally *tally)
+{
+    const double *first = data[0];
+    if (!is_power_of_one_matrix(cell) || !ensemble_is_normal(cell->ensemble))
+        return;
+    for (long i = 1; i < cell->lag_count; i++) {
+        const double *values = at_lag(cell, data[0], i), lag = (double)cell->lags[i];
+        for (long j = 0; j < cell->hidden_size; j++) {
+            const double allowed = value_error(cell, lag, first, j);
+            if (allowed < largest_useful_error)
+                rule_count_margin(tally,
+                                  rule_equality_margin(values[j], lag / (double)cell->lags[0] * first[j], allowed));
+        }
+    }
+}
+
+static void orthogonal_values_are_equal(const struct measured_cell *cell, const void *const data[],
+                                        struct rule_tally *tally)
+{
+    const struct ensemble_kind *kind = cell->ensemble->kind;
+    const double per_step = rule_log_radius_condition(cell);
+    if (!is_power_of_one_matrix(cell) || kind->spectrum != SPECTRUM_ALL_ONE)
+        return;
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double *values = at_lag(cell, data[0], i), lag = (double)cell->lags[i];
+        const double allowed = rule_step_rounding(cell, lag) + lag * rule_recomputation(per_step);
+        for (long j = 0; j < cell->hidden_size; j++)
+            rule_count_margin(tally, rule_equality_margin(values[j], lag * per_step, allowed));
+    }
+}
+
+static const struct measure_rule rules[] = {
+    { .text = "singular values descend", .datasets = { "log_singular_value" }, .test = values_descend },
+    { .text = "largest singular value = ||J_l||_2",
+      .datasets = { "log_singular_value", "log_jacobian_norm", "log_norm_bound" },
+      .test = first_is_norm },
+    { .text = "sum of squared singular values = ||J_l||_F^2",
+      .datasets = { "log_singular_value", "log_jacobian_norm", "log_norm_bound", "log_frobenius_norm" },
+      .test = squares_add_up },
+    { .text = "identity: sum of ln s_i is proportional to the lag",
+      .datasets = { "log_singular_value" },
+      .test = determinant_is_power },
+    { .text = "identity, normal W: each ln s_i is proportional to the lag",
+      .datasets = { "log_singular_value" },
+      .test = normal_values_are_powers },
+    { .text = "identity, orthogonal or cyclic W: every ln s_i = l ln(gamma rho)",
+      .datasets = { "log_singular_value" },
+      .test = orthogonal_values_are_equal },
+    { .text = NULL },
+};
+
+const struct measure measure_singular_values = { .name = "singular_values",
+                                                 .help = "all singular values of the Jacobian products, to high "
+                                                         "relative accuracy",
+                                                 .needs = NEEDS_TRAJECTORY | NEEDS_ONE_RANK,
+                                                 .datasets = datasets,
+                                                 .dataset_count = DATASETS,
+                                                 .rules = rules,
+                                                 .function = measure,
+                                                 .cost = cost,
+                                                 .bytes = bytes };

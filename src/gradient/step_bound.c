@@ -4,14 +4,29 @@
  * Each ln ||S_i|| is found to tolerance / (largest lag), so that their sums keep the tolerance, but no better than to
  * rounding, some 4 d u: a sum over l steps is right to the larger of tolerance and 4 l d u. All steps of all chains of
  * one W stand side by side in a block. */
-#include "gradient/measure_functions.h"
-
 #include "base/memory.h"
 #include "base/power_of_two.h"
 #include "gradient/jacobian_internal.h"
+#include "gradient/rule.h"
+#include "gradient/task.h"
 #include "linalg/spectrum.h"
 
 #include <math.h>
+
+enum { LOG_SUM, LOG_LARGEST, DATASETS };
+
+static const struct dataset_rule datasets[DATASETS] = {
+    [LOG_SUM] = { .name = "log_step_bound",
+                  .long_name = "sum over the steps of the lag of ln ||S_i||_2, S_i the step Jacobians",
+                  .along = { ALONG_LAG },
+                  .infinity = INFINITE_BELOW },
+    [LOG_LARGEST] = { .name = "log_step_norm_max",
+                      .long_name = "ln eta, the largest ln ||S_i||_2 over the steps of the lag",
+                      .along = { ALONG_LAG },
+                      .infinity = INFINITE_BELOW },
+};
+
+/* ---- measuring ---- */
 
 enum { SIDE_BY_SIDE = 32, MOST_ITERATIONS = 512 };
 static const double TYPICAL_ITERATIONS = 40.0; /* that Lanczos needs for one step */
@@ -230,8 +245,8 @@ static enum status find_step_norms(struct step_group *group, long steps, long co
 static void store_chain(const struct measure_task *task, long chain, const double *log_norms, long columns, long column)
 {
     const struct batch *batch = task->batch;
-    double *sums = task_values(task, "log_step_bound") + chain * batch->lag_count;
-    double *maxima = task_values(task, "log_step_norm_max") + chain * batch->lag_count;
+    double *sums = (double *)task_values(task, LOG_SUM) + chain * batch->lag_count;
+    double *maxima = (double *)task_values(task, LOG_LARGEST) + chain * batch->lag_count;
     double sum = 0.0, largest = -INFINITY;
     const double *shifts = task->trajectory->log_shifts;
     bool is_identity = batch->activation->is_identity;
@@ -251,17 +266,18 @@ static void store_chain(const struct measure_task *task, long chain, const doubl
 static void store_identity(const struct measure_task *task)
 {
     const struct batch *batch = task->batch;
+    double *sums = task_values(task, LOG_SUM), *maxima = task_values(task, LOG_LARGEST);
     for (long chain = 0; chain < task->count; chain++) {
         long cell = task->first_cell + chain;
         double log_step = log(batch->gammas[cell]) + batch_log_weight_norm(batch, cell);
         for (long lag = 0; lag < batch->lag_count; lag++) {
-            task_values(task, "log_step_bound")[chain * batch->lag_count + lag] = (double)batch->lags[lag] * log_step;
-            task_values(task, "log_step_norm_max")[chain * batch->lag_count + lag] = log_step;
+            sums[chain * batch->lag_count + lag] = (double)batch->lags[lag] * log_step;
+            maxima[chain * batch->lag_count + lag] = log_step;
         }
     }
 }
 
-enum status measure_step_bound(const struct measure_task *task)
+static enum status measure(const struct measure_task *task)
 {
     const struct batch *batch = task->batch;
     bool is_untied = weights_ensemble(batch->weights)->kind->is_fresh_at_every_step;
@@ -287,14 +303,122 @@ done:
     return status;
 }
 
-struct cost measure_step_bound_cost(const struct chain_question *question)
+static struct cost cost(const struct chain_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->lags[question->lag_count - 1];
     bool is_known = question->activation->is_identity || question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE;
     if (is_known && !question->ensemble->kind->is_fresh_at_every_step)
         return (struct cost){ 0 };
     double iterations = steps * fmin(TYPICAL_ITERATIONS, d); /* each applies W and W^T */
-    struct cost cost = cost_narrow(question->hidden_size, 2.0 * iterations, chain_cost_width(question));
-    cost.seconds += cost_lanczos_seconds(iterations);
-    return cost;
+    struct cost sum = cost_narrow(question->hidden_size, 2.0 * iterations, chain_cost_width(question));
+    sum.seconds += cost_lanczos_seconds(iterations);
+    return sum;
 }
+
+/* ---- rules ---- */
+
+/* Norm and sum are each known to the tolerance. */
+static void norm_is_below_product(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[0], *sums = data[1];
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double allowed = cell->tolerance + rule_uncertainty(cell, cell->lags[i]);
+        rule_count_margin(tally, rule_order_margin(norms[i], sums[i], allowed));
+    }
+}
+
+/* The same numbers, added and compared: rounding of the sum alone. */
+static void product_is_below_power(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *sums = data[0], *largest = data[1];
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double lag = (double)cell->lags[i];
+        rule_count_margin(tally, rule_order_margin(sums[i], lag * largest[i], lag * rule_recomputation(largest[i])));
+    }
+}
+
+/* Untied weights have a bound of their own at every step: there eta^l may exceed it, but not the product. */
+static void power_is_below_bound(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *sums = data[0], *largest = data[1], *bounds = data[2];
+    for (long i = 0; i < cell->lag_count; i++) {
+        const long lag = cell->lags[i];
+        const double power = rule_is_untied(cell) ? sums[i] : (double)lag * largest[i];
+        const double allowed = cell->tolerance + rule_uncertainty(cell, lag);
+        rule_count_margin(tally, rule_order_margin(power, bounds[i], allowed));
+    }
+}
+
+static void largest_does_not_fall(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *largest = data[0];
+    for (long i = 1; i < cell->lag_count; i++)
+        rule_count_margin(tally, rule_order_margin(largest[i - 1], largest[i], 0));
+}
+
+/* The steps between two lags are among those of the longer one. */
+static void sum_grows_by_largest(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *sums = data[0], *largest = data[1];
+    for (long i = 1; i < cell->lag_count; i++) {
+        const double lag = (double)cell->lags[i], steps = lag - (double)cell->lags[i - 1];
+        rule_count_margin(
+            tally, rule_order_margin(sums[i], sums[i - 1] + steps * largest[i], lag * rule_recomputation(largest[i])));
+    }
+}
+
+/* J_1 is the last step's Jacobian itself. */
+static void first_lag_is_equal(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    const double *norms = data[0], *sums = data[1], *largest = data[2];
+    if (cell->lags[0] != 1)
+        return;
+    const double allowed = cell->tolerance + rule_uncertainty(cell, 1);
+    rule_count_margin(tally, fmin(rule_equality_margin(norms[0], sums[0], allowed),
+                                  rule_equality_margin(sums[0], largest[0], rule_recomputation(sums[0]))));
+}
+
+static void identity_has_equal_steps(const struct measured_cell *cell, const void *const data[],
+                                     struct rule_tally *tally)
+{
+    const double *sums = data[0], *bounds = data[1];
+    if (!cell->activation->is_identity)
+        return;
+    for (long i = 0; i < cell->lag_count; i++) {
+        const double allowed = cell->tolerance + rule_uncertainty(cell, cell->lags[i]);
+        rule_count_margin(tally, rule_equality_margin(sums[i], bounds[i], allowed));
+    }
+}
+
+static const struct measure_rule rules[] = {
+    { .text = "ln ||J_l||_2 <= sum ln ||S_i||_2",
+      .datasets = { "log_jacobian_norm", "log_step_bound" },
+      .test = norm_is_below_product },
+    { .text = "sum ln ||S_i||_2 <= l ln eta",
+      .datasets = { "log_step_bound", "log_step_norm_max" },
+      .test = product_is_below_power },
+    { .text = "l ln eta <= bound (untied: sum ln ||S_i||_2 <= bound)",
+      .datasets = { "log_step_bound", "log_step_norm_max", "log_norm_bound" },
+      .test = power_is_below_bound },
+    { .text = "ln eta does not fall with the lag", .datasets = { "log_step_norm_max" }, .test = largest_does_not_fall },
+    { .text = "sum ln ||S_i||_2 grows by at most ln eta a step",
+      .datasets = { "log_step_bound", "log_step_norm_max" },
+      .test = sum_grows_by_largest },
+    { .text = "lag 1: ln ||J_1||_2 = ln ||S_T||_2 = ln eta",
+      .datasets = { "log_jacobian_norm", "log_step_bound", "log_step_norm_max" },
+      .test = first_lag_is_equal },
+    { .text = "identity: sum ln ||S_i||_2 = bound",
+      .datasets = { "log_step_bound", "log_norm_bound" },
+      .test = identity_has_equal_steps },
+    { .text = NULL },
+};
+
+const struct measure measure_step_bound = { .name = "step_bound",
+                                            .help = "spectral norms of the step Jacobians: their product bounds that "
+                                                    "of J_l",
+                                            .needs = NEEDS_TRAJECTORY,
+                                            .datasets = datasets,
+                                            .dataset_count = DATASETS,
+                                            .rules = rules,
+                                            .function = measure,
+                                            .cost = cost };

@@ -1,51 +1,44 @@
 #include "gradient/task.h"
 
-#include "gradient/measure.h"
-
 #include <math.h>
 
-static size_t values_per_cell(const struct batch *batch, const struct dataset_rule *rule)
+void *task_values(const struct measure_task *task, size_t place)
 {
-    return measure_values_per_cell(rule, batch->lag_count, &batch->options);
+    const size_t number = measure_first_dataset(task->batch->measures, task->measure) + place;
+    return batch_values_at(task->batch, task->results, task->first_cell, number);
 }
 
-void *batch_values(const struct batch *batch, const struct batch_results *results, long cell, const char *dataset)
+/* Where the norms of a chain stand, for one chain serves all cells of identity. */
+static long norms_chain(const struct measure_task *task, long chain)
 {
-    size_t number;
-    if (!measure_dataset_find(batch->measures, dataset, &number) || results->values[number] == NULL)
-        return NULL;
-    const struct dataset_rule *rule = measure_dataset_at(batch->measures, number);
-    return (char *)results->values[number] + (size_t)cell * values_per_cell(batch, rule) * measure_value_size(rule);
+    return task->batch->activation->is_identity ? 0 : chain;
 }
 
-enum jacobian_outcome batch_first_failure(const struct cell_outcomes *outcomes)
+enum jacobian_outcome task_norm_outcome(const struct measure_task *task, long chain)
 {
-    for (int id = 0; id < MEASURE_COUNT; id++)
-        if (outcomes->of[id] != JACOBIAN_FOUND)
-            return outcomes->of[id];
-    return JACOBIAN_FOUND;
+    return task->norms->outcomes[norms_chain(task, chain)];
 }
 
-void batch_erase_measure(const struct batch *batch, const struct batch_results *results, long cell,
-                         enum measure_id measure)
+static double swept(const struct measure_task *task, const double *normalised, long chain, long i)
 {
-    size_t count = measure_dataset_count(batch->measures);
-    for (size_t number = 0; number < count; number++) {
-        const struct dataset_rule *rule = measure_dataset_at(batch->measures, number);
-        if (results->values[number] == NULL || measure_of_dataset(batch->measures, number) != measure)
-            continue;
-        size_t width = values_per_cell(batch, rule), first = (size_t)cell * width;
-        for (size_t i = first; i < first + width; i++)
-            if (rule->type == TYPE_UINT8)
-                ((uint8_t *)results->values[number])[i] = 255;
-            else
-                ((double *)results->values[number])[i] = NAN;
-    }
+    const struct batch *batch = task->batch;
+    return normalised[norms_chain(task, chain) * batch->lag_count + i] +
+           task_log_scale(task, chain, (double)batch->lags[i]);
 }
 
-double *task_values(const struct measure_task *task, const char *dataset)
+double task_log_norm(const struct measure_task *task, long chain, long i)
 {
-    return batch_values(task->batch, task->results, task->first_cell, dataset);
+    return swept(task, task->norms->log_norms, chain, i);
+}
+
+double task_log_frobenius(const struct measure_task *task, long chain, long i)
+{
+    return swept(task, task->norms->log_frobenius, chain, i);
+}
+
+uint8_t task_proven_verdict(const struct measure_task *task, long chain, long i)
+{
+    return task->norms->verdicts[norms_chain(task, chain) * task->batch->lag_count + i];
 }
 
 void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome)
@@ -55,5 +48,6 @@ void task_fail(const struct measure_task *task, long chain, enum jacobian_outcom
 
 double task_log_scale(const struct measure_task *task, long chain, double lag)
 {
-    return lag * (log(task->chains[chain].gain) + log(task->chains[chain].gamma));
+    const long cell = task->first_cell + chain;
+    return lag * (log(batch_gain(task->batch, cell)) + log(task->batch->gammas[cell]));
 }

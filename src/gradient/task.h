@@ -1,31 +1,44 @@
-/* What a measure is given: cells of one network and activation, side by side, with their trajectory.
+/* What a measure is given: cells of one network and activation, side by side, with their trajectory and norms.
  * Private to gradient/. Not collective. */
 #ifndef GRADSWEEP_GRADIENT_TASK_H
 #define GRADSWEEP_GRADIENT_TASK_H
 
 #include "gradient/batch.h"
+#include "gradient/chain_norms.h"
+
+/* The bounds on products of W_unit alone, normalised like norms, and how the search for them ended. */
+struct unit_bounds {
+    double *log_bounds; /* [lag_count]; NaN where they were not found */
+    enum jacobian_outcome outcome;
+};
 
 struct measure_task {
     const struct batch *batch;
-    enum measure_id measure; /* the one that is called */
+    int measure; /* the number of the one that is called */
     struct gradient_context *context;
     const struct batch_results *results;
     long first_cell; /* the batch's cells first_cell .. first_cell + count - 1 are the chains 0 .. count - 1 */
     long count;
+    const struct chain_norms *norms;
+    const struct unit_bounds *bounds;
+    /* For measures whose row needs it, and for all of them but with identity; else NULL. */
     const struct chain *chains;          /* [count] */
     const struct trajectory *trajectory; /* of these chains, identity too; with states over all T steps where a
                                           * requested measure's row says so, else over the largest lag */
 };
 
-/* The values of this task's first cell in a dataset: `values a cell` further for each next one. NULL where the dataset
- * was not asked for. */
-double *task_values(const struct measure_task *task, const char *dataset);
+/* The values of the task's first cell in dataset `place` of the measure's own row: `values a cell` further for each
+ * next one. Doubles or flags, as the row says. */
+void *task_values(const struct measure_task *task, size_t place);
 
-/* ln ||W_unit||_2, which a full decomposition found right to rounding, and ln ||W||_2 of a cell's swept W, as they
- * stand in the bound; NaN for untied weights. Where norm and radius are one number by construction their quotient is
- * exactly 1. */
-double batch_log_unit_norm(const struct batch *batch);
-double batch_log_weight_norm(const struct batch *batch, long cell);
+/* How the norms of a chain ended; ln ||J_l||_2 and, with NEEDS_PRODUCTS, ln ||J_l||_F of its cell at lags[i]. In closed
+ * form there are none. */
+enum jacobian_outcome task_norm_outcome(const struct measure_task *task, long chain);
+double task_log_norm(const struct measure_task *task, long chain, long i);
+double task_log_frobenius(const struct measure_task *task, long chain, long i);
+
+/* The proven verdict there (gradient/bound.h), where sweeps ask for proofs. */
+uint8_t task_proven_verdict(const struct measure_task *task, long chain, long i);
 
 /* Marks this measure as failed in a cell of the task; its results there are erased when the batch is done. */
 void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "check/check.h"
 #include "h5/file.h"
 #include "linalg/spectrum.h"
 #include "parallel/launch.h"
@@ -37,7 +38,7 @@ int gradsweep_info(const char *path, FILE *out)
 
 int gradsweep_check(const char *path, FILE *out)
 {
-    return status_exit_code(store_check(path, out));
+    return status_exit_code(check_file(path, out));
 }
 
 int gradsweep_merge(const char *output, size_t count, const char *const *shards)

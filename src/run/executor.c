@@ -95,18 +95,19 @@ static struct network_key key_of(const struct executor *executor, const struct u
 
 /* What the file says of a network; NaN, NaN where nothing yet, or where it is damaged (told to the speaker alone).
  * Collective within the team. */
-static enum status read_spectrum(const struct executor *executor, uint64_t weight, double *radius, double *norm,
+static enum status read_spectrum(const struct executor *executor, uint64_t weight, struct weight_spectrum *spectrum,
                                  bool *is_damaged)
 {
-    double stored[2] = { NAN, NAN };
+    struct weight_facts facts = { .radius = NAN, .norm = NAN };
     *is_damaged = false;
     enum status status = STATUS_OK;
     if (is_speaker(executor))
-        status = store_read_weight(executor->store, weight, &stored[0], &stored[1], is_damaged);
+        status = store_read_weight(executor->store, weight, &facts, is_damaged);
     TRY(team_agree(team_of(executor), status));
+    double stored[2] = { facts.radius, facts.norm };
     TRY(team_broadcast(team_of(executor), stored, sizeof stored));
-    *radius = stored[0];
-    *norm = stored[1];
+    spectrum->radius = stored[0];
+    spectrum->norm = stored[1];
     return STATUS_OK;
 }
 
@@ -115,20 +116,16 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
                                  struct weight_spectrum *spectrum)
 {
     const struct network_key key = key_of(executor, unit);
-    double radius, norm;
     bool is_damaged;
     char text[GRID_TEXT];
     *is_stored = true;
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (key.ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
-    TRY(read_spectrum(executor, unit->weight, &radius, &norm, &is_damaged));
+    TRY(read_spectrum(executor, unit->weight, spectrum, &is_damaged));
     spectrum->log_norm_error = weights_log_norm_error(key.ensemble, key.hidden_size);
-    if (!isnan(norm)) {
-        spectrum->radius = radius;
-        spectrum->norm = norm;
+    if (!isnan(spectrum->norm))
         return STATUS_OK;
-    }
     *is_stored = false;
     if (is_damaged && unit->kind == UNIT_WEIGHT)
         log_warning("the stored spectrum of %s was damaged; it is written anew",
@@ -151,43 +148,43 @@ static double divisor_of(const struct executor *executor, double radius)
     return executor->sweep->native || !(radius > 0.0) ? 1.0 : radius;
 }
 
-/* The eigenvalues of W from the file, or computed; *is_stored := the file had them. `values`: room for both arrays. */
-static enum status find_eigenvalues(struct executor *executor, const struct unit *unit, double radius, double *values,
+/* The eigenvalues of W from the file, or computed; *is_stored := the file had them. facts: with room for both arrays.
+ */
+static enum status find_eigenvalues(struct executor *executor, const struct unit *unit, struct weight_facts *facts,
                                     bool *is_stored)
 {
     const struct network_key key = key_of(executor, unit);
     const long d = key.hidden_size;
-    double *re = values, *im = values + d;
+    const double divisor = divisor_of(executor, facts->radius);
     if (*is_stored) {
-        TRY(store_read_eigenvalues(executor->store, unit->weight, d, re, im));
-        *is_stored = !has_nan(2 * d, values);
+        TRY(store_read_weight(executor->store, unit->weight, facts, NULL));
+        *is_stored = !has_nan(d, facts->eigenvalue_re) && !has_nan(d, facts->eigenvalue_im);
     }
-    return *is_stored ? STATUS_OK : weights_eigenvalues(&key, divisor_of(executor, radius), re, im);
+    return *is_stored ? STATUS_OK : weights_eigenvalues(&key, divisor, facts->eigenvalue_re, facts->eigenvalue_im);
 }
 
-static enum status write_spectrum(const struct executor *executor, const struct unit *unit,
-                                  const struct weight_spectrum *spectrum, long eigenvalue_count, const double *values)
+static enum status write_facts(const struct executor *executor, const struct unit *unit,
+                               const struct weight_facts *facts)
 {
-    enum status status = STATUS_OK;
-    if (is_speaker(executor))
-        status = store_write_spectrum(executor->store, unit->weight, spectrum->radius, spectrum->norm, eigenvalue_count,
-                                      values, values ? values + eigenvalue_count : NULL);
+    enum status status = is_speaker(executor) ? store_write_weight(executor->store, unit->weight, facts) : STATUS_OK;
     return team_agree(team_of(executor), status);
 }
 
 /* Eigenvalues and all; where they cannot be found, the rest is kept. No team has eigenvalues. */
 static enum status keep_with_eigenvalues(struct executor *executor, const struct unit *unit, bool is_stored,
-                                         const struct weight_spectrum *spectrum)
+                                         const struct weight_facts *known)
 {
-    const long d = hidden_size_of(executor, unit);
+    struct weight_facts facts = *known;
     double *values;
-    TRY(memory_allocate(&values, 2 * d, "eigenvalues"));
+    TRY(memory_allocate(&values, 2 * facts.hidden_size, "eigenvalues"));
+    facts.eigenvalue_re = values;
+    facts.eigenvalue_im = values + facts.hidden_size;
     bool is_whole = is_stored;
-    enum status found = find_eigenvalues(executor, unit, spectrum->radius, values, &is_whole), status = STATUS_OK;
+    enum status found = find_eigenvalues(executor, unit, &facts, &is_whole), status = STATUS_OK;
     if (found == STATUS_OK && !is_whole)
-        status = write_spectrum(executor, unit, spectrum, d, values);
+        status = write_facts(executor, unit, &facts);
     else if (found == STATUS_NUMERICAL && !is_stored)
-        status = write_spectrum(executor, unit, spectrum, 0, NULL);
+        status = write_facts(executor, unit, known);
     memory_free(values);
     return status == STATUS_OK ? found : status;
 }
@@ -196,9 +193,12 @@ static enum status keep_with_eigenvalues(struct executor *executor, const struct
 static enum status keep_spectrum(struct executor *executor, const struct unit *unit, bool is_stored,
                                  const struct weight_spectrum *spectrum)
 {
-    if (store_has_eigenvalues(executor->store))
-        return keep_with_eigenvalues(executor, unit, is_stored, spectrum);
-    return is_stored ? STATUS_OK : write_spectrum(executor, unit, spectrum, 0, NULL);
+    const struct weight_facts facts = { .radius = spectrum->radius,
+                                        .norm = spectrum->norm,
+                                        .hidden_size = hidden_size_of(executor, unit) };
+    if (weight_result_needs_eigenvalues(executor->sweep->measures))
+        return keep_with_eigenvalues(executor, unit, is_stored, &facts);
+    return is_stored ? STATUS_OK : write_facts(executor, unit, &facts);
 }
 
 /* Fills what the file has of a network and lacks. */

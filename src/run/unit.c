@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "gradient/chain_cost.h"
+#include "gradient/weight_result.h"
 #include "model/weights_cost.h"
 #include "store/store.h"
 
@@ -55,7 +56,7 @@ static struct chain_question question_of(const struct sweep *sweep, const struct
                                     .lags = sweep->lags,
                                     .lag_count = sweep->lag_count,
                                     .measures = sweep->measures,
-                                    .options = sweep_measure_options(sweep) };
+                                    .options = &sweep->options };
 }
 
 /* Bytes of one cell's results. */
@@ -115,7 +116,7 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     long hidden_size = grid_hidden_size(sweep, &class->place);
     class->units_per_network = 1;
     class->unit_cost = weights_cost_spectrum(ensemble, hidden_size, sweep->distribute_from);
-    if (measure_needs(sweep->measures) & MEASURE_NEEDS_EIGENVALUES)
+    if (weight_result_needs_eigenvalues(sweep->measures))
         class->unit_cost = cost_add(class->unit_cost, weights_cost_eigenvalues(hidden_size));
     class->unit_cost = cost_add(class->unit_cost, cost_of_writing(0.0));
 }

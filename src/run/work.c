@@ -58,14 +58,14 @@ enum status work_compute(struct work *work, const struct sweep *sweep, struct we
                            .lag_count = sweep->lag_count,
                            .tolerance = sweep->tolerance,
                            .measures = sweep->measures,
-                           .options = sweep_measure_options(sweep) };
+                           .options = sweep->options };
     struct batch_results results = { .values = work->results.values,
                                      .outcomes = work->outcomes,
                                      .methods = work->methods };
     enum status status = batch_measure(&batch, context, &results);
     for (long cell = 0; status != STATUS_OK && cell < batch.count; cell++)
-        for (int id = 0; id < MEASURE_COUNT; id++)
-            batch_erase_measure(&batch, &results, cell, (enum measure_id)id);
+        for (int number = 0; number < MEASURES; number++)
+            batch_erase_measure(&batch, &results, cell, number);
     return status;
 }
 

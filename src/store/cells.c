@@ -8,8 +8,7 @@
 
 uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule)
 {
-    const struct measure_options options = sweep_measure_options(sweep);
-    return measure_values_per_cell(rule, sweep->lag_count, &options);
+    return measure_values_per_cell(rule, sweep->lag_count, &sweep->options);
 }
 
 size_t store_bytes_per_cell(const struct sweep *sweep, const struct dataset_rule *rule)

@@ -9,7 +9,7 @@ enum { FIRST_OF_MEASURES = 16, KINDS = 8 };
 
 static_assert((int)FAILURE_WHOLE_CELL_COUNT <= FIRST_OF_MEASURES, "codes of whole cells run into those of measures");
 static_assert((int)JACOBIAN_OUTCOMES <= KINDS, "more outcomes than codes of a measure");
-static_assert(FIRST_OF_MEASURES + KINDS * (int)MEASURE_COUNT < FAILURE_CODES - 1, "no codes left for measures");
+static_assert(FIRST_OF_MEASURES + KINDS * (int)MEASURES < FAILURE_CODES - 1, "no codes left for measures");
 
 static const char *const whole_cell_texts[] = {
 #define FAILURE_AS_TEXT(code, text) text,
@@ -36,7 +36,7 @@ uint8_t failure_of_measures(unsigned requested, const enum jacobian_outcome *out
 {
     int first = -1;
     bool is_all_alike = true;
-    for (int id = 0; id < MEASURE_COUNT; id++) {
+    for (int id = 0; id < MEASURES; id++) {
         if (!(requested & 1u << id))
             continue;
         if (first < 0 && outcomes[id] != JACOBIAN_FOUND)
@@ -49,19 +49,18 @@ uint8_t failure_of_measures(unsigned requested, const enum jacobian_outcome *out
     return whole != FAILURE_NONE ? whole : (uint8_t)(FIRST_OF_MEASURES + KINDS * first + (int)outcomes[first]);
 }
 
-bool failure_is_of_measure(uint8_t code, enum measure_id *measure)
+bool failure_is_of_measure(uint8_t code, int *measure)
 {
     int number = (code - FIRST_OF_MEASURES) / KINDS, outcome = (code - FIRST_OF_MEASURES) % KINDS;
-    if (code < FIRST_OF_MEASURES || number >= MEASURE_COUNT || outcome == JACOBIAN_FOUND ||
-        outcome >= JACOBIAN_OUTCOMES)
+    if (code < FIRST_OF_MEASURES || number >= MEASURES || outcome == JACOBIAN_FOUND || outcome >= JACOBIAN_OUTCOMES)
         return false;
-    *measure = (enum measure_id)number;
+    *measure = number;
     return true;
 }
 
 bool failure_text(uint8_t code, char *text)
 {
-    enum measure_id measure;
+    int measure;
     text[0] = '\0';
     if (code < FAILURE_WHOLE_CELL_COUNT)
         snprintf(text, FAILURE_TEXT, "%s", whole_cell_texts[code]);

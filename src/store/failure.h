@@ -25,11 +25,11 @@ enum failure_reason {
 enum { FAILURE_CODES = 256, FAILURE_TEXT = 64 };
 
 /* The code of a cell of whose requested measures some failed: that of the first of them in the table, or that of the
- * whole cell where all failed alike. outcomes[MEASURE_COUNT]; FAILURE_NONE where none failed. */
+ * whole cell where all failed alike. outcomes[MEASURES]; FAILURE_NONE where none failed. */
 uint8_t failure_of_measures(unsigned requested, const enum jacobian_outcome *outcomes);
 
-/* True for the code of one measure, which is *measure. */
-bool failure_is_of_measure(uint8_t code, enum measure_id *measure);
+/* True for the code of one measure, whose number is *measure. */
+bool failure_is_of_measure(uint8_t code, int *measure);
 
 /* The name of a code, as in flag_meanings ("singular_values_no_convergence"), into text[FAILURE_TEXT]; false for a
  * number that is no code. */

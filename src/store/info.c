@@ -41,15 +41,17 @@ static void print_axes(const struct sweep *sweep, FILE *out)
 static void print_measures(const struct sweep *sweep, FILE *out)
 {
     fprintf(out, "measures\n ");
-    for (int id = 0; id < MEASURE_COUNT; id++) {
-        if (!(sweep->measures & 1u << id))
+    for (int number = 0; number < MEASURES; number++) {
+        const struct measure *measure = measure_at(number);
+        if (!(sweep->measures & 1u << number))
             continue;
-        fprintf(out, " %s", measure_at((enum measure_id)id)->name);
-        if (id == MEASURE_CONTRIBUTION_MAP)
-            fprintf(out, " {steps: %ld}", sweep->contribution_map_steps);
+        fprintf(out, " %s", measure->name);
+        for (size_t i = 0; i < measure->parameter_count; i++)
+            fprintf(out, "%s%s: %.0f%s", i ? ", " : " {", measure->parameters[i].name,
+                    sweep->options.parameters[number][i], i + 1 == measure->parameter_count ? "}" : "");
     }
     fprintf(out, "\n  steps %ld, tolerance %g, certify %s, distribute_from %ld\n", sweep->model.steps, sweep->tolerance,
-            sweep->certify ? "true" : "false", sweep->distribute_from);
+            sweep->options.certify ? "true" : "false", sweep->distribute_from);
 }
 
 /* Counts the reasons of failed cells, streaming both datasets. */

@@ -137,7 +137,7 @@ static void find_sizes(const struct sweep *sweep, uint64_t sizes[DIMENSION_COUNT
     for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
         sizes[axis] = (uint64_t)axes_length(sweep, axis);
     sizes[DIMENSION_INDEX] = (uint64_t)sweep->hidden_sizes[sweep->hidden_size_count - 1];
-    sizes[DIMENSION_STEP] = (uint64_t)sweep->contribution_map_steps;
+    sizes[DIMENSION_STEP] = (uint64_t)sweep->options.lengths[ALONG_STEP];
     sizes[DIMENSION_RUN] = PROVENANCE_RUNS;
     sizes[DIMENSION_CHARACTER] = PROVENANCE_CHARACTERS;
 }
@@ -156,7 +156,7 @@ static struct layout_dataset measured_dataset(const struct sweep *sweep, const s
     struct layout_dataset dataset = {
         .name = rule->name,
         .long_name = rule->long_name,
-        .units = rule->units,
+        .units = rule->units ? rule->units : "1",
         .element = rule->type == TYPE_FLOAT64 ? ELEMENT_FLOAT64 : ELEMENT_UINT8,
         .fill = rule->type == TYPE_FLOAT64 ? NAN : UINT8_MAX,
         .flag_meanings = has_flags ? rule->flag_meanings : NULL,

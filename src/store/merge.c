@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "store/check.h"
 #include "store/first_look.h"
 #include "store/making.h"
 #include "store/resume.h"

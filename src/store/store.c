@@ -304,86 +304,31 @@ enum status store_flush(struct store *store)
     return disk_sync_opened(store->results_file.descriptor, store->path);
 }
 
-/* A WEIGHT's record; untouched unless the file's is intact. Released with memory_free. */
-static enum status read_record(const struct store *store, uint64_t weight, double **record, bool *is_damaged)
+enum status store_read_weight(struct store *store, uint64_t weight, struct weight_facts *facts, bool *is_damaged)
 {
     const struct layout *layout = &store->results_file.layout;
     enum weight_state state = WEIGHT_PENDING;
-    TRY(memory_allocate(record, weight_record_length(layout), "values of weights"));
-    enum status status = weight_record_read(&store->results_file, weight, *record, &state);
+    double *record = NULL;
+    TRY(memory_allocate(&record, weight_record_length(layout), "values of weights"));
+    enum status status = weight_record_read(&store->results_file, weight, record, &state);
     if (state != WEIGHT_INTACT)
-        weight_record_clear(layout, *record);
+        weight_record_clear(layout, record);
+    weight_result_get(layout->sweep->measures, &layout->sweep->options, record, facts);
     if (is_damaged)
         *is_damaged = state == WEIGHT_DAMAGED;
-    if (status != STATUS_OK)
-        memory_free(*record);
+    memory_free(record);
     return status;
 }
 
-/* `count` of the record's values of one dataset; NULL for a dataset that is not in the file. */
-static double *values_in(const struct store *store, double *record, const char *dataset)
+enum status store_write_weight(struct store *store, uint64_t weight, const struct weight_facts *facts)
 {
-    uint64_t place, count;
-    return weight_record_find(&store->results_file.layout, dataset, &place, &count) ? record + place : NULL;
-}
-
-bool store_has_eigenvalues(const struct store *store)
-{
-    uint64_t place, count;
-    return weight_record_find(&store->results_file.layout, "eigenvalue_re", &place, &count);
-}
-
-static enum status require_eigenvalues(const struct store *store)
-{
-    return store_has_eigenvalues(store)
-               ? STATUS_OK
-               : status_fail(STATUS_INTERNAL, "%s: no measure of this sweep has eigenvalues", store->results_file.path);
-}
-
-enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm, bool *is_damaged)
-{
-    double *record;
-    TRY(read_record(store, weight, &record, is_damaged));
-    *radius = *values_in(store, record, "weight_spectral_radius");
-    *norm = *values_in(store, record, "weight_norm");
-    memory_free(record);
-    return STATUS_OK;
-}
-
-enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im)
-{
-    double *record;
-    TRY(require_eigenvalues(store));
-    TRY(read_record(store, weight, &record, NULL));
-    memcpy(re, values_in(store, record, "eigenvalue_re"), (size_t)count * sizeof *re);
-    memcpy(im, values_in(store, record, "eigenvalue_im"), (size_t)count * sizeof *im);
-    memory_free(record);
-    return STATUS_OK;
-}
-
-enum status store_write_spectrum(struct store *store, uint64_t weight, double radius, double norm, long count,
-                                 const double *re, const double *im)
-{
-    const struct results_file *file = &store->results_file;
+    const struct layout *layout = &store->results_file.layout;
     double *record = NULL;
-    if (count > 0)
-        TRY(require_eigenvalues(store));
-    TRY(memory_allocate(&record, weight_record_length(&file->layout), "values of weights"));
-    weight_record_clear(&file->layout, record);
-    *values_in(store, record, "weight_spectral_radius") = radius;
-    *values_in(store, record, "weight_norm") = norm;
-    if (count > 0) {
-        memcpy(values_in(store, record, "eigenvalue_re"), re, (size_t)count * sizeof *re);
-        memcpy(values_in(store, record, "eigenvalue_im"), im, (size_t)count * sizeof *im);
-    }
-    enum status status = weight_record_write(file, weight, record);
+    TRY(memory_allocate(&record, weight_record_length(layout), "values of weights"));
+    weight_result_put(layout->sweep->measures, &layout->sweep->options, facts, record);
+    enum status status = weight_record_write(&store->results_file, weight, record);
     memory_free(record);
     return status;
-}
-
-enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm)
-{
-    return store_write_spectrum(store, weight, radius, norm, 0, NULL, NULL);
 }
 
 enum status store_write_cells(struct store *store, const struct cell_results *results)

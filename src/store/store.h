@@ -6,6 +6,7 @@
 #define GRADSWEEP_STORE_STORE_H
 
 #include "gradient/measure.h"
+#include "gradient/weight_result.h"
 #include "parallel/world.h"
 #include "store/failure.h"
 #include "sweep/grid.h"
@@ -66,26 +67,16 @@ CHECKED enum status store_find_finished_copy(const struct world *world, const st
 CHECKED enum status store_close_verified(struct store *store, const struct store_tally *expected);
 CHECKED enum status store_close(struct store *store);
 
-/* One WEIGHT's spectral radius and norm, where the file has them and they are as they were written; else NaN, NaN, and
- * *is_damaged (may be NULL) where something else is there. Not collective. Errors: STATUS_IO. */
-CHECKED enum status store_read_weight(struct store *store, uint64_t weight, double *radius, double *norm,
+/* What the file has of a WEIGHT and of which it is as it was written; else NaN throughout, and *is_damaged (may be
+ * NULL) where something else is there. The caller sets the hidden size, and where eigenvalues go, or NULL. Not
+ * collective. Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status store_read_weight(struct store *store, uint64_t weight, struct weight_facts *facts,
                                       bool *is_damaged);
 
-/* Whether the file has room for eigenvalues: a measure that was asked for gives them. */
-bool store_has_eigenvalues(const struct store *store);
-
-/* The first `count` (its hidden size) of a WEIGHT's eigenvalues, on the same terms. Errors: STATUS_IO, STATUS_INTERNAL
- * where the file has no room for them. */
-CHECKED enum status store_read_eigenvalues(struct store *store, uint64_t weight, long count, double *re, double *im);
-
-/* Writes all that is known of a WEIGHT at once, its checksum, and reads it back: spectral radius, norm, and `count`
- * eigenvalues, or none with count 0. A kill in between leaves it damaged, to be computed again. Not collective; when
- * two ranks write one WEIGHT at a time, they must write the same. Errors: STATUS_IO; STATUS_INTERNAL as above. */
-CHECKED enum status store_write_spectrum(struct store *store, uint64_t weight, double radius, double norm, long count,
-                                         const double *re, const double *im);
-
-/* The same without eigenvalues. */
-CHECKED enum status store_write_weight(struct store *store, uint64_t weight, double radius, double norm);
+/* Writes all that is known of a WEIGHT at once, its checksum, and reads it back. A kill in between leaves it damaged,
+ * to be computed again. Not collective; when two ranks write one WEIGHT at a time, they must write the same. Errors:
+ * STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status store_write_weight(struct store *store, uint64_t weight, const struct weight_facts *facts);
 
 /* The results of cells first .. first+count-1. */
 struct cell_results {

@@ -2,6 +2,7 @@
 
 #include "base/crc32c.h"
 #include "base/memory.h"
+#include "gradient/weight_result.h"
 #include "sweep/grid.h"
 
 #include <math.h>
@@ -77,40 +78,29 @@ static enum status read_all(const struct results_file *file, uint64_t weight, do
     return results_file_read(file, layout_tail_at(layout, TAIL_WEIGHT_CHECKSUM), weight, 1, checksum);
 }
 
-/* Values of one dataset of a record; NULL, and none, for one that is not in the file. */
-static const double *find_values(const struct layout *layout, const double *values, const char *name, uint64_t *count)
-{
-    uint64_t place;
-    if (weight_record_find(layout, name, &place, count))
-        return values + place;
-    *count = 0;
-    return NULL;
-}
-
-/* All of the first values are numbers, or none. */
-static bool is_whole(const double *values, uint64_t count)
-{
-    uint64_t numbers = 0;
-    for (uint64_t i = 0; i < count; i++)
-        numbers += !isnan(values[i]);
-    return numbers == 0 || numbers == count;
-}
-
-/* What can be said of a record without a checksum: kills and lost pages leave a part of it untouched, or zero. */
+/* What can be said of a record without a checksum: kills and lost pages leave a part of it untouched, or zero. So what
+ * runs along `index` is there throughout W's own size, or nowhere. */
 static bool is_consistent(const struct results_file *file, uint64_t weight, const double *values)
 {
     const struct layout *layout = &file->layout;
     const struct sweep *sweep = layout->sweep;
     const struct cell at = grid_weight_at(sweep, weight);
     const uint64_t d = (uint64_t)grid_hidden_size(sweep, &at);
-    uint64_t count;
-    const double radius = *find_values(layout, values, "weight_spectral_radius", &count);
-    const double norm = *find_values(layout, values, "weight_norm", &count);
-    if (isnan(norm) || norm < 0 || (isnan(radius) && !sweep->native) || radius > norm * (1 + 1e-9))
+    struct weight_facts facts = { .hidden_size = (long)d };
+    uint64_t numbers = 0, places = 0;
+    weight_result_get(sweep->measures, &sweep->options, values, &facts);
+    if (isnan(facts.norm) || facts.norm < 0 || (isnan(facts.radius) && !sweep->native) ||
+        facts.radius > facts.norm * (1 + 1e-9))
         return false;
-    const double *re = find_values(layout, values, "eigenvalue_re", &count);
-    const double *im = find_values(layout, values, "eigenvalue_im", &count);
-    return count == 0 || (is_whole(re, d) && is_whole(im, d) && isnan(re[0]) == isnan(im[0]));
+    const struct layout_dataset *dataset;
+    for (size_t number = 0; (dataset = next_dataset(layout, &number));) {
+        const uint64_t count = layout_elements_per_weight(layout, dataset);
+        const bool has_index = dataset->dimensions[dataset->shape.rank - 1] == DIMENSION_INDEX;
+        for (uint64_t i = 0; has_index && i < d; i++, places++)
+            numbers += !isnan(values[i]);
+        values += count;
+    }
+    return numbers == 0 || numbers == places;
 }
 
 enum status weight_record_read(const struct results_file *file, uint64_t weight, double *values,

@@ -129,7 +129,7 @@ static enum status refuse_certified_teams(struct reader *reader, const struct ya
     const struct sweep *sweep = reader->sweep;
     const struct yaml_node *node = find_node(root, schema_find("numerics", "certify"));
     long largest = sweep->hidden_size_count > 0 ? sweep->hidden_sizes[sweep->hidden_size_count - 1] : 0;
-    if (!sweep->certify || node == NULL || largest < sweep->distribute_from)
+    if (!sweep->options.certify || node == NULL || largest < sweep->distribute_from)
         return STATUS_OK;
     return mistakes_add(reader->mistakes, &node->place,
                         "numerics.certify: verdicts are proven on one rank alone, but hidden_size %ld reaches "
@@ -140,15 +140,10 @@ static enum status refuse_certified_teams(struct reader *reader, const struct ya
 /* Results that one cell has at most; doubles, as below. */
 static double results_of_a_cell(const struct sweep *sweep)
 {
-    const double lengths[DATASET_DIMENSIONS] = { [ALONG_NOTHING] = 1,
-                                                 [ALONG_STEP] = (double)sweep->contribution_map_steps,
-                                                 [ALONG_LAG] = (double)sweep->lag_count,
-                                                 [ALONG_INDEX] =
-                                                     (double)sweep->hidden_sizes[sweep->hidden_size_count - 1] };
     const struct dataset_rule *rule;
     double results = 0;
     for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)) != NULL; number++)
-        results += lengths[rule->along[0]] * lengths[rule->along[1]];
+        results += (double)sweep->options.lengths[rule->along[0]] * (double)sweep->options.lengths[rule->along[1]];
     return results;
 }
 

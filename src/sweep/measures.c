@@ -5,9 +5,7 @@
 
 #include <math.h>
 
-enum { CONTRIBUTION_MAP_STEPS = 32, MEASURE_PATH = 128, MOST_LISTED = 1000 };
-
-static const struct number_range steps_range = { .lowest = 1, .highest = 0x1p40, .is_integer = true };
+enum { PATH_OF_MEASURE = 128, MOST_LISTED = 1000 };
 
 const struct yaml_node *measures_name(const struct yaml_node *item)
 {
@@ -20,35 +18,59 @@ static const struct yaml_node *parameters_of(const struct yaml_node *item)
     return item->kind == YAML_MAPPING && item->count == 1 ? item->items[0] : NULL;
 }
 
-static enum status read_contribution_map(struct reader *reader, const struct yaml_node *parameters, const char *path)
+static struct number_range range_of(const struct measure_parameter *parameter)
 {
-    static const char *const names[] = { "steps" };
-    char steps_path[MEASURE_PATH];
-    bool is_good = false;
-    double steps = 0;
-    if (parameters == NULL || yaml_is_null(parameters))
+    return (struct number_range){ .lowest = parameter->lowest, .highest = parameter->highest, .is_integer = true };
+}
+
+/* "{steps: N, ...}" into text[PATH_OF_MEASURE]. */
+static void describe_form(const struct measure *measure, char *text)
+{
+    size_t length = (size_t)snprintf(text, PATH_OF_MEASURE, "a mapping of parameters, ");
+    for (size_t i = 0; i < measure->parameter_count && length < PATH_OF_MEASURE; i++)
+        length += (size_t)snprintf(text + length, PATH_OF_MEASURE - length, "%s%s: N", i == 0 ? "{" : ", ",
+                                   measure->parameters[i].name);
+    if (length < PATH_OF_MEASURE)
+        snprintf(text + length, PATH_OF_MEASURE - length, "}");
+}
+
+/* Those that the file gives; the others stay NaN until the rest of the sweep is known. */
+static enum status read_parameters(struct reader *reader, const struct yaml_node *node, int number, const char *path)
+{
+    const struct measure *measure = measure_at(number);
+    const char *names[PARAMETERS_OF_A_MEASURE];
+    char form[PATH_OF_MEASURE], parameter_path[2 * PATH_OF_MEASURE];
+    if (node == NULL || yaml_is_null(node))
         return STATUS_OK;
-    if (parameters->kind != YAML_MAPPING)
-        return reader_expected(reader, parameters, path, "a mapping of parameters, {steps: N}");
-    TRY(reader_check_keys(reader, parameters, path, 1, names));
-    long entry = yaml_find(parameters, names[0]);
-    if (entry < 0)
-        return STATUS_OK;
-    snprintf(steps_path, sizeof steps_path, "%s.%s", path, names[0]);
-    TRY(reader_number(reader, parameters->items[entry], steps_path, &steps_range, &steps, &is_good));
-    if (is_good)
-        reader->sweep->contribution_map_steps = (long)steps;
+    for (size_t i = 0; i < measure->parameter_count; i++)
+        names[i] = measure->parameters[i].name;
+    describe_form(measure, form);
+    if (node->kind != YAML_MAPPING)
+        return reader_expected(reader, node, path, form);
+    TRY(reader_check_keys(reader, node, path, measure->parameter_count, names));
+    for (size_t i = 0; i < measure->parameter_count; i++) {
+        const struct number_range range = range_of(&measure->parameters[i]);
+        bool is_good = false;
+        double value;
+        long entry = yaml_find(node, names[i]);
+        if (entry < 0)
+            continue;
+        snprintf(parameter_path, sizeof parameter_path, "%s.%s", path, names[i]);
+        TRY(reader_number(reader, node->items[entry], parameter_path, &range, &value, &is_good));
+        if (is_good)
+            reader->sweep->options.parameters[number][i] = value;
+    }
     return STATUS_OK;
 }
 
-static enum status read_measure_parameters(struct reader *reader, const struct yaml_node *item, enum measure_id id,
+static enum status read_measure_parameters(struct reader *reader, const struct yaml_node *item, int number,
                                            const char *path)
 {
     const struct yaml_node *name = measures_name(item), *parameters = parameters_of(item);
-    char measure_path[MEASURE_PATH];
+    char measure_path[PATH_OF_MEASURE];
     snprintf(measure_path, sizeof measure_path, "%s.%s", path, name->text);
-    if (id == MEASURE_CONTRIBUTION_MAP)
-        return read_contribution_map(reader, parameters, measure_path);
+    if (measure_at(number)->parameter_count > 0)
+        return read_parameters(reader, parameters, number, measure_path);
     if (parameters != NULL)
         return mistakes_add(reader->mistakes, &name->place, "%s: %s has no parameters", path, name->text);
     return STATUS_OK;
@@ -59,22 +81,22 @@ static enum status add_measure(struct reader *reader, const struct key_rule *rul
 {
     const struct yaml_node *name = measures_name(item);
     bool is_refused = false;
-    enum measure_id id = MEASURE_COUNT;
+    int number;
     if (name->kind != YAML_SCALAR || yaml_is_null(name))
         return reader_expected(reader, name, path, rule->expected);
     TRY(reader_refuse_unavailable(reader, name, path, name->text, &is_refused));
     if (is_refused)
         return STATUS_OK;
-    if (measure_find(name->text, &id) == NULL) {
-        const char *names[MEASURE_COUNT];
-        for (int number = 0; number < MEASURE_COUNT; number++)
-            names[number] = measure_at((enum measure_id)number)->name;
-        return reader_unknown(reader, name, path, "measure", MEASURE_COUNT, names);
+    if (measure_find(name->text, &number) == NULL) {
+        const char *names[MEASURES];
+        for (int other = 0; other < MEASURES; other++)
+            names[other] = measure_at(other)->name;
+        return reader_unknown(reader, name, path, "measure", MEASURES, names);
     }
-    if (*seen & 1u << id)
+    if (*seen & 1u << number)
         return mistakes_add(reader->mistakes, &name->place, "%s: %s is repeated", path, name->text);
-    *seen |= 1u << id;
-    return read_measure_parameters(reader, item, id, path);
+    *seen |= 1u << number;
+    return read_measure_parameters(reader, item, number, path);
 }
 
 enum status read_measures(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
@@ -83,10 +105,13 @@ enum status read_measures(struct reader *reader, const struct key_rule *rule, co
     unsigned seen = 0;
     if (reader_item_count(node) > MOST_LISTED)
         return mistakes_add(reader->mistakes, &node->place, "%s: the list has %ld entries, but there are %d measures",
-                            path, reader_item_count(node), (int)MEASURE_COUNT);
+                            path, reader_item_count(node), (int)MEASURES);
+    for (int number = 0; number < MEASURES; number++)
+        for (int i = 0; i < PARAMETERS_OF_A_MEASURE; i++)
+            reader->sweep->options.parameters[number][i] = NAN;
     for (long i = 0; i < reader_item_count(node); i++)
         TRY(add_measure(reader, rule, reader_item_at(node, i), path, &seen));
-    reader->sweep->measures = seen | 1u << MEASURE_JACOBIAN_NORM;
+    reader->sweep->measures = seen | measure_always();
     return STATUS_OK;
 }
 
@@ -104,10 +129,15 @@ static enum status refuse_untied(struct reader *reader, const struct yaml_node *
     return STATUS_OK;
 }
 
+static long largest_hidden_size(const struct sweep *sweep)
+{
+    return sweep->hidden_size_count > 0 ? sweep->hidden_sizes[sweep->hidden_size_count - 1] : 0;
+}
+
 static enum status refuse_teams(struct reader *reader, const struct yaml_node *name)
 {
     const struct sweep *sweep = reader->sweep;
-    long largest = sweep->hidden_size_count > 0 ? sweep->hidden_sizes[sweep->hidden_size_count - 1] : 0;
+    const long largest = largest_hidden_size(sweep);
     if (largest < sweep->distribute_from)
         return STATUS_OK;
     return mistakes_add(reader->mistakes, &name->place,
@@ -130,53 +160,72 @@ static enum status refuse_without_identity(struct reader *reader, const struct y
                         name->text);
 }
 
-/* Without a number of its own the map takes what there is, up to the default. */
-static enum status settle_contribution_map(struct reader *reader, const struct yaml_node *name)
+/* Fills in defaults, which may depend on the rest, and holds what was given against it. */
+static enum status settle_parameters(struct reader *reader, const struct yaml_node *name, int number)
 {
     struct sweep *sweep = reader->sweep;
-    long steps = sweep->model.steps;
-    if (sweep->contribution_map_steps == 0)
-        sweep->contribution_map_steps = steps < CONTRIBUTION_MAP_STEPS ? steps : CONTRIBUTION_MAP_STEPS;
-    if (sweep->contribution_map_steps <= steps || steps == 0)
-        return STATUS_OK;
-    return mistakes_add(reader->mistakes, &name->place,
-                        "measure.contribution_map.steps: %ld times are more than the %ld steps of the trajectory; ask "
-                        "for fewer, or raise model.steps",
-                        sweep->contribution_map_steps, steps);
+    const struct measure *measure = measure_at(number);
+    for (size_t i = 0; i < measure->parameter_count; i++) {
+        const struct measure_parameter *parameter = &measure->parameters[i];
+        double *value = &sweep->options.parameters[number][i];
+        char why[2 * PATH_OF_MEASURE];
+        if (isnan(*value))
+            *value = parameter->default_value(&sweep->model, largest_hidden_size(sweep));
+        if (parameter->length_of != ALONG_NOTHING)
+            sweep->options.lengths[parameter->length_of] = (long)*value;
+        if (parameter->is_possible && !parameter->is_possible(*value, &sweep->model, why, sizeof why))
+            TRY(mistakes_add(reader->mistakes, &name->place, "measure.%s.%s: %s", measure->name, parameter->name, why));
+    }
+    return STATUS_OK;
 }
 
 enum status measures_settle(struct reader *reader, const struct yaml_node *node)
 {
+    struct measure_options *options = &reader->sweep->options;
+    options->lengths[ALONG_NOTHING] = 1;
+    options->lengths[ALONG_LAG] = reader->sweep->lag_count;
+    options->lengths[ALONG_INDEX] = largest_hidden_size(reader->sweep);
     for (long i = 0; node != NULL && i < reader_item_count(node); i++) {
         const struct yaml_node *name = measures_name(reader_item_at(node, i));
-        enum measure_id id = MEASURE_COUNT;
-        bool is_known = name->kind == YAML_SCALAR && measure_find(name->text, &id) != NULL;
-        if (!is_known || !(reader->sweep->measures & 1u << id))
+        int number;
+        bool is_known = name->kind == YAML_SCALAR && measure_find(name->text, &number) != NULL;
+        if (!is_known || !(reader->sweep->measures & 1u << number))
             continue;
-        unsigned needs = measure_at(id)->needs;
-        if (needs & MEASURE_NEEDS_TIED)
+        unsigned needs = measure_at(number)->needs;
+        if (needs & NEEDS_TIED)
             TRY(refuse_untied(reader, name));
-        if (needs & MEASURE_NEEDS_ONE_RANK)
+        if (needs & NEEDS_ONE_RANK)
             TRY(refuse_teams(reader, name));
-        if (needs & MEASURE_NEEDS_IDENTITY)
+        if (needs & NEEDS_IDENTITY)
             TRY(refuse_without_identity(reader, name));
-        if (id == MEASURE_CONTRIBUTION_MAP)
-            TRY(settle_contribution_map(reader, name));
+        TRY(settle_parameters(reader, name, number));
     }
     return STATUS_OK;
+}
+
+/* "name", or "{name: {parameter: value}}". */
+static void write_measure(const struct sweep *sweep, int number, FILE *stream)
+{
+    const struct measure *measure = measure_at(number);
+    if (measure->parameter_count == 0) {
+        fputs(measure->name, stream);
+        return;
+    }
+    fprintf(stream, "{%s: {", measure->name);
+    for (size_t i = 0; i < measure->parameter_count; i++)
+        fprintf(stream, "%s%s: %.0f", i ? ", " : "", measure->parameters[i].name, sweep->options.parameters[number][i]);
+    fputs("}}", stream);
 }
 
 void write_measures(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
 {
     (void)rule;
     const char *separator = "[";
-    for (int id = 0; id < MEASURE_COUNT; id++) {
-        if (!(sweep->measures & 1u << id))
+    for (int number = 0; number < MEASURES; number++) {
+        if (!(sweep->measures & 1u << number))
             continue;
-        if (id == MEASURE_CONTRIBUTION_MAP)
-            fprintf(stream, "%s{contribution_map: {steps: %ld}}", separator, sweep->contribution_map_steps);
-        else
-            fprintf(stream, "%s%s", separator, measure_at((enum measure_id)id)->name);
+        fputs(separator, stream);
+        write_measure(sweep, number, stream);
         separator = ", ";
     }
     fputc(']', stream);
@@ -185,8 +234,15 @@ void write_measures(const struct sweep *sweep, const struct key_rule *rule, FILE
 void explain_measures(const struct key_rule *rule, FILE *stream)
 {
     (void)rule;
-    for (int id = 0; id < MEASURE_COUNT; id++)
-        fprintf(stream, "    %s: %s\n", measure_at((enum measure_id)id)->name, measure_at((enum measure_id)id)->help);
-    fprintf(stream, "    {contribution_map: {steps: N}} for the last N times t, at most model.steps; default %d\n",
-            CONTRIBUTION_MAP_STEPS);
+    for (int number = 0; number < MEASURES; number++) {
+        const struct measure *measure = measure_at(number);
+        fprintf(stream, "    %s: %s\n", measure->name, measure->help);
+        for (size_t i = 0; i < measure->parameter_count; i++) {
+            const struct number_range range = range_of(&measure->parameters[i]);
+            char text[NUMBER_RANGE_TEXT];
+            number_describe_range(&range, text);
+            fprintf(stream, "        %s: %s, %s (default %s)\n", measure->parameters[i].name,
+                    measure->parameters[i].help, text, measure->parameters[i].default_text);
+        }
+    }
 }

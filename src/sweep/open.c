@@ -252,10 +252,3 @@ enum status sweep_load(struct sweep *sweep)
         return STATUS_OK;
     return network_arrays_read(&model->input_source, &model->input_arrays);
 }
-
-struct measure_options sweep_measure_options(const struct sweep *sweep)
-{
-    return (struct measure_options){ .contribution_map_steps = sweep->contribution_map_steps,
-                                     .index_size = sweep->hidden_sizes[sweep->hidden_size_count - 1],
-                                     .certify = sweep->certify };
-}

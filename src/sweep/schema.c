@@ -231,7 +231,7 @@ static const struct key_rule rules[] = {
     { .section = "numerics",
       .name = "certify",
       TYPE(certify),
-      .offset = FIELD(certify),
+      .offset = FIELD(options.certify),
       .default_text = "false",
       .expected = "true or false",
       .help = "true: a verdict 'holds' is proven, rounding error included" },

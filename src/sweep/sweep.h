@@ -38,10 +38,9 @@ struct sweep {
     long *lags;
     long lag_count;
 
-    unsigned measures;           /* one bit a measure (gradient/measure.h), jacobian_norm always among them */
-    long contribution_map_steps; /* the last so many times t; 0 where it is not measured */
-    double tolerance;            /* of ln ||J_l||_2, absolute */
-    bool certify;
+    unsigned measures; /* one bit a measure (gradient/measure.h), with those that are always measured */
+    struct measure_options options;
+    double tolerance;     /* of ln ||J_l||_2, absolute */
     long distribute_from; /* the effective number */
 
     char *text;                 /* the sweep with all effective values, as YAML 1.2 that reads back to the same sweep */
@@ -74,9 +73,6 @@ CHECKED enum status sweep_require_same(const struct sweep *asked, const struct s
 /* Calls `tell` with a line for people on each group of results that are asked for and will be NaN, in part of the grid
  * alone, with where and why. Not collective. Errors: STATUS_MEMORY. */
 CHECKED enum status sweep_foresee_absences(const struct sweep *sweep, void (*tell)(const char *text));
-
-/* What the sweep tells its measures. Not collective. */
-struct measure_options sweep_measure_options(const struct sweep *sweep);
 
 /* Every key of a sweep file: its meaning, form, range and default, from the same table that the reader follows. */
 void sweep_print_help(FILE *stream);

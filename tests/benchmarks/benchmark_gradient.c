@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "gradient/batch.h"
 #include "linalg/spectrum.h"
+#include "measures.h"
 
 #include "benchmarks/median.h"
 #include "model/ensembles.h"
@@ -66,9 +67,9 @@ static enum status compare(struct weights *weights, const struct weight_spectrum
                            .tolerance = 1e-10 };
     double plain[REPETITIONS], with_gradient[REPETITIONS], added[REPETITIONS];
     for (int repetition = 0; repetition < REPETITIONS; repetition++) {
-        batch.measures = 1u << MEASURE_JACOBIAN_NORM | 1u << MEASURE_FROBENIUS_NORM; /* explicit */
+        batch.measures = measure_set("frobenius_norm"); /* explicit */
         TRY(measure(&batch, &plain[repetition]));
-        batch.measures |= 1u << MEASURE_GRADIENT;
+        batch.measures |= measure_set("gradient");
         TRY(measure(&batch, &with_gradient[repetition]));
         added[repetition] = 100 * (with_gradient[repetition] / plain[repetition] - 1);
     }

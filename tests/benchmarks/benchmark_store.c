@@ -35,12 +35,13 @@ static void write_units(const struct world *world, const struct sweep *sweep, st
     REQUIRE(unit_list_open(sweep, &list) == STATUS_OK);
     for (uint64_t i = (uint64_t)world->rank; i < unit_list_count(list); i += (uint64_t)world->size) {
         const struct unit unit = unit_list_at(list, i);
-        double radius, norm;
+        struct weight_facts facts = { 0 };
         if (unit.kind == UNIT_WEIGHT) {
-            REQUIRE(store_write_weight(store, unit.weight, 1.0, 2.0) == STATUS_OK);
+            REQUIRE(store_write_weight(store, unit.weight, &(struct weight_facts){ .radius = 1.0, .norm = 2.0 }) ==
+                    STATUS_OK);
             continue;
         }
-        REQUIRE(store_read_weight(store, unit.weight, &radius, &norm, NULL) == STATUS_OK);
+        REQUIRE(store_read_weight(store, unit.weight, &facts, NULL) == STATUS_OK);
         write_cells(sweep, store, &unit);
     }
     unit_list_close(list);

@@ -2,6 +2,7 @@
 
 #include "base_files.h"
 
+#include "check/check.h"
 #include "h5/error.h"
 #include "run/unit.h"
 #include "store/inspect.h"
@@ -88,7 +89,7 @@ bool files_target_results(const char *path)
     files_target_stage = "info";
     bool is_good = judge(store_info(path, nowhere), path);
     files_target_stage = "check";
-    enum status checked = store_check(path, nowhere);
+    enum status checked = check_file(path, nowhere);
     is_good = judge(checked, path) && is_good;
     files_target_stage = "resume";
     is_good = judge(resume(path, asked), path) && is_good;

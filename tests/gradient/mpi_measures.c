@@ -20,12 +20,12 @@ static const double TOLERANCE = 1e-9;
 struct trial {
     const char *ensemble, *activation;
     long hidden_size;
-    unsigned measures; /* beside the norms */
+    const char *measures; /* beside the norms */
 };
 
-static const unsigned PRODUCTS = 1u << MEASURE_FROBENIUS_NORM;
-static const unsigned VECTORS = 1u << MEASURE_STEP_BOUND;
-static const unsigned GRADIENTS = 1u << MEASURE_GRADIENT | 1u << MEASURE_CONTRIBUTION_MAP;
+#define PRODUCTS  "frobenius_norm"
+#define VECTORS   "step_bound"
+#define GRADIENTS "gradient contribution_map"
 
 /* Datasets whose numbers come out of whole d x d matrices. */
 static bool comes_from_squares(const char *dataset, enum jacobian_method method)
@@ -55,8 +55,8 @@ static struct batch batch_of(const struct trial *trial)
                            .lags = lags,
                            .lag_count = LAGS,
                            .tolerance = 1e-10,
-                           .measures = 1u << MEASURE_JACOBIAN_NORM | trial->measures,
-                           .options = { .contribution_map_steps = MAP_STEPS, .index_size = trial->hidden_size } };
+                           .measures = measure_set(trial->measures),
+                           .options = { .lengths = { [ALONG_STEP] = MAP_STEPS, [ALONG_INDEX] = trial->hidden_size } } };
 }
 
 static void compare(const struct trial *trial, const struct process_grid *grid, const struct all_results *alone,
@@ -109,16 +109,16 @@ static void try_trial(const struct team *team, const struct trial *trial)
 int main(int argc, char **argv)
 {
     static const struct trial trials[] = {
-        { "ginibre", "tanh", 1, PRODUCTS | VECTORS | GRADIENTS },
-        { "ginibre", "tanh", 63, PRODUCTS | VECTORS | GRADIENTS },
-        { "sparse", "relu", 64, PRODUCTS | GRADIENTS },
-        { "elliptic", "sin", 65, PRODUCTS | VECTORS | GRADIENTS },
-        { "symmetric", "identity", 64, PRODUCTS | VECTORS },
+        { "ginibre", "tanh", 1, PRODUCTS " " VECTORS " " GRADIENTS },
+        { "ginibre", "tanh", 63, PRODUCTS " " VECTORS " " GRADIENTS },
+        { "sparse", "relu", 64, PRODUCTS " " GRADIENTS },
+        { "elliptic", "sin", 65, PRODUCTS " " VECTORS " " GRADIENTS },
+        { "symmetric", "identity", 64, PRODUCTS " " VECTORS },
         { "untied", "tanh", 65, VECTORS },
-        { "ginibre", "identity", 257, 0 },
-        { "uniform", "tanh", 257, VECTORS | GRADIENTS },
+        { "ginibre", "identity", 257, "" },
+        { "uniform", "tanh", 257, VECTORS " " GRADIENTS },
         { "antisymmetric", "softsign", 257, PRODUCTS },
-        { "ginibre", "tanh", 700, 0 },
+        { "ginibre", "tanh", 700, "" },
         { "ginibre", "tanh", 700, PRODUCTS },
     };
     struct world world;

@@ -6,6 +6,7 @@
 #include "gradient/bound.h"
 #include "gradient/measure.h"
 #include "linalg/spectrum.h"
+#include "measures.h"
 
 #include "model/ensembles.h"
 
@@ -62,7 +63,7 @@ static inline struct batch batch_of_cells(const struct model *model, const struc
                            .lags = lags,
                            .lag_count = lag_count,
                            .tolerance = 1e-10,
-                           .measures = 1u << MEASURE_JACOBIAN_NORM };
+                           .measures = measure_set("") };
 }
 
 /* One cell of a batch as a batch of its own. */
@@ -72,6 +73,15 @@ static inline struct batch batch_cell(struct batch batch, long cell)
     batch.spectral_radii += cell;
     batch.gammas += cell;
     return batch;
+}
+
+/* The first outcome that is not JACOBIAN_FOUND; JACOBIAN_FOUND where all are. */
+static inline enum jacobian_outcome first_failure(const struct cell_outcomes *outcomes)
+{
+    for (int number = 0; number < MEASURES; number++)
+        if (outcomes->of[number] != JACOBIAN_FOUND)
+            return outcomes->of[number];
+    return JACOBIAN_FOUND;
 }
 
 /* Results of a batch, in arrays of their own. */

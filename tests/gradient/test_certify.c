@@ -123,7 +123,7 @@ static void certify_network(const char *ensemble_name, const struct activation *
     struct measured m = measure_network(&ensemble, d, replica, batch);
     snprintf(what, sizeof what, "%s, %s, d = %ld, replica %ld", ensemble_name, activation->name, d, replica);
     for (long i = 0; i < count * LAGS; i++) {
-        assert_int_equal(batch_first_failure(&m.outcomes[i / LAGS]), JACOBIAN_FOUND);
+        assert_int_equal(first_failure(&m.outcomes[i / LAGS]), JACOBIAN_FOUND);
         assert_in_range(m.verdicts[i], BOUND_HOLDS, BOUND_VIOLATED);
         if (m.verdicts[i] == BOUND_VIOLATED)
             fail_msg("%s: violated at ln J = %.17g, ln bound = %.17g", what, m.log_norms[i], m.log_bounds[i]);
@@ -308,7 +308,7 @@ static double flops_of(const char *ensemble_name, const char *activation, bool c
     struct gradient_context context = { 0 };
     struct batch batch = batch_of(activation_find(activation), CHAINS, radii, gammas);
     batch.options.certify = certify;
-    batch.measures |= 1u << MEASURE_FROBENIUS_NORM; /* so that the method is explicit */
+    batch.measures |= measure_set("frobenius_norm"); /* so that the method is explicit */
     require(weights_spectrum(&(struct network_key){ &ensemble, TEST_SEED, SIZE, 0 }, NO_DISTRIBUTION, &batch.spectrum));
     require(
         weights_open(&(struct network_key){ &ensemble, TEST_SEED, SIZE, 0 }, batch.spectrum.radius, &batch.weights));

@@ -4,7 +4,7 @@
 #include "all_results.h"
 #include "backward_reference.h"
 
-enum { ALL_MEASURES = 1u << MEASURE_JACOBIAN_NORM | 1u << MEASURE_GRADIENT | 1u << MEASURE_CONTRIBUTION_MAP };
+#define ALL_MEASURES measure_set("gradient contribution_map")
 
 static struct model model_of(enum loss_kind loss, long steps)
 {
@@ -22,7 +22,7 @@ static struct batch batch_of(const struct model *model, const char *activation, 
 {
     struct batch batch = batch_of_cells(model, activation_find(activation), count, radii, gammas, lags, lag_count);
     batch.measures = ALL_MEASURES;
-    batch.options.contribution_map_steps = 5;
+    batch.options.lengths[ALONG_STEP] = 5;
     return batch;
 }
 
@@ -139,7 +139,7 @@ static void errors_keep_to_the_norm_of_the_product(void **state)
                     double error = all_results_of(&all, "log_error_norm")[cell * 7 + l];
                     double bound = all_results_of(&all, "log_initial_error_norm")[cell] +
                                    all_results_of(&all, "log_jacobian_norm")[cell * 7 + l];
-                    assert_int_equal(batch_first_failure(&all.outcomes[cell]), JACOBIAN_FOUND);
+                    assert_int_equal(first_failure(&all.outcomes[cell]), JACOBIAN_FOUND);
                     assert_true(error <= bound + 2e-10); /* the tolerance of the norm */
                     tightest = error > -INFINITY ? fmin(tightest, bound - error) : tightest;
                 }
@@ -175,7 +175,7 @@ static void two_terms_cancel(void **state)
                            .steps = 2 };
     given_values = &w;
     struct batch batch = batch_of(&model, "tanh", 1, NULL, &gamma, lags, 1);
-    batch.options.contribution_map_steps = 1;
+    batch.options.lengths[ALONG_STEP] = 1;
     struct all_results all = all_results_measure(&ensemble, 1, 0, batch);
     double x2 = 2 * y1 - 0.5 - 2 * y0;
     print_message("two terms that cancel: ||sum|| / sum of norms = %.1e\n", all_results_of(&all, "cancellation")[0]);
@@ -197,7 +197,7 @@ static void a_network_that_forgot_has_no_gradient(void **state)
     model.bias = BIAS_ZERO;
     struct all_results all =
         all_results_measure(&ensemble, 4, 0, batch_of(&model, "identity", 1, NULL, &gamma, lags, 2));
-    assert_int_equal(batch_first_failure(&all.outcomes[0]), JACOBIAN_FOUND);
+    assert_int_equal(first_failure(&all.outcomes[0]), JACOBIAN_FOUND);
     assert_true(all_results_of(&all, "log_initial_error_norm")[0] == -INFINITY);
     assert_true(all_results_of(&all, "log_error_norm")[1] == -INFINITY);
     assert_true(all_results_of(&all, "log_contribution")[1] == -INFINITY);
@@ -264,7 +264,7 @@ static void cells_do_not_depend_on_their_batch(void **state)
             struct ensemble ensemble = ensemble_named("ginibre");
             struct model model = model_of(LOSS_CROSS_ENTROPY, 90);
             struct batch batch = batch_of(&model, a ? "identity" : "tanh", CELLS, radii, gammas, lags, 3);
-            batch.options.contribution_map_steps = d < 100 ? 50 : 7;
+            batch.options.lengths[ALONG_STEP] = d < 100 ? 50 : 7;
             struct all_results together = all_results_measure(&ensemble, d, 0, batch);
             for (int i = 1; i < CELLS; i += 19) {
                 struct all_results alone = all_results_measure(&ensemble, d, 0, batch_cell(batch, i));

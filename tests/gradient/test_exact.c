@@ -33,7 +33,7 @@ static void powers_of_normal_weights_follow_the_radius(void **state)
             struct ensemble ensemble = ensemble_named(names[name]);
             struct batch batch = batch_of("identity", 3, radii, gammas);
             if (explicit_too)
-                batch.measures |= 1u << MEASURE_FROBENIUS_NORM;
+                batch.measures |= measure_set("frobenius_norm");
             struct measured m = measure_network(&ensemble, 33, 0, batch);
             for (long i = 0; i < 3 * LAGS; i++) {
                 double lag = (double)lags[i % LAGS], log_step = log(radii[i / LAGS] * gammas[i / LAGS]);
@@ -59,11 +59,11 @@ static void a_chain_ends(void **state)
         ensemble.parameters[0] = 3.0;
         struct batch batch = batch_of("identity", 2, NULL, gammas);
         if (explicit_too)
-            batch.measures |= 1u << MEASURE_FROBENIUS_NORM;
+            batch.measures |= measure_set("frobenius_norm");
         struct measured m = measure_network(&ensemble, 8, 0, batch);
         for (long i = 0; i < 2 * LAGS; i++) {
             long lag = lags[i % LAGS];
-            assert_int_equal(batch_first_failure(&m.outcomes[i / LAGS]), JACOBIAN_FOUND);
+            assert_int_equal(first_failure(&m.outcomes[i / LAGS]), JACOBIAN_FOUND);
             assert_close(m.log_norms[i], lag < 8 ? (double)lag * log(3.0 * gammas[i / LAGS]) : -INFINITY, TOLERANCE);
             assert_int_equal(m.verdicts[i], lag < 8 ? BOUND_WITHIN_ROUNDING : BOUND_HOLDS);
         }
@@ -146,7 +146,7 @@ static void norms_keep_their_inequalities(void **state)
         for (long d = 1; d <= 40; d += 13) {
             struct ensemble ensemble = ensemble_named("ginibre");
             struct batch batch = batch_of(activations[a], 3, radii, gammas);
-            batch.measures |= 1u << MEASURE_FROBENIUS_NORM;
+            batch.measures |= measure_set("frobenius_norm");
             struct measured m = measure_network(&ensemble, d, 0, batch);
             for (int i = 0; i < 3 * LAGS; i++) {
                 assert_true(m.log_norms[i] <= m.log_frobenius[i] + TOLERANCE);
@@ -214,7 +214,7 @@ static void a_dead_network_is_a_result(void **state)
     struct ensemble ensemble = ensemble_given();
     given_values = w;
     struct measured m = measure_network(&ensemble, 2, 0, batch_of("relu", 1, NULL, &gamma));
-    assert_int_equal(batch_first_failure(&m.outcomes[0]), JACOBIAN_FOUND);
+    assert_int_equal(first_failure(&m.outcomes[0]), JACOBIAN_FOUND);
     for (int i = 0; i < LAGS; i++) {
         assert_true(m.log_norms[i] == -INFINITY);
         assert_int_equal(m.verdicts[i], BOUND_HOLDS);

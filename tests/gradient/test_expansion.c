@@ -47,8 +47,8 @@ static struct expanded measure_expanded(const struct ensemble *ensemble, long d,
     struct expanded e;
     struct gradient_context context = { 0 };
     memset(&e, 0, sizeof e);
-    batch.measures = 1u << MEASURE_JACOBIAN_NORM | 1u << MEASURE_EXPANSION;
-    batch.options.index_size = d;
+    batch.measures = measure_set("expansion");
+    batch.options.lengths[ALONG_INDEX] = d;
     const struct network_key key = { ensemble, TEST_SEED, d, 0 };
     require(weights_spectrum(&key, NO_DISTRIBUTION, &batch.spectrum));
     require(weights_open(&key, batch.native ? 1.0 : batch.spectrum.radius, &batch.weights));
@@ -66,7 +66,7 @@ static struct expanded measure_expanded(const struct ensemble *ensemble, long d,
     struct batch_results results = { e.measured.values, e.measured.outcomes, e.measured.methods };
     require(batch_measure(&batch, &context, &results));
     for (long cell = 0; cell < batch.count; cell++)
-        assert_int_equal(batch_first_failure(&e.measured.outcomes[cell]), JACOBIAN_FOUND);
+        assert_int_equal(first_failure(&e.measured.outcomes[cell]), JACOBIAN_FOUND);
     e.batch = batch;
     return e;
 }

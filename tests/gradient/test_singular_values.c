@@ -26,16 +26,16 @@ static struct spectra measure_spectra(const struct ensemble *ensemble, long d, s
     struct spectra s;
     struct gradient_context context = { 0 };
     memset(&s, 0, sizeof s);
-    batch.measures |= 1u << MEASURE_SINGULAR_VALUES;
-    if (batch.options.index_size == 0)
-        batch.options.index_size = d;
+    batch.measures |= measure_set("singular_values");
+    if (batch.options.lengths[ALONG_INDEX] == 0)
+        batch.options.lengths[ALONG_INDEX] = d;
     const struct network_key key = { ensemble, TEST_SEED, d, 0 };
     require(weights_spectrum(&key, NO_DISTRIBUTION, &batch.spectrum));
     bool is_unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
     require(weights_open(&key, is_unscaled ? 1.0 : batch.spectrum.radius, &s.weights));
     batch.weights = s.weights;
     s.measured = measured_create(&batch);
-    long count = batch.count * batch.lag_count * batch.options.index_size;
+    long count = batch.count * batch.lag_count * batch.options.lengths[ALONG_INDEX];
     s.log_values = measured_array(&s.measured, batch.measures, "log_singular_value", count, sizeof(double));
     for (long i = 0; i < count; i++)
         s.log_values[i] = NAN;
@@ -205,7 +205,7 @@ static void a_plane_of_identity_shares_its_values(void **state)
         struct ensemble ensemble = ensemble_named(names[name]);
         struct batch batch =
             batch_of_cells(&quiet, activation_find("identity"), CELLS, radii, gammas, compared_lags, COMPARED_LAGS);
-        batch.options.index_size = WIDTH;
+        batch.options.lengths[ALONG_INDEX] = WIDTH;
         struct spectra s = measure_spectra(&ensemble, D, batch);
         for (int cell = 0; cell < CELLS; cell++)
             for (int lag = 0; lag < COMPARED_LAGS; lag++)

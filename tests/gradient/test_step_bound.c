@@ -1,4 +1,5 @@
 /* The norms of step Jacobians against a full SVD of each, and the chain of bounds they stand in. */
+#include "measures.h"
 #include "networks.h"
 
 enum { LAGS = 5, CELLS = 6, LARGEST_LAG = 40 };
@@ -23,7 +24,7 @@ static struct batch batch_of(const struct activation *activation, bool native)
                            .lags = lags,
                            .lag_count = LAGS,
                            .tolerance = 1e-10,
-                           .measures = 1u << MEASURE_JACOBIAN_NORM | 1u << MEASURE_STEP_BOUND };
+                           .measures = measure_set("step_bound") };
 }
 
 struct with_steps {
@@ -80,7 +81,7 @@ static void bounds_stand_in_a_chain(void **state)
                 snprintf(what, sizeof what, "%s, %s, d = %ld", ensembles[e], activation_at(a)->name, d);
                 for (long i = 0; i < batch.count * LAGS; i++) {
                     double lag = (double)lags[i % LAGS], previous = i % LAGS ? w.maxima[i - 1] : -INFINITY;
-                    assert_int_equal(batch_first_failure(&w.measured.outcomes[i / LAGS]), JACOBIAN_FOUND);
+                    assert_int_equal(first_failure(&w.measured.outcomes[i / LAGS]), JACOBIAN_FOUND);
                     assert_below(w.measured.log_norms[i], w.sums[i], TOLERANCE, what, &worst);
                     assert_below(w.sums[i], lag * w.maxima[i], TOLERANCE, what, &worst);
                     if (!ensemble.kind->is_fresh_at_every_step) /* its W differ: eta^l may exceed the sum of norms */

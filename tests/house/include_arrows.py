@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 
-FLOORS = ["base", "parallel", "h5", "linalg", "model", "gradient", "sweep", "store", "run", "cli"]
+FLOORS = ["base", "parallel", "h5", "linalg", "model", "gradient", "sweep", "store", "check", "run", "cli"]
 STRANGERS = [{"h5", "linalg"}]
 MOST_LINES = 500
 FOLDERS = ["src", "include", "tests", "analysis", "jobs"]

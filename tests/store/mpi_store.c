@@ -31,9 +31,9 @@ static void a_new_file_is_untouched(void **state)
     for (uint64_t i = 0; i < cells; i++)
         assert_int_equal(needed[i], 1);
     free(needed);
-    double radius = 0, norm = 0;
-    assert_ok(store_read_weight(store, grid_weight_count(sweep) - 1, &radius, &norm, NULL));
-    assert_true(isnan(radius) && isnan(norm));
+    struct weight_facts facts = { 0 };
+    assert_ok(store_read_weight(store, grid_weight_count(sweep) - 1, &facts, NULL));
+    assert_true(isnan(facts.radius) && isnan(facts.norm));
     assert_ok(store_close(store));
     meet();
     assert_false(exists(lock_file));
@@ -115,9 +115,9 @@ static void resume_finds_what_is_done_and_what_failed(void **state)
     assert_int_equal(tally.done, cells - failed);
     assert_int_equal(tally.failed, failed);
     assert_int_equal(tally.pending, 0);
-    double radius = 0, norm = 0;
-    assert_ok(store_read_weight(store, 3, &radius, &norm, NULL));
-    assert_true(radius == 4.0 && norm == 5.0);
+    struct weight_facts facts = { 0 };
+    assert_ok(store_read_weight(store, 3, &facts, NULL));
+    assert_true(facts.radius == 4.0 && facts.norm == 5.0);
     assert_ok(store_close(store));
 }
 

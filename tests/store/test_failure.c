@@ -1,4 +1,5 @@
 /* Codes of failure_reason: of whole cells as files of every version have them, of measures from the tables. */
+#include "measures.h"
 #include "store/failure.h"
 
 #include <setjmp.h>
@@ -9,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { ALL = (1 << MEASURE_COUNT) - 1 };
+enum { ALL = (1 << MEASURES) - 1 };
 
 static void codes_of_whole_cells_keep_their_numbers(void **state)
 {
@@ -18,7 +19,7 @@ static void codes_of_whole_cells_keep_their_numbers(void **state)
                                          "no_spectrum", "out_of_memory", "range" };
     char text[FAILURE_TEXT];
     for (uint8_t code = 0; code < sizeof texts / sizeof *texts; code++) {
-        enum measure_id measure;
+        int measure;
         assert_true(failure_text(code, text));
         assert_string_equal(text, texts[code]);
         assert_false(failure_is_of_measure(code, &measure));
@@ -44,10 +45,10 @@ static void codes_of_measures_keep_their_numbers(void **state)
 static void each_failure_of_a_measure_has_its_code(void **state)
 {
     (void)state;
-    for (int id = 0; id < MEASURE_COUNT; id++)
+    for (int id = 0; id < MEASURES; id++)
         for (int outcome = JACOBIAN_FOUND + 1; outcome < JACOBIAN_OUTCOMES; outcome++) {
-            enum jacobian_outcome outcomes[MEASURE_COUNT] = { JACOBIAN_FOUND };
-            enum measure_id measure = MEASURE_COUNT;
+            enum jacobian_outcome outcomes[MEASURES] = { JACOBIAN_FOUND };
+            int measure = MEASURES;
             char text[FAILURE_TEXT];
             outcomes[id] = (enum jacobian_outcome)outcome;
             uint8_t code = failure_of_measures(ALL, outcomes);
@@ -61,17 +62,17 @@ static void each_failure_of_a_measure_has_its_code(void **state)
 static void a_cell_of_which_nothing_is_left_has_one_reason(void **state)
 {
     (void)state;
-    enum jacobian_outcome outcomes[MEASURE_COUNT];
-    for (int id = 0; id < MEASURE_COUNT; id++)
+    enum jacobian_outcome outcomes[MEASURES];
+    for (int id = 0; id < MEASURES; id++)
         outcomes[id] = JACOBIAN_NOT_FINITE;
     assert_int_equal(failure_of_measures(ALL, outcomes), FAILURE_NOT_FINITE);
-    outcomes[MEASURE_GRADIENT] = JACOBIAN_FOUND; /* not asked for, so that it failed in nothing */
-    assert_int_equal(failure_of_measures(ALL & ~(1 << MEASURE_GRADIENT), outcomes), FAILURE_NOT_FINITE);
+    outcomes[measure_number("gradient")] = JACOBIAN_FOUND; /* not asked for, so that it failed in nothing */
+    assert_int_equal(failure_of_measures(ALL & ~(1u << measure_number("gradient")), outcomes), FAILURE_NOT_FINITE);
     assert_int_not_equal(failure_of_measures(ALL, outcomes), FAILURE_NOT_FINITE);
-    for (int id = 0; id < MEASURE_COUNT; id++)
+    for (int id = 0; id < MEASURES; id++)
         outcomes[id] = JACOBIAN_OUT_OF_RANGE;
     assert_int_equal(failure_of_measures(1, outcomes), FAILURE_RANGE);
-    for (int id = 0; id < MEASURE_COUNT; id++)
+    for (int id = 0; id < MEASURES; id++)
         outcomes[id] = JACOBIAN_FOUND;
     assert_int_equal(failure_of_measures(ALL, outcomes), FAILURE_NONE);
 }
@@ -90,7 +91,7 @@ static void flags_are_words_of_their_own(void **state)
             assert_true(flags.values[earlier] < flags.values[count]);
         }
     }
-    assert_int_equal(count, FAILURE_WHOLE_CELL_COUNT + MEASURE_COUNT * (JACOBIAN_OUTCOMES - 1));
+    assert_int_equal(count, FAILURE_WHOLE_CELL_COUNT + MEASURES * (JACOBIAN_OUTCOMES - 1));
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* Measures with parameters, and what measures need of the rest of the sweep. */
 #include "gradient/measure.h"
+#include "measures.h"
 #include "sweep_testing.h"
 
 #define LONG_GRID "grid: {hidden_size: 4, spectral_radius: 1, gamma: 1, lag: [1, 60]}\n"
@@ -21,12 +22,12 @@ static void a_map_has_as_many_times_as_asked_for(void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct sweep *sweep = open_good(table[i].text, 0, NULL), *again = NULL;
-        assert_int_equal(sweep->contribution_map_steps, table[i].steps);
-        assert_int_equal((sweep->measures & 1u << MEASURE_CONTRIBUTION_MAP) != 0, table[i].steps > 0);
+        assert_int_equal(sweep->options.lengths[ALONG_STEP], table[i].steps);
+        assert_int_equal((sweep->measures >> measure_number("contribution_map") & 1) != 0, table[i].steps > 0);
         assert_int_equal(sweep_parse(sweep->text, &again), STATUS_OK);
         assert_string_equal(again->text, sweep->text);
         assert_string_equal(again->hash, sweep->hash);
-        assert_int_equal(again->contribution_map_steps, table[i].steps);
+        assert_int_equal(again->options.lengths[ALONG_STEP], table[i].steps);
         sweep_close(again);
         sweep_close(sweep);
     }

@@ -1,7 +1,7 @@
 /* A check beside a process that finishes cells one by one, as a run does: results, checksums, then status. Whatever the
  * moment, nothing finished looks damaged. */
-#include "store/check.h"
-#include "store_session.h"
+#include "check/check.h"
+#include "store/store_session.h"
 
 #include <fcntl.h>
 #include <sched.h>

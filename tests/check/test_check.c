@@ -1,7 +1,9 @@
 /* The check finds nothing in results that are consistent, and each kind of fault where one value is changed. */
+#include "check/check.h"
 #include "gradient/bound.h"
+#include "measures.h"
 #include "store/inspect.h"
-#include "store_session.h"
+#include "store/store_session.h"
 
 #include <math.h>
 
@@ -56,8 +58,10 @@ static int make_consistent_file(void **state)
     assert_ok(store_write_cells(store, &results));
     store_free_results(sweep, &results);
     for (uint64_t i = 0; i < grid_weight_count(sweep); i++) {
+        const struct weight_facts orthogonal = { .radius = 1, .norm = 1 };
+        const struct weight_facts ginibre = { .radius = ginibre_radius, .norm = ginibre_norm };
         const bool is_orthogonal = i >= grid_weight_count(sweep) / 2;
-        assert_ok(store_write_weight(store, i, is_orthogonal ? 1 : ginibre_radius, is_orthogonal ? 1 : ginibre_norm));
+        assert_ok(store_write_weight(store, i, is_orthogonal ? &orthogonal : &ginibre));
     }
     assert_ok(store_write_provenance(store, "{\"host\": \"somewhere\"}"));
     assert_ok(store_close(store));
@@ -100,11 +104,11 @@ static void change_cell(uint64_t number, void (*change)(struct cell_results *res
 static void a_consistent_file_passes(void **state)
 {
     (void)state;
-    expect_printed(store_check, STATUS_OK, "cells: 96 done, 0 failed, 0 pending, 0 damaged");
-    expect_printed(store_check, STATUS_OK, "not_computed 0, holds 144, within_rounding 144, violated 0");
+    expect_printed(check_file, STATUS_OK, "cells: 96 done, 0 failed, 0 pending, 0 damaged");
+    expect_printed(check_file, STATUS_OK, "not_computed 0, holds 144, within_rounding 144, violated 0");
     /* gamma rho is at most 0.75, and every norm falls; gamma ||W||_2 > 1 for gamma = 0.5, rho = 1.5 alone. */
-    expect_printed(store_check, STATUS_OK, "100.0% of 48");
-    expect_printed(store_check, STATUS_OK, "91.7% of 48");
+    expect_printed(check_file, STATUS_OK, "100.0% of 48");
+    expect_printed(check_file, STATUS_OK, "91.7% of 48");
 }
 
 static double *lags_of(struct cell_results *results, int column)
@@ -198,7 +202,7 @@ static void every_fault_is_found(void **state)
                  "cell %d (activation=identity, ensemble=ginibre, hidden_size=6, replica=0, "
                  "spectral_radius=0.5, gamma=0.25): %s",
                  (int)ginibre_cell, faults[i].rule);
-        expect_printed(store_check, STATUS_CHECK_FOUND, words);
+        expect_printed(check_file, STATUS_CHECK_FOUND, words);
     }
 }
 
@@ -207,7 +211,7 @@ static void powers_are_only_compared_for_identity(void **state)
 {
     (void)state;
     change_cell(grid_cell_count(sweep) / 2, square_too_large);
-    expect_printed(store_check, STATUS_OK, "96 done");
+    expect_printed(check_file, STATUS_OK, "96 done");
 }
 
 static void a_product_that_is_zero_is_right(void **state)
@@ -223,7 +227,7 @@ static void a_product_that_is_zero_is_right(void **state)
     assert_ok(store_write_cells(store, &results));
     store_free_results(sweep, &results);
     assert_ok(store_close(store));
-    expect_printed(store_check, STATUS_OK, "96 done");
+    expect_printed(check_file, STATUS_OK, "96 done");
 }
 
 static void make_failed(struct cell_results *results)
@@ -236,16 +240,17 @@ static void failed_and_pending_cells_are_found(void **state)
 {
     (void)state;
     change_cell(CELL, make_failed);
-    expect_printed(store_check, STATUS_CHECK_FOUND, "zero_spectral_radius 1");
+    expect_printed(check_file, STATUS_CHECK_FOUND, "zero_spectral_radius 1");
     expect_printed(store_info, STATUS_OK, "zero_spectral_radius 1");
     unlink(path);
     assert_ok(store_close(open_store(STORE_NEW)));
-    expect_printed(store_check, STATUS_CHECK_FOUND, "0 done, 0 failed, 96 pending");
+    expect_printed(check_file, STATUS_CHECK_FOUND, "0 done, 0 failed, 96 pending");
 }
 
 static void make_frobenius_failed(struct cell_results *results)
 {
-    enum jacobian_outcome outcomes[MEASURE_COUNT] = { [MEASURE_FROBENIUS_NORM] = JACOBIAN_OUT_OF_RANGE };
+    enum jacobian_outcome outcomes[MEASURES] = { JACOBIAN_FOUND };
+    outcomes[measure_number("frobenius_norm")] = JACOBIAN_OUT_OF_RANGE;
     results->status[0] = STORE_FAILED;
     results->failure_reason[0] = failure_of_measures(sweep->measures, outcomes);
     for (int i = 0; i < LAGS; i++)
@@ -263,32 +268,33 @@ static void a_failed_measure_spares_the_others(void **state)
 {
     (void)state;
     change_cell(CELL, make_frobenius_failed);
-    expect_printed(store_check, STATUS_CHECK_FOUND, "frobenius_norm_range 1");
+    expect_printed(check_file, STATUS_CHECK_FOUND, "frobenius_norm_range 1");
     expect_printed(store_info, STATUS_OK, "frobenius_norm_range 1");
     char row[256];
     snprintf(row, sizeof row, "%-26s %12d %12d %12d", "log_frobenius_norm", 95 * LAGS, 0, 0);
-    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    expect_printed(check_file, STATUS_CHECK_FOUND, row);
     snprintf(row, sizeof row, "%-76s %10d %12d %10d", "bound = l ln(gamma ||W||_2)", 96, 96 * LAGS, 0);
-    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    expect_printed(check_file, STATUS_CHECK_FOUND, row);
     snprintf(row, sizeof row, "%-76s %10d %12d %10d", "ln ||J_l||_2 <= ln ||J_l||_F <= ln ||J_l||_2 + 0.5 ln d", 95,
              95 * LAGS, 0);
-    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    expect_printed(check_file, STATUS_CHECK_FOUND, row);
     change_cell(CELL, make_frobenius_failed_and_bound_wrong);
     snprintf(row, sizeof row, "%-76s %10d %12d %10d", "bound = l ln(gamma ||W||_2)", 96, 96 * LAGS, 1);
-    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    expect_printed(check_file, STATUS_CHECK_FOUND, row);
 }
 
 static void a_radius_above_the_norm_is_found(void **state)
 {
     (void)state;
     struct store *store = open_store(STORE_RESUME);
-    assert_ok(store_write_weight(store, 1, ginibre_norm * 1.001, ginibre_norm));
+    assert_ok(
+        store_write_weight(store, 1, &(struct weight_facts){ .radius = ginibre_norm * 1.001, .norm = ginibre_norm }));
     assert_ok(store_close(store));
     char row[256];
     snprintf(row, sizeof row, "%-76s %10d %12d %10d %12s\n", "rho(W) <= ||W||_2", 8, 8, 1, "-0.002");
-    expect_printed(store_check, STATUS_CHECK_FOUND, row);
+    expect_printed(check_file, STATUS_CHECK_FOUND, row);
     enum status status;
-    free(printed_by(store_check, &status));
+    free(printed_by(check_file, &status));
     assert_non_null(strstr(status_message(), "faults of weights"));
 }
 
@@ -313,12 +319,12 @@ static void other_files_are_not_ours(void **state)
     fputs("something else", file);
     fclose(file);
     enum status status;
-    free(printed_by(store_check, &status));
+    free(printed_by(check_file, &status));
     assert_int_equal(status_exit_code(status), 1);
     free(printed_by(store_info, &status));
     assert_int_equal(status_exit_code(status), 1);
     unlink(path);
-    free(printed_by(store_check, &status));
+    free(printed_by(check_file, &status));
     assert_int_equal(status_exit_code(status), 1);
     assert_non_null(strstr(status_message(), path));
 }
@@ -326,7 +332,7 @@ static void other_files_are_not_ours(void **state)
 static void expect_unreadable(const char *reason)
 {
     enum status status;
-    free(printed_by(store_check, &status));
+    free(printed_by(check_file, &status));
     assert_int_equal(status_exit_code(status), 1);
     assert_non_null(strstr(status_message(), reason));
     assert_null(strchr(status_message(), '\n'));

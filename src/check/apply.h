@@ -1,9 +1,9 @@
 /* The rules that apply to a results file, bound to its datasets, and their application to cells and weights as these
  * are read. Not collective. */
-#ifndef GRADSWEEP_STORE_CHECK_APPLY_H
-#define GRADSWEEP_STORE_CHECK_APPLY_H
+#ifndef GRADSWEEP_CHECK_APPLY_H
+#define GRADSWEEP_CHECK_APPLY_H
 
-#include "store/check_rules.h"
+#include "check/rules.h"
 #include "store/results_file.h"
 
 struct check_applier;
@@ -12,6 +12,9 @@ struct check_applier;
 CHECKED enum status check_applier_open(const struct results_file *file, struct check_applier **applier);
 void check_applier_close(struct check_applier *applier);
 
+/* Of the file. */
+const struct sweep *check_applier_sweep(const struct check_applier *applier);
+
 /* Whether rule `number` finds all its datasets in a sweep's file. */
 bool check_applies(const struct sweep *sweep, size_t number);
 
@@ -19,7 +22,7 @@ bool check_applies(const struct sweep *sweep, size_t number);
 CHECKED enum status check_applier_read_weight(struct check_applier *applier, uint64_t weight);
 
 /* The cell at a position; the values of its WEIGHT must have been read last. */
-struct checked_cell check_applier_cell(const struct check_applier *applier, struct cell position);
+struct measured_cell check_applier_cell(const struct check_applier *applier, struct cell position);
 
 /* The values of a cell, which is number i of a block of results, in dataset number `dataset` of the table of measures;
  * those of the WEIGHT read last for a dataset of WEIGHT shape, for which `results` may be NULL. */
@@ -33,11 +36,11 @@ unsigned check_applier_measured(const struct check_applier *applier, const struc
 /* Applies the rules whose datasets all belong to the measures `measured` to a cell, which is number i of a block of
  * results, adding to tallies[check_rule_count()]. True if all is right, else *broken is the number of the first rule
  * that is not. After a gate that is broken nothing else is tested: it would only say so again. */
-bool check_applier_cell_is_right(const struct check_applier *applier, const struct checked_cell *cell,
+bool check_applier_cell_is_right(const struct check_applier *applier, const struct measured_cell *cell,
                                  const struct cell_results *results, uint64_t i, unsigned measured,
-                                 struct check_tally *tallies, size_t *broken);
+                                 struct rule_tally *tallies, size_t *broken);
 
 /* Applies all rules of weights to the WEIGHT read last. */
-void check_applier_test_weight(const struct check_applier *applier, struct check_tally *tallies);
+void check_applier_test_weight(const struct check_applier *applier, struct rule_tally *tallies);
 
 #endif

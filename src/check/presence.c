@@ -1,4 +1,4 @@
-#include "store/check_presence.h"
+#include "check/presence.h"
 
 #include <math.h>
 
@@ -21,31 +21,23 @@ static const double *values_by_name(const void *context, const char *dataset)
     return check_applier_values(subject->applier, subject->results, subject->i, number);
 }
 
-static struct absence_place place_of(const struct checked_cell *cell)
+static struct absence_place place_of(const struct measured_cell *cell)
 {
-    const struct sweep *sweep = cell->sweep;
-    return (struct absence_place){ .ensemble = grid_ensemble(sweep, &cell->position),
-                                   .activation = grid_activation(sweep, &cell->position),
-                                   .native = sweep->native,
-                                   .hidden_size = check_hidden_size(cell),
-                                   .options = sweep_measure_options(sweep),
-                                   .time = sweep->model.steps,
-                                   .lags = sweep->lags,
-                                   .lag_count = sweep->lag_count };
+    return (struct absence_place){ .cell = cell, .time = cell->model->steps };
 }
 
 struct counter {
     const struct dataset_rule *rule;
     struct check_presence *presence;
-    struct check_tally *tally;
+    struct rule_tally *tally;
 };
 
-static void count_value(void *context, double value, enum presence expected, enum absence reason)
+static void count_value(void *context, double value, enum presence expected, int reason)
 {
     const struct counter *counter = context;
     struct check_presence *presence = counter->presence;
     const bool is_right = absence_is_right(counter->rule, value, expected);
-    check_count(counter->tally, is_right);
+    rule_count(counter->tally, is_right);
     presence->missing += !is_right && expected != PRESENCE_NAN;
     presence->unexpected += !is_right && expected == PRESENCE_NAN;
     presence->numbers += is_right && !isnan(value);
@@ -54,31 +46,32 @@ static void count_value(void *context, double value, enum presence expected, enu
 }
 
 static void count_dataset(const struct dataset_rule *rule, const struct absence_place *place, const double *values,
-                          struct check_presence *presence, struct check_tally *tally)
+                          struct check_presence *presence, struct rule_tally *tally)
 {
     struct counter counter = { rule, presence, tally };
     absence_visit(rule, place, values, count_value, &counter);
 }
 
-void check_finish(struct check_finished *finished, const struct checked_cell *cell, unsigned measured)
+void check_finish(struct check_finished *finished, const struct measured_cell *cell, unsigned measured)
 {
     finished->measures |= measured;
-    finished->of_identity |= check_is_identity(cell) ? measured : 0;
+    finished->of_identity |= cell->activation->is_identity ? measured : 0;
 }
 
-bool check_presence_of_cell(const struct check_applier *applier, const struct checked_cell *cell,
+bool check_presence_of_cell(const struct check_applier *applier, const struct measured_cell *cell,
                             const struct cell_results *results, uint64_t i, unsigned measured,
-                            struct check_presence *presence, struct check_tally *tally)
+                            struct check_presence *presence, struct rule_tally *tally)
 {
-    const struct subject subject = { applier, results, i, measured, cell->sweep };
+    const struct sweep *sweep = check_applier_sweep(applier);
+    const struct subject subject = { applier, results, i, measured, sweep };
     struct absence_place place = place_of(cell);
     const struct dataset_rule *rule;
     const uint64_t wrong = tally->wrong;
     place.find_values = values_by_name;
     place.context = &subject;
-    for (size_t number = 0; (rule = measure_dataset_at(cell->sweep->measures, number)); number++) {
-        const bool is_measured = measured & 1u << measure_of_dataset(cell->sweep->measures, number);
-        if (!is_measured || rule->type != TYPE_FLOAT64 || store_values_per_cell(cell->sweep, rule) == 0)
+    for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)); number++) {
+        const bool is_measured = measured & 1u << measure_of_dataset(sweep->measures, number);
+        if (!is_measured || rule->type != TYPE_FLOAT64 || store_values_per_cell(sweep, rule) == 0)
             continue;
         const double *values = check_applier_values(applier, results, i, number);
         count_dataset(rule, &place, values, &presence[number], tally);
@@ -98,18 +91,18 @@ static bool is_nan_throughout(const double *values, long count)
 
 void check_presence_of_weight(const struct check_applier *applier, const struct sweep *sweep, uint64_t weight,
                               const struct check_finished *finished, struct check_presence *presence,
-                              struct check_tally *tally)
+                              struct rule_tally *tally)
 {
-    const struct checked_cell cell = check_applier_cell(applier, grid_weight_at(sweep, weight));
+    const struct measured_cell cell = check_applier_cell(applier, grid_weight_at(sweep, weight));
     const uint64_t tested = tally->tested, wrong = tally->wrong;
     struct absence_place place = place_of(&cell);
     const struct dataset_rule *rule;
-    for (size_t number = 0; (rule = measure_dataset_at(cell.sweep->measures, number)); number++) {
-        if (rule->type != TYPE_FLOAT64 || store_values_per_cell(cell.sweep, rule) > 0)
+    for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)); number++) {
+        if (rule->type != TYPE_FLOAT64 || rule->owner != OF_WEIGHT)
             continue;
         const double *values = check_applier_values(applier, NULL, 0, number);
-        place.has_identity = finished->of_identity & 1u << measure_of_dataset(cell.sweep->measures, number);
-        const long count = (long)measure_value_count(rule, place.lag_count, &place.options);
+        place.has_identity = finished->of_identity & measure_all_of_dataset(sweep->measures, number);
+        const long count = (long)measure_value_count(rule, cell.lag_count, cell.options);
         if (finished->measures || !is_nan_throughout(values, count))
             count_dataset(rule, &place, values, &presence[number], tally);
     }

@@ -1,9 +1,8 @@
-#include "store/check.h"
+#include "check/check.h"
 
 #include "base/memory.h"
-#include "store/check_apply.h"
+#include "check/apply.h"
 #include "store/first_look.h"
-#include "store/inspect.h"
 #include "store/lock.h"
 #include "store/provenance_rows.h"
 #include "store/resume.h"
@@ -33,19 +32,19 @@ static void count_agreement(struct check_agreement *agreement, double log_condit
 }
 
 /* What is only counted: verdicts, and whether the conditions foretold growth. */
-static void count_cell(const struct stream *stream, const struct checked_cell *cell, uint64_t i,
+static void count_cell(const struct stream *stream, const struct measured_cell *cell, long activation, uint64_t i,
                        struct check_summary *summary)
 {
     const struct cell_results *results = &stream->results;
-    const long lags = cell->sweep->lag_count;
+    const long lags = cell->lag_count;
     const uint8_t *verdicts = (const uint8_t *)results->values[stream->verdicts] + i * (uint64_t)lags;
     const double growth = ((const double *)results->values[stream->growth])[i];
     for (long lag = 0; lag < lags; lag++)
         if (verdicts[lag] < CHECK_VERDICTS)
             summary->verdicts[verdicts[lag]]++;
-    struct check_activation *counts = &summary->activations[cell->position.at[AXIS_ACTIVATION]];
-    count_agreement(&counts->by_radius, check_log_radius_condition(cell), growth);
-    count_agreement(&counts->by_norm, check_log_norm_condition(cell), growth);
+    struct check_activation *counts = &summary->activations[activation];
+    count_agreement(&counts->by_radius, rule_log_radius_condition(cell), growth);
+    count_agreement(&counts->by_norm, rule_log_norm_condition(cell), growth);
 }
 
 static void remember_wrong(struct check_summary *summary, uint64_t cell, size_t rule)
@@ -56,9 +55,9 @@ static void remember_wrong(struct check_summary *summary, uint64_t cell, size_t 
 }
 
 /* Of cells, weights or rows. */
-static bool count_checksum(struct check_tally *tally, bool is_intact)
+static bool count_checksum(struct rule_tally *tally, bool is_intact)
 {
-    check_count(tally, is_intact);
+    rule_count(tally, is_intact);
     tally->cells++;
     tally->wrong_cells += !is_intact;
     return is_intact;
@@ -66,7 +65,7 @@ static bool count_checksum(struct check_tally *tally, bool is_intact)
 
 /* Nothing else is asked of a cell whose values are not all there, or are where none can be: it would only say so again.
  */
-static bool cell_is_right(const struct stream *stream, const struct checked_cell *cell, uint64_t i, unsigned measured,
+static bool cell_is_right(const struct stream *stream, const struct measured_cell *cell, uint64_t i, unsigned measured,
                           struct check_summary *summary, size_t *broken)
 {
     *broken = CHECK_PRESENCE;
@@ -106,12 +105,12 @@ static enum status check_one(struct stream *stream, uint64_t i, struct check_sum
     size_t broken = 0;
     const uint64_t weight = grid_weight_number(sweep, &position);
     TRY(check_applier_read_weight(stream->applier, weight));
-    const struct checked_cell cell = check_applier_cell(stream->applier, position);
+    const struct measured_cell cell = check_applier_cell(stream->applier, position);
     check_finish(&stream->finished[weight], &cell, measured);
     if (!cell_is_right(stream, &cell, i, measured, summary, &broken))
         remember_wrong(summary, number, broken);
     if (measured & 1u << measure_of_dataset(sweep->measures, stream->growth))
-        count_cell(stream, &cell, i, summary);
+        count_cell(stream, &cell, position.at[AXIS_ACTIVATION], i, summary);
     return STATUS_OK;
 }
 
@@ -313,7 +312,7 @@ static enum status check_sweep_file(const char *path, const struct sweep *sweep,
     return status;
 }
 
-enum status store_check(const char *path, FILE *out)
+enum status check_file(const char *path, FILE *out)
 {
     struct sweep *sweep;
     TRY(first_look(path));

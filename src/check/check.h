@@ -1,8 +1,9 @@
-/* A results file checked: what was counted, and how it is printed. Not collective. */
-#ifndef GRADSWEEP_STORE_CHECK_H
-#define GRADSWEEP_STORE_CHECK_H
+/* A results file checked, by one process and without MPI, while a run may be writing: what was counted, and how it is
+ * printed. Memory does not grow with the grid. Not collective. */
+#ifndef GRADSWEEP_CHECK_H
+#define GRADSWEEP_CHECK_H
 
-#include "store/check_presence.h"
+#include "check/presence.h"
 #include "store/results_file.h"
 #include "store/seal.h"
 
@@ -27,7 +28,7 @@ struct check_example {
 };
 
 struct check_summary {
-    struct check_tally *rules;       /* [check_rule_count()] */
+    struct rule_tally *rules;        /* [check_rule_count()] */
     struct check_presence *presence; /* [datasets of the measures] */
     struct store_tally tally;        /* done and failed: only those whose checksum is right */
     uint64_t failures[FAILURE_CODES];
@@ -37,6 +38,12 @@ struct check_summary {
     uint64_t wrong_cells;
     struct check_example examples[CHECK_EXAMPLES];
 };
+
+/* Verifies completeness, checksums and everything that must be true of the numbers (check/rules.h), and prints what was
+ * checked, on how many values, what was wrong and by what margin the rest is right; the bound's verdicts; and how often
+ * the two conditions foretell the observed growth. STATUS_OK only for a complete file without a fault;
+ * STATUS_CHECK_FOUND for pending, failed or wrong cells; other errors as above. */
+CHECKED enum status check_file(const char *path, FILE *out);
 
 /* Reads the whole file in blocks. Release the summary with check_summary_free, also on failure. Errors: STATUS_IO,
  * STATUS_MEMORY. */

@@ -1,10 +1,10 @@
 /* Whatever value of a finished cell is exchanged, a number for NaN or NaN for a number, the check says so: every value
  * of every dataset of real runs in turn. Only where a value is 0/0 or not, which its neighbours do not tell for
  * certain, may it be either. */
+#include "check/check.h"
 #include "run/run.h"
-#include "store/check.h"
 #include "store/inspect.h"
-#include "store_session.h"
+#include "store/store_session.h"
 
 #include <math.h>
 
@@ -61,9 +61,9 @@ static void close_subject(struct subject *subject)
 static bool is_right(const struct subject *subject, uint64_t number)
 {
     const struct cell position = grid_cell_at(sweep, number);
-    struct check_tally tally = { 0 };
+    struct rule_tally tally = { 0 };
     assert_ok(check_applier_read_weight(subject->applier, grid_weight_number(sweep, &position)));
-    const struct checked_cell cell = check_applier_cell(subject->applier, position);
+    const struct measured_cell cell = check_applier_cell(subject->applier, position);
     const bool found = check_presence_of_cell(subject->applier, &cell, &subject->results, number, sweep->measures,
                                               subject->presence, &tally);
     assert_true(found == (tally.wrong == 0));

@@ -1,9 +1,9 @@
 /* The check passes the results of real runs with every measure, and finds each fault by the rule that is made for it:
  * one cell (or the eigenvalues of one W) is changed so that just this rule is broken, and its checksum set right. */
-#include "measure_faults.h"
+#include "check/check.h"
 #include "run/run.h"
-#include "store/check.h"
 #include "store/inspect.h"
+#include "store/measure_faults.h"
 #include "store/weight_record.h"
 
 /* Lag 8 is T: its contribution does not exist. hidden_size 3 leaves half of `index` empty. */
@@ -60,7 +60,7 @@ static void expect_good(const char *text_of_sweep)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    enum status status = store_check(path, out);
+    enum status status = check_file(path, out);
     fclose(out);
     fputs(text, stdout); /* the worst margins; longer than cmocka prints */
     free(text);
@@ -100,7 +100,7 @@ static void expect_broken(const char *rule, const char *also)
     assert_true(is_rule);
     check_summary_free(&summary);
     FILE *out = fopen("/dev/null", "w");
-    assert_int_equal(status_exit_code(store_check(path, out)), 3);
+    assert_int_equal(status_exit_code(check_file(path, out)), 3);
     fclose(out);
 }
 

@@ -1,6 +1,6 @@
-#include "store/check.h"
+#include "check/check.h"
 
-#include "store/check_apply.h"
+#include "check/apply.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -12,7 +12,7 @@ static void print_rules(const struct results_file *file, const struct check_summ
     const struct sweep *sweep = file->layout.sweep;
     fprintf(out, "\n%-76s %10s %12s %10s %12s\n", "check", "cells", "values", "wrong", "worst margin");
     for (size_t rule = 0; rule < check_rule_count(); rule++) {
-        const struct check_tally *tally = &summary->rules[rule];
+        const struct rule_tally *tally = &summary->rules[rule];
         char margin[32] = "-";
         if (!check_applies(sweep, rule) || check_rule_at(rule)->version > file->layout.version)
             continue;
@@ -25,12 +25,12 @@ static void print_rules(const struct results_file *file, const struct check_summ
 }
 
 /* Why values of a dataset are NaN, "3: this; 5: that". */
-static void print_reasons(const struct check_presence *presence, FILE *out)
+static void print_reasons(const struct dataset_rule *rule, const struct check_presence *presence, FILE *out)
 {
     const char *separator = "  ";
-    for (int reason = 0; reason < ABSENCE_COUNT; reason++)
+    for (int reason = 0; reason < DATASET_MAX_ABSENCES; reason++)
         if (presence->absent[reason] > 0) {
-            fprintf(out, "%s%s (%" PRIu64 ")", separator, absence_text((enum absence)reason), presence->absent[reason]);
+            fprintf(out, "%s%s (%" PRIu64 ")", separator, rule->absences[reason]->text, presence->absent[reason]);
             separator = "; ";
         }
     fputc('\n', out);
@@ -46,11 +46,11 @@ static void print_presence(const struct sweep *sweep, const struct check_summary
         uint64_t absent = 0;
         if (rule->type != TYPE_FLOAT64)
             continue;
-        for (int reason = 0; reason < ABSENCE_COUNT; reason++)
+        for (int reason = 0; reason < DATASET_MAX_ABSENCES; reason++)
             absent += presence->absent[reason];
         fprintf(out, "%-26s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64, rule->name, presence->numbers,
                 absent, presence->missing, presence->unexpected);
-        print_reasons(presence, out);
+        print_reasons(rule, presence, out);
     }
     fputs("missing: NaN where a number must be; unexpected: a number where NaN must be; both are wrong\n", out);
 }

@@ -1,4 +1,4 @@
-#include "store/check_apply.h"
+#include "check/apply.h"
 
 #include "base/memory.h"
 
@@ -6,9 +6,9 @@
 
 /* A rule with the places of its datasets in the table of measures. */
 struct bound_rule {
-    const struct check_rule *rule;
+    const struct measure_rule *rule;
     size_t number;
-    size_t columns[CHECK_MAX_DATASETS];
+    size_t columns[RULE_MAX_DATASETS];
     int column_count;
     unsigned measures; /* that these belong to */
 };
@@ -28,7 +28,7 @@ static bool bind_rule(const struct sweep *sweep, size_t number, struct bound_rul
 {
     *bound = (struct bound_rule){ .rule = check_rule_at(number), .number = number };
     const char *const *names = bound->rule->datasets;
-    while (bound->column_count < CHECK_MAX_DATASETS && names[bound->column_count]) {
+    while (bound->column_count < RULE_MAX_DATASETS && names[bound->column_count]) {
         if (!measure_dataset_find(sweep->measures, names[bound->column_count], &bound->columns[bound->column_count]))
             return false;
         bound->measures |= 1u << measure_of_dataset(sweep->measures, bound->columns[bound->column_count]);
@@ -45,8 +45,7 @@ bool check_applies(const struct sweep *sweep, size_t number)
 
 static uint64_t values_per_weight(const struct sweep *sweep, const struct dataset_rule *rule)
 {
-    const struct measure_options options = sweep_measure_options(sweep);
-    return rule->owner == OF_WEIGHT ? measure_value_count(rule, sweep->lag_count, &options) : 0;
+    return rule->owner == OF_WEIGHT ? measure_value_count(rule, sweep->lag_count, &sweep->options) : 0;
 }
 
 static enum status allocate(const struct sweep *sweep, struct check_applier *applier)
@@ -117,19 +116,29 @@ enum status check_applier_read_weight(struct check_applier *applier, uint64_t we
     return STATUS_OK;
 }
 
-struct checked_cell check_applier_cell(const struct check_applier *applier, struct cell position)
+struct measured_cell check_applier_cell(const struct check_applier *applier, struct cell position)
 {
-    return (struct checked_cell){ .sweep = applier->file->layout.sweep,
-                                  .position = position,
-                                  .weight_radius = *applier->weight_values[applier->radius],
-                                  .weight_norm = *applier->weight_values[applier->norm] };
+    const struct sweep *sweep = applier->file->layout.sweep;
+    return (struct measured_cell){ .ensemble = grid_ensemble(sweep, &position),
+                                   .activation = grid_activation(sweep, &position),
+                                   .model = &sweep->model,
+                                   .options = &sweep->options,
+                                   .hidden_size = grid_hidden_size(sweep, &position),
+                                   .lags = sweep->lags,
+                                   .lag_count = sweep->lag_count,
+                                   .tolerance = sweep->tolerance,
+                                   .native = sweep->native,
+                                   .spectral_radius = grid_spectral_radius(sweep, &position),
+                                   .gamma = grid_gamma(sweep, &position),
+                                   .weight_radius = *applier->weight_values[applier->radius],
+                                   .weight_norm = *applier->weight_values[applier->norm] };
 }
 
 /* Tests one rule on one cell (or one WEIGHT) and counts it; true if nothing was wrong. */
-static bool apply(const struct bound_rule *bound, const struct checked_cell *cell, const void *const data[],
-                  struct check_tally *tallies)
+static bool apply(const struct bound_rule *bound, const struct measured_cell *cell, const void *const data[],
+                  struct rule_tally *tallies)
 {
-    struct check_tally *tally = &tallies[bound->number];
+    struct rule_tally *tally = &tallies[bound->number];
     const uint64_t tested = tally->tested, wrong = tally->wrong;
     bound->rule->test(cell, data, tally);
     tally->cells += tally->tested > tested;
@@ -147,19 +156,24 @@ const void *check_applier_values(const struct check_applier *applier, const stru
            i * store_bytes_per_cell(sweep, measure_dataset_at(sweep->measures, dataset));
 }
 
+const struct sweep *check_applier_sweep(const struct check_applier *applier)
+{
+    return applier->file->layout.sweep;
+}
+
 static void find_data(const struct check_applier *applier, const struct bound_rule *bound,
-                      const struct cell_results *results, uint64_t i, const void *data[CHECK_MAX_DATASETS])
+                      const struct cell_results *results, uint64_t i, const void *data[RULE_MAX_DATASETS])
 {
     for (int k = 0; k < bound->column_count; k++)
         data[k] = check_applier_values(applier, results, i, bound->columns[k]);
 }
 
 /* The gates, or all other rules of cells. */
-static bool apply_rules(const struct check_applier *applier, const struct checked_cell *cell,
+static bool apply_rules(const struct check_applier *applier, const struct measured_cell *cell,
                         const struct cell_results *results, uint64_t i, unsigned measured, bool gates,
-                        struct check_tally *tallies, size_t *broken)
+                        struct rule_tally *tallies, size_t *broken)
 {
-    const void *data[CHECK_MAX_DATASETS];
+    const void *data[RULE_MAX_DATASETS];
     bool right = true;
     for (size_t k = 0; k < applier->rule_count; k++) {
         const struct bound_rule *bound = &applier->rules[k];
@@ -174,9 +188,9 @@ static bool apply_rules(const struct check_applier *applier, const struct checke
     return right;
 }
 
-bool check_applier_cell_is_right(const struct check_applier *applier, const struct checked_cell *cell,
+bool check_applier_cell_is_right(const struct check_applier *applier, const struct measured_cell *cell,
                                  const struct cell_results *results, uint64_t i, unsigned measured,
-                                 struct check_tally *tallies, size_t *broken)
+                                 struct rule_tally *tallies, size_t *broken)
 {
     return apply_rules(applier, cell, results, i, measured, true, tallies, broken) &&
            apply_rules(applier, cell, results, i, measured, false, tallies, broken);
@@ -196,7 +210,7 @@ unsigned check_applier_measured(const struct check_applier *applier, const struc
 {
     const struct sweep *sweep = applier->file->layout.sweep;
     const struct dataset_rule *rule;
-    enum measure_id failed;
+    int failed;
     unsigned measured = 0;
     if (!failure_is_of_measure(results->failure_reason[i], &failed))
         return 0;
@@ -206,11 +220,11 @@ unsigned check_applier_measured(const struct check_applier *applier, const struc
     return measured;
 }
 
-void check_applier_test_weight(const struct check_applier *applier, struct check_tally *tallies)
+void check_applier_test_weight(const struct check_applier *applier, struct rule_tally *tallies)
 {
     const struct sweep *sweep = applier->file->layout.sweep;
-    const void *data[CHECK_MAX_DATASETS];
-    const struct checked_cell cell = check_applier_cell(applier, grid_weight_at(sweep, applier->weight));
+    const void *data[RULE_MAX_DATASETS];
+    const struct measured_cell cell = check_applier_cell(applier, grid_weight_at(sweep, applier->weight));
     for (size_t k = 0; k < applier->rule_count; k++) {
         if (!applier->rules[k].rule->is_for_weights)
             continue;
