@@ -8,7 +8,7 @@ static const double WINDOW_BYTES = 512e6;         /* of chains side by side */
 static const double PRODUCT_COLUMNS = 128.0;      /* of whole products side by side */
 static const double LANCZOS_ITERATIONS = 16.0;    /* per lag; measured 5 to 40 */
 static const double FRESH_NORM_ITERATIONS = 40.0; /* of Lanczos for the norm of one step's W */
-static const double ACTIVATION_SECONDS = 25e-9;   /* value and derivative of one element */
+static const double ACTIVATION_SECONDS = 4e-9;    /* value and derivative of one element */
 
 double chain_cost_width(const struct chain_question *question)
 {

@@ -1,95 +1,24 @@
 #include "model/activation.h"
 
-#include "model/activation_functions.h"
+#include "linalg/block.h"
+#include "linalg/instruction_set.h"
+#include "model/activation_internal.h"
+#include "model/activation_sine.h"
 
-#include <string.h>
+static double log_derivative_of_sine(double x)
+{
+    return logarithm_of_cosine(sin(x), cos(x));
+}
 
-#define FUNCTIONS(name)                                                               \
-    .value = activation_##name##_value, .derivative = activation_##name##_derivative, \
-    .log_derivative = activation_##name##_log_derivative
-
-/* Suprema that are not evident:
- *   erf   phi'(0) = 2/sqrt(pi)
- *   gelu  phi'' = p(x) (2 - x^2) vanishes at x = sqrt 2: (1 + erf 1)/2 + exp(-1)/sqrt(pi)
- *   silu  phi'' vanishes where x tanh(x/2) = 2, at x = 2.39935728052...; the value there, to 40 digits, rounded
- * The test of the table finds each of them again. */
-static const struct activation table[] = {
-    { .name = "identity",
-      .derivative_supremum = 1,
-      FUNCTIONS(identity),
-      .slope_at_zero = { 1, 1 },
-      .slope_at_infinity = { 1, 1 },
-      .vanishes_at_zero = true,
-      .is_identity = true },
-    { .name = "tanh",
-      .derivative_supremum = 1,
-      FUNCTIONS(tanh),
-      .slope_at_zero = { 1, 1 },
-      .slope_at_infinity = { 0, 0 },
-      .vanishes_at_zero = true },
-    { .name = "sigmoid",
-      .derivative_supremum = 0.25,
-      FUNCTIONS(sigmoid),
-      .slope_at_zero = { 0.25, 0.25 },
-      .slope_at_infinity = { 0, 0 },
-      .vanishes_at_zero = false },
-    { .name = "relu",
-      .derivative_supremum = 1,
-      FUNCTIONS(relu),
-      .slope_at_zero = { 0, 1 },
-      .slope_at_infinity = { 0, 1 },
-      .vanishes_at_zero = true,
-      .is_flat_somewhere = true },
-    { .name = "leaky_relu",
-      .derivative_supremum = 1,
-      FUNCTIONS(leaky_relu),
-      .slope_at_zero = { ACTIVATION_LEAK, 1 },
-      .slope_at_infinity = { ACTIVATION_LEAK, 1 },
-      .vanishes_at_zero = true },
-    { .name = "softsign",
-      .derivative_supremum = 1,
-      FUNCTIONS(softsign),
-      .slope_at_zero = { 1, 1 },
-      .slope_at_infinity = { 0, 0 },
-      .vanishes_at_zero = true },
-    { .name = "erf",
-      .derivative_supremum = 1.1283791670955126,
-      FUNCTIONS(erf),
-      .slope_at_zero = { 1.1283791670955126, 1.1283791670955126 },
-      .slope_at_infinity = { 0, 0 },
-      .vanishes_at_zero = true },
-    { .name = "hard_tanh",
-      .derivative_supremum = 1,
-      FUNCTIONS(hard_tanh),
-      .slope_at_zero = { 1, 1 },
-      .slope_at_infinity = { 0, 0 },
-      .vanishes_at_zero = true,
-      .is_flat_somewhere = true },
-    { .name = "sin",
-      .derivative_supremum = 1,
-      FUNCTIONS(sin),
-      .slope_at_zero = { 1, 1 },
-      .slope_at_infinity = { 0, 0 },
-      .vanishes_at_zero = true },
-    { .name = "gelu",
-      .derivative_supremum = 1.1289041451851548,
-      FUNCTIONS(gelu),
-      .slope_at_zero = { 0.5, 0.5 },
-      .slope_at_infinity = { 0, 1 },
-      .vanishes_at_zero = true },
-    { .name = "silu",
-      .derivative_supremum = 1.0998393201288669,
-      FUNCTIONS(silu),
-      .slope_at_zero = { 0.5, 0.5 },
-      .slope_at_infinity = { 0, 1 },
-      .vanishes_at_zero = true },
-    { .name = "elu",
-      .derivative_supremum = 1,
-      FUNCTIONS(elu),
-      .slope_at_zero = { 1, 1 },
-      .slope_at_infinity = { 0, 1 },
-      .vanishes_at_zero = true },
+static const struct activation_beyond sine_beyond = {
+    .magnitude = SINE_RANGE, .value = sin, .derivative = cos, .log_derivative = log_derivative_of_sine
 };
+
+#define ACTIVATION(name_, supremum, ...) { .name = #name_, .derivative_supremum = (supremum), __VA_ARGS__ },
+static const struct activation table[] = {
+#include "model/activation_table.h"
+};
+#undef ACTIVATION
 
 size_t activation_count(void)
 {
@@ -107,4 +36,59 @@ const struct activation *activation_find(const char *name)
         if (strcmp(table[i].name, name) == 0)
             return &table[i];
     return NULL;
+}
+
+static const struct activation_loops *loops_of(const struct activation *activation)
+{
+    const struct activation_loops *loops = activation_loops_plain;
+    switch (instruction_set()) {
+    case INSTRUCTIONS_AVX512:
+        loops = activation_loops_avx512;
+        break;
+    case INSTRUCTIONS_AVX2:
+        loops = activation_loops_avx2;
+        break;
+    case INSTRUCTIONS_PLAIN:
+        break;
+    }
+    return &loops[activation - table];
+}
+
+/* Whether there is any x where the loops are not right; rare. */
+static bool reaches_beyond(const struct activation_beyond *beyond, long count, const double *x)
+{
+    return beyond != NULL && !(block_largest_magnitude(x, count) <= beyond->magnitude);
+}
+
+/* results[i] := factor * function(x_i) there */
+static void correct(const struct activation_beyond *beyond, double (*function)(double), long count, const double *x,
+                    double factor, double *results)
+{
+    for (long i = 0; i < count; i++)
+        if (fabs(x[i]) > beyond->magnitude)
+            results[i] = factor * function(copysign(fmin(fabs(x[i]), DBL_MAX), x[i]));
+}
+
+void activation_values(const struct activation *activation, long count, const double *x, double factor,
+                       double *restrict results)
+{
+    loops_of(activation)->values(count, x, factor, results);
+    if (reaches_beyond(activation->beyond, count, x))
+        correct(activation->beyond, activation->beyond->value, count, x, factor, results);
+}
+
+void activation_derivatives(const struct activation *activation, long count, const double *x, double *restrict results)
+{
+    loops_of(activation)->derivatives(count, x, results);
+    if (reaches_beyond(activation->beyond, count, x))
+        correct(activation->beyond, activation->beyond->derivative, count, x, 1 / activation->derivative_supremum,
+                results);
+}
+
+void activation_log_derivatives(const struct activation *activation, long count, const double *x,
+                                double *restrict results)
+{
+    loops_of(activation)->log_derivatives(count, x, results);
+    if (reaches_beyond(activation->beyond, count, x))
+        correct(activation->beyond, activation->beyond->log_derivative, count, x, 1, results);
 }

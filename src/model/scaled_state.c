@@ -1,11 +1,12 @@
 #include "model/scaled_state.h"
 
 #include "linalg/block.h"
+#include "linalg/vectorised.h"
 
-#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum {
     UNSCALED_RANGE = 332, /* |log2| of the largest element up to which the exponent is 0 */
@@ -24,11 +25,22 @@ static double scale(double mantissa, int64_t exponent)
     return scalbn(mantissa, (int)limited);
 }
 
-/* The element itself, the largest double where it is beyond. NaN stays. */
-static double clamped(double mantissa, int64_t exponent)
+/* Elements at a time where something of them has to be kept meanwhile. */
+enum { PIECE = 256 };
+
+static long piece_length(long first, long count)
 {
-    double x = exponent == 0 ? mantissa : scale(mantissa, exponent);
-    return isinf(x) ? copysign(DBL_MAX, x) : x;
+    return count - first < PIECE ? count - first : PIECE;
+}
+
+/* mantissas[count] * 2^exponent, infinite where that is beyond: the mantissas themselves, or in `room`. */
+static const double *states_of(long count, const double *mantissas, int64_t exponent, double *room)
+{
+    if (exponent == 0)
+        return mantissas;
+    for (long i = 0; i < count; i++)
+        room[i] = scale(mantissas[i], exponent);
+    return room;
 }
 
 static bool is_bounded(const struct activation *activation)
@@ -36,54 +48,73 @@ static bool is_bounded(const struct activation *activation)
     return activation->slope_at_infinity[0] == 0 && activation->slope_at_infinity[1] == 0;
 }
 
-/* phi(x) / 2^exponent for an unbounded phi and exponent > 0: the asymptote where x itself is beyond double precision.
- */
-static double exploding_value(const struct activation *activation, double mantissa, int64_t exponent)
+/* slopes[i] := slope_at_zero on the mantissa's side; a NaN stays. */
+VECTORISED static void slopes_at_zero(const struct activation *activation, long count, const double *restrict mantissas,
+                                      double *restrict slopes)
 {
-    double x = scale(mantissa, exponent);
-    return isinf(x) ? activation->slope_at_infinity[mantissa > 0] * mantissa : scale(activation->value(x), -exponent);
+    const double left = activation->slope_at_zero[0], right = activation->slope_at_zero[1];
+    for (long i = 0; i < count; i++)
+        slopes[i] = mantissas[i] > 0 ? right : isnan(mantissas[i]) ? mantissas[i] : left;
+}
+
+VECTORISED static void scale_products(double factor, long count, const double *restrict mantissas,
+                                      double *restrict values)
+{
+    for (long i = 0; i < count; i++)
+        values[i] = factor * (values[i] * mantissas[i]);
+}
+
+/* values[i] /= 2^exponent, of an unbounded phi; its asymptote where x itself is beyond double precision. */
+static void scale_exploding(const struct activation *activation, double factor, long count, const double *mantissas,
+                            int64_t exponent, const double *x, double *values)
+{
+    for (long i = 0; i < count; i++)
+        values[i] = isinf(x[i]) ? factor * (activation->slope_at_infinity[mantissas[i] > 0] * mantissas[i])
+                                : scale(values[i], -exponent);
 }
 
 int64_t scaled_state_activate(const struct activation *activation, double gamma, long count, const double *mantissas,
                               int64_t exponent, double *values)
 {
-    double factor = gamma / activation->derivative_supremum;
+    const double factor = gamma / activation->derivative_supremum;
     if (exponent < 0 && activation->vanishes_at_zero) {
-        for (long i = 0; i < count; i++)
-            values[i] = factor * (activation->slope_at_zero[mantissas[i] > 0] * mantissas[i]);
+        slopes_at_zero(activation, count, mantissas, values);
+        scale_products(factor, count, mantissas, values);
         return exponent;
     }
-    if (exponent > 0 && !is_bounded(activation)) {
-        for (long i = 0; i < count; i++)
-            values[i] = factor * exploding_value(activation, mantissas[i], exponent);
-        return exponent;
+    const bool is_exploding = exponent > 0 && !is_bounded(activation);
+    double room[PIECE];
+    for (long first = 0; first < count; first += PIECE) {
+        const long length = piece_length(first, count);
+        const double *x = states_of(length, mantissas + first, exponent, room);
+        activation_values(activation, length, x, factor, values + first);
+        if (is_exploding)
+            scale_exploding(activation, factor, length, mantissas + first, exponent, x, values + first);
     }
-    for (long i = 0; i < count; i++) /* phi(x) is of order 1 whatever the exponent */
-        values[i] = factor * activation->value(clamped(mantissas[i], exponent));
-    return 0;
+    return is_exploding ? exponent : 0; /* elsewhere phi(x) is of order 1 whatever the exponent */
 }
 
-/* phi'(x). Below the unscaled range x may underflow to 0, which is a kink of some activations; phi'(0) is the slope on
- * its left in all of them. */
-static double derivative_at(const struct activation *activation, double mantissa, int64_t exponent)
+/* Derivatives with a shift, from logarithms. One that underflowed kept its sign. */
+static double shifted_derivatives(const struct activation *activation, long count, const double *mantissas,
+                                  int64_t exponent, double *derivatives)
 {
-    if (exponent < 0 && !isnan(mantissa))
-        return activation->slope_at_zero[mantissa > 0];
-    return activation->derivative(clamped(mantissa, exponent));
-}
-
-/* The same with a shift, from logarithms. A derivative that underflowed kept its sign. */
-static double shifted_derivative(const struct activation *activation, long count, const double *mantissas,
-                                 int64_t exponent, double *derivatives)
-{
-    double largest = -INFINITY;
-    for (long i = 0; i < count; i++)
-        largest = fmax(largest, activation->log_derivative(clamped(mantissas[i], exponent)));
+    double room[PIECE], logarithms[PIECE], largest = -INFINITY;
+    for (long first = 0; first < count; first += PIECE) {
+        const long length = piece_length(first, count);
+        const double *x = states_of(length, mantissas + first, exponent, room);
+        activation_log_derivatives(activation, length, x, logarithms);
+        for (long i = 0; i < length; i++)
+            largest = fmax(largest, logarithms[i]);
+    }
     if (largest == -INFINITY) /* all exactly zero, or not numbers */
         return 0;
-    for (long i = 0; i < count; i++) {
-        double logarithm = activation->log_derivative(clamped(mantissas[i], exponent));
-        derivatives[i] = copysign(exp(logarithm - largest), derivatives[i]) / activation->derivative_supremum;
+    for (long first = 0; first < count; first += PIECE) {
+        const long length = piece_length(first, count);
+        const double *x = states_of(length, mantissas + first, exponent, room);
+        activation_log_derivatives(activation, length, x, logarithms);
+        for (long i = 0; i < length; i++)
+            derivatives[first + i] =
+                copysign(exp(logarithms[i] - largest), derivatives[first + i]) / activation->derivative_supremum;
     }
     return largest;
 }
@@ -91,24 +122,29 @@ static double shifted_derivative(const struct activation *activation, long count
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
                                int64_t exponent, double *derivatives)
 {
-    for (long i = 0; i < count; i++)
-        derivatives[i] = derivative_at(activation, mantissas[i], exponent);
+    double room[PIECE];
+    if (exponent < 0) { /* x may underflow to 0, a kink of some activations */
+        slopes_at_zero(activation, count, mantissas, derivatives);
+        for (long i = 0; i < count; i++)
+            derivatives[i] /= activation->derivative_supremum;
+        return 0;
+    }
+    for (long first = 0; first < count; first += PIECE) {
+        const long length = piece_length(first, count);
+        activation_derivatives(activation, length, states_of(length, mantissas + first, exponent, room),
+                               derivatives + first);
+    }
     if (block_largest_magnitude(derivatives, count) < LEAST_UNSHIFTED_DERIVATIVE)
-        return shifted_derivative(activation, count, mantissas, exponent, derivatives);
-    for (long i = 0; i < count; i++)
-        derivatives[i] /= activation->derivative_supremum;
+        return shifted_derivatives(activation, count, mantissas, exponent, derivatives);
     return 0;
 }
 
 /* Of a derivative that is 0 or nearly so beside the others: what it is, from its logarithm. */
-static enum derivative_spread spread_of(const struct activation *activation, double mantissa, int64_t exponent,
+static enum derivative_spread spread_of(const struct activation *activation, double x, double logarithm,
                                         double derivative, double shift, double *wide, int64_t *wide_exponent)
 {
     const double log2_high = 0x1.62e42fefa3800p-1, log2_low = 0x1.ef35793c76730p-45; /* ln 2, the first of 42 bits */
     const double most = 0x1p40; /* exponents up to which their product with the first is exact */
-    const double x = clamped(mantissa, exponent), logarithm = activation->log_derivative(x);
-    if (exponent < 0) /* a slope at 0 */
-        return SPREAD_NEAR;
     if (logarithm == -INFINITY)
         return activation->is_flat_somewhere || fabs(x) < LEAST_FAR_STATE ? SPREAD_NEAR : SPREAD_BEYOND;
     const double power = rint((logarithm - shift) / M_LN2);
@@ -122,21 +158,38 @@ static enum derivative_spread spread_of(const struct activation *activation, dou
     return SPREAD_WIDE;
 }
 
+VECTORISED static bool is_any_below(double limit, long count, const double *values)
+{
+    int found = 0;
+    for (long i = 0; i < count; i++)
+        found |= fabs(values[i]) < limit;
+    return found != 0;
+}
+
 enum derivative_spread scaled_state_spread(const struct activation *activation, long count, const double *mantissas,
                                            int64_t exponent, const double *derivatives, double shift, double *wide,
                                            int64_t *exponents)
 {
+    double room[PIECE], logarithms[PIECE];
     enum derivative_spread spread = SPREAD_NEAR;
-    for (long i = 0; i < count; i++) {
-        if (wide != NULL) {
-            wide[i] = derivatives[i];
-            exponents[i] = 0;
-        }
-        if (!(fabs(derivatives[i]) < LEAST_NEAR_DERIVATIVE))
+    if (wide != NULL) {
+        memcpy(wide, derivatives, (size_t)count * sizeof *wide);
+        memset(exponents, 0, (size_t)count * sizeof *exponents);
+    }
+    for (long first = 0; exponent >= 0 && first < count; first += PIECE) { /* below are slopes at 0, of one size */
+        const long length = piece_length(first, count);
+        if (!is_any_below(LEAST_NEAR_DERIVATIVE, length, derivatives + first))
             continue;
-        enum derivative_spread own = spread_of(activation, mantissas[i], exponent, derivatives[i], shift,
-                                               wide ? &wide[i] : NULL, exponents ? &exponents[i] : NULL);
-        spread = own > spread ? own : spread;
+        const double *x = states_of(length, mantissas + first, exponent, room);
+        activation_log_derivatives(activation, length, x, logarithms);
+        for (long i = first; i < first + length; i++) {
+            if (!(fabs(derivatives[i]) < LEAST_NEAR_DERIVATIVE))
+                continue;
+            const enum derivative_spread own =
+                spread_of(activation, x[i - first], logarithms[i - first], derivatives[i], shift,
+                          wide ? &wide[i] : NULL, exponents ? &exponents[i] : NULL);
+            spread = own > spread ? own : spread;
+        }
     }
     return spread;
 }

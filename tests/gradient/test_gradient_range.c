@@ -29,9 +29,9 @@ static long double derivative_of(const struct activation *activation, long doubl
         return activation->slope_at_zero[x > 0];
     if (!is_bounded && fabsl(x) > 1e300L)
         return activation->slope_at_infinity[x > 0];
-    long double derivative = activation->derivative((double)x);
+    long double derivative = slope_at(activation, (double)x) * (long double)activation->derivative_supremum;
     if (fabsl(derivative) < 1e-300L)
-        return copysignl(expl(activation->log_derivative((double)x)), derivative);
+        return copysignl(expl(log_derivative_at(activation, (double)x)), derivative);
     return derivative;
 }
 

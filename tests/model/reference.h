@@ -4,6 +4,7 @@
 #define GRADSWEEP_TESTS_MODEL_REFERENCE_H
 
 #include "base/random.h"
+#include "model/activation_at.h"
 #include "model/support.h"
 #include "model/trajectory.h"
 
@@ -19,7 +20,7 @@ static inline long double reference_phi(const struct activation *activation, lon
         return activation->slope_at_zero[x > 0] * x;
     if (!bounded && fabsl(x) > 1e300L)
         return activation->slope_at_infinity[x > 0] * x;
-    return activation->value((double)x);
+    return value_at(activation, (double)x);
 }
 
 static inline struct random_stream reference_stream(const struct ensemble *ensemble, long d, long replica,
