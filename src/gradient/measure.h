@@ -12,9 +12,16 @@
 
 /* One word a measure, whose row `measure_<word>` stands in a file of its own. Their numbers are in results files
  * (store/failure.h): the list grows at its end alone. */
-#define MEASURE_LIST(row)                                                                                     \
-    row(jacobian_norm) row(frobenius_norm) row(step_bound) row(gradient) row(contribution_map) row(expansion) \
-        row(singular_values)
+/* clang-format off */
+#define MEASURE_LIST(row) \
+    row(jacobian_norm) \
+    row(frobenius_norm) \
+    row(step_bound) \
+    row(gradient) \
+    row(contribution_map) \
+    row(expansion) \
+    row(singular_values)
+/* clang-format on */
 
 enum {
 #define MEASURE_AS_ONE(name) +1

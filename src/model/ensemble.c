@@ -7,9 +7,21 @@
 #include <string.h>
 
 /* The laws, in the order in which they are told of: one word a law, whose row stands in its family's file. */
-#define LAWS(row)                                                                                                    \
-    row(ginibre) row(uniform) row(sparse) row(orthogonal) row(symmetric) row(antisymmetric) row(elliptic) row(cycle) \
-        row(chain) row(nonnormal) row(untied) row(file)
+/* clang-format off */
+#define LAWS(row) \
+    row(ginibre) \
+    row(uniform) \
+    row(sparse) \
+    row(orthogonal) \
+    row(symmetric) \
+    row(antisymmetric) \
+    row(elliptic) \
+    row(cycle) \
+    row(chain) \
+    row(nonnormal) \
+    row(untied) \
+    row(file)
+/* clang-format on */
 
 #define DECLARE(name) extern const struct ensemble_kind ensemble_kind_##name;
 LAWS(DECLARE)
