@@ -1,5 +1,4 @@
-/* Everything that is measured on cells of one network's weights and one activation: trajectories, Jacobian norms by the
- * method that chain_cost.h chooses, bounds, verdicts, conditions, growth rates. Not collective. */
+/* Cells of one network's weights and one activation that are measured together, and their results. Not collective. */
 #ifndef GRADSWEEP_GRADIENT_BATCH_H
 #define GRADSWEEP_GRADIENT_BATCH_H
 
@@ -53,11 +52,5 @@ double batch_gain(const struct batch *batch, long cell);
  * exactly 1. */
 double batch_log_unit_norm(const struct batch *batch);
 double batch_log_weight_norm(const struct batch *batch, long cell);
-
-/* Measures all cells. Bits of a cell do not depend on the others in the batch. A measure that fails in a cell, or for
- * lack of memory, is that cell's outcome. Collective within the team of the weights. Errors: STATUS_MEMORY,
- * STATUS_STOPPED, STATUS_NUMERICAL: then no cell has results. */
-CHECKED enum status batch_measure(const struct batch *batch, struct gradient_context *context,
-                                  const struct batch_results *results);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "gradient/certify.h"
 #include "gradient/exact_chain.h"
-#include "gradient/task.h"
 
 #include <math.h>
 

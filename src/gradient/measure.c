@@ -1,7 +1,5 @@
 #include "gradient/measure.h"
 
-#include "gradient/weight_result.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

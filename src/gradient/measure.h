@@ -41,7 +41,7 @@ struct measure_task;   /* gradient/task.h */
 struct measure_rule;   /* gradient/rule.h */
 struct chain_question; /* gradient/chain_cost.h */
 struct absence;        /* gradient/absence.h */
-struct weight_result;  /* gradient/weight_result.h */
+struct weight_facts;   /* gradient/weight_result.h */
 
 /* ---- datasets ---- */
 
@@ -139,6 +139,17 @@ enum measure_need {
     NEEDS_TIED = 8,       /* refused with untied weights */
     NEEDS_ONE_RANK = 16,  /* refused where a hidden size reaches distribute_from */
     NEEDS_IDENTITY = 32   /* NaN for other activations, refused where identity is not on the axis */
+};
+
+/* What a results file keeps of each WEIGHT (gradient/weight_result.h). */
+struct weight_result {
+    const struct dataset_rule *datasets;
+    size_t dataset_count;
+    bool has_eigenvalues;
+    const struct measure_rule *rules;
+    /* From facts to the values of dataset i, and back; what facts have no room for is left out. */
+    void (*put)(const struct weight_facts *facts, size_t dataset, double *values);
+    void (*get)(const double *values, size_t dataset, struct weight_facts *facts);
 };
 
 struct measure {

@@ -13,16 +13,6 @@ struct weight_facts {
                                             * beginning: not found */
 };
 
-struct weight_result {
-    const struct dataset_rule *datasets;
-    size_t dataset_count;
-    bool has_eigenvalues;
-    const struct measure_rule *rules;
-    /* From facts to the values of dataset i, and back; what facts have no room for is left out. */
-    void (*put)(const struct weight_facts *facts, size_t dataset, double *values);
-    void (*get)(const double *values, size_t dataset, struct weight_facts *facts);
-};
-
 /* rho(W) and ||W||_2; all eigenvalues of W. */
 extern const struct weight_result weight_result_norms, weight_result_eigenvalues;
 

@@ -1,7 +1,7 @@
 #include "run/work.h"
 
 #include "base/memory.h"
-#include "gradient/measure.h"
+#include "gradient/batch_measure.h"
 
 void work_destroy(struct work *work, const struct sweep *sweep)
 {

@@ -1,0 +1,236 @@
+#include "gradient/batch_measure.h"
+
+#include "base/memory.h"
+#include "gradient/absence.h"
+#include "gradient/flushed.h"
+#include "gradient/task.h"
+
+#include <math.h>
+
+/* All that the steps of a batch share. */
+struct run {
+    const struct batch *batch;
+    struct gradient_context *context;
+    const struct batch_results *results;
+    struct unit_bounds bounds;
+    enum jacobian_method method;
+};
+
+static struct chain_question question_of(const struct batch *batch)
+{
+    return (struct chain_question){ .ensemble = weights_ensemble(batch->weights),
+                                    .activation = batch->activation,
+                                    .model = batch->model,
+                                    .hidden_size = weights_hidden_size(batch->weights),
+                                    .lags = batch->lags,
+                                    .lag_count = batch->lag_count,
+                                    .measures = batch->measures,
+                                    .options = &batch->options };
+}
+
+/* ---- measuring ---- */
+
+/* Calls the functions of the measures that need a trajectory, or of those that do without. */
+static enum status call_measures(struct measure_task *task, bool with_trajectory)
+{
+    for (int number = 0; number < MEASURES; number++) {
+        const struct measure *measure = measure_at(number);
+        enum jacobian_outcome outcome = JACOBIAN_FOUND;
+        if (!(task->batch->measures & 1u << number) || !measure->function ||
+            (bool)(measure->needs & NEEDS_TRAJECTORY) != with_trajectory)
+            continue;
+        task->measure = number;
+        TRY(chain_norms_accept_failure(task->batch, measure->function(task), &outcome, 1));
+        for (long chain = 0; outcome != JACOBIAN_FOUND && chain < task->count; chain++)
+            task_fail(task, chain, outcome);
+    }
+    return STATUS_OK;
+}
+
+static void derive_measures(struct measure_task *task, bool with_trajectory)
+{
+    for (task->measure = 0; task->measure < MEASURES; task->measure++) {
+        const struct measure *measure = measure_at(task->measure);
+        if (!(task->batch->measures & 1u << task->measure) || !measure->derive ||
+            (bool)(measure->needs & NEEDS_TRAJECTORY) != with_trajectory)
+            continue;
+        for (long chain = 0; chain < task->count; chain++)
+            if (task->results->outcomes[task->first_cell + chain].of[task->measure] == JACOBIAN_FOUND)
+                measure->derive(task, chain);
+    }
+}
+
+static void note_methods(const struct run *run, const struct chain_norms *norms, long first, long count)
+{
+    for (long i = 0; i < count; i++) {
+        const bool fell_back = norms->fell_back && norms->fell_back[run->batch->activation->is_identity ? 0 : i];
+        run->results->methods[first + i] = fell_back ? METHOD_EXPLICIT : norms->method;
+    }
+}
+
+static struct measure_task task_of(const struct run *run, const struct chain_norms *norms, long first, long count)
+{
+    return (struct measure_task){ .batch = run->batch,
+                                  .context = run->context,
+                                  .results = run->results,
+                                  .first_cell = first,
+                                  .count = count,
+                                  .norms = norms,
+                                  .bounds = &run->bounds };
+}
+
+/* All that needs the trajectory of chains first .. first+count-1 side by side; `shared`: the norms of identity, which
+ * are known already. */
+static enum status measure_on_trajectory(const struct run *run, const struct chain_norms *shared, long first,
+                                         long count)
+{
+    const struct batch *batch = run->batch;
+    struct chain chains[CHAINS_SIDE_BY_SIDE];
+    struct trajectory trajectory = { 0 };
+    struct chain_norms norms = { 0 };
+    enum status status = STATUS_OK;
+    const bool needs_states = measure_any_needs(batch->measures, NEEDS_STATES);
+    const long window = needs_states ? batch->model->steps : batch->lags[batch->lag_count - 1];
+    const double d = (double)weights_hidden_size(batch->weights);
+    for (long i = 0; i < count; i++)
+        chains[i] = (struct chain){ batch->activation, batch_gain(batch, first + i), batch->gammas[first + i] };
+    TRY(trajectory_run(batch->model, batch->weights, count, chains, window,
+                       needs_states ? KEEP_STATES : KEEP_DERIVATIVES, run->context->stop_requested, &trajectory));
+    run->context->flops += 2.0 * d * d * (double)count * (double)batch->model->steps;
+    struct measure_task task = task_of(run, shared ? shared : &norms, first, count);
+    task.chains = chains;
+    task.trajectory = &trajectory;
+    if (!shared) {
+        TRY_OR(done,
+               chain_norms_find(batch, run->context, run->method, &trajectory, count, run->bounds.log_bounds, &norms));
+        note_methods(run, &norms, first, count);
+        TRY_OR(done, call_measures(&task, false));
+    }
+    TRY_OR(done, call_measures(&task, true));
+    flushed_fail(&task);
+    if (!shared)
+        derive_measures(&task, false);
+    derive_measures(&task, true);
+done:
+    trajectory_destroy(&trajectory);
+    chain_norms_destroy(&norms);
+    return status;
+}
+
+static enum status measure_trajectories(const struct run *run, const struct chain_norms *shared)
+{
+    const struct chain_question question = question_of(run->batch);
+    const long width = chain_cost_side_by_side(&question), all = run->batch->count;
+    for (long first = 0; first < all; first += width)
+        TRY(measure_on_trajectory(run, shared, first, all - first < width ? all - first : width));
+    return STATUS_OK;
+}
+
+/* For identity J_l = (gain gamma)^l W_unit^l: one chain, or what is known of W, serves the whole plane. */
+static enum status measure_identity(const struct run *run)
+{
+    const struct batch *batch = run->batch;
+    struct chain_norms norms = { .method = run->method };
+    struct measure_task task = task_of(run, &norms, 0, batch->count);
+    enum status status = STATUS_OK;
+    if (run->method != METHOD_CLOSED_FORM)
+        TRY_OR(done, chain_norms_find(batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, &norms));
+    note_methods(run, &norms, 0, batch->count);
+    TRY_OR(done, call_measures(&task, false));
+    derive_measures(&task, false);
+    if (measure_any_needs(batch->measures, NEEDS_TRAJECTORY))
+        TRY_OR(done, measure_trajectories(run, &norms));
+done:
+    chain_norms_destroy(&norms);
+    return status;
+}
+
+/* log_bounds[lag_count] := the sums of ln ||W_unit,t|| over each lag. */
+static enum status find_unit_bounds(const struct run *run)
+{
+    const struct batch *batch = run->batch;
+    double *log_bounds = run->bounds.log_bounds;
+    for (long i = 0; i < batch->lag_count; i++)
+        log_bounds[i] = NAN; /* in case none are found */
+    struct jacobian_problem problem = chain_norms_problem(batch, NULL, 1);
+    if (batch_is_untied(batch))
+        return jacobian_step_weight_norms(&problem, run->context, log_bounds);
+    for (long i = 0; i < batch->lag_count; i++)
+        log_bounds[i] = (double)batch->lags[i] * batch_log_unit_norm(batch);
+    return STATUS_OK;
+}
+
+/* ---- the end ---- */
+
+/* For find_values of a cell. */
+struct subject {
+    const struct batch *batch;
+    const struct batch_results *results;
+    long cell;
+};
+
+static const double *find_values(const void *context, const char *dataset)
+{
+    const struct subject *subject = context;
+    size_t number;
+    if (!measure_dataset_find(subject->batch->measures, dataset, &number))
+        return NULL;
+    return batch_values_at(subject->batch, subject->results, subject->cell, number);
+}
+
+/* Whether all values of a measure are numbers, but for those that cannot be. */
+static bool has_numbers(const struct batch *batch, const struct batch_results *results, long cell, int measure)
+{
+    const struct subject subject = { batch, results, cell };
+    const struct measured_cell measured = { .ensemble = weights_ensemble(batch->weights),
+                                            .activation = batch->activation,
+                                            .model = batch->model,
+                                            .options = &batch->options,
+                                            .hidden_size = weights_hidden_size(batch->weights),
+                                            .lags = batch->lags,
+                                            .lag_count = batch->lag_count,
+                                            .native = batch->native };
+    const struct absence_place place = {
+        .cell = &measured, .time = batch->model->steps, .find_values = find_values, .context = &subject
+    };
+    const size_t first = measure_first_dataset(batch->measures, measure);
+    for (size_t i = 0; i < measure_at(measure)->dataset_count; i++) {
+        const struct dataset_rule *rule = &measure_at(measure)->datasets[i];
+        const void *values = batch_values_at(batch, results, cell, first + i);
+        if (rule->type == TYPE_FLOAT64 && !absence_fits(rule, &place, values))
+            return false;
+    }
+    return true;
+}
+
+/* Failed measures lose what they have left. Numbers are held against the table of measures before they count as found:
+ * whatever made a NaN, it is a failure of its measure, and never a result. */
+static void finish_cell(const struct batch *batch, const struct batch_results *results, long cell)
+{
+    enum jacobian_outcome *outcomes = results->outcomes[cell].of;
+    for (int number = 0; number < MEASURES; number++)
+        if (outcomes[number] != JACOBIAN_FOUND)
+            batch_erase_measure(batch, results, cell, number);
+    for (int number = 0; number < MEASURES; number++)
+        if (batch->measures & 1u << number && outcomes[number] == JACOBIAN_FOUND &&
+            !has_numbers(batch, results, cell, number)) {
+            outcomes[number] = JACOBIAN_NOT_FINITE;
+            batch_erase_measure(batch, results, cell, number);
+        }
+}
+
+enum status batch_measure(const struct batch *batch, struct gradient_context *context,
+                          const struct batch_results *results)
+{
+    const struct chain_question question = question_of(batch);
+    struct run run = { .batch = batch, .context = context, .results = results, .method = chain_method(&question) };
+    enum status status = STATUS_OK;
+    TRY(memory_allocate(&run.bounds.log_bounds, batch->lag_count, "bounds of a network"));
+    TRY_OR(done, chain_norms_accept_failure(batch, find_unit_bounds(&run), &run.bounds.outcome, 1));
+    TRY_OR(done, batch->activation->is_identity ? measure_identity(&run) : measure_trajectories(&run, NULL));
+    for (long cell = 0; cell < batch->count; cell++)
+        finish_cell(batch, results, cell);
+done:
+    memory_free(run.bounds.log_bounds);
+    return status;
+}

@@ -1,0 +1,14 @@
+/* Everything that is measured on the cells of a batch: trajectories, Jacobian norms by the method that chain_cost.h
+ * chooses, and the measures. */
+#ifndef GRADSWEEP_GRADIENT_BATCH_MEASURE_H
+#define GRADSWEEP_GRADIENT_BATCH_MEASURE_H
+
+#include "gradient/batch.h"
+
+/* Measures all cells. Bits of a cell do not depend on the others in the batch. A measure that fails in a cell, or for
+ * lack of memory, is that cell's outcome. Collective within the team of the weights. Errors: STATUS_MEMORY,
+ * STATUS_STOPPED, STATUS_NUMERICAL: then no cell has results. */
+CHECKED enum status batch_measure(const struct batch *batch, struct gradient_context *context,
+                                  const struct batch_results *results);
+
+#endif

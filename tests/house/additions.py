@@ -1,0 +1,119 @@
+"""The worked examples of docs/architecture.md: each patch of tests/house/additions/ adds an ensemble, an activation or a measure.
+They are applied to a copy, whose command is built, run, and compared with NumPy; and what they touch is counted.
+
+    additions.py PROJECT CMAKE"""
+
+import itertools
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROJECT, CMAKE = Path(sys.argv[1]), sys.argv[2]
+sys.path.insert(0, str(PROJECT / "tests" / "reference"))
+
+import numpy as np  # noqa: E402
+from scipy import special  # noqa: E402
+
+import compare  # noqa: E402
+import draws  # noqa: E402
+import program  # noqa: E402
+import theory  # noqa: E402
+
+# What an addition may touch: new files, and files in which a row is added. Softplus finds the logistic function that it is made of
+# in the file of its family, and stands there.
+ALLOWED = {"toeplitz": (1, 1), "stable_rank": (1, 1)}
+
+SWEEP = {
+    "seed": 41,
+    "weights": {"ensemble": ["toeplitz", "ginibre"], "replicas": 2},
+    "model": {"activation": ["identity", "tanh"], "warmup": 12, "input": {"kind": "none"},
+              "bias": {"kind": "zero"}, "initial_state": {"kind": "gaussian", "scale": 1.0}},
+    "grid": {"hidden_size": [2, 9, 24], "spectral_radius": [0.8, 1.1], "gamma": [0.5, 1.0], "lag": [1, 2, 5, 16]},
+    "measure": ["jacobian_norm", "frobenius_norm", "stable_rank"],
+}
+
+
+def fail(text):
+    sys.exit(f"additions: {text}")
+
+
+def run(*command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    if done.returncode != 0:
+        fail(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-4000:]}")
+
+
+def count_files(patch):
+    """New files, and changed ones."""
+    text = patch.read_text()
+    touched, new = len(re.findall(r"^diff --git", text, re.M)), len(re.findall(r"^new file mode", text, re.M))
+    return new, touched - new
+
+
+def build(copy):
+    for name in ("src", "include"):
+        shutil.copytree(PROJECT / name, copy / name)
+    shutil.copy(PROJECT / "CMakeLists.txt", copy)
+    patches = sorted((PROJECT / "tests" / "house" / "additions").glob("*.patch"))
+    if {patch.stem for patch in patches} != set(ALLOWED):
+        fail(f"the patches are {[patch.stem for patch in patches]}")
+    for patch in patches:
+        new, changed = count_files(patch)
+        print(f"{patch.stem}: {new} new files, {changed} changed, {len(re.findall('^[+][^+]', patch.read_text(), re.M))} lines")
+        if new > ALLOWED[patch.stem][0] or changed > ALLOWED[patch.stem][1]:
+            fail(f"{patch.name} touches {new} new and {changed} old files; allowed are {ALLOWED[patch.stem]}")
+        # Rows of others may have come nearby since.
+        run("git", "apply", "-C1", "--whitespace=nowarn", str(patch), cwd=copy)
+    run(CMAKE, "-S", copy, "-B", copy / "build", "-DCMAKE_BUILD_TYPE=Debug", "-DGRADSWEEP_BUILD_TESTS=OFF",
+        "-DGRADSWEEP_WERROR=ON")
+    run(CMAKE, "--build", copy / "build", "-j", str(os.cpu_count()), "--target", "gradsweep")
+    return copy / "build" / "src" / "gradsweep"
+
+
+def weights_with_toeplitz(network, step=0, known=draws.weights):
+    if network.kind != "toeplitz":
+        return known(network, step)
+    d = network.size
+    diagonals = network.normal("weights", 2 * d - 1) / math.sqrt(d)
+    return np.array([[diagonals[d - 1 + j - i] for j in range(d)] for i in range(d)])
+
+
+def compare_with_numpy(gradsweep):
+    draws.weights = weights_with_toeplitz
+    theory.ACTIVATIONS["softplus"] = (lambda x: np.logaddexp(0, x), special.expit, 1)
+    comparison = compare.Comparison("additions", SWEEP)
+    comparison.run(gradsweep)
+    results = comparison.results
+    expected = np.exp(2 * (results["log_frobenius_norm"] - results["log_jacobian_norm"]))
+    comparison.require(np.allclose(results["stable_rank"], expected, rtol=1e-12, equal_nan=False), "stable_rank")
+    wanted = set(itertools.product(SWEEP["model"]["activation"], SWEEP["weights"]["ensemble"]))
+    comparison.require(comparison.seen == wanted, f"nothing was compared of {wanted - comparison.seen}")
+    if comparison.wrong:
+        fail("\n".join(comparison.wrong[:20]))
+    print(f"{comparison.compared} norms compared, {comparison.left_out} left out")
+
+
+def check(gradsweep, folder):
+    """check knows the rule that the new measure brought."""
+    sweep, out = folder / "sweep.yaml", folder / "out.h5"
+    sweep.write_text(program.json.dumps(SWEEP))
+    run(gradsweep, "run", sweep, "-o", out, "--progress", "none")
+    told = subprocess.run([gradsweep, "check", out], capture_output=True, text=True)
+    if told.returncode != 0 or not re.search(r"^1 <= stable rank <= d +[1-9]", told.stdout, re.M):
+        fail(f"check ended with {told.returncode}:\n{told.stdout}{told.stderr}")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="gradsweep-test-") as folder:
+        gradsweep = build(Path(folder))
+        compare_with_numpy(gradsweep)
+        check(gradsweep, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
