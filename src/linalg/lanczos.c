@@ -201,10 +201,10 @@ static bool extend(struct lanczos *lanczos, struct chain *chain, double *z, doub
     return true;
 }
 
-/* The top Ritz pair after k iterations into chain->theta and lanczos->ritz_vector. It follows from the last one in
- * O(k); the whole eigenproblem, O(k^2), as much as an iteration of a small network, is solved only where the pair is to
- * be relied on and turns out not to be the top one, and now and then, lest another pair be followed for long. */
-static enum status find_ritz_pair(struct lanczos *lanczos, struct chain *chain, long k, double threshold)
+/* The top Ritz pair after k iterations into chain->theta and lanczos->ritz_vector. It follows from the last one; it is
+ * searched for anew only where the pair is to be relied on and turns out not to be the top one, and now and then, lest
+ * another pair be followed for long. */
+static void find_ritz_pair(struct lanczos *lanczos, struct chain *chain, long k, double threshold)
 {
     const double *diagonal = chain->diagonal, *off_diagonal = chain->off_diagonal,
                  margin = 8 * (double)k * UNIT_ROUNDOFF;
@@ -212,11 +212,11 @@ static enum status find_ritz_pair(struct lanczos *lanczos, struct chain *chain, 
     tridiagonal_refine(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
     bool may_be_accepted = !(off_diagonal[k - 1] * fabs(vector[k - 1]) > 2 * threshold * chain->theta);
     if (!may_be_accepted && k < lanczos->limit && k > RITZ_INTERVAL && k % RITZ_INTERVAL != 0)
-        return STATUS_OK;
-    if (!tridiagonal_is_above_all(k, diagonal, off_diagonal, chain->theta * (1 + margin)))
-        return tridiagonal_top(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
-    tridiagonal_refine(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
-    return STATUS_OK;
+        return;
+    if (tridiagonal_is_above_all(k, diagonal, off_diagonal, chain->theta * (1 + margin)))
+        tridiagonal_refine(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
+    else
+        tridiagonal_top(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
 }
 
 /* Sets *done where the chain's value is accepted, or is the last there will be, and stores it then. */
@@ -227,7 +227,7 @@ static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bo
     const double threshold = 2 * fmax(lanczos->options->tolerance, floor) / chain->mixture;
     double *ritz = lanczos->ritz_vector;
     *done = false;
-    TRY(find_ritz_pair(lanczos, chain, k, threshold));
+    find_ritz_pair(lanczos, chain, k, threshold);
     /* A Krylov space of all dimensions is invariant: T says it all. */
     bool accepted = k == rows || chain->off_diagonal[k - 1] * fabs(ritz[k - 1]) <= threshold * chain->theta;
     if (!accepted && k < lanczos->limit)

@@ -42,11 +42,9 @@ void dgeev_(const char *left, const char *right, const int *n, double *a, const 
             double *vl, const int *ldvl, double *vr, const int *ldvr, double *work, const int *lwork, int *info, size_t,
             size_t);
 
-/* Eigenvalues, ascending, of a symmetric matrix, which is overwritten (with job "V" by the eigenvectors), and of a
- * symmetric tridiagonal one with diagonal d, which receives them, and off-diagonal e, which is destroyed. */
+/* Eigenvalues, ascending, of a symmetric matrix, which is overwritten (with job "V" by the eigenvectors). */
 void dsyev_(const char *job, const char *triangle, const int *n, double *a, const int *lda, double *eigenvalues,
             double *work, const int *lwork, int *info, size_t, size_t);
-void dsterf_(const int *n, double *d, double *e, int *info);
 
 /* Singular values, descending, by divide and conquer. A is overwritten. */
 void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *lda, double *s, double *u,

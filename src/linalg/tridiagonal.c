@@ -1,9 +1,8 @@
 #include "linalg/tridiagonal.h"
 
-#include "linalg/lapack.h"
-
 #include <math.h>
-#include <string.h>
+
+static const double UNIT_ROUNDOFF = 0x1p-53;
 
 static double away_from_zero(double pivot, double tiny)
 {
@@ -50,21 +49,76 @@ static double twisted_eigenvector(long n, const double *diagonal, const double *
     return smallest / square;
 }
 
-enum status tridiagonal_top(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue,
-                            double *vector, double *work)
+/* No eigenvalue is larger, nor smaller than its negative (Gershgorin). */
+static double largest_possible(long n, const double *diagonal, const double *off_diagonal)
 {
-    const int order = (int)n;
-    int info = 0;
-    double *d = work, *e = work + n;
-    memcpy(d, diagonal, (size_t)n * sizeof *d);
-    memcpy(e, off_diagonal, (size_t)(n - 1) * sizeof *e);
-    dsterf_(&order, d, e, &info);
-    if (info != 0)
-        return status_fail(STATUS_NUMERICAL, "LAPACK's dsterf did not converge for a tridiagonal matrix of order %ld",
-                           n);
-    *eigenvalue = d[n - 1];
-    twisted_eigenvector(n, diagonal, off_diagonal, *eigenvalue, vector, d, e);
-    return STATUS_OK;
+    double largest = 0, before = 0;
+    for (long i = 0; i < n; i++) {
+        const double after = i < n - 1 ? fabs(off_diagonal[i]) : 0;
+        largest = fmax(largest, before + fabs(diagonal[i]) + after);
+        before = after;
+    }
+    return largest;
+}
+
+/* Laguerre's step from x down towards the largest eigenvalue, which it does not pass: n over
+ * p'/p + sqrt((n - 1) (n ((p'/p)^2 - p''/p) - (p'/p)^2)), p the characteristic polynomial (Wilkinson, The Algebraic
+ * Eigenvalue Problem, ch. 7). Of q, the ratio of two of its leading minors, and of the derivatives of q all terms have
+ * the same sign. False where some q is not positive: x is not above all eigenvalues (Sturm). */
+static bool laguerre_step(long n, const double *diagonal, const double *off_diagonal, double x, double *step)
+{
+    double q = x - diagonal[0], first = 1, second = 0; /* q, q', q'' */
+    double sum = 0, sum_of_squares = 0;                /* of 1 / (x - eigenvalue) */
+    for (long i = 0; q > 0; i++) {
+        const double inverse = 1 / q, ratio = first * inverse;
+        sum += ratio;
+        sum_of_squares += ratio * ratio - second * inverse;
+        if (i == n - 1)
+            break;
+        const double factor = off_diagonal[i] * inverse, square = factor * factor;
+        q = (x - diagonal[i + 1]) - off_diagonal[i] * factor;
+        second = square * (second - 2 * first * ratio);
+        first = 1 + square * first;
+    }
+    const double order = (double)n, root = (order - 1) * fmax(0, order * sum_of_squares - sum * sum);
+    *step = order / (sum + sqrt(root));
+    return q > 0;
+}
+
+/* The largest eigenvalue between `low`, below which it is not, and `high`, to within `resolution`: by bisection. */
+static double bisect(long n, const double *diagonal, const double *off_diagonal, double low, double high,
+                     double resolution)
+{
+    while (high - low > resolution) {
+        const double middle = low + (high - low) / 2;
+        if (tridiagonal_is_above_all(n, diagonal, off_diagonal, middle))
+            high = middle;
+        else
+            low = middle;
+    }
+    return high;
+}
+
+/* Cubic convergence takes some five steps; where eigenvalues lie so close that it is slow, bisection takes over. What
+ * either finds is proven by Sturm's counts on both sides. */
+void tridiagonal_top(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue, double *vector,
+                     double *work)
+{
+    enum { MOST_STEPS = 24 };
+    const double largest = largest_possible(n, diagonal, off_diagonal), margin = 16 * UNIT_ROUNDOFF * largest;
+    const double resolution = margin / 8;
+    double x = largest + margin, step = 0;
+    for (int i = 0; i < MOST_STEPS && laguerre_step(n, diagonal, off_diagonal, x, &step); i++) {
+        x -= step;
+        if (step <= resolution)
+            break;
+    }
+    if (!tridiagonal_is_above_all(n, diagonal, off_diagonal, x + margin))
+        x = bisect(n, diagonal, off_diagonal, x, largest + margin, resolution);
+    else if (tridiagonal_is_above_all(n, diagonal, off_diagonal, x - margin))
+        x = bisect(n, diagonal, off_diagonal, -largest - margin, x, resolution);
+    const double correction = twisted_eigenvector(n, diagonal, off_diagonal, x, vector, work, work + n);
+    *eigenvalue = x + fmax(-margin, fmin(correction, margin));
 }
 
 void tridiagonal_refine(long n, const double *diagonal, const double *off_diagonal, double *eigenvalue, double *vector,
