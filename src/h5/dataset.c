@@ -78,14 +78,6 @@ hid_t h5_element_memory_type(enum h5_element element)
     }
 }
 
-uint64_t h5_shape_elements(const struct h5_shape *shape)
-{
-    uint64_t elements = 1;
-    for (int axis = 0; axis < shape->rank; axis++)
-        elements *= shape->sizes[axis];
-    return elements;
-}
-
 static herr_t set_layout(hid_t properties, enum h5_element element, hid_t type, const void *fill)
 {
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;

@@ -7,12 +7,9 @@
 #define GRADSWEEP_H5_DATASET_H
 
 #include "base/status.h"
+#include "h5/range.h"
 
-#include <hdf5.h>
 #include <stdbool.h>
-#include <stdint.h>
-
-enum { H5_MAX_RANK = 16 };
 
 /* Element types; in memory double, int64_t, uint8_t, uint16_t, uint32_t, char, and char * (UTF-8, of any length). */
 enum h5_element {
@@ -31,15 +28,6 @@ size_t h5_element_size(enum h5_element element);
 /* The type in the file (little-endian), and in memory; closed by the caller with H5Tclose. Negative on failure. */
 hid_t h5_element_file_type(enum h5_element element);
 hid_t h5_element_memory_type(enum h5_element element);
-
-/* The shape of a dataset. */
-struct h5_shape {
-    int rank;
-    uint64_t sizes[H5_MAX_RANK];
-};
-
-/* Product of the sizes. */
-uint64_t h5_shape_elements(const struct h5_shape *shape);
 
 /* Creates a group, with the properties that netCDF wants of one. Errors: STATUS_IO. */
 CHECKED enum status h5_group_create(hid_t file, const char *name);

@@ -2,6 +2,14 @@
 
 #include <assert.h>
 
+uint64_t h5_shape_elements(const struct h5_shape *shape)
+{
+    uint64_t elements = 1;
+    for (int axis = 0; axis < shape->rank; axis++)
+        elements *= shape->sizes[axis];
+    return elements;
+}
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

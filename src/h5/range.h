@@ -1,8 +1,19 @@
-/* Ranges of a flat array as boxes of its shape. Not collective. */
+/* Shapes of datasets, and ranges of a flat array as boxes of its shape. Not collective. */
 #ifndef GRADSWEEP_H5_RANGE_H
 #define GRADSWEEP_H5_RANGE_H
 
-#include "h5/dataset.h"
+#include <hdf5.h>
+#include <stdint.h>
+
+enum { H5_MAX_RANK = 16 };
+
+struct h5_shape {
+    int rank;
+    uint64_t sizes[H5_MAX_RANK];
+};
+
+/* Product of the sizes. */
+uint64_t h5_shape_elements(const struct h5_shape *shape);
 
 /* A box: start and size along each dimension; `elements` of them, contiguous in C order. */
 struct h5_box {

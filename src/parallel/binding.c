@@ -47,7 +47,7 @@ static int allowed_threads(void)
 /* How many ranks of the host have the same set of cores as this one. Collective within the host. */
 static enum status count_sharers(MPI_Comm host, int ranks, const cpu_set_t *own, int *sharers)
 {
-    cpu_set_t *sets = NULL;
+    SCOPED_MEMORY cpu_set_t *sets = NULL;
     /* A rank without this memory still takes part: the gathering is collective. */
     enum status status = memory_allocate(&sets, ranks, "the cores of all ranks of a host");
     int all_have_memory = status == STATUS_OK;
@@ -59,7 +59,6 @@ static enum status count_sharers(MPI_Comm host, int ranks, const cpu_set_t *own,
     *sharers = 0;
     for (int i = 0; told == STATUS_OK && all_have_memory && i < ranks; i++)
         *sharers += CPU_EQUAL(own, &sets[i]) != 0;
-    memory_free(sets);
     return status != STATUS_OK ? status : told;
 }
 

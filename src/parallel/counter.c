@@ -275,7 +275,9 @@ static void release(struct counter *counter)
     memory_free(counter->next);
     memory_free(counter);
 }
+SCOPED_HANDLE(counter, release)
 
+/* `created` is its owner's to release, also where this fails. */
 static enum status allocate(const struct world *world, int count, const int64_t *starts, struct counter **created)
 {
     TRY(memory_allocate(created, 1, "the work counters"));
@@ -299,26 +301,22 @@ static enum status allocate(const struct world *world, int count, const int64_t 
 enum status counter_create(const struct world *world, int count, const int64_t *starts, double grace_seconds,
                            struct counter **created)
 {
+    SCOPED(counter) *counter = NULL;
     *created = NULL;
-    struct counter *counter = NULL;
-    enum status status = STATUS_OK;
-    TRY_OR(failed, world_agree(world, allocate(world, count, starts, &counter)));
+    TRY(world_agree(world, allocate(world, count, starts, &counter)));
     counter->grace_seconds = grace_seconds;
-    TRY_OR(failed, world_check(MPI_Comm_dup(world->communicator, &counter->world.communicator),
-                               "making the counters' communicator"));
+    TRY(world_check(MPI_Comm_dup(world->communicator, &counter->world.communicator),
+                    "making the counters' communicator"));
     enum status started = thread_start(&counter->helper, help, counter);
-    status = world_agree(world, started);
+    enum status status = world_agree(world, started);
     if (status != STATUS_OK) {
         counter->abandoned = true;
         if (started == STATUS_OK)
             pthread_join(counter->helper, NULL);
-        goto failed;
+        return status;
     }
-    *created = counter;
+    *created = scope_keep(&counter);
     return STATUS_OK;
-failed:
-    release(counter);
-    return status;
 }
 
 /* Asks rank 0, sleeping between looks: a blocking receive would take a core from those who compute. */

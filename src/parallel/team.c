@@ -61,26 +61,26 @@ static enum status make_team(const struct world *world, int size, int cores, str
     return world_check(MPI_Comm_dup(team->communicator, &team->agreement), "making teams of ranks");
 }
 
+/* `made` is its owner's to release, also where this fails. */
+static enum status allocate(int count, struct teams **made)
+{
+    TRY(memory_allocate(made, 1, "teams"));
+    return memory_allocate(&(*made)->at, count, "teams");
+}
+
 enum status teams_create(const struct world *world, int count, const int *sizes, struct teams **teams)
 {
-    enum status status = STATUS_OK;
-    struct teams *made = NULL;
+    SCOPED(teams) *made = NULL;
     *teams = NULL;
     TRY(check_sizes(world->size, count, sizes));
-    status = memory_allocate(&made, 1, "teams");
-    if (status == STATUS_OK)
-        status = memory_allocate(&made->at, count, "teams");
-    TRY_OR(failed, world_agree(world, status));
-    TRY_OR(failed, binding_find(world, &made->binding));
+    TRY(world_agree(world, allocate(count, &made)));
+    TRY(binding_find(world, &made->binding));
     for (int level = 0; level < count; level++) {
-        TRY_OR(failed, world_agree(world, make_team(world, sizes[level], made->binding.threads, &made->at[level])));
+        TRY(world_agree(world, make_team(world, sizes[level], made->binding.threads, &made->at[level])));
         made->count++;
     }
-    *teams = made;
+    *teams = scope_keep(&made);
     return STATUS_OK;
-failed:
-    teams_destroy(made);
-    return status;
 }
 
 static void release(struct team *team)

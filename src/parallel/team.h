@@ -6,6 +6,7 @@
 #ifndef GRADSWEEP_PARALLEL_TEAM_H
 #define GRADSWEEP_PARALLEL_TEAM_H
 
+#include "base/scope.h"
 #include "parallel/binding.h"
 #include "parallel/world.h"
 
@@ -28,6 +29,7 @@ struct teams;
  * sizes that are not so. */
 CHECKED enum status teams_create(const struct world *world, int count, const int *sizes, struct teams **teams);
 void teams_destroy(struct teams *teams); /* collective */
+SCOPED_HANDLE(teams, teams_destroy)
 
 /* This rank's team of sizes[level]; NULL where it is left over there. Not collective. */
 const struct team *teams_at(const struct teams *teams, int level);

@@ -203,8 +203,11 @@ static enum status greet_neighbours(struct watch *watch)
                        "greeting the neighbouring ranks");
 }
 
-static void prepare(struct watch *watch, const struct world *world, double timeout)
+/* What one rank alone can see of a failure. */
+static enum status prepare(const struct world *world, double timeout, struct watch **made)
 {
+    TRY(memory_allocate(made, 1, "the watch over the ranks"));
+    struct watch *watch = *made;
     watch->world = (struct world){ .communicator = MPI_COMM_NULL, .rank = world->rank, .size = world->size };
     watch->before = (world->rank + world->size - 1) % world->size;
     watch->after = (world->rank + 1) % world->size;
@@ -217,16 +220,20 @@ static void prepare(struct watch *watch, const struct world *world, double timeo
     pthread_cond_init(&watch->leave, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&watch->mutex, NULL);
+    return STATUS_OK;
 }
 
 static void release(struct watch *watch)
 {
+    if (watch == NULL)
+        return;
     if (watch->world.communicator != MPI_COMM_NULL)
         MPI_Comm_free(&watch->world.communicator);
     pthread_cond_destroy(&watch->leave);
     pthread_mutex_destroy(&watch->mutex);
     memory_free(watch);
 }
+SCOPED_HANDLE(watch, release)
 
 static void leave(struct watch *watch, bool is_abandoned)
 {
@@ -240,25 +247,22 @@ static void leave(struct watch *watch, bool is_abandoned)
 
 enum status watch_start(const struct world *world, struct watch **started)
 {
-    struct watch *watch = NULL;
+    SCOPED(watch) *watch = NULL;
     double timeout = 0.0;
     *started = NULL;
     TRY(agree_on_timeout(world, &timeout));
-    TRY(world_agree(world, memory_allocate(&watch, 1, "the watch over the ranks")));
-    prepare(watch, world, timeout);
-    enum status status =
+    TRY(world_agree(world, prepare(world, timeout, &watch)));
+    enum status running =
         world_check(MPI_Comm_dup(world->communicator, &watch->world.communicator), "making the watch's communicator");
-    if (status == STATUS_OK)
-        status = greet_neighbours(watch);
-    enum status running = status == STATUS_OK ? thread_start(&watch->thread, keep_watch, watch) : status;
-    status = world_agree(world, running);
-    if (status == STATUS_OK) {
-        *started = watch;
-        return STATUS_OK;
-    }
     if (running == STATUS_OK)
+        running = greet_neighbours(watch);
+    if (running == STATUS_OK)
+        running = thread_start(&watch->thread, keep_watch, watch);
+    enum status status = world_agree(world, running);
+    if (status == STATUS_OK)
+        *started = scope_keep(&watch);
+    else if (running == STATUS_OK)
         leave(watch, true);
-    release(watch);
     return status;
 }
 

@@ -1,10 +1,6 @@
 #include "parallel/world.h"
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
-#include "parallel/launch.h"
-#include "parallel/watch.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -14,8 +10,6 @@
 #include <unistd.h>
 
 enum { PIECE = 1 << 30 }; /* MPI counts are ints */
-
-static const double poll_seconds = 1e-3;
 
 /* MPI_Abort has so long to end this process, before it ends itself. */
 enum { ABORT_SECONDS = 5 };
@@ -28,46 +22,6 @@ enum status world_check(int mpi_code, const char *what)
     int length = 0;
     MPI_Error_string(mpi_code, reason, &length);
     return status_fail(STATUS_PARALLEL, "%s: %s", what, reason);
-}
-
-/* A launcher ends all processes as soon as one ends with an error: the first must have said what is wrong by then. */
-static enum status let_first_speak(const struct launch *launch, enum status status)
-{
-    if (status != STATUS_OK && !launch->is_first)
-        clock_sleep(1.0);
-    return status;
-}
-
-static enum status start_mpi(int *argc, char ***argv, const struct launch *launch, int *level)
-{
-    TRY(launch_guard(launch));
-    const int code = MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, level);
-    launch_guard_end();
-    TRY(world_check(code, "starting MPI"));
-    return world_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "setting MPI's error handler");
-}
-
-enum status world_open(int *argc, char ***argv, struct world *world)
-{
-    struct launch launch;
-    int level = MPI_THREAD_SINGLE;
-    *world = (struct world){ .communicator = MPI_COMM_NULL, .size = 1 };
-    enum status status = launch_prepare(&launch);
-    world->is_first = launch.is_first;
-    TRY(let_first_speak(&launch, status));
-    TRY(start_mpi(argc, argv, &launch, &level));
-    /* A duplicate's error handler is its parent's. */
-    TRY(world_check(MPI_Comm_dup(MPI_COMM_WORLD, &world->communicator), "duplicating MPI_COMM_WORLD"));
-    TRY(world_check(MPI_Comm_rank(world->communicator, &world->rank), "asking for the rank"));
-    TRY(world_check(MPI_Comm_size(world->communicator, &world->size), "asking for the number of ranks"));
-    if (level < MPI_THREAD_MULTIPLE)
-        return status_fail(STATUS_PARALLEL,
-                           "this MPI library offers thread level %d, and MPI_THREAD_MULTIPLE (%d) is "
-                           "needed; use an MPI built with thread support",
-                           level, MPI_THREAD_MULTIPLE);
-    TRY(let_first_speak(&launch, launch_require(&launch, world->size)));
-    world->is_first = world->rank == 0;
-    return watch_start(world, &world->watch);
 }
 
 /* ---- the last resort: leaving a process in which MPI hangs ---- */
@@ -84,7 +38,7 @@ static void exit_at_once(int number)
 }
 
 /* An alarm, since it reaches a process whatever its threads wait for. */
-static void exit_after(unsigned seconds, int exit_code)
+void world_exit_after(unsigned seconds, int exit_code)
 {
     struct sigaction action = { .sa_handler = exit_at_once };
     sigset_t set;
@@ -97,35 +51,14 @@ static void exit_after(unsigned seconds, int exit_code)
     alarm(seconds);
 }
 
-/* Whether all ranks arrived within `timeout` seconds, and whether one of them is spoilt. */
-static bool all_ranks_arrived(const struct world *world, double timeout, int *is_spoilt)
+_Noreturn void world_abort(const struct world *world, int exit_code)
 {
-    MPI_Request meeting;
-    int arrived = 0;
-    *is_spoilt = world->is_spoilt;
-    if (MPI_Iallreduce(MPI_IN_PLACE, is_spoilt, 1, MPI_INT, MPI_MAX, world->communicator, &meeting) != MPI_SUCCESS)
-        return false;
-    double deadline = clock_seconds() + timeout;
-    while (MPI_Test(&meeting, &arrived, MPI_STATUS_IGNORE) == MPI_SUCCESS && !arrived && clock_seconds() < deadline)
-        clock_sleep(poll_seconds);
-    return arrived;
+    world_exit_after(ABORT_SECONDS, exit_code);
+    MPI_Abort(world->communicator, exit_code);
+    _exit(exit_code);
 }
 
-void world_close(struct world *world, int exit_code, double timeout)
-{
-    int is_spoilt = 0;
-    if (!all_ranks_arrived(world, timeout, &is_spoilt)) {
-        log_error("rank %d waited %.0f s for the others to end; ending the job", world->rank, timeout);
-        world_abort(world, exit_code);
-    }
-    exit_after((unsigned)timeout + 1, exit_code);
-    watch_end(world->watch);
-    if (is_spoilt)
-        _exit(exit_code);
-    MPI_Comm_free(&world->communicator);
-    MPI_Finalize();
-    alarm(0);
-}
+/* ---- agreeing and telling ---- */
 
 enum status world_agree_among(const struct world *members, int first_rank, enum status local)
 {
@@ -179,16 +112,12 @@ static enum status compare_with_first(const char *what, const char *text, const 
 
 enum status world_require_equal(const struct world *world, const char *what, const char *text)
 {
-    char *first = NULL;
+    SCOPED_MEMORY char *received = NULL;
+    char *first = (char *)text;
     if (world->size == 1)
         return STATUS_OK;
-    if (world->rank == 0)
-        first = (char *)text;
-    TRY(world_broadcast_text(world, &first));
-    const enum status status = compare_with_first(what, text, first);
-    if (world->rank != 0)
-        memory_free(first);
-    return world_agree(world, status);
+    TRY(world_broadcast_text(world, world->rank == 0 ? &first : &received));
+    return world_agree(world, compare_with_first(what, text, world->rank == 0 ? first : received));
 }
 
 void world_share(uint64_t count, int rank, int ranks, uint64_t *first, uint64_t *share)
@@ -209,6 +138,7 @@ enum status world_broadcast(MPI_Comm communicator, int from, void *bytes, size_t
 
 enum status world_broadcast_text(const struct world *world, char **text)
 {
+    SCOPED_MEMORY char *received = NULL;
     uint64_t size = 0;
     if (world->rank == 0) {
         assert(*text != NULL);
@@ -217,21 +147,10 @@ enum status world_broadcast_text(const struct world *world, char **text)
     TRY(world_check(MPI_Bcast(&size, 1, MPI_UINT64_T, 0, world->communicator), "sending a text's length"));
     enum status status = STATUS_OK;
     if (world->rank != 0)
-        status = memory_allocate(text, size, "a text from rank 0");
-    TRY_OR(failed, world_agree(world, status));
-    TRY_OR(failed, world_broadcast(world->communicator, 0, *text, size, "sending a text"));
+        status = memory_allocate(&received, size, "a text from rank 0");
+    TRY(world_agree(world, status));
+    TRY(world_broadcast(world->communicator, 0, world->rank == 0 ? *text : received, size, "sending a text"));
+    if (world->rank != 0)
+        *text = scope_keep(&received);
     return STATUS_OK;
-failed:
-    if (world->rank != 0) {
-        memory_free(*text);
-        *text = NULL;
-    }
-    return status;
-}
-
-_Noreturn void world_abort(const struct world *world, int exit_code)
-{
-    exit_after(ABORT_SECONDS, exit_code);
-    MPI_Abort(world->communicator, exit_code);
-    _exit(exit_code);
 }

@@ -55,6 +55,10 @@ CHECKED enum status world_broadcast_text(const struct world *world, char **text)
 /* Turns an MPI return code into a status whose message names `what` and MPI's reason. Not collective. */
 CHECKED enum status world_check(int mpi_code, const char *what);
 
+/* Has the system end this process with the exit code in so many seconds, whatever its threads then wait for: the last
+ * resort where MPI hangs. alarm(0) calls it off. Not collective. */
+void world_exit_after(unsigned seconds, int exit_code);
+
 /* Ends all ranks at once with the exit code; this one in any case, also where MPI_Abort hangs. Not collective. */
 _Noreturn void world_abort(const struct world *world, int exit_code);
 
