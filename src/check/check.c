@@ -253,7 +253,7 @@ enum status check_results_file(const struct results_file *file, struct check_sum
 done:
     cell_checksums_free(&stream.checksums);
     memory_free(stream.finished);
-    store_free_results(sweep, &stream.results);
+    store_free_results(&stream.results);
     check_applier_close(stream.applier);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "run/command.h"
 
+#include "base/memory.h"
 #include "run/provenance.h"
 
 #include <inttypes.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As on a command line, in one order. *text is released with free. */
+/* As on a command line, in one order. *text is its owner's to release, also where this fails. */
 static enum status write_overrides(const struct gradsweep_sweep *asked, char **text)
 {
     size_t size = 0;
@@ -17,10 +18,7 @@ static enum status write_overrides(const struct gradsweep_sweep *asked, char **t
         return status_fail(STATUS_MEMORY, "no memory for the text of a command");
     for (size_t i = 0; i < asked->override_count; i++)
         fprintf(stream, "%s--set %s", i > 0 ? " " : "", asked->overrides[i]);
-    if (fclose(stream) == 0)
-        return STATUS_OK;
-    free(*text);
-    return status_fail(STATUS_MEMORY, "no memory for the text of a command");
+    return fclose(stream) == 0 ? STATUS_OK : status_fail(STATUS_MEMORY, "no memory for the text of a command");
 }
 
 static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -59,17 +57,14 @@ static void write_options(const struct gradsweep_run_options *options, char *tex
 enum status command_require_same(const struct world *world, const struct gradsweep_sweep *asked,
                                  const struct gradsweep_run_options *options)
 {
-    char *overrides = NULL, written[256];
-    enum status status = write_overrides(asked, &overrides);
-    TRY(world_agree(world, status));
+    SCOPED_MEMORY char *overrides = NULL;
+    char written[256];
+    TRY(world_agree(world, write_overrides(asked, &overrides)));
     write_options(options, written, sizeof written);
     /* The program first: what is compared after it may be another's in another version. */
-    TRY_OR(done, world_require_equal(world, "the program", provenance_program()));
-    TRY_OR(done, world_require_equal(world, "the output", options->output));
-    TRY_OR(done, world_require_equal(world, "the sweep file", asked->path));
-    TRY_OR(done, world_require_equal(world, "the settings", overrides));
-    TRY_OR(done, world_require_equal(world, "the options", written));
-done:
-    free(overrides);
-    return status;
+    TRY(world_require_equal(world, "the program", provenance_program()));
+    TRY(world_require_equal(world, "the output", options->output));
+    TRY(world_require_equal(world, "the sweep file", asked->path));
+    TRY(world_require_equal(world, "the settings", overrides));
+    return world_require_equal(world, "the options", written);
 }

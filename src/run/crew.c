@@ -53,20 +53,15 @@ static enum status open_grids(struct crew *crew)
 
 enum status crew_open(const struct world *world, const struct schedule *schedule, struct crew **opened)
 {
-    enum status status = STATUS_OK;
-    struct crew *crew;
+    SCOPED(crew) *crew = NULL;
     *opened = NULL;
-    status = memory_allocate(&crew, 1, "the teams of a run");
-    TRY(world_agree(world, status));
+    TRY(world_agree(world, memory_allocate(&crew, 1, "the teams of a run")));
     *crew = (struct crew){ .world = world, .schedule = schedule };
-    TRY_OR(failed, require_one_kind_of_cpu(crew));
-    TRY_OR(failed, teams_create(world, schedule_level_count(schedule), schedule_team_sizes(schedule), &crew->teams));
-    TRY_OR(failed, open_grids(crew));
-    *opened = crew;
+    TRY(require_one_kind_of_cpu(crew));
+    TRY(teams_create(world, schedule_level_count(schedule), schedule_team_sizes(schedule), &crew->teams));
+    TRY(open_grids(crew));
+    *opened = scope_keep(&crew);
     return STATUS_OK;
-failed:
-    crew_close(crew);
-    return status;
 }
 
 void crew_close(struct crew *crew)

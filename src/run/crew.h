@@ -13,6 +13,7 @@ struct crew;
  * numbers. */
 CHECKED enum status crew_open(const struct world *world, const struct schedule *schedule, struct crew **crew);
 void crew_close(struct crew *crew); /* collective */
+SCOPED_HANDLE(crew, crew_close)
 
 /* This rank's team of a level; NULL where it is left over. Its process grid; NULL for a team of one. */
 const struct team *crew_team(const struct crew *crew, int level);

@@ -175,7 +175,7 @@ static enum status keep_with_eigenvalues(struct executor *executor, const struct
                                          const struct weight_facts *known)
 {
     struct weight_facts facts = *known;
-    double *values;
+    SCOPED_MEMORY double *values = NULL;
     TRY(memory_allocate(&values, 2 * facts.hidden_size, "eigenvalues"));
     facts.eigenvalue_re = values;
     facts.eigenvalue_im = values + facts.hidden_size;
@@ -185,7 +185,6 @@ static enum status keep_with_eigenvalues(struct executor *executor, const struct
         status = write_facts(executor, unit, &facts);
     else if (found == STATUS_NUMERICAL && !is_stored)
         status = write_facts(executor, unit, known);
-    memory_free(values);
     return status == STATUS_OK ? found : status;
 }
 
@@ -341,23 +340,21 @@ static enum status find_needed(const struct executor *executor, const struct uni
 static enum status write_failed_cells(struct executor *executor, const struct unit *unit, const uint8_t *needed,
                                       struct executor_tally *tally)
 {
-    struct cell_results one;
+    SCOPED(cell_results) one = { 0 };
     char text[GRID_TEXT];
-    enum status status = STATUS_OK;
     log_warning("%s: %s", grid_describe_network(executor->sweep, &unit->place, text), status_message());
     TRY(store_allocate_results(executor->sweep, unit->first_cell, 1, &one));
     one.status[0] = STORE_FAILED;
     one.failure_reason[0] = FAILURE_MEMORY;
     one.team_size[0] = (uint16_t)team_size(executor);
-    for (uint64_t i = 0; status == STATUS_OK && i < unit->cell_count; i++) {
+    for (uint64_t i = 0; i < unit->cell_count; i++) {
         if (!needed[i])
             continue;
         one.first = unit->first_cell + i;
-        status = store_write_cells(executor->store, &one);
-        tally->cells_failed += status == STATUS_OK;
+        TRY(store_write_cells(executor->store, &one));
+        tally->cells_failed++;
     }
-    store_free_results(executor->sweep, &one);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status fail_cells(struct executor *executor, const struct unit *unit, const uint8_t *needed,
@@ -369,24 +366,17 @@ static enum status fail_cells(struct executor *executor, const struct unit *unit
 
 static enum status do_chain_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
-    uint8_t *needed;
-    struct work work = { 0 };
-    enum status status = memory_allocate(&needed, unit->cell_count, "needed cells of a unit");
-    TRY(team_agree(team_of(executor), status));
-    status = find_needed(executor, unit, needed);
-    if (status == STATUS_OK) {
-        status = team_agree(team_of(executor), work_create(executor->sweep, unit, needed, &work));
-        if (status == STATUS_MEMORY) {
-            work_destroy(&work, executor->sweep);
-            status = fail_cells(executor, unit, needed, tally);
-        }
+    SCOPED_MEMORY uint8_t *needed = NULL;
+    SCOPED(work) work = { 0 };
+    TRY(team_agree(team_of(executor), memory_allocate(&needed, unit->cell_count, "needed cells of a unit")));
+    TRY(find_needed(executor, unit, needed));
+    enum status status = team_agree(team_of(executor), work_create(executor->sweep, unit, needed, &work));
+    if (status == STATUS_MEMORY) {
+        work_destroy(&work); /* another rank had no room: there is to be some for a single cell */
+        return fail_cells(executor, unit, needed, tally);
     }
-    memory_free(needed);
     TRY(status);
-    if (work.count > 0)
-        status = do_work(executor, unit, &work, tally);
-    work_destroy(&work, executor->sweep);
-    return status;
+    return work.count > 0 ? do_work(executor, unit, &work, tally) : STATUS_OK;
 }
 
 enum status executor_do(struct executor *executor, const struct unit *unit, struct executor_tally *tally)

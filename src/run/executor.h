@@ -16,6 +16,7 @@ struct executor;
 CHECKED enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool is_shard,
                                   bool retry_failed, struct executor **executor);
 void executor_close(struct executor *executor);
+SCOPED_HANDLE(executor, executor_close)
 
 /* From now on this rank computes with the team of that grid, which must outlive the executor; NULL: alone. Not
  * collective, but all ranks of the team must come to it. */

@@ -19,7 +19,7 @@ struct runner {
 struct simulation {
     const struct unit_list *list;
     const struct sweep *sweep;
-    const struct schedule *schedule;
+    struct schedule *schedule;
     int ranks;
     double relative_error;
     struct random_stream stream;
@@ -158,13 +158,21 @@ static void start_weights(struct simulation *simulation)
     }
 }
 
+static void simulation_close(struct simulation *simulation)
+{
+    schedule_close(simulation->schedule);
+    memory_free(simulation->heap);
+    memory_free(simulation->known_from);
+    memory_free(simulation->weight_classes);
+}
+SCOPED_VALUE(simulation, simulation_close)
+
 static enum status simulate(struct simulation *simulation)
 {
-    enum status status = STATUS_OK;
     const struct sweep *sweep = simulation->sweep;
-    TRY_OR(done, memory_allocate(&simulation->heap, simulation->ranks, "the simulated teams"));
-    TRY_OR(done, memory_allocate(&simulation->known_from, grid_weight_count(sweep), "the simulated weights"));
-    TRY_OR(done, memory_allocate(&simulation->weight_classes, grid_weight_count(sweep), "the simulated weights"));
+    TRY(memory_allocate(&simulation->heap, simulation->ranks, "the simulated teams"));
+    TRY(memory_allocate(&simulation->known_from, grid_weight_count(sweep), "the simulated weights"));
+    TRY(memory_allocate(&simulation->weight_classes, grid_weight_count(sweep), "the simulated weights"));
     start_weights(simulation);
     start_teams(simulation);
     while (simulation->heap_count > 0) {
@@ -174,11 +182,7 @@ static enum status simulate(struct simulation *simulation)
         else
             split(simulation, runner);
     }
-done:
-    memory_free(simulation->heap);
-    memory_free(simulation->known_from);
-    memory_free(simulation->weight_classes);
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- memory ---- */
@@ -205,10 +209,9 @@ static void find_memory(const struct unit_list *list, const struct schedule *sch
 
 enum status plan_memory(const struct unit_list *list, int ranks, struct plan *plan)
 {
-    struct schedule *schedule;
+    SCOPED(schedule) *schedule = NULL;
     TRY(schedule_open(list, ranks, &schedule));
     find_memory(list, schedule, ranks, plan);
-    schedule_close(schedule);
     return STATUS_OK;
 }
 
@@ -227,18 +230,14 @@ enum status plan_fitting_ranks(const struct unit_list *list, double bytes, int m
 enum status plan_simulate(const struct unit_list *list, const struct sweep *sweep, int ranks, double relative_error,
                           struct plan *plan)
 {
-    struct schedule *schedule;
-    TRY(schedule_open(list, ranks, &schedule));
-    struct simulation simulation = { .list = list,
-                                     .sweep = sweep,
-                                     .schedule = schedule,
-                                     .ranks = ranks,
-                                     .relative_error = relative_error,
-                                     .stream = random_stream_open(0, "errors of predicted costs") };
-    find_memory(list, schedule, ranks, plan);
-    enum status status = simulate(&simulation);
-    schedule_close(schedule);
-    TRY(status);
+    SCOPED(simulation) simulation = { .list = list,
+                                      .sweep = sweep,
+                                      .ranks = ranks,
+                                      .relative_error = relative_error,
+                                      .stream = random_stream_open(0, "errors of predicted costs") };
+    TRY(schedule_open(list, ranks, &simulation.schedule));
+    find_memory(list, simulation.schedule, ranks, plan);
+    TRY(simulate(&simulation));
     double busy = 0.0;
     for (int level = 0; level < plan->level_count; level++)
         busy += simulation.busy[level];

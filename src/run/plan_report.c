@@ -133,20 +133,14 @@ static void print_plans(const struct sweep *sweep, const struct unit_list *list,
 
 enum status plan_report(const struct sweep *sweep, const struct plan_request *request, FILE *out)
 {
-    struct unit_list *list;
-    struct plan *plans = NULL;
+    SCOPED(unit_list) *list = NULL;
+    SCOPED_MEMORY struct plan *plans = NULL;
     struct cost_speed speed;
     TRY(unit_list_open(sweep, &list));
-    enum status status = memory_allocate(&plans, request->count, "plans");
-    if (status == STATUS_OK)
-        status = speed_measure(&speed);
-    if (status == STATUS_OK) {
-        unit_list_set_speed(list, &speed);
-        status = make_plans(sweep, list, request, plans);
-    }
-    if (status == STATUS_OK)
-        print_plans(sweep, list, request, plans, out);
-    memory_free(plans);
-    unit_list_close(list);
-    return status;
+    TRY(memory_allocate(&plans, request->count, "plans"));
+    TRY(speed_measure(&speed));
+    unit_list_set_speed(list, &speed);
+    TRY(make_plans(sweep, list, request, plans));
+    print_plans(sweep, list, request, plans, out);
+    return STATUS_OK;
 }

@@ -45,6 +45,15 @@ struct run {
     double last_flush;
 };
 
+static void run_close(struct run *run)
+{
+    executor_close(run->executor);
+    crew_close(run->crew);
+    schedule_close(run->schedule);
+    unit_list_close(run->units);
+}
+SCOPED_VALUE(run, run_close)
+
 static bool is_first(const struct run *run)
 {
     return run->world->rank == 0;
@@ -316,11 +325,8 @@ static enum status open_file(struct run *run, bool *is_fresh)
     const bool is_whole = shard_is_whole(&options->shard);
     const struct store_shard shard = is_whole ? (struct store_shard){ 0 } : shard_for_store(&units);
     run->cells = is_whole ? grid_cell_count(run->sweep) : shard.cells;
-    enum status status = store_open(run->world, run->sweep, is_whole ? NULL : &shard, options->output, options->mode,
-                                    options->break_lock, &run->store, is_fresh);
-    if (status != STATUS_OK)
-        unit_list_close(run->units);
-    return status;
+    return store_open(run->world, run->sweep, is_whole ? NULL : &shard, options->output, options->mode,
+                      options->break_lock, &run->store, is_fresh);
 }
 
 /* Whatever the verdict promises, the closed file must keep: where it does not, that is what is told. A run that was
@@ -358,7 +364,7 @@ static enum status find_finished_copy(struct run *run, bool *is_finished)
 
 enum status run_sweep(const struct world *world, const struct sweep *sweep, const struct run_options *options)
 {
-    struct run run = { .world = world, .sweep = sweep, .options = options };
+    SCOPED(run) run = { .world = world, .sweep = sweep, .options = options };
     bool is_fresh, is_finished;
     run.provenance = (struct provenance){ .ranks = world->size, .busy_fraction = NAN, .shard = options->shard };
     clock_utc_text(run.provenance.start, sizeof run.provenance.start);
@@ -373,10 +379,5 @@ enum status run_sweep(const struct world *world, const struct sweep *sweep, cons
         status = world_agree(world, work_together(&run));
     if (status == STATUS_OK)
         status = finish(&run);
-    status = close_file(&run, status);
-    executor_close(run.executor);
-    crew_close(run.crew);
-    schedule_close(run.schedule);
-    unit_list_close(run.units);
-    return status;
+    return close_file(&run, status);
 }

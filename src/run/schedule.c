@@ -127,26 +127,22 @@ static void fill_queue(const struct schedule *schedule, int level, struct queue 
 
 enum status schedule_open(const struct unit_list *list, int ranks, struct schedule **opened)
 {
-    struct schedule *schedule;
-    enum status status = STATUS_OK;
+    SCOPED(schedule) *schedule = NULL;
     *opened = NULL;
     TRY(memory_allocate(&schedule, 1, "the schedule"));
     schedule->list = list;
     schedule->ranks = ranks;
     schedule->share = 1.0;
-    TRY_OR(failed, memory_allocate(&schedule->stretches, unit_list_class_count(list), "queues of units"));
-    TRY_OR(failed, choose_sizes(schedule));
+    TRY(memory_allocate(&schedule->stretches, unit_list_class_count(list), "queues of units"));
+    TRY(choose_sizes(schedule));
     struct stretch *free_place = schedule->stretches;
     for (int level = 0; level < schedule->level_count; level++) {
         schedule->queues[level].stretches = free_place;
         fill_queue(schedule, level, &schedule->queues[level]);
         free_place += schedule->queues[level].stretch_count;
     }
-    *opened = schedule;
+    *opened = scope_keep(&schedule);
     return STATUS_OK;
-failed:
-    schedule_close(schedule);
-    return status;
 }
 
 void schedule_close(struct schedule *schedule)

@@ -16,6 +16,7 @@ struct schedule;
 /* Release with schedule_close; the list must outlive it. Errors: STATUS_MEMORY. */
 CHECKED enum status schedule_open(const struct unit_list *list, int ranks, struct schedule **schedule);
 void schedule_close(struct schedule *schedule);
+SCOPED_HANDLE(schedule, schedule_close)
 
 /* The run does only every so-manyth unit of each queue, 1/share: more of them are claimed at once. */
 void schedule_set_share(struct schedule *schedule, double share);

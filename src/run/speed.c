@@ -32,27 +32,23 @@ static void trial_close(struct speed_trial *trial)
     block_destroy(&trial->y);
     memory_free(trial->values);
 }
+SCOPED_VALUE(speed_trial, trial_close)
 
+/* `trial` is its owner's to close, also where this fails. */
 static enum status trial_open(struct speed_trial *trial)
 {
-    enum status status = STATUS_OK;
     struct random_stream stream = random_stream_open(0, "a measurement of speed");
-    double *values = NULL;
-    *trial = (struct speed_trial){ 0 };
-    TRY_OR(done, memory_allocate(&values, KERNEL_SIZE * KERNEL_SIZE, "a measurement of speed"));
-    TRY_OR(done, memory_allocate(&trial->values, LAPACK_SIZE * LAPACK_SIZE, "a measurement of speed"));
+    SCOPED_MEMORY double *values = NULL;
+    TRY(memory_allocate(&values, KERNEL_SIZE * KERNEL_SIZE, "a measurement of speed"));
+    TRY(memory_allocate(&trial->values, LAPACK_SIZE * LAPACK_SIZE, "a measurement of speed"));
     random_normal(&stream, 0, 0, KERNEL_SIZE * KERNEL_SIZE, values);
     random_normal(&stream, 0, 0, LAPACK_SIZE * LAPACK_SIZE, trial->values);
-    TRY_OR(done, matrix_create(KERNEL_SIZE, values, false, &trial->matrix));
-    TRY_OR(done, block_create(KERNEL_SIZE, KERNEL_COLUMNS, &trial->x));
-    TRY_OR(done, block_create(KERNEL_SIZE, KERNEL_COLUMNS, &trial->y));
+    TRY(matrix_create(KERNEL_SIZE, values, false, &trial->matrix));
+    TRY(block_create(KERNEL_SIZE, KERNEL_COLUMNS, &trial->x));
+    TRY(block_create(KERNEL_SIZE, KERNEL_COLUMNS, &trial->y));
     for (long j = 0; j < KERNEL_COLUMNS; j++)
         random_normal(&stream, 1, (uint64_t)(j * KERNEL_SIZE), KERNEL_SIZE, block_column(&trial->x, j));
-done:
-    memory_free(values);
-    if (status != STATUS_OK)
-        trial_close(trial);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status try_kernel(struct speed_trial *trial)
@@ -86,14 +82,11 @@ static double within_limits(double factor)
 
 enum status speed_measure(struct cost_speed *speed)
 {
-    struct speed_trial trial;
+    SCOPED(speed_trial) trial = { 0 };
     double kernel, lapack;
     TRY(trial_open(&trial));
-    enum status status = quickest(try_kernel, &trial, &kernel);
-    if (status == STATUS_OK)
-        status = quickest(try_lapack, &trial, &lapack);
-    trial_close(&trial);
-    TRY(status);
+    TRY(quickest(try_kernel, &trial, &kernel));
+    TRY(quickest(try_lapack, &trial, &lapack));
     *speed = (struct cost_speed){ .kernel = within_limits(kernel / REFERENCE_KERNEL_SECONDS),
                                   .lapack = within_limits(lapack / REFERENCE_LAPACK_SECONDS) };
     return STATUS_OK;
@@ -119,15 +112,11 @@ static enum status agree_on_median(const struct world *world, double *all, doubl
 
 enum status speed_agree(const struct world *world, struct cost_speed *speed)
 {
-    double *all = NULL;
+    SCOPED_MEMORY double *all = NULL;
     enum status status = memory_allocate(&all, world->rank == 0 ? world->size : 0, "measured speeds");
     if (status == STATUS_OK)
         status = speed_measure(speed);
-    status = world_agree(world, status);
-    if (status == STATUS_OK)
-        status = agree_on_median(world, all, &speed->kernel);
-    if (status == STATUS_OK)
-        status = agree_on_median(world, all, &speed->lapack);
-    memory_free(all);
-    return status;
+    TRY(world_agree(world, status));
+    TRY(agree_on_median(world, all, &speed->kernel));
+    return agree_on_median(world, all, &speed->lapack);
 }

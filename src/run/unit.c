@@ -157,15 +157,11 @@ static void add_classes(const struct sweep *sweep, struct unit_list *list)
 
 enum status unit_list_open(const struct sweep *sweep, struct unit_list **opened)
 {
-    struct unit_list *list;
+    SCOPED(unit_list) *list = NULL;
     *opened = NULL;
     TRY(memory_allocate(&list, 1, "the list of units"));
     long most = sweep->ensemble_count * sweep->hidden_size_count * (sweep->activation_count + 1);
-    enum status status = memory_allocate(&list->classes, most, "classes of units");
-    if (status != STATUS_OK) {
-        memory_free(list);
-        return status;
-    }
+    TRY(memory_allocate(&list->classes, most, "classes of units"));
     list->sweep = sweep;
     add_classes(sweep, list);
     qsort(list->classes, (size_t)list->class_count, sizeof *list->classes, compare_classes);
@@ -175,7 +171,7 @@ enum status unit_list_open(const struct sweep *sweep, struct unit_list **opened)
         class->unit_count = class->units_per_network * (uint64_t)sweep->replicas;
         list->unit_count += class->unit_count;
     }
-    *opened = list;
+    *opened = scope_keep(&list);
     return STATUS_OK;
 }
 

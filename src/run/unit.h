@@ -7,6 +7,7 @@
 #ifndef GRADSWEEP_RUN_UNIT_H
 #define GRADSWEEP_RUN_UNIT_H
 
+#include "base/scope.h"
 #include "linalg/cost.h"
 #include "sweep/grid.h"
 
@@ -27,6 +28,7 @@ struct unit_list;
 /* Release with unit_list_close; the sweep must outlive it. Errors: STATUS_MEMORY. */
 CHECKED enum status unit_list_open(const struct sweep *sweep, struct unit_list **list);
 void unit_list_close(struct unit_list *list);
+SCOPED_HANDLE(unit_list, unit_list_close)
 
 uint64_t unit_list_count(const struct unit_list *list);
 struct unit unit_list_at(const struct unit_list *list, uint64_t number);

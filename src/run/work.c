@@ -3,43 +3,40 @@
 #include "base/memory.h"
 #include "gradient/batch_measure.h"
 
-void work_destroy(struct work *work, const struct sweep *sweep)
+void work_destroy(struct work *work)
 {
     memory_free(work->cells);
     memory_free(work->spectral_radii);
     memory_free(work->gammas);
     memory_free(work->outcomes);
     memory_free(work->methods);
-    store_free_results(sweep, &work->results);
+    store_free_results(&work->results);
     *work = (struct work){ 0 };
 }
 
 enum status work_create(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work)
 {
-    enum status status = STATUS_OK;
+    SCOPED(work) made = { 0 };
     uint64_t count = 0;
-    *work = (struct work){ 0 };
     for (uint64_t i = 0; i < unit->cell_count; i++)
         count += needed[i] != 0;
-    TRY_OR(failed, store_allocate_results(sweep, 0, count, &work->results));
-    TRY_OR(failed, memory_allocate(&work->cells, count, "cells of a unit"));
-    TRY_OR(failed, memory_allocate(&work->spectral_radii, count, "radii of a unit"));
-    TRY_OR(failed, memory_allocate(&work->gammas, count, "gammas of a unit"));
-    TRY_OR(failed, memory_allocate(&work->outcomes, count, "outcomes of a unit"));
-    TRY_OR(failed, memory_allocate(&work->methods, count, "methods of a unit"));
+    TRY(store_allocate_results(sweep, 0, count, &made.results));
+    TRY(memory_allocate(&made.cells, count, "cells of a unit"));
+    TRY(memory_allocate(&made.spectral_radii, count, "radii of a unit"));
+    TRY(memory_allocate(&made.gammas, count, "gammas of a unit"));
+    TRY(memory_allocate(&made.outcomes, count, "outcomes of a unit"));
+    TRY(memory_allocate(&made.methods, count, "methods of a unit"));
     for (uint64_t i = 0; i < unit->cell_count; i++) {
         if (!needed[i])
             continue;
         const struct cell cell = grid_cell_at(sweep, unit->first_cell + i);
-        work->cells[work->count] = unit->first_cell + i;
-        work->spectral_radii[work->count] = grid_spectral_radius(sweep, &cell);
-        work->gammas[work->count] = grid_gamma(sweep, &cell);
-        work->count++;
+        made.cells[made.count] = unit->first_cell + i;
+        made.spectral_radii[made.count] = grid_spectral_radius(sweep, &cell);
+        made.gammas[made.count] = grid_gamma(sweep, &cell);
+        made.count++;
     }
+    *work = scope_keep(&made);
     return STATUS_OK;
-failed:
-    work_destroy(work, sweep);
-    return status;
 }
 
 enum status work_compute(struct work *work, const struct sweep *sweep, struct weights *weights,
@@ -114,16 +111,14 @@ static struct cell_results run_of(const struct work *work, const struct sweep *s
 
 enum status work_write(const struct work *work, const struct sweep *sweep, struct store *store)
 {
-    void **values;
-    enum status status = STATUS_OK;
+    SCOPED_MEMORY void **values = NULL;
     TRY(memory_allocate(&values, measure_dataset_count(sweep->measures), "datasets of a unit"));
-    for (uint64_t start = 0, end; start < work->count && status == STATUS_OK; start = end) {
+    for (uint64_t start = 0, end; start < work->count; start = end) {
         end = start + 1;
         while (end < work->count && work->cells[end] == work->cells[end - 1] + 1)
             end++;
         struct cell_results run = run_of(work, sweep, start, end - start, values);
-        status = store_write_cells(store, &run);
+        TRY(store_write_cells(store, &run));
     }
-    memory_free(values);
-    return status;
+    return STATUS_OK;
 }

@@ -18,7 +18,8 @@ struct work {
 /* Collects the cells of a unit with needed[i] != 0. Release with work_destroy. Errors: STATUS_MEMORY. */
 CHECKED enum status work_create(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed,
                                 struct work *work);
-void work_destroy(struct work *work, const struct sweep *sweep);
+void work_destroy(struct work *work);
+SCOPED_VALUE(work, work_destroy)
 
 /* Fills results, outcomes and methods. Errors as batch_measure, and then there are no results. */
 CHECKED enum status work_compute(struct work *work, const struct sweep *sweep, struct weights *weights,

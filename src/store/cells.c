@@ -33,7 +33,8 @@ static enum status allocate_values(const struct sweep *sweep, const struct datas
 
 static enum status allocate_all(const struct sweep *sweep, uint64_t count, struct cell_results *results)
 {
-    TRY(memory_allocate(&results->values, measure_dataset_count(sweep->measures), "results"));
+    results->dataset_count = measure_dataset_count(sweep->measures);
+    TRY(memory_allocate(&results->values, results->dataset_count, "results"));
     const struct dataset_rule *rule;
     for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++)
         TRY(allocate_values(sweep, rule, count, &results->values[i]));
@@ -52,18 +53,16 @@ static enum status allocate_all(const struct sweep *sweep, uint64_t count, struc
 enum status store_allocate_results(const struct sweep *sweep, uint64_t first, uint64_t count,
                                    struct cell_results *results)
 {
-    *results = (struct cell_results){ .first = first, .count = count };
-    enum status status = allocate_all(sweep, count, results);
-    if (status != STATUS_OK)
-        store_free_results(sweep, results);
-    return status;
+    SCOPED(cell_results) made = { .first = first, .count = count };
+    TRY(allocate_all(sweep, count, &made));
+    *results = scope_keep(&made);
+    return STATUS_OK;
 }
 
-void store_free_results(const struct sweep *sweep, struct cell_results *results)
+void store_free_results(struct cell_results *results)
 {
-    if (results->values)
-        for (size_t i = 0; i < measure_dataset_count(sweep->measures); i++)
-            memory_free(results->values[i]);
+    for (size_t i = 0; results->values && i < results->dataset_count; i++)
+        memory_free(results->values[i]);
     memory_free(results->values);
     memory_free(results->status);
     memory_free(results->failure_reason);
@@ -189,17 +188,14 @@ enum status results_file_read_cells(const struct results_file *results_file, str
  * for damaged. */
 static enum status withdraw_cells(const struct results_file *results_file, uint64_t first, uint64_t count)
 {
-    uint8_t *statuses = NULL;
+    SCOPED_MEMORY uint8_t *statuses = NULL;
     bool any = false;
     TRY(memory_allocate(&statuses, count, "statuses"));
-    enum status status = results_file_read(results_file, HEAD_STATUS, first, count, statuses);
+    TRY(results_file_read(results_file, HEAD_STATUS, first, count, statuses));
     for (uint64_t i = 0; i < count; i++)
         any = any || statuses[i] != STORE_PENDING;
     memset(statuses, STORE_PENDING, count);
-    if (status == STATUS_OK && any)
-        status = results_file_write(results_file, HEAD_STATUS, first, count, statuses);
-    memory_free(statuses);
-    return status;
+    return any ? results_file_write(results_file, HEAD_STATUS, first, count, statuses) : STATUS_OK;
 }
 
 enum status results_file_write_cells(const struct results_file *results_file, const struct cell_results *results,

@@ -46,21 +46,24 @@ static enum status make_values(const struct layout *layout, enum dimension dimen
     return STATUS_OK;
 }
 
-enum status coordinates_create(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale)
+static enum status create_scale(hid_t file, const struct layout *layout, enum dimension dimension,
+                                const union axis_value *values, hid_t *scale)
 {
     const struct h5_shape shape = shape_of(layout, dimension);
     const enum h5_element element = element_of(dimension);
-    union axis_value *values = NULL;
+    TRY(h5_dataset_create(file, layout_coordinate(layout, dimension), element, &shape, NULL, scale));
+    TRY(h5_scale_make(*scale, layout_dimension_name(dimension)));
+    TRY(h5_attribute_write_text(*scale, "long_name", long_name_of(dimension)));
+    TRY(h5_attribute_write_text(*scale, "units", "1"));
+    return h5_dataset_write(*scale, element, 0, shape.sizes[0], values);
+}
+
+enum status coordinates_create(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale)
+{
+    SCOPED_MEMORY union axis_value *values = NULL;
     TRY(make_values(layout, dimension, &values));
-    enum status status = STATUS_OK;
-    TRY_OR(done, h5_dataset_create(file, layout_coordinate(layout, dimension), element, &shape, NULL, scale));
-    TRY_OR(done, h5_scale_make(*scale, layout_dimension_name(dimension)));
-    TRY_OR(done, h5_attribute_write_text(*scale, "long_name", long_name_of(dimension)));
-    TRY_OR(done, h5_attribute_write_text(*scale, "units", "1"));
-    TRY_OR(done, h5_dataset_write(*scale, element, 0, shape.sizes[0], values));
-done:
-    memory_free(values);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "coordinate %s", layout_dimension_name(dimension));
+    return status_prefix(create_scale(file, layout, dimension, values, scale), "coordinate %s",
+                         layout_dimension_name(dimension));
 }
 
 static bool is_same_text(const char *a, const char *b)
@@ -96,25 +99,28 @@ static void free_texts(enum h5_element element, uint64_t count, void *values)
             H5free_memory(((void **)values)[i]);
 }
 
-enum status coordinates_compare(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale,
-                                int64_t *differs, uint32_t *checksum)
+static enum status compare_with(hid_t file, const struct layout *layout, enum dimension dimension,
+                                const union axis_value *expected, hid_t *scale, int64_t *differs, uint32_t *checksum)
 {
     const char *name = layout_coordinate(layout, dimension);
     const struct h5_shape shape = shape_of(layout, dimension);
     const uint64_t count = shape.sizes[0];
     const enum h5_element element = element_of(dimension);
-    union axis_value *expected = NULL;
-    void *found = NULL;
-    TRY(make_values(layout, dimension, &expected));
-    enum status status = STATUS_OK;
-    TRY_OR(done, memory_allocate_bytes(&found, count, sizeof(int64_t), "a coordinate"));
-    TRY_OR(done, h5_dataset_open(file, name, element, &shape, scale));
-    TRY_OR(done, h5_dataset_read(*scale, element, 0, count, found));
+    SCOPED_MEMORY void *found = NULL;
+    TRY(memory_allocate_bytes(&found, count, sizeof(int64_t), "a coordinate"));
+    TRY(h5_dataset_open(file, name, element, &shape, scale));
+    TRY(h5_dataset_read(*scale, element, 0, count, found));
     *checksum = crc32c(*checksum, name, strlen(name) + 1);
     *differs = compare_values(element, count, found, expected, checksum);
     free_texts(element, count, found);
-done:
-    memory_free(found);
-    memory_free(expected);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "coordinate %s", name);
+    return STATUS_OK;
+}
+
+enum status coordinates_compare(hid_t file, const struct layout *layout, enum dimension dimension, hid_t *scale,
+                                int64_t *differs, uint32_t *checksum)
+{
+    SCOPED_MEMORY union axis_value *expected = NULL;
+    TRY(make_values(layout, dimension, &expected));
+    return status_prefix(compare_with(file, layout, dimension, expected, scale, differs, checksum), "coordinate %s",
+                         layout_coordinate(layout, dimension));
 }

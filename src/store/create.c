@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "h5/file.h"
+#include "h5/scope.h"
 #include "parallel/stop.h"
 #include "store/disk.h"
 #include "store/output.h"
@@ -47,8 +48,8 @@ static enum status write_piece(const struct filling *filling, const struct layou
 {
     if (count == 0)
         return STATUS_OK;
-    enum status status = h5_dataset_write(dataset, rule->element, first, count, filling->buffer);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "filling %s", rule->name);
+    return status_prefix(h5_dataset_write(dataset, rule->element, first, count, filling->buffer), "filling %s",
+                         rule->name);
 }
 
 /* This rank's share of a dataset, in rounds of `piece` elements: as many as the first rank's, whose share is the
@@ -105,15 +106,11 @@ static enum status fill_dataset(struct filling *filling, const struct layout_dat
     for (uint64_t i = 0; i < FILL_BYTES / size && i < elements; i++)
         layout_fill_element(rule, filling->buffer + i * size);
 
-    hid_t dataset = H5I_INVALID_HID;
+    SCOPED_ID dataset = H5I_INVALID_HID;
     if (filling->status == STATUS_OK)
         filling->status = h5_dataset_open(filling->file, rule->name, rule->element, &rule->shape, &dataset);
-    const enum status agreed = filling->shard && layout_is_of_cells(rule)
-                                   ? fill_ranges(filling, rule, dataset)
-                                   : fill_share(filling, rule, dataset, elements);
-    if (dataset >= 0)
-        H5Dclose(dataset);
-    return agreed;
+    return filling->shard && layout_is_of_cells(rule) ? fill_ranges(filling, rule, dataset)
+                                                      : fill_share(filling, rule, dataset, elements);
 }
 
 /* Writes this rank's share of untouched elements into every dataset of the file, of those with a place for each cell
@@ -122,21 +119,21 @@ static enum status fill_dataset(struct filling *filling, const struct layout_dat
 static enum status fill_all(const struct world *world, const struct layout *layout, const struct store_shard *shard,
                             const char *path)
 {
+    SCOPED_MEMORY char *buffer = NULL;
     struct filling filling = { .world = world,
                                .layout = layout,
                                .shard = shard,
                                .rank = world ? world->rank : 0,
                                .ranks = world ? world->size : 1,
                                .file = H5I_INVALID_HID };
-    enum status status = memory_allocate(&filling.buffer, FILL_BYTES, "the buffer to fill the results file from");
-    TRY(agree(world, status));
-    status = agree(world, world ? h5_file_open_parallel(path, world->communicator, &filling.file)
-                                : h5_file_open_alone(path, &filling.file));
+    TRY(agree(world, memory_allocate(&buffer, FILL_BYTES, "the buffer to fill the results file from")));
+    filling.buffer = buffer;
+    enum status status = agree(world, world ? h5_file_open_parallel(path, world->communicator, &filling.file)
+                                            : h5_file_open_alone(path, &filling.file));
     for (size_t i = 0; status == STATUS_OK && i < layout->count; i++)
         status = fill_dataset(&filling, &layout->datasets[i]);
     if (status == STATUS_OK)
         status = agree_on_filling(&filling);
-    memory_free(filling.buffer);
     /* Closing is collective: a rank that failed comes here as well. */
     enum status closed = h5_file_close(filling.file, path);
     TRY(status);
@@ -166,13 +163,14 @@ enum status create_publish(const struct unpublished *unpublished, const struct i
     return publish_file(unpublished->temporary, unpublished->path, replaces, is_taken);
 }
 
-void create_discard(const struct unpublished *unpublished)
+void create_discard(struct unpublished *unpublished)
 {
     struct identity there;
     const bool is_known = unpublished->hold.exclusive >= 0; /* whatever else has come to bear its name is not ours */
     if (unpublished->temporary[0] && (!is_known || (hold_identify(unpublished->temporary, &there) == STATUS_OK &&
                                                     hold_is_same(&there, &unpublished->hold.identity))))
         unlink(unpublished->temporary);
+    unpublished->temporary[0] = '\0';
 }
 
 /* All ranks know what rank 0 has begun. */
@@ -192,14 +190,12 @@ static enum status begin_together(const struct world *world, const struct layout
                  : STATUS_OK;
 }
 
-enum status create_unpublished(const struct world *world, const struct layout *layout, const struct store_shard *shard,
-                               const char *path, const struct owner *owner, struct unpublished *unpublished)
+static enum status make_whole(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+                              const char *path, const struct owner *owner, struct unpublished *unpublished)
 {
     char directory[PATH_MAX] = "";
-    *unpublished = (struct unpublished){ .path = path, .hold = HOLD_NONE };
-    enum status status = STATUS_OK;
-    TRY_OR(failed, begin_together(world, layout, shard, owner, unpublished));
-    status = disk_directory(path, directory, sizeof directory);
+    TRY(begin_together(world, layout, shard, owner, unpublished));
+    enum status status = disk_directory(path, directory, sizeof directory);
     if (status == STATUS_OK)
         status = fill_all(world, layout, shard, unpublished->temporary);
     if (status == STATUS_STOPPED)
@@ -207,9 +203,16 @@ enum status create_unpublished(const struct world *world, const struct layout *l
     else if (status != STATUS_OK)
         status = status_prefix(status, "%s: reserving %.1f MB, %.1f MB left on the file system", path,
                                (double)needed_bytes(layout, shard) / 1e6, (double)disk_available(directory) / 1e6);
-    TRY_OR(failed, agree(world, status));
-    return STATUS_OK;
-failed:
+    return agree(world, status);
+}
+
+enum status create_unpublished(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+                               const char *path, const struct owner *owner, struct unpublished *unpublished)
+{
+    *unpublished = (struct unpublished){ .path = path, .hold = HOLD_NONE };
+    enum status status = make_whole(world, layout, shard, path, owner, unpublished);
+    if (status == STATUS_OK)
+        return STATUS_OK;
     if (world == NULL || world->rank == 0)
         create_discard(unpublished);
     hold_release(&unpublished->hold);

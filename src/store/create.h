@@ -35,7 +35,7 @@ CHECKED enum status create_unpublished(const struct world *world, const struct l
                                        struct unpublished *unpublished);
 CHECKED enum status create_publish(const struct unpublished *unpublished, const struct identity *replaces,
                                    bool *is_taken);
-void create_discard(const struct unpublished *unpublished);
+void create_discard(struct unpublished *unpublished);
 
 /* The first part of it. Serial: datasets, scales and attributes, all contents but the coordinates undefined: holes of a
  * sparse file. */

@@ -33,13 +33,10 @@ static enum status transfer_all(const struct results_file *source, const struct 
 static enum status extend_from(const struct results_file *source, const struct extension *extension, const char *path,
                                struct transfer_tally *tally)
 {
-    struct making making;
+    SCOPED(making) making = MAKING_NONE;
     TRY(making_open(path, extension->large, &making));
-    enum status status = transfer_all(source, &making.file, extension, tally);
-    if (status == STATUS_OK)
-        return making_publish(&making);
-    making_discard(&making);
-    return status;
+    TRY(transfer_all(source, &making.file, extension, tally));
+    return making_publish(&making);
 }
 
 static void tell(const struct sweep *sweep, const char *old, const char *path, const struct transfer_tally *tally)
@@ -56,37 +53,28 @@ static void tell(const struct sweep *sweep, const char *old, const char *path, c
 static enum status extend_opened(const struct sweep *sweep, const struct sweep *old_sweep, const char *old,
                                  const char *path)
 {
-    struct extension extension;
-    struct results_file source;
+    SCOPED(extension) extension = { 0 };
+    SCOPED(results_file) source = RESULTS_FILE_NONE;
     struct transfer_tally tally = { 0 };
-    enum status status = extension_open(sweep, old_sweep, &extension);
-    if (status != STATUS_OK)
-        return status_prefix(status, "%s", old);
-    status = results_file_open(old, old_sweep, NULL, &source);
-    if (status != STATUS_OK)
-        status = status_prefix(STATUS_REFUSED, "nothing made");
-    else if (shard_mark_is_shard(&source.shard))
-        status = status_fail(STATUS_REFUSED, "%s: it is shard %ld/%ld; merge the shards first", old,
-                             source.shard.number, source.shard.count);
-    if (status == STATUS_OK)
-        status = transfer_look_at(&source);
-    if (status == STATUS_OK)
-        status = extend_from(&source, &extension, path, &tally);
-    if (results_file_close(&source) != STATUS_OK && status == STATUS_OK)
+    TRY(status_prefix(extension_open(sweep, old_sweep, &extension), "%s", old));
+    if (results_file_open(old, old_sweep, NULL, &source) != STATUS_OK)
+        return status_prefix(STATUS_REFUSED, "nothing made");
+    if (shard_mark_is_shard(&source.shard))
+        return status_fail(STATUS_REFUSED, "%s: it is shard %ld/%ld; merge the shards first", old, source.shard.number,
+                           source.shard.count);
+    TRY(transfer_look_at(&source));
+    TRY(extend_from(&source, &extension, path, &tally));
+    if (results_file_close(&source) != STATUS_OK)
         log_warning("%s", status_message());
-    extension_close(&extension);
-    if (status == STATUS_OK)
-        tell(sweep, old, path, &tally);
-    return status;
+    tell(sweep, old, path, &tally);
+    return STATUS_OK;
 }
 
 enum status extend_results(const struct sweep *sweep, const char *old, const char *path)
 {
-    struct sweep *old_sweep = NULL;
+    SCOPED(sweep) *old_sweep = NULL;
     TRY(making_require_new(path));
     if (first_look(old) != STATUS_OK || results_file_read_sweep(old, &old_sweep) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "nothing made");
-    enum status status = extend_opened(sweep, old_sweep, old, path);
-    sweep_close(old_sweep);
-    return status;
+    return extend_opened(sweep, old_sweep, old, path);
 }

@@ -58,16 +58,12 @@ static void confine(void)
 /* What the caller will do, and find, again. */
 static void look(const char *path)
 {
-    struct sweep *sweep;
-    struct results_file file;
+    SCOPED(sweep) *sweep = NULL;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
     struct seal_faults faults;
-    if (results_file_read_sweep(path, &sweep) != STATUS_OK)
+    if (results_file_read_sweep(path, &sweep) == STATUS_OK &&
+        results_file_open(path, sweep, NULL, &file) == STATUS_OK && seal_verify(&file, &faults) == STATUS_OK)
         return;
-    enum status status = results_file_open(path, sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = seal_verify(&file, &faults);
-    status = results_file_close(&file);
-    (void)status;
 }
 
 /* Until the child's end of the pipe is closed, which is when it has ended; false where it takes too long. */

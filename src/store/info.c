@@ -58,21 +58,17 @@ static void print_measures(const struct sweep *sweep, FILE *out)
 static enum status count_reasons(const struct results_file *file, uint64_t reasons[FAILURE_CODES])
 {
     const uint64_t cells = grid_cell_count(file->layout.sweep);
-    uint8_t *statuses = NULL, *codes = NULL;
-    enum status status = STATUS_OK;
-    TRY_OR(done, memory_allocate(&statuses, REASON_BLOCK, "statuses"));
-    TRY_OR(done, memory_allocate(&codes, REASON_BLOCK, "failure reasons"));
+    SCOPED_MEMORY uint8_t *statuses = NULL, *codes = NULL;
+    TRY(memory_allocate(&statuses, REASON_BLOCK, "statuses"));
+    TRY(memory_allocate(&codes, REASON_BLOCK, "failure reasons"));
     for (uint64_t first = 0, count; first < cells; first += count) {
         count = cells - first < REASON_BLOCK ? cells - first : REASON_BLOCK;
-        TRY_OR(done, results_file_read(file, HEAD_STATUS, first, count, statuses));
-        TRY_OR(done, results_file_read(file, HEAD_FAILURE_REASON, first, count, codes));
+        TRY(results_file_read(file, HEAD_STATUS, first, count, statuses));
+        TRY(results_file_read(file, HEAD_FAILURE_REASON, first, count, codes));
         for (uint64_t i = 0; i < count; i++)
             reasons[codes[i]] += statuses[i] == STORE_FAILED;
     }
-done:
-    memory_free(codes);
-    memory_free(statuses);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status print_progress(const struct results_file *file, FILE *out)
@@ -130,13 +126,10 @@ static enum status print_runs(const struct results_file *file, FILE *out)
 
 static enum status print_attribute(const struct results_file *file, const char *name, const char *label, FILE *out)
 {
-    char *text = NULL;
-    enum status status = h5_attribute_read_text(file->file, name, &text);
-    if (status != STATUS_OK)
-        return status_prefix(status, "%s", file->path);
+    SCOPED_MEMORY char *text = NULL;
+    TRY(status_prefix(h5_attribute_read_text(file->file, name, &text), "%s", file->path));
     fprintf(out, "  %-16s ", label);
     print_plainly(text, out);
-    memory_free(text);
     return STATUS_OK;
 }
 
@@ -168,14 +161,11 @@ static enum status print_all(const struct results_file *file, FILE *out)
 
 enum status store_info(const char *path, FILE *out)
 {
-    struct sweep *sweep;
-    struct results_file file;
+    SCOPED(sweep) *sweep = NULL;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
     TRY(first_look(path));
     TRY(results_file_read_sweep(path, &sweep));
-    enum status status = results_file_open(path, sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = print_all(&file, out);
-    enum status closed = results_file_close(&file);
-    sweep_close(sweep);
-    return status == STATUS_OK ? closed : status;
+    TRY(results_file_open(path, sweep, NULL, &file));
+    TRY(print_all(&file, out));
+    return results_file_close(&file);
 }

@@ -177,11 +177,7 @@ enum status layout_create(const struct sweep *sweep, long version, struct layout
                                .measured = measure_dataset_count(sweep->measures) };
     layout->count = HEAD_COUNT + layout->measured + layout->format->tail_count;
     TRY(memory_allocate(&layout->datasets, layout->count, "the layout of the results file"));
-    enum status status = memory_allocate(&layout->failures, 1, "the names of failures");
-    if (status != STATUS_OK) {
-        layout_destroy(layout);
-        return status;
-    }
+    TRY(memory_allocate(&layout->failures, 1, "the names of failures"));
     failure_fill_flags(layout->failures);
     uint64_t sizes[DIMENSION_COUNT];
     find_sizes(sweep, sizes);

@@ -72,10 +72,11 @@ struct layout {
     struct failure_flags *failures; /* of failure_reason */
 };
 
-/* Lays out the file of a sweep, which is borrowed, in a version from FORMAT_OLDEST to FORMAT_VERSION. Release with
- * layout_destroy. Errors: STATUS_MEMORY. */
+/* Lays out the file of a sweep, which is borrowed, in a version from FORMAT_OLDEST to FORMAT_VERSION. Its owner's
+ * to destroy, also where this fails. Errors: STATUS_MEMORY. */
 CHECKED enum status layout_create(const struct sweep *sweep, long version, struct layout *layout);
 void layout_destroy(struct layout *layout);
+SCOPED_VALUE(layout, layout_destroy)
 
 /* The name of a dimension, and the path of its coordinate, which has the same name. */
 const char *layout_dimension_name(enum dimension dimension);

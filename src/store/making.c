@@ -1,6 +1,5 @@
 #include "store/making.h"
 
-#include "base/log.h"
 #include "store/disk.h"
 #include "store/output.h"
 #include "store/publish.h"
@@ -13,20 +12,9 @@
 
 static enum status create(struct making *making, const struct sweep *sweep)
 {
-    struct layout layout;
-    enum status status = layout_create(sweep, FORMAT_VERSION, &layout);
-    if (status == STATUS_OK)
-        status = create_unpublished(NULL, &layout, NULL, making->path, &making->lock.owner, &making->unpublished);
-    layout_destroy(&layout);
-    return status;
-}
-
-static void discard_file(struct making *making)
-{
-    if (results_file_close(&making->file) != STATUS_OK)
-        log_warning("%s", status_message());
-    create_discard(&making->unpublished);
-    hold_release(&making->unpublished.hold);
+    SCOPED(layout) layout = { 0 };
+    TRY(layout_create(sweep, FORMAT_VERSION, &layout));
+    return create_unpublished(NULL, &layout, NULL, making->path, &making->lock.owner, &making->unpublished);
 }
 
 /* Under the lock: whatever was refused before may have changed. */
@@ -35,10 +23,7 @@ static enum status create_and_open(struct making *making, const struct sweep *sw
     TRY(disk_require_new(making->path));
     output_clear(making->path, &making->lock.owner, &making->lock.before);
     TRY(create(making, sweep));
-    enum status status = results_file_open_alone(making->unpublished.temporary, sweep, &making->file);
-    if (status != STATUS_OK)
-        discard_file(making);
-    return status;
+    return results_file_open_alone(making->unpublished.temporary, sweep, &making->file);
 }
 
 enum status making_require_new(const char *path)
@@ -50,14 +35,12 @@ enum status making_require_new(const char *path)
 
 enum status making_open(const char *path, const struct sweep *sweep, struct making *making)
 {
-    *making = (struct making){ .asked = path, .lock = { .descriptor = -1 }, .unpublished = { .hold = HOLD_NONE } };
+    *making = MAKING_NONE;
+    making->asked = path;
     TRY(output_resolve(path, making->path, sizeof making->path));
     TRY(disk_require_new(making->path));
     TRY(lock_acquire(making->path, false, &making->lock));
-    enum status status = create_and_open(making, sweep);
-    if (status != STATUS_OK)
-        lock_release(&making->lock);
-    return status;
+    return create_and_open(making, sweep);
 }
 
 static enum status require_intact(const struct results_file *file, const char *path)
@@ -76,29 +59,23 @@ static enum status require_intact(const struct results_file *file, const char *p
 /* File systems may lose writes without an error, and closing is writing too: the closed file has the word. */
 static enum status verify(const struct making *making, const struct sweep *sweep, const struct store_tally *written)
 {
-    struct results_file file;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
     struct store_tally found = { 0 };
-    enum status status = results_file_open(making->unpublished.temporary, sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = seal_require(&file, STATUS_IO);
-    if (status == STATUS_OK)
-        status = resume_count(&file, &found);
-    if (status == STATUS_OK && (found.done != written->done || found.failed != written->failed))
-        status = status_fail(STATUS_IO, "%s: what was written has not arrived; is the disk in order?", making->path);
-    if (status == STATUS_OK)
-        status = require_intact(&file, making->path);
-    enum status closed = results_file_close(&file);
-    return status == STATUS_OK ? closed : status;
+    TRY(results_file_open(making->unpublished.temporary, sweep, NULL, &file));
+    TRY(seal_require(&file, STATUS_IO));
+    TRY(resume_count(&file, &found));
+    if (found.done != written->done || found.failed != written->failed)
+        return status_fail(STATUS_IO, "%s: what was written has not arrived; is the disk in order?", making->path);
+    TRY(require_intact(&file, making->path));
+    return results_file_close(&file);
 }
 
 static enum status close_and_verify(struct making *making)
 {
     const struct sweep *sweep = making->file.layout.sweep;
     struct store_tally written = { 0 };
-    enum status status = resume_count(&making->file, &written);
-    enum status closed = results_file_close(&making->file);
-    TRY(status);
-    TRY(closed);
+    TRY(resume_count(&making->file, &written));
+    TRY(results_file_close(&making->file));
     return verify(making, sweep, &written);
 }
 
@@ -117,22 +94,19 @@ enum status making_publish(struct making *making)
 {
     const struct identity nothing = { 0 };
     bool is_taken = false;
-    enum status status = close_and_verify(making);
-    if (status == STATUS_OK)
-        status = create_publish(&making->unpublished, &nothing, &is_taken);
-    if (status == STATUS_OK)
-        status = hold_require_place(&making->unpublished.hold, making->asked);
-    else if (is_taken)
-        status = keep_beside(making);
-    else
-        create_discard(&making->unpublished);
-    hold_release(&making->unpublished.hold);
-    lock_release(&making->lock);
+    TRY(close_and_verify(making));
+    enum status status = create_publish(&making->unpublished, &nothing, &is_taken);
+    if (status != STATUS_OK && !is_taken)
+        return status;
+    status = is_taken ? keep_beside(making) : hold_require_place(&making->unpublished.hold, making->asked);
+    making->unpublished.temporary[0] = '\0'; /* it has another name now */
     return status;
 }
 
-void making_discard(struct making *making)
+void making_close(struct making *making)
 {
-    discard_file(making);
+    results_file_discard(&making->file);
+    create_discard(&making->unpublished);
+    hold_release(&making->unpublished.hold);
     lock_release(&making->lock);
 }

@@ -21,14 +21,20 @@ struct making {
  * STATUS_REFUSED. */
 CHECKED enum status making_require_new(const char *path);
 
-/* Refuses a path that exists or cannot be made, and makes the file for `sweep` (borrowed) under its temporary name.
- * Ends with making_publish or making_discard; with neither after a failure. Errors: STATUS_REFUSED, STATUS_IO. */
+#define MAKING_NONE \
+    ((struct making){ .lock = { .descriptor = -1 }, .unpublished = { .hold = HOLD_NONE }, .file = RESULTS_FILE_NONE })
+
+/* Refuses a path that exists or cannot be made, and makes the file for `sweep` (borrowed) under its temporary name. Its
+ * owner's to close, also where this fails. Errors: STATUS_REFUSED, STATUS_IO. */
 CHECKED enum status making_open(const char *path, const struct sweep *sweep, struct making *making);
 
 /* Closes, opens the closed file again, verifies what it holds, and publishes it. The file is there, or nothing is left;
  * where another file has taken its name meanwhile, it is kept under another, which the message tells. Errors:
  * STATUS_IO. */
 CHECKED enum status making_publish(struct making *making);
-void making_discard(struct making *making);
+
+/* Removes what was not published, and lets go of the rest. */
+void making_close(struct making *making);
+SCOPED_VALUE(making, making_close)
 
 #endif

@@ -23,6 +23,13 @@ struct merge {
     uint8_t *is_present; /* [shard_count] */
 };
 
+static void merge_close(struct merge *merge)
+{
+    sweep_close(merge->sweep);
+    memory_free(merge->is_present);
+}
+SCOPED_VALUE(merge, merge_close)
+
 /* ---- what is merged ---- */
 
 static enum status require_shard(struct merge *merge, const char *path, const struct sweep *sweep)
@@ -46,15 +53,12 @@ static enum status require_shard(struct merge *merge, const char *path, const st
 
 static enum status look_at_shard(struct merge *merge, const char *path)
 {
-    struct sweep *sweep = NULL;
+    SCOPED(sweep) *sweep = NULL;
     if (first_look(path) != STATUS_OK || results_file_read_sweep(path, &sweep) != STATUS_OK)
         return STATUS_REFUSED;
-    const bool is_first = merge->sweep == NULL;
-    if (is_first)
-        merge->sweep = sweep;
-    enum status status = require_shard(merge, path, sweep);
-    if (!is_first)
-        sweep_close(sweep);
+    if (merge->sweep == NULL)
+        merge->sweep = scope_keep(&sweep);
+    enum status status = require_shard(merge, path, sweep ? sweep : merge->sweep);
     return status == STATUS_OK || status == STATUS_MEMORY ? status : STATUS_REFUSED;
 }
 
@@ -64,13 +68,11 @@ static enum status look_at_shard(struct merge *merge, const char *path)
 static enum status is_origin(const struct merge *merge, const struct results_file *target, const char *earlier,
                              const struct transfer_conflict *conflict, bool *is_from_there)
 {
-    struct results_file file;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
     *is_from_there = false;
-    enum status status = results_file_open(earlier, merge->sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = transfer_is_origin(&file, target, conflict, is_from_there);
-    enum status closed = results_file_close(&file);
-    return status == STATUS_OK ? closed : status;
+    TRY(results_file_open(earlier, merge->sweep, NULL, &file));
+    TRY(transfer_is_origin(&file, target, conflict, is_from_there));
+    return results_file_close(&file);
 }
 
 static enum status refuse_conflict(const struct merge *merge, const struct results_file *target, size_t number,
@@ -123,13 +125,12 @@ static enum status add_opened(const struct merge *merge, const struct results_fi
 
 static enum status add_shard(const struct merge *merge, const struct results_file *target, size_t number)
 {
-    struct results_file source;
-    enum status status = results_file_open(merge->shards[number], merge->sweep, NULL, &source);
-    if (status == STATUS_OK)
-        status = add_opened(merge, &source, target, number);
-    if (results_file_close(&source) != STATUS_OK && status == STATUS_OK)
+    SCOPED(results_file) source = RESULTS_FILE_NONE;
+    TRY(results_file_open(merge->shards[number], merge->sweep, NULL, &source));
+    TRY(add_opened(merge, &source, target, number));
+    if (results_file_close(&source) != STATUS_OK)
         log_warning("%s", status_message());
-    return status;
+    return STATUS_OK;
 }
 
 static enum status add_all(const struct merge *merge, const struct results_file *target, struct store_tally *tally,
@@ -182,27 +183,20 @@ static enum status judge(const struct merge *merge, const struct store_tally *ta
 
 static enum status merge_all(struct merge *merge)
 {
-    struct making making;
+    SCOPED(making) making = MAKING_NONE;
     struct store_tally tally;
     uint64_t weights_lacking = 0;
     for (size_t i = 0; i < merge->count; i++)
         TRY(look_at_shard(merge, merge->shards[i]));
     TRY(making_open(merge->path, merge->sweep, &making));
-    enum status status = add_all(merge, &making.file, &tally, &weights_lacking);
-    if (status != STATUS_OK) {
-        making_discard(&making);
-        return status;
-    }
+    TRY(add_all(merge, &making.file, &tally, &weights_lacking));
     TRY(making_publish(&making));
     return judge(merge, &tally, weights_lacking);
 }
 
 enum status merge_shards(const char *path, size_t count, const char *const *shards)
 {
-    struct merge merge = { .path = path, .count = count, .shards = shards };
+    SCOPED(merge) merge = { .path = path, .count = count, .shards = shards };
     TRY(making_require_new(path));
-    enum status status = merge_all(&merge);
-    sweep_close(merge.sweep);
-    memory_free(merge.is_present);
-    return status;
+    return merge_all(&merge);
 }

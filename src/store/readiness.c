@@ -52,12 +52,10 @@ static enum status require_ready(const struct results_file *file)
 
 static enum status require_ready_in(const char *path, const struct sweep *sweep)
 {
-    struct results_file file;
-    enum status status = results_file_open(path, sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = require_ready(&file);
-    enum status closed = results_file_close(&file);
-    return status == STATUS_OK ? closed : status;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
+    TRY(results_file_open(path, sweep, NULL, &file));
+    TRY(require_ready(&file));
+    return results_file_close(&file);
 }
 
 static enum status require_same_shard(const struct output *output, const char *path)
@@ -77,23 +75,20 @@ static enum status require_same_shard(const struct output *output, const char *p
 /* One of the same sweep and shard. */
 static enum status require_same(const struct output *output, const struct sweep *in_file, const char *path)
 {
-    enum status status = sweep_require_same(output->sweep, in_file);
-    return status == STATUS_OK ? require_same_shard(output, path) : status;
+    TRY(sweep_require_same(output->sweep, in_file));
+    return require_same_shard(output, path);
 }
 
 /* Only a file of ours may be resumed or overwritten. */
 static enum status require_ours(const struct output *output, const char *path)
 {
-    struct sweep *in_file = NULL;
+    SCOPED(sweep) *in_file = NULL;
     if (results_file_read_sweep(path, &in_file) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "left untouched");
-    enum status status = STATUS_OK;
-    if (output->mode == STORE_RESUME)
-        status = require_same(output, in_file, path);
-    sweep_close(in_file);
-    if (status != STATUS_OK)
-        return status_prefix(status, "%s", path);
-    return output->mode == STORE_RESUME ? require_ready_in(path, output->sweep) : STATUS_OK;
+    if (output->mode != STORE_RESUME)
+        return STATUS_OK;
+    TRY(status_prefix(require_same(output, in_file, path), "%s", path));
+    return require_ready_in(path, output->sweep);
 }
 
 /* Whether the file is to be made, as far as `mode` allows it. */
@@ -138,25 +133,21 @@ static enum status find_finished(const struct results_file *file, bool *is_finis
 static enum status look_for_finished(const char *path, const struct sweep *sweep, bool *is_finished,
                                      struct store_tally *tally)
 {
-    struct results_file file;
-    enum status status = results_file_open(path, sweep, NULL, &file);
-    if (status == STATUS_OK && file.layout.version == FORMAT_VERSION && !results_file_is_contiguous(&file))
-        status = find_finished(&file, is_finished, tally);
-    enum status closed = results_file_close(&file);
-    return status == STATUS_OK ? closed : status;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
+    TRY(results_file_open(path, sweep, NULL, &file));
+    if (file.layout.version == FORMAT_VERSION && !results_file_is_contiguous(&file))
+        TRY(find_finished(&file, is_finished, tally));
+    return results_file_close(&file);
 }
 
 enum status readiness_find_finished_copy(const struct output *output, const char *path, bool *is_finished,
                                          struct store_tally *tally)
 {
-    struct sweep *in_file = NULL;
+    SCOPED(sweep) *in_file = NULL;
     struct stat state;
     *is_finished = false;
     if (stat(path, &state) != 0 || !S_ISREG(state.st_mode) || results_file_read_sweep(path, &in_file) != STATUS_OK)
         return STATUS_OK; /* whatever is amiss is told when it is opened to be gone on with */
-    enum status status = STATUS_OK;
-    if (require_same(output, in_file, path) == STATUS_OK)
-        status = look_for_finished(path, output->sweep, is_finished, tally);
-    sweep_close(in_file);
-    return status;
+    return require_same(output, in_file, path) == STATUS_OK ? look_for_finished(path, output->sweep, is_finished, tally)
+                                                            : STATUS_OK;
 }

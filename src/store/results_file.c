@@ -22,19 +22,17 @@ static enum status open_datasets(struct results_file *results_file)
     const struct layout *layout = &results_file->layout;
     for (size_t i = 0; i < layout->count; i++) {
         const struct layout_dataset *rule = &layout->datasets[i];
-        enum status status =
-            h5_dataset_open(results_file->file, rule->name, rule->element, &rule->shape, &results_file->datasets[i]);
-        if (status != STATUS_OK)
-            return status_prefix(status, "%s", results_file->path);
+        TRY(status_prefix(
+            h5_dataset_open(results_file->file, rule->name, rule->element, &rule->shape, &results_file->datasets[i]),
+            "%s", results_file->path));
     }
     return STATUS_OK;
 }
 
 static enum status prepare(const char *path, const struct sweep *sweep, struct results_file *results_file)
 {
-    *results_file = (struct results_file){ .file = H5I_INVALID_HID,
-                                           .descriptor = -1,
-                                           .checksum_start = crc32c(0, sweep->hash, strlen(sweep->hash)) };
+    *results_file = RESULTS_FILE_NONE;
+    results_file->checksum_start = crc32c(0, sweep->hash, strlen(sweep->hash));
     TRY(memory_allocate(&results_file->path, strlen(path) + 1, "a path"));
     strcpy(results_file->path, path);
     return STATUS_OK;
@@ -62,9 +60,7 @@ static enum status look_at_layout(struct results_file *results_file, const struc
 static enum status look_into(struct results_file *results_file, const struct sweep *sweep)
 {
     const uint64_t cells = grid_cell_count(sweep);
-    enum status status = look_at_layout(results_file, sweep);
-    if (status != STATUS_OK)
-        return status_prefix(status, "%s", results_file->path);
+    TRY(status_prefix(look_at_layout(results_file, sweep), "%s", results_file->path));
     results_file->own_cells = shard_mark_is_shard(&results_file->shard) ? results_file->shard.cells : cells;
     return open_datasets(results_file);
 }
@@ -91,19 +87,22 @@ enum status results_file_open_alone(const char *path, const struct sweep *sweep,
     return look_into(results_file, sweep);
 }
 
-enum status results_file_close(struct results_file *results_file)
+/* The datasets are closed with their file (H5F_CLOSE_STRONG). */
+void results_file_discard(struct results_file *results_file)
 {
-    /* The datasets are closed with their file (H5F_CLOSE_STRONG). */
-    enum status status = h5_file_close(results_file->file, results_file->path);
+    h5_file_leave_scope(&results_file->file);
     if (results_file->descriptor >= 0)
         close(results_file->descriptor);
-    results_file->descriptor = -1;
     memory_free(results_file->datasets);
     memory_free(results_file->path);
     layout_destroy(&results_file->layout);
-    results_file->file = H5I_INVALID_HID;
-    results_file->datasets = NULL;
-    results_file->path = NULL;
+    *results_file = RESULTS_FILE_NONE;
+}
+
+enum status results_file_close(struct results_file *results_file)
+{
+    enum status status = h5_file_close(scope_keep(&results_file->file), results_file->path);
+    results_file_discard(results_file);
     return status;
 }
 
@@ -114,34 +113,34 @@ static enum status read_sweep_text(hid_t file, char **text)
     return h5_attribute_read_text(file, "sweep", text);
 }
 
-/* The sweep is given back where it is not the one whose hash the file has: either of the two is damaged. */
-static enum status require_hash(hid_t file, struct sweep **sweep)
+/* Where it is not the one whose hash the file has, either of the two is damaged. */
+static enum status require_hash(hid_t file, const struct sweep *sweep)
 {
-    char *hash = NULL;
-    enum status status = h5_attribute_read_text(file, "sweep_hash", &hash);
-    if (status == STATUS_OK && strcmp(hash, (*sweep)->hash) != 0)
-        status = status_fail(STATUS_FOREIGN_FILE, "its sweep and its sweep_hash, %.64s, do not belong together", hash);
-    memory_free(hash);
-    if (status == STATUS_OK)
+    SCOPED_MEMORY char *hash = NULL;
+    TRY(h5_attribute_read_text(file, "sweep_hash", &hash));
+    if (strcmp(hash, sweep->hash) == 0)
         return STATUS_OK;
-    sweep_close(*sweep);
-    *sweep = NULL;
-    return status;
+    return status_fail(STATUS_FOREIGN_FILE, "its sweep and its sweep_hash, %.64s, do not belong together", hash);
+}
+
+static enum status read_sweep(hid_t file, struct sweep **sweep)
+{
+    SCOPED_MEMORY char *text = NULL;
+    SCOPED(sweep) *read = NULL;
+    TRY(read_sweep_text(file, &text));
+    if (sweep_parse(text, &read) != STATUS_OK)
+        return status_prefix(STATUS_FOREIGN_FILE, "its sweep cannot be read");
+    TRY(require_hash(file, read));
+    *sweep = scope_keep(&read);
+    return STATUS_OK;
 }
 
 enum status results_file_read_sweep(const char *path, struct sweep **sweep)
 {
-    hid_t file;
-    char *text = NULL;
+    SCOPED_FILE file = H5I_INVALID_HID;
+    *sweep = NULL;
     TRY(h5_file_open(path, &file));
-    enum status status = read_sweep_text(file, &text);
-    if (status == STATUS_OK && sweep_parse(text, sweep) != STATUS_OK)
-        status = status_prefix(STATUS_FOREIGN_FILE, "its sweep cannot be read");
-    if (status == STATUS_OK)
-        status = require_hash(file, sweep);
-    memory_free(text);
-    H5Fclose(file);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: not a results file of this program", path);
+    return status_prefix(read_sweep(file, sweep), "%s: not a results file of this program", path);
 }
 
 enum status results_file_read(const struct results_file *results_file, size_t number, uint64_t first, uint64_t count,
@@ -157,7 +156,7 @@ enum status results_file_read(const struct results_file *results_file, size_t nu
                                                       : h5_dataset_find(dataset, &place);
     if (status == STATUS_OK && results_file->descriptor >= 0)
         status = disk_read(results_file->descriptor, place + first * size, count * size, values);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
+    return status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
 }
 
 enum status results_file_write(const struct results_file *results_file, size_t number, uint64_t first, uint64_t count,

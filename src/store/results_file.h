@@ -17,9 +17,11 @@ struct results_file {
     uint64_t own_cells; /* that are to be computed into this file: all, or those of the shard */
 };
 
+#define RESULTS_FILE_NONE ((struct results_file){ .file = H5I_INVALID_HID, .descriptor = -1 })
+
 /* Opens the file of `sweep` (borrowed), of any version that is read, and all its datasets: with MPI-IO where a world is
- * given (collective, not agreed: close it on every rank when one failed), else for reading. Errors: STATUS_FOREIGN_FILE
- * where a dataset is missing or of another shape, STATUS_IO, STATUS_MEMORY. */
+ * given (collective, not agreed), else for reading. Its owner's to close, also where this fails, on every rank. Errors:
+ * STATUS_FOREIGN_FILE where a dataset is missing or of another shape, STATUS_IO, STATUS_MEMORY. */
 CHECKED enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
                                       struct results_file *results_file);
 
@@ -27,8 +29,12 @@ CHECKED enum status results_file_open(const char *path, const struct sweep *swee
 CHECKED enum status results_file_open_alone(const char *path, const struct sweep *sweep,
                                             struct results_file *results_file);
 
-/* Collective where the opening was; also after one that failed. Errors: STATUS_IO. */
+/* Leaves RESULTS_FILE_NONE. Collective where the opening was. Errors: STATUS_IO. */
 CHECKED enum status results_file_close(struct results_file *results_file);
+
+/* The same where its closing has nothing to say any more: something else has failed already. */
+void results_file_discard(struct results_file *results_file);
+SCOPED_VALUE(results_file, results_file_discard)
 
 /* Reads the sweep that a results file belongs to; released with sweep_close. Not collective. Errors:
  * STATUS_FOREIGN_FILE with the reason why the file is not one of ours, STATUS_IO. */
@@ -40,8 +46,10 @@ struct cell_checksums {
     uint32_t *runtime; /* 0 in a file of version 1, which has none */
 };
 
+/* To be released whatever the outcome. Errors: STATUS_MEMORY. */
 CHECKED enum status cell_checksums_allocate(uint64_t count, struct cell_checksums *checksums);
 void cell_checksums_free(struct cell_checksums *checksums);
+SCOPED_VALUE(cell_checksums, cell_checksums_free)
 
 /* Cells first .. first+count-1 of a block of results (which says which): status first, so that what is read of a
  * finished cell is what was written before it was finished, whatever a run writes meanwhile. Not collective. */

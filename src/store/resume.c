@@ -47,40 +47,36 @@ enum status resume_cells_needed(const struct results_file *file, uint64_t first,
 {
     const struct sweep *sweep = file->layout.sweep;
     const uint64_t block = smaller(results_file_block(sweep), count);
-    struct cell_results results;
-    struct cell_checksums checksums;
+    SCOPED(cell_results) results = { 0 };
+    SCOPED(cell_checksums) checksums = { 0 };
     TRY(store_allocate_results(sweep, first, block, &results));
-    enum status status = cell_checksums_allocate(block, &checksums);
-    for (uint64_t done = 0; status == STATUS_OK && done < count; done += results.count) {
+    TRY(cell_checksums_allocate(block, &checksums));
+    for (uint64_t done = 0; done < count; done += results.count) {
         results.first = first + done;
         results.count = smaller(block, count - done);
-        status = judge_block(file, &results, &checksums, retry_failed, needed + done);
+        TRY(judge_block(file, &results, &checksums, retry_failed, needed + done));
     }
-    cell_checksums_free(&checksums);
-    store_free_results(sweep, &results);
-    return status;
+    return STATUS_OK;
 }
 
 enum status resume_count(const struct results_file *file, struct store_tally *tally)
 {
     const uint64_t cells = grid_cell_count(file->layout.sweep);
     const uint64_t block = smaller(STATUS_BLOCK, cells);
-    uint8_t *statuses = NULL;
+    SCOPED_MEMORY uint8_t *statuses = NULL;
     *tally = (struct store_tally){ 0 };
     TRY(memory_allocate(&statuses, block, "statuses"));
-    enum status status = STATUS_OK;
-    for (uint64_t first = 0, count; status == STATUS_OK && first < cells; first += count) {
+    for (uint64_t first = 0, count; first < cells; first += count) {
         count = smaller(block, cells - first);
-        status = results_file_read(file, HEAD_STATUS, first, count, statuses);
-        for (uint64_t i = 0; status == STATUS_OK && i < count; i++) {
+        TRY(results_file_read(file, HEAD_STATUS, first, count, statuses));
+        for (uint64_t i = 0; i < count; i++) {
             tally->done += statuses[i] == STORE_DONE;
             tally->failed += statuses[i] == STORE_FAILED;
         }
     }
     const uint64_t finished = tally->done + tally->failed;
     tally->pending = file->own_cells - smaller(finished, file->own_cells);
-    memory_free(statuses);
-    return status;
+    return STATUS_OK;
 }
 
 /* What is wanted beside the pending cells was finished, and is not intact. */
@@ -99,14 +95,12 @@ static enum status count_damaged_in_block(const struct results_file *file, uint6
 enum status resume_count_damaged(const struct results_file *file, uint64_t first, uint64_t count, uint64_t *damaged)
 {
     const uint64_t block = smaller(results_file_block(file->layout.sweep), count);
-    uint8_t *cells = NULL;
+    SCOPED_MEMORY uint8_t *cells = NULL;
     *damaged = 0;
     if (count == 0)
         return STATUS_OK;
     TRY(memory_allocate(&cells, block, "cells to verify"));
-    enum status status = STATUS_OK;
-    for (uint64_t done = 0; status == STATUS_OK && done < count; done += block)
-        status = count_damaged_in_block(file, first + done, smaller(block, count - done), cells, damaged);
-    memory_free(cells);
-    return status;
+    for (uint64_t done = 0; done < count; done += block)
+        TRY(count_damaged_in_block(file, first + done, smaller(block, count - done), cells, damaged));
+    return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 #include "store/seal.h"
 
 #include "h5/attribute.h"
+#include "h5/scope.h"
 #include "h5/survey.h"
 #include "store/coordinates.h"
 
@@ -83,7 +84,7 @@ static enum status survey(struct walk *walk, hid_t object, const char *name)
     walk->object = name;
     enum status status = h5_survey_attributes(object, &survey);
     walk->attributes = survey.checksum;
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "%s", name);
+    return status_prefix(status, "%s", name);
 }
 
 static enum status visit_coordinate(struct walk *walk, enum dimension dimension)
@@ -99,14 +100,13 @@ static enum status visit_coordinate(struct walk *walk, enum dimension dimension)
 
 static enum status visit_dataset(struct walk *walk, const struct layout_dataset *rule)
 {
-    hid_t dataset;
+    SCOPED_ID dataset = H5I_INVALID_HID;
     TRY(h5_dataset_open(walk->file, rule->name, rule->element, &rule->shape, &dataset));
     enum status status = survey(walk, dataset, rule->name);
     for (int axis = 0; axis < rule->shape.rank && walk->faults; axis++)
         if (!h5_survey_has_scale(dataset, axis, walk->scales[rule->dimensions[axis]]))
             note(walk, &walk->faults->structure, "%s: its dimension %d has not the scale %s", rule->name, axis,
                  layout_dimension_name(rule->dimensions[axis]));
-    H5Dclose(dataset);
     return status;
 }
 
@@ -147,12 +147,10 @@ static enum status visit_runs_group(struct walk *walk)
     const char *name = walk->layout->format->runs_group;
     if (name == NULL)
         return STATUS_OK;
-    hid_t group = H5Gopen2(walk->file, name, H5P_DEFAULT);
+    SCOPED_ID group = H5Gopen2(walk->file, name, H5P_DEFAULT);
     if (group < 0)
         return status_fail(STATUS_FOREIGN_FILE, "the group %s cannot be opened", name);
-    enum status status = survey(walk, group, name);
-    H5Gclose(group);
-    return status;
+    return survey(walk, group, name);
 }
 
 /* Coordinates before attributes: their checksum is one of these. */
@@ -166,12 +164,10 @@ static enum status visit_coordinates(struct walk *walk)
 
 static enum status visit_others(struct walk *walk)
 {
-    hid_t root = H5Gopen2(walk->file, "/", H5P_DEFAULT);
+    SCOPED_ID root = H5Gopen2(walk->file, "/", H5P_DEFAULT);
     if (root < 0)
         return status_fail(STATUS_FOREIGN_FILE, "the root group cannot be opened");
-    enum status status = survey(walk, root, "the root group");
-    H5Gclose(root);
-    TRY(status);
+    TRY(survey(walk, root, "the root group"));
     TRY(visit_runs_group(walk));
     for (size_t i = 0; i < walk->layout->count; i++)
         TRY(visit_dataset(walk, &walk->layout->datasets[i]));
@@ -198,20 +194,22 @@ static enum status compare(struct walk *walk, const char *name, uint32_t checksu
     return STATUS_OK;
 }
 
+static enum status verify(struct walk *walk)
+{
+    struct seal_faults *faults = walk->faults;
+    TRY(visit_coordinates(walk));
+    TRY(visit_others(walk));
+    if (!walk->layout->format->is_sealed)
+        return STATUS_OK;
+    TRY(compare(walk, coordinates_name, walk->coordinates, &faults->coordinates, "the coordinates"));
+    return compare(walk, attributes_name, walk->attributes, &faults->structure, "the attributes");
+}
+
 enum status seal_verify(const struct results_file *file, struct seal_faults *faults)
 {
     struct walk walk = { .file = file->file, .layout = &file->layout, .faults = faults };
     *faults = (struct seal_faults){ 0 };
-    enum status status = STATUS_OK;
-    TRY_OR(failed, visit_coordinates(&walk));
-    TRY_OR(failed, visit_others(&walk));
-    if (file->layout.format->is_sealed) {
-        TRY_OR(failed, compare(&walk, coordinates_name, walk.coordinates, &faults->coordinates, "the coordinates"));
-        TRY_OR(failed, compare(&walk, attributes_name, walk.attributes, &faults->structure, "the attributes"));
-    }
-    return STATUS_OK;
-failed:
-    return status_prefix(status, "%s", file->path);
+    return status_prefix(verify(&walk), "%s", file->path);
 }
 
 enum status seal_judge(const char *path, const struct seal_faults *faults, enum status code)

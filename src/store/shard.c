@@ -43,17 +43,14 @@ static bool read_text(const char *text, struct shard_mark *mark)
 
 enum status shard_mark_read(hid_t file, uint64_t grid_cells, struct shard_mark *mark)
 {
-    char *text = NULL;
+    SCOPED_MEMORY char *text = NULL;
     int64_t cells = -1;
     *mark = (struct shard_mark){ 0 };
     if (H5Aexists(file, "shard") <= 0)
         return STATUS_OK;
     TRY(h5_attribute_read_text(file, "shard", &text));
-    enum status status = STATUS_OK;
     if (!read_text(text, mark))
-        status = status_fail(STATUS_FOREIGN_FILE, "attribute shard: '%.32s' is no I/N", text);
-    memory_free(text);
-    TRY(status);
+        return status_fail(STATUS_FOREIGN_FILE, "attribute shard: '%.32s' is no I/N", text);
     TRY(h5_attribute_read_integer(file, "shard_cells", &cells));
     if (cells < 0 || (uint64_t)cells > grid_cells)
         return status_fail(STATUS_FOREIGN_FILE, "attribute shard_cells: %lld of %llu cells", (long long)cells,
@@ -64,11 +61,8 @@ enum status shard_mark_read(hid_t file, uint64_t grid_cells, struct shard_mark *
 
 enum status shard_mark_read_path(const char *path, uint64_t grid_cells, struct shard_mark *mark)
 {
-    hid_t file;
+    SCOPED_FILE file = H5I_INVALID_HID;
     TRY(h5_file_open(path, &file));
-    enum status status = shard_mark_read(file, grid_cells, mark);
-    if (status != STATUS_OK)
-        status = status_prefix(status, "%s", path);
-    enum status closed = h5_file_close(file, path);
-    return status == STATUS_OK ? closed : status;
+    TRY(status_prefix(shard_mark_read(file, grid_cells, mark), "%s", path));
+    return h5_file_close(scope_keep(&file), path);
 }

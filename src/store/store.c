@@ -87,14 +87,11 @@ static enum status agree_on_locks(struct store *store)
 
 static enum status create(struct store *store, const struct output *output, const struct decision *decision)
 {
-    struct layout layout;
+    SCOPED(layout) layout = { 0 };
     struct hold hold = HOLD_NONE;
-    enum status status = world_agree(store->world, layout_create(output->sweep, FORMAT_VERSION, &layout));
-    if (status == STATUS_OK)
-        status = create_results_file(store->world, &layout, output->shard, store->path, &store->lock.owner,
-                                     &decision->existing, &hold);
-    layout_destroy(&layout);
-    TRY(status);
+    TRY(world_agree(store->world, layout_create(output->sweep, FORMAT_VERSION, &layout)));
+    TRY(create_results_file(store->world, &layout, output->shard, store->path, &store->lock.owner, &decision->existing,
+                            &hold));
     hold_release(&store->hold); /* of what was replaced */
     store->hold = hold;
     return STATUS_OK;
@@ -109,17 +106,30 @@ static enum status open_for_run(struct store *store, const struct output *output
     TRY(agree_on_locks(store));
     if (decision->creates)
         TRY(create(store, output, decision));
-    enum status status = world_agree(world, results_file_open(store->path, output->sweep, world, &store->results_file));
-    if (status != STATUS_OK && results_file_close(&store->results_file) != STATUS_OK)
-        log_warning("%s", status_message());
-    return status;
+    return world_agree(world, results_file_open(store->path, output->sweep, world, &store->results_file));
 }
 
 static void discard(struct store *store)
 {
+    if (store == NULL)
+        return;
+    results_file_discard(&store->results_file);
     hold_release(&store->hold);
     lock_release(&store->lock);
     memory_free(store);
+}
+SCOPED_HANDLE(store, discard)
+
+static enum status make_handle(const struct world *world, const char *path, struct store **store)
+{
+    TRY(memory_allocate(store, 1, "the results file's handle"));
+    **store = (struct store){ .world = world,
+                              .results_file = RESULTS_FILE_NONE,
+                              .lock = { .descriptor = -1 },
+                              .hold = HOLD_NONE,
+                              .provenance_row = -1 };
+    snprintf((*store)->asked, sizeof(*store)->asked, "%s", path);
+    return STATUS_OK;
 }
 
 /* What rank 0 has decided, and the path that it has found. */
@@ -136,25 +146,20 @@ enum status store_open(const struct world *world, const struct sweep *sweep, con
 {
     const struct output output = { sweep, shard, mode };
     struct decision decision = { 0 };
-    struct store *opened = NULL;
+    SCOPED(store) *opened = NULL;
+    enum status status = STATUS_OK;
     *store = NULL;
-    enum status status = memory_allocate(&opened, 1, "the results file's handle");
-    TRY(world_agree(world, status)); /* out of memory is the end of the run: nothing to release */
-    *opened = (struct store){ .world = world, .lock = { .descriptor = -1 }, .hold = HOLD_NONE, .provenance_row = -1 };
-    snprintf(opened->asked, sizeof opened->asked, "%s", path);
+    TRY(world_agree(world, make_handle(world, path, &opened)));
     if (world->rank == 0)
         status = strlen(path) < sizeof opened->asked ? prepare(&output, break_lock, opened, &decision)
                                                      : status_fail(STATUS_REFUSED, "%s: the path is too long", path);
-    TRY_OR(failed, world_agree(world, status));
-    TRY_OR(failed, place_require_same(world, path));
-    TRY_OR(failed, tell_decision(opened, &decision));
-    TRY_OR(failed, open_for_run(opened, &output, &decision));
-    *store = opened;
+    TRY(world_agree(world, status));
+    TRY(place_require_same(world, path));
+    TRY(tell_decision(opened, &decision));
+    TRY(open_for_run(opened, &output, &decision));
+    *store = scope_keep(&opened);
     *is_fresh = decision.creates;
     return STATUS_OK;
-failed:
-    discard(opened);
-    return status;
 }
 
 enum status store_find_finished_copy(const struct world *world, const struct sweep *sweep,
@@ -216,7 +221,7 @@ static enum status require_tally(const struct store *store, const struct results
 static enum status read_back(const struct store *store, const struct sweep *sweep, const struct store_tally *expected,
                              uint64_t *damaged)
 {
-    struct results_file file;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
     uint64_t first, count, first_weight, weights, damaged_weights = 0;
     choose_share(store, grid_cell_count(sweep), &first, &count);
     choose_share(store, grid_weight_count(sweep), &first_weight, &weights);
@@ -224,27 +229,23 @@ static enum status read_back(const struct store *store, const struct sweep *swee
     if (status == STATUS_OK && store->world->rank == 0)
         status = seal_require(&file, STATUS_IO);
     if (status != STATUS_OK)
-        status = status_prefix(STATUS_IO, "the closed file cannot be read; was it changed by another program?");
-    if (status == STATUS_OK && expected && store->world->rank == 0)
-        status = require_tally(store, &file, expected);
-    if (status == STATUS_OK && expected)
-        status = resume_count_damaged(&file, first, count, damaged);
-    if (status == STATUS_OK && expected)
-        status = weight_record_count_damaged(&file, first_weight, weights, &damaged_weights);
+        return status_prefix(STATUS_IO, "the closed file cannot be read; was it changed by another program?");
+    if (expected && store->world->rank == 0)
+        TRY(require_tally(store, &file, expected));
+    if (expected) {
+        TRY(resume_count_damaged(&file, first, count, damaged));
+        TRY(weight_record_count_damaged(&file, first_weight, weights, &damaged_weights));
+    }
     *damaged += damaged_weights;
-    enum status closed = results_file_close(&file);
-    TRY(status);
-    return closed;
+    return results_file_close(&file);
 }
 
 static enum status require_own_sweep(const struct store *store, const struct sweep *sweep)
 {
-    struct sweep *in_file = NULL;
+    SCOPED(sweep) *in_file = NULL;
     if (results_file_read_sweep(store->path, &in_file) != STATUS_OK)
         return status_prefix(STATUS_IO, "the closed file cannot be read; was it changed by another program?");
-    enum status status = sweep_require_same(sweep, in_file);
-    sweep_close(in_file);
-    return status == STATUS_OK
+    return sweep_require_same(sweep, in_file) == STATUS_OK
                ? STATUS_OK
                : status_prefix(STATUS_IO, "%s: another program has changed the sweep in it", store->path);
 }
@@ -284,13 +285,10 @@ static enum status verify_closed(const struct store *store, const struct sweep *
 
 enum status store_close_verified(struct store *store, const struct store_tally *expected)
 {
-    const struct world *world = store->world;
+    SCOPED(store) *closing = store;
     const struct sweep *sweep = store->results_file.layout.sweep;
-    enum status status = world_agree(world, results_file_close(&store->results_file));
-    if (status == STATUS_OK)
-        status = verify_closed(store, sweep, expected);
-    discard(store);
-    return status;
+    TRY(world_agree(closing->world, results_file_close(&closing->results_file)));
+    return verify_closed(closing, sweep, expected);
 }
 
 enum status store_close(struct store *store)
@@ -308,7 +306,7 @@ enum status store_read_weight(struct store *store, uint64_t weight, struct weigh
 {
     const struct layout *layout = &store->results_file.layout;
     enum weight_state state = WEIGHT_PENDING;
-    double *record = NULL;
+    SCOPED_MEMORY double *record = NULL;
     TRY(memory_allocate(&record, weight_record_length(layout), "values of weights"));
     enum status status = weight_record_read(&store->results_file, weight, record, &state);
     if (state != WEIGHT_INTACT)
@@ -316,36 +314,32 @@ enum status store_read_weight(struct store *store, uint64_t weight, struct weigh
     weight_result_get(layout->sweep->measures, &layout->sweep->options, record, facts);
     if (is_damaged)
         *is_damaged = state == WEIGHT_DAMAGED;
-    memory_free(record);
     return status;
 }
 
 enum status store_write_weight(struct store *store, uint64_t weight, const struct weight_facts *facts)
 {
     const struct layout *layout = &store->results_file.layout;
-    double *record = NULL;
+    SCOPED_MEMORY double *record = NULL;
     TRY(memory_allocate(&record, weight_record_length(layout), "values of weights"));
     weight_result_put(layout->sweep->measures, &layout->sweep->options, facts, record);
-    enum status status = weight_record_write(&store->results_file, weight, record);
-    memory_free(record);
-    return status;
+    return weight_record_write(&store->results_file, weight, record);
 }
 
 enum status store_write_cells(struct store *store, const struct cell_results *results)
 {
-    struct cell_checksums checksums;
-    enum status status = cell_checksums_allocate(results->count, &checksums);
-    for (uint64_t i = 0; status == STATUS_OK && i < results->count; i++)
+    SCOPED(cell_checksums) checksums = { 0 };
+    TRY(cell_checksums_allocate(results->count, &checksums));
+    for (uint64_t i = 0; i < results->count; i++)
         results_file_seal_cell(&store->results_file, results, i, &checksums);
-    for (uint64_t from = 0, end; status == STATUS_OK && from < results->count; from = end) {
+    for (uint64_t from = 0, end; from < results->count; from = end) {
         bool is_pending = results->status[from] == STORE_PENDING;
         for (end = from + 1; end < results->count && (results->status[end] == STORE_PENDING) == is_pending;)
             end++;
         if (!is_pending)
-            status = results_file_write_cells(&store->results_file, results, from, end - from, &checksums);
+            TRY(results_file_write_cells(&store->results_file, results, from, end - from, &checksums));
     }
-    cell_checksums_free(&checksums);
-    return status;
+    return STATUS_OK;
 }
 
 enum status store_cells_needed(struct store *store, uint64_t first, uint64_t count, bool retry_failed, uint8_t *needed)
@@ -385,10 +379,8 @@ enum status store_write_provenance(struct store *store, const char *json)
 
 uint64_t store_predicted_bytes(const struct sweep *sweep)
 {
-    struct layout layout;
+    SCOPED(layout) layout = { 0 };
     if (layout_create(sweep, FORMAT_VERSION, &layout) != STATUS_OK)
         return 0;
-    uint64_t bytes = layout_file_bytes(&layout) + layout_data_bytes(&layout);
-    layout_destroy(&layout);
-    return bytes;
+    return layout_file_bytes(&layout) + layout_data_bytes(&layout);
 }

@@ -5,6 +5,7 @@
 #ifndef GRADSWEEP_STORE_STORE_H
 #define GRADSWEEP_STORE_STORE_H
 
+#include "base/scope.h"
 #include "gradient/measure.h"
 #include "gradient/weight_result.h"
 #include "parallel/world.h"
@@ -82,9 +83,10 @@ CHECKED enum status store_write_weight(struct store *store, uint64_t weight, con
 struct cell_results {
     uint64_t first;
     uint64_t count;
-    /* One array a dataset, in the order of measure_dataset_at(sweep->measures), NULL for those of WEIGHT shape: count *
-     * (values a cell) doubles or uint8_t, C order. */
+    /* [dataset_count] one array a dataset, in the order of measure_dataset_at(sweep->measures), NULL for those of
+     * WEIGHT shape: count * (values a cell) doubles or uint8_t, C order. */
     void **values;
+    size_t dataset_count;
     uint8_t *status;         /* [count] enum store_status; STORE_PENDING: leave this cell's place in the file alone */
     uint8_t *failure_reason; /* [count] codes of store/failure.h */
     uint8_t *method;         /* [count] enum jacobian_method (gradient/chain_cost.h) */
@@ -98,10 +100,11 @@ uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_r
 size_t store_bytes_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
 
 /* Allocates results of `count` cells, filled as an untouched file is (NaN, 255, pending); store_free_results releases.
- */
+ * Errors: STATUS_MEMORY. */
 CHECKED enum status store_allocate_results(const struct sweep *sweep, uint64_t first, uint64_t count,
                                            struct cell_results *results);
-void store_free_results(const struct sweep *sweep, struct cell_results *results);
+void store_free_results(struct cell_results *results);
+SCOPED_VALUE(cell_results, store_free_results)
 
 /* Writes them in place, computing the checksums. Not collective. Errors: STATUS_IO with path and cause. */
 CHECKED enum status store_write_cells(struct store *store, const struct cell_results *results);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "h5/attribute.h"
 #include "h5/file.h"
+#include "h5/scope.h"
 #include "store/coordinates.h"
 #include "store/create.h"
 #include "store/seal.h"
@@ -56,23 +57,23 @@ static enum status write_missing_value(hid_t dataset, const struct layout_datase
     return h5_attribute_write(dataset, "_FillValue", rule->element, 1, &rule->fill);
 }
 
+static enum status finish_dataset(hid_t dataset, const struct layout_dataset *rule, const hid_t *scales)
+{
+    for (int axis = 0; axis < rule->shape.rank; axis++)
+        TRY(h5_scale_attach(dataset, axis, scales[rule->dimensions[axis]]));
+    TRY(describe(dataset, rule->long_name, rule->units));
+    if (rule->fill_means_missing)
+        TRY(write_missing_value(dataset, rule));
+    return rule->flag_meanings ? write_flags(dataset, rule) : STATUS_OK;
+}
+
 static enum status create_dataset(hid_t file, const struct layout_dataset *rule, const hid_t scales[DIMENSION_COUNT])
 {
-    hid_t dataset = H5I_INVALID_HID;
+    SCOPED_ID dataset = H5I_INVALID_HID;
     char fill[sizeof(double)];
     layout_fill_element(rule, fill);
     TRY(h5_dataset_create(file, rule->name, rule->element, &rule->shape, fill, &dataset));
-    enum status status = STATUS_OK;
-    for (int axis = 0; axis < rule->shape.rank; axis++)
-        TRY_OR(done, h5_scale_attach(dataset, axis, scales[rule->dimensions[axis]]));
-    TRY_OR(done, describe(dataset, rule->long_name, rule->units));
-    if (rule->fill_means_missing)
-        TRY_OR(done, write_missing_value(dataset, rule));
-    if (rule->flag_meanings)
-        TRY_OR(done, write_flags(dataset, rule));
-done:
-    H5Dclose(dataset);
-    return status == STATUS_OK ? STATUS_OK : status_prefix(status, "dataset %s", rule->name);
+    return status_prefix(finish_dataset(dataset, rule, scales), "dataset %s", rule->name);
 }
 
 static enum status write_root_attributes(hid_t file, const struct layout *layout)
@@ -104,13 +105,8 @@ static enum status write_contents(hid_t file, const struct layout *layout, const
 
 enum status create_structure(const struct layout *layout, const struct shard_mark *mark, const char *path)
 {
-    hid_t file;
+    SCOPED_FILE file = H5I_INVALID_HID;
     TRY(h5_file_create(path, &file));
-    enum status status = write_contents(file, layout, mark);
-    if (status != STATUS_OK) {
-        status = status_prefix(status, "%s", path);
-        H5Fclose(file); /* the first failure is the one to tell */
-        return status;
-    }
-    return h5_file_close(file, path);
+    TRY(status_prefix(write_contents(file, layout, mark), "%s", path));
+    return h5_file_close(scope_keep(&file), path);
 }

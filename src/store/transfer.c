@@ -40,28 +40,24 @@ enum status transfer_look_at(const struct results_file *source)
 
 /* ---- cells ---- */
 
-static void close_block(const struct transfer *transfer, struct block *block)
+static void block_close(struct block *block)
 {
-    store_free_results(transfer->source->layout.sweep, &block->source);
-    store_free_results(transfer->target->layout.sweep, &block->target);
+    store_free_results(&block->source);
+    store_free_results(&block->target);
     cell_checksums_free(&block->checksums);
     cell_checksums_free(&block->new_checksums);
     memory_free(block->takes);
 }
+SCOPED_VALUE(block, block_close)
 
-static enum status open_block(const struct transfer *transfer, uint64_t cells, struct block *block)
+/* `block` is its owner's to close, also where this fails. */
+static enum status block_open(const struct transfer *transfer, uint64_t cells, struct block *block)
 {
-    *block = (struct block){ 0 };
-    enum status status = STATUS_OK;
-    TRY_OR(failed, store_allocate_results(transfer->source->layout.sweep, 0, cells, &block->source));
-    TRY_OR(failed, store_allocate_results(transfer->target->layout.sweep, 0, cells, &block->target));
-    TRY_OR(failed, cell_checksums_allocate(cells, &block->checksums));
-    TRY_OR(failed, cell_checksums_allocate(cells, &block->new_checksums));
-    TRY_OR(failed, memory_allocate(&block->takes, cells, "cells to take over"));
-    return STATUS_OK;
-failed:
-    close_block(transfer, block);
-    return status;
+    TRY(store_allocate_results(transfer->source->layout.sweep, 0, cells, &block->source));
+    TRY(store_allocate_results(transfer->target->layout.sweep, 0, cells, &block->target));
+    TRY(cell_checksums_allocate(cells, &block->checksums));
+    TRY(cell_checksums_allocate(cells, &block->new_checksums));
+    return memory_allocate(&block->takes, cells, "cells to take over");
 }
 
 /* The values of one cell: rows along `index`, which may be longer in the target, or the same number in both. */
@@ -168,19 +164,17 @@ enum status transfer_cells(const struct transfer *transfer, struct transfer_tall
     const struct sweep *from = transfer->source->layout.sweep, *to = transfer->target->layout.sweep;
     const uint64_t cells = grid_cell_count(from), fitting = results_file_block(from), smaller = results_file_block(to);
     uint64_t most = fitting < smaller ? fitting : smaller;
-    struct block block;
+    SCOPED(block) block = { 0 };
     if (extension_require_same_inputs(from, transfer->source->layout.version) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "%s", transfer->source->path);
     most = most < cells ? most : cells;
-    TRY(open_block(transfer, most, &block));
-    enum status status = STATUS_OK;
-    for (uint64_t first = 0; status == STATUS_OK && first < cells && !conflict->is_found; first += most) {
+    TRY(block_open(transfer, most, &block));
+    for (uint64_t first = 0; first < cells && !conflict->is_found; first += most) {
         block.source.first = first;
         block.source.count = cells - first < most ? cells - first : most;
-        status = move_block(transfer, &block, tally, conflict);
+        TRY(move_block(transfer, &block, tally, conflict));
     }
-    close_block(transfer, &block);
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- weights ---- */
@@ -254,13 +248,11 @@ enum status transfer_weights(const struct transfer *transfer, struct transfer_ta
 {
     const struct layout *from = &transfer->source->layout, *to = &transfer->target->layout;
     const uint64_t weights = grid_weight_count(from->sweep);
-    double *values = NULL;
+    SCOPED_MEMORY double *values = NULL;
     TRY(memory_allocate(&values, weight_record_length(from) + 2 * weight_record_length(to), "values of weights"));
-    enum status status = STATUS_OK;
-    for (uint64_t weight = 0; status == STATUS_OK && weight < weights && !conflict->is_found; weight++)
-        status = move_weight(transfer, weight, values, tally, conflict);
-    memory_free(values);
-    return status;
+    for (uint64_t weight = 0; weight < weights && !conflict->is_found; weight++)
+        TRY(move_weight(transfer, weight, values, tally, conflict));
+    return STATUS_OK;
 }
 
 /* ---- where a conflicting place came from ---- */
@@ -271,15 +263,13 @@ static enum status is_same_weight(const struct results_file *file, const struct 
 {
     const uint64_t length = weight_record_length(&target->layout);
     enum weight_state state, target_state;
-    double *values = NULL;
+    SCOPED_MEMORY double *values = NULL;
     TRY(memory_allocate(&values, 2 * length, "values of weights"));
-    enum status status = weight_record_read(file, weight, values, &state);
-    if (status == STATUS_OK)
-        status = weight_record_read(target, weight, values + length, &target_state);
-    *is_same = status == STATUS_OK && state == WEIGHT_INTACT && target_state == WEIGHT_INTACT &&
+    TRY(weight_record_read(file, weight, values, &state));
+    TRY(weight_record_read(target, weight, values + length, &target_state));
+    *is_same = state == WEIGHT_INTACT && target_state == WEIGHT_INTACT &&
                join_values(values, values + length, length, is_of_team(target->layout.sweep, weight));
-    memory_free(values);
-    return status;
+    return STATUS_OK;
 }
 
 enum status transfer_is_origin(const struct results_file *file, const struct results_file *target,

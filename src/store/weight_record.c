@@ -119,17 +119,14 @@ enum status weight_record_read(const struct results_file *file, uint64_t weight,
 
 static enum status require_arrived(const struct results_file *file, uint64_t weight, const double *values)
 {
-    double *stored = NULL;
+    SCOPED_MEMORY double *stored = NULL;
     uint32_t checksum;
     const uint64_t length = weight_record_length(&file->layout);
     TRY(memory_allocate(&stored, length, "numbers to be read back"));
-    enum status status = read_all(file, weight, stored, &checksum);
-    if (status == STATUS_OK &&
-        (memcmp(stored, values, length * sizeof *values) != 0 || checksum != checksum_of(file, weight, values)))
-        status = status_fail(STATUS_IO, "%s: what was written of weights has not arrived; is the disk in order?",
-                             file->path);
-    memory_free(stored);
-    return status;
+    TRY(read_all(file, weight, stored, &checksum));
+    if (memcmp(stored, values, length * sizeof *values) == 0 && checksum == checksum_of(file, weight, values))
+        return STATUS_OK;
+    return status_fail(STATUS_IO, "%s: what was written of weights has not arrived; is the disk in order?", file->path);
 }
 
 enum status weight_record_write(const struct results_file *file, uint64_t weight, const double *values)
@@ -150,17 +147,15 @@ enum status weight_record_write(const struct results_file *file, uint64_t weight
 enum status weight_record_count_damaged(const struct results_file *file, uint64_t first, uint64_t count,
                                         uint64_t *damaged)
 {
-    double *values = NULL;
+    SCOPED_MEMORY double *values = NULL;
     *damaged = 0;
     TRY(memory_allocate(&values, weight_record_length(&file->layout), "values of weights"));
-    enum status status = STATUS_OK;
-    for (uint64_t i = first; status == STATUS_OK && i < first + count; i++) {
+    for (uint64_t i = first; i < first + count; i++) {
         enum weight_state state = WEIGHT_PENDING;
-        status = weight_record_read(file, i, values, &state);
+        TRY(weight_record_read(file, i, values, &state));
         *damaged += state == WEIGHT_DAMAGED;
     }
-    memory_free(values);
-    return status;
+    return STATUS_OK;
 }
 
 /* statuses: room for those of a plane. */
@@ -180,25 +175,21 @@ static enum status has_done_cells(const struct results_file *file, uint64_t weig
 enum status weight_record_count_lacking(const struct results_file *file, uint64_t *lacking)
 {
     const struct sweep *sweep = file->layout.sweep;
-    double *values = NULL;
-    uint8_t *statuses = NULL;
+    SCOPED_MEMORY double *values = NULL;
+    SCOPED_MEMORY uint8_t *statuses = NULL;
     *lacking = 0;
-    enum status status = STATUS_OK;
-    TRY_OR(done, memory_allocate(&values, weight_record_length(&file->layout), "values of weights"));
-    TRY_OR(done, memory_allocate(&statuses, grid_plane_size(sweep), "statuses"));
+    TRY(memory_allocate(&values, weight_record_length(&file->layout), "values of weights"));
+    TRY(memory_allocate(&statuses, grid_plane_size(sweep), "statuses"));
     for (uint64_t i = 0; i < grid_weight_count(sweep); i++) {
         enum weight_state state = WEIGHT_PENDING;
         bool is_wanted = false;
         const struct cell at = grid_weight_at(sweep, i);
         if (grid_ensemble(sweep, &at)->kind->spectrum == SPECTRUM_NONE)
             continue;
-        TRY_OR(done, weight_record_read(file, i, values, &state));
+        TRY(weight_record_read(file, i, values, &state));
         if (state != WEIGHT_INTACT)
-            TRY_OR(done, has_done_cells(file, i, statuses, &is_wanted));
+            TRY(has_done_cells(file, i, statuses, &is_wanted));
         *lacking += is_wanted;
     }
-done:
-    memory_free(statuses);
-    memory_free(values);
-    return status;
+    return STATUS_OK;
 }

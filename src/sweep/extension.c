@@ -27,15 +27,13 @@ static bool may_grow(const struct key_rule *rule)
 
 static enum status refuse_missing(enum sweep_axis axis, const struct sweep *large, const struct sweep *small, long i)
 {
-    char value[AXIS_ENTRY_TEXT], path[SCHEMA_PATH], *asked = NULL;
+    char value[AXIS_ENTRY_TEXT], path[SCHEMA_PATH];
+    SCOPED_MEMORY char *asked = NULL;
     axes_describe(small, axis, i, value);
     schema_path(key_of(axis), path);
     TRY(effective_value(large, key_of(axis), &asked));
-    enum status status =
-        status_fail(STATUS_REFUSED, "%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow", path,
-                    value, SHOWN_AXIS, asked, strlen(asked) > SHOWN_AXIS ? "..." : "");
-    free(asked);
-    return status;
+    return status_fail(STATUS_REFUSED, "%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow", path,
+                       value, SHOWN_AXIS, asked, strlen(asked) > SHOWN_AXIS ? "..." : "");
 }
 
 static enum status place_axis(struct extension *extension, enum sweep_axis axis)
@@ -52,14 +50,12 @@ static enum status place_axis(struct extension *extension, enum sweep_axis axis)
 
 enum status extension_open(const struct sweep *large, const struct sweep *small, struct extension *extension)
 {
-    *extension = (struct extension){ .large = large, .small = small };
+    SCOPED(extension) opened = { .large = large, .small = small };
     TRY(effective_require_same(large, small, may_grow));
-    enum status status = STATUS_OK;
-    for (enum sweep_axis axis = 0; axis < CELL_AXES && status == STATUS_OK; axis++)
-        status = place_axis(extension, axis);
-    if (status != STATUS_OK)
-        extension_close(extension);
-    return status;
+    for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++)
+        TRY(place_axis(&opened, axis));
+    *extension = scope_keep(&opened);
+    return STATUS_OK;
 }
 
 void extension_close(struct extension *extension)

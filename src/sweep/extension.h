@@ -14,6 +14,7 @@ struct extension {
  * coordinate is missing or anything but these axes and the name differs; STATUS_MEMORY. */
 CHECKED enum status extension_open(const struct sweep *large, const struct sweep *small, struct extension *extension);
 void extension_close(struct extension *extension);
+SCOPED_VALUE(extension, extension_close)
 
 /* The number in the large sweep of a cell, or of a WEIGHT, of the small one. */
 uint64_t extension_cell(const struct extension *extension, uint64_t number);

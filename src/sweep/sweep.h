@@ -2,6 +2,7 @@
 #ifndef GRADSWEEP_SWEEP_SWEEP_H
 #define GRADSWEEP_SWEEP_SWEEP_H
 
+#include "base/scope.h"
 #include "base/status.h"
 #include "gradient/measure.h"
 #include "model/activation.h"
@@ -66,6 +67,7 @@ CHECKED enum status sweep_parse(const char *text, struct sweep **sweep);
 CHECKED enum status sweep_load(struct sweep *sweep);
 
 void sweep_close(struct sweep *sweep);
+SCOPED_HANDLE(sweep, sweep_close)
 
 /* STATUS_REFUSED, naming the first key whose effective value differs and both values, unless the two have one hash. */
 CHECKED enum status sweep_require_same(const struct sweep *asked, const struct sweep *in_file);

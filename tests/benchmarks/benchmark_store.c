@@ -25,7 +25,7 @@ static void write_cells(const struct sweep *sweep, struct store *store, const st
     REQUIRE(store_allocate_results(sweep, unit->first_cell, unit->cell_count, &results) == STATUS_OK);
     memset(results.status, STORE_DONE, unit->cell_count);
     REQUIRE(store_write_cells(store, &results) == STATUS_OK);
-    store_free_results(sweep, &results);
+    store_free_results(&results);
 }
 
 /* Every unit's results, as the ranks would write them. */

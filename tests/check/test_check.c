@@ -56,7 +56,7 @@ static int make_consistent_file(void **state)
     for (uint64_t i = 0; i < cells; i++)
         make_cell(i, &results, i);
     assert_ok(store_write_cells(store, &results));
-    store_free_results(sweep, &results);
+    store_free_results(&results);
     for (uint64_t i = 0; i < grid_weight_count(sweep); i++) {
         const struct weight_facts orthogonal = { .radius = 1, .norm = 1 };
         const struct weight_facts ginibre = { .radius = ginibre_radius, .norm = ginibre_norm };
@@ -97,7 +97,7 @@ static void change_cell(uint64_t number, void (*change)(struct cell_results *res
     make_cell(number, &results, 0);
     change(&results);
     assert_ok(store_write_cells(store, &results));
-    store_free_results(sweep, &results);
+    store_free_results(&results);
     assert_ok(store_close(store));
 }
 
@@ -225,7 +225,7 @@ static void a_product_that_is_zero_is_right(void **state)
     lags_of(&results, NORM)[2] = lags_of(&results, FROBENIUS)[2] = -INFINITY;
     ((double *)results.values[GROWTH])[0] = -INFINITY;
     assert_ok(store_write_cells(store, &results));
-    store_free_results(sweep, &results);
+    store_free_results(&results);
     assert_ok(store_close(store));
     expect_printed(check_file, STATUS_OK, "96 done");
 }

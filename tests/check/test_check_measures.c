@@ -125,7 +125,7 @@ static void change_cell(const struct fault *fault, bool put_back, struct cell_re
     assert_ok(results_file_open(path, sweep, &world, &file));
     if (put_back) {
         write_cell(&file, kept);
-        store_free_results(sweep, kept);
+        store_free_results(kept);
     } else {
         assert_ok(store_allocate_results(sweep, number, 1, kept));
         assert_ok(results_file_read_cells(&file, kept, &checksums));
@@ -133,7 +133,7 @@ static void change_cell(const struct fault *fault, bool put_back, struct cell_re
         assert_ok(results_file_read_cells(&file, &results, &checksums));
         fault->change(&results);
         write_cell(&file, &results);
-        store_free_results(sweep, &results);
+        store_free_results(&results);
     }
     cell_checksums_free(&checksums);
     assert_ok(results_file_close(&file));

@@ -53,7 +53,7 @@ static void open_subject(struct subject *subject)
 static void close_subject(struct subject *subject)
 {
     free(subject->presence);
-    store_free_results(sweep, &subject->results);
+    store_free_results(&subject->results);
     check_applier_close(subject->applier);
     assert_ok(results_file_close(&subject->file));
 }

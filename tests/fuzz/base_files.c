@@ -54,7 +54,7 @@ static enum status write_cells(const struct results_file *file, const struct swe
     }
     enum status status = results_file_write_cells(file, &results, 0, cells, &checksums);
     cell_checksums_free(&checksums);
-    store_free_results(sweep, &results);
+    store_free_results(&results);
     return status;
 }
 

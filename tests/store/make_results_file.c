@@ -9,7 +9,7 @@ static enum status write_block(struct store *store, const struct sweep *sweep, u
     struct cell_results results;
     TRY(fixture_results(sweep, first, count, &results));
     enum status status = store_write_cells(store, &results);
-    store_free_results(sweep, &results);
+    store_free_results(&results);
     return status;
 }
 

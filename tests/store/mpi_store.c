@@ -63,8 +63,8 @@ static void assert_file_holds(struct cell_results *expected)
     assert_memory_equal(found.team_size, expected->team_size, cells * sizeof(uint16_t));
     assert_memory_equal(found.cell_seconds, expected->cell_seconds, cells * sizeof(double));
     assert_memory_equal(found.predicted_seconds, expected->predicted_seconds, cells * sizeof(double));
-    store_free_results(sweep, &found);
-    store_free_results(sweep, expected);
+    store_free_results(&found);
+    store_free_results(expected);
     cell_checksums_free(&checksums);
 }
 
@@ -134,7 +134,7 @@ static void pending_cells_of_a_block_are_left_alone(void **state)
         results.status[2] = STORE_FAILED;
         results.failure_reason[2] = FAILURE_MEMORY;
         assert_ok(store_write_cells(store, &results));
-        store_free_results(sweep, &results);
+        store_free_results(&results);
         uint8_t needed[4];
         assert_ok(store_cells_needed(store, 10, 4, true, needed));
         assert_memory_equal(needed, ((uint8_t[4]){ 0, 0, 1, 0 }), 4);

@@ -150,7 +150,7 @@ static void a_write_that_fails_says_where_and_the_file_stays_resumable(void **st
         assert_ok(store_write_cells(store, &results));
         assert_ok(store_cells_needed(store, 20, 4, false, needed));
         assert_memory_equal(needed, ((uint8_t[4]){ 0, 0, 0, 0 }), 4);
-        store_free_results(sweep, &results);
+        store_free_results(&results);
     }
     assert_ok(store_close(store));
 }

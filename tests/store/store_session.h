@@ -60,7 +60,7 @@ static inline void write_all(struct store *store, uint64_t piece)
             continue;
         assert_ok(fixture_results(sweep, first, cells - first < piece ? cells - first : piece, &results));
         assert_ok(store_write_cells(store, &results));
-        store_free_results(sweep, &results);
+        store_free_results(&results);
     }
 }
 

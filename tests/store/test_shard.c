@@ -49,7 +49,7 @@ static void write_part(struct store *store, long number)
             continue;
         assert_ok(fixture_results(sweep, first, count, &results));
         assert_ok(store_write_cells(store, &results));
-        store_free_results(sweep, &results);
+        store_free_results(&results);
     }
 }
 
@@ -94,7 +94,7 @@ static void rewrite_cell(long number, enum store_status status)
     ((double *)results.values[growth_rate])[0] += 1.0;
     results.status[0] = (uint8_t)status;
     assert_ok(store_write_cells(store, &results));
-    store_free_results(sweep, &results);
+    store_free_results(&results);
     assert_ok(store_close(store));
 }
 
@@ -181,7 +181,7 @@ static void require_formula(void)
     assert_int_equal(damaged, 0);
     assert_false(shard_mark_is_shard(&file.shard));
     assert_ok(results_file_close(&file));
-    store_free_results(sweep, &expected);
+    store_free_results(&expected);
 }
 
 static void merged_parts_are_whole(void **state)
