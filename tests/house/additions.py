@@ -26,12 +26,12 @@ import theory  # noqa: E402
 
 # What an addition may touch: new files, and files in which a row is added. Softplus finds the logistic function that it is made of
 # in the file of its family, and stands there.
-ALLOWED = {"toeplitz": (1, 1), "stable_rank": (1, 1)}
+ALLOWED = {"toeplitz": (1, 1), "softplus": (0, 2), "stable_rank": (1, 1)}
 
 SWEEP = {
     "seed": 41,
     "weights": {"ensemble": ["toeplitz", "ginibre"], "replicas": 2},
-    "model": {"activation": ["identity", "tanh"], "warmup": 12, "input": {"kind": "none"},
+    "model": {"activation": ["identity", "tanh", "softplus"], "warmup": 12, "input": {"kind": "none"},
               "bias": {"kind": "zero"}, "initial_state": {"kind": "gaussian", "scale": 1.0}},
     "grid": {"hidden_size": [2, 9, 24], "spectral_radius": [0.8, 1.1], "gamma": [0.5, 1.0], "lag": [1, 2, 5, 16]},
     "measure": ["jacobian_norm", "frobenius_norm", "stable_rank"],
