@@ -116,8 +116,8 @@ void check_print(const struct results_file *file, const struct check_summary *su
     const struct sweep *sweep = file->layout.sweep;
     char text[SHARD_TEXT];
     fprintf(out, "%s: %s\n", file->path, sweep->name);
-    if (shard_mark_is_shard(&file->shard)) {
-        shard_mark_describe(&file->shard, text);
+    if (!shard_is_whole(&file->shard)) {
+        shard_describe(&file->shard, text);
         fprintf(out, "%s: %" PRIu64 " of %" PRIu64 " cells\n", text, file->own_cells, grid_cell_count(sweep));
     }
     print_cells(summary, out);

@@ -105,7 +105,7 @@ static struct run_options options_of(const struct gradsweep_run_options *asked)
                                  .max_seconds = asked->max_seconds,
                                  .max_failures = asked->max_failures,
                                  .progress = styles[asked->progress],
-                                 .shard = { asked->shard_number, asked->shard_count } };
+                                 .shard = { .number = asked->shard_number, .count = asked->shard_count } };
 }
 
 /* Before MPI starts, of which no child process may be made: the file that is to be gone on with, or replaced, by the

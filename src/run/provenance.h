@@ -2,7 +2,7 @@
 #ifndef GRADSWEEP_RUN_PROVENANCE_H
 #define GRADSWEEP_RUN_PROVENANCE_H
 
-#include "run/shard.h"
+#include "run/shard_units.h"
 
 #include <stddef.h>
 

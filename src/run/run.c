@@ -323,8 +323,8 @@ static enum status open_file(struct run *run, bool *is_fresh)
     TRY(world_agree(run->world, unit_list_open(run->sweep, &run->units)));
     const struct shard_units units = { options->shard, run->units };
     const bool is_whole = shard_is_whole(&options->shard);
-    const struct store_shard shard = is_whole ? (struct store_shard){ 0 } : shard_for_store(&units);
-    run->cells = is_whole ? grid_cell_count(run->sweep) : shard.cells;
+    const struct shard_cells shard = is_whole ? (struct shard_cells){ 0 } : shard_units_cells(&units);
+    run->cells = is_whole ? grid_cell_count(run->sweep) : shard.mark.cells;
     return store_open(run->world, run->sweep, is_whole ? NULL : &shard, options->output, options->mode,
                       options->break_lock, &run->store, is_fresh);
 }
@@ -348,7 +348,7 @@ static enum status find_finished_copy(struct run *run, bool *is_finished)
 {
     const struct run_options *options = run->options;
     const struct shard *shard = &options->shard;
-    const struct store_shard asked = { .number = shard->number, .count = shard->count };
+    const struct shard_cells asked = { .mark = *shard };
     *is_finished = false;
     if (options->mode != STORE_RESUME)
         return STATUS_OK;

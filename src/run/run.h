@@ -4,7 +4,7 @@
 
 #include "parallel/world.h"
 #include "run/progress.h"
-#include "run/shard.h"
+#include "run/shard_units.h"
 #include "store/store.h"
 
 struct run_options {

@@ -21,7 +21,7 @@ enum { AGREED_BYTES = 64 << 20 };
 struct filling {
     const struct world *world; /* NULL: this process alone */
     const struct layout *layout;
-    const struct store_shard *shard;
+    const struct shard_cells *shard;
     int rank, ranks;
     hid_t file;
     char *buffer;
@@ -79,7 +79,7 @@ static enum status fill_share(struct filling *filling, const struct layout_datas
  * number of ranges, when these have AGREED_BYTES on average. */
 static enum status fill_ranges(struct filling *filling, const struct layout_dataset *rule, hid_t dataset)
 {
-    const struct store_shard *shard = filling->shard;
+    const struct shard_cells *shard = filling->shard;
     const size_t size = h5_element_size(rule->element);
     const uint64_t elements = layout_elements_per_cell(filling->layout, rule), piece = FILL_BYTES / size;
     for (uint64_t round = 0; round < shard->range_count; round += (uint64_t)filling->ranks) {
@@ -92,7 +92,7 @@ static enum status fill_ranges(struct filling *filling, const struct layout_data
             if (filling->status == STATUS_OK)
                 filling->status = write_piece(filling, rule, dataset, at, count);
         }
-        filling->since_agreed += shard->cells * elements * size / shard->range_count + 1;
+        filling->since_agreed += shard->mark.cells * elements * size / shard->range_count + 1;
         if (filling->since_agreed >= AGREED_BYTES)
             TRY(agree_on_filling(filling));
     }
@@ -116,7 +116,7 @@ static enum status fill_dataset(struct filling *filling, const struct layout_dat
 /* Writes this rank's share of untouched elements into every dataset of the file, of those with a place for each cell
  * only to the shard's, and flushes it. All ranks end it together, soon after one of them failed or heard of a stop
  * request. Collective where a world is given; the closing and flushing are not agreed. */
-static enum status fill_all(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+static enum status fill_all(const struct world *world, const struct layout *layout, const struct shard_cells *shard,
                             const char *path)
 {
     SCOPED_MEMORY char *buffer = NULL;
@@ -142,15 +142,16 @@ static enum status fill_all(const struct world *world, const struct layout *layo
 }
 
 /* Bytes that the file will take on the disk. */
-static uint64_t needed_bytes(const struct layout *layout, const struct store_shard *shard)
+static uint64_t needed_bytes(const struct layout *layout, const struct shard_cells *shard)
 {
-    return layout_file_bytes(layout) + (shard ? layout_data_bytes_of(layout, shard->cells) : layout_data_bytes(layout));
+    return layout_file_bytes(layout) +
+           (shard ? layout_data_bytes_of(layout, shard->mark.cells) : layout_data_bytes(layout));
 }
 
 /* Rank 0 makes the file, and holds it from the first moment. */
-static enum status begin(const struct layout *layout, const struct store_shard *shard, struct unpublished *unpublished)
+static enum status begin(const struct layout *layout, const struct shard_cells *shard, struct unpublished *unpublished)
 {
-    const struct shard_mark mark = shard_mark_of(shard);
+    const struct shard mark = shard ? shard->mark : (struct shard){ 0 };
     const char *temporary = unpublished->temporary;
     /* Found now, and not in the middle of writing: HDF5 does not recover from a file that it cannot close. */
     TRY(disk_require_space(temporary, needed_bytes(layout, shard)));
@@ -175,7 +176,7 @@ void create_discard(struct unpublished *unpublished)
 
 /* All ranks know what rank 0 has begun. */
 static enum status begin_together(const struct world *world, const struct layout *layout,
-                                  const struct store_shard *shard, const struct owner *owner,
+                                  const struct shard_cells *shard, const struct owner *owner,
                                   struct unpublished *unpublished)
 {
     enum status status = STATUS_OK;
@@ -190,7 +191,7 @@ static enum status begin_together(const struct world *world, const struct layout
                  : STATUS_OK;
 }
 
-static enum status make_whole(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+static enum status make_whole(const struct world *world, const struct layout *layout, const struct shard_cells *shard,
                               const char *path, const struct owner *owner, struct unpublished *unpublished)
 {
     char directory[PATH_MAX] = "";
@@ -206,7 +207,7 @@ static enum status make_whole(const struct world *world, const struct layout *la
     return agree(world, status);
 }
 
-enum status create_unpublished(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+enum status create_unpublished(const struct world *world, const struct layout *layout, const struct shard_cells *shard,
                                const char *path, const struct owner *owner, struct unpublished *unpublished)
 {
     *unpublished = (struct unpublished){ .path = path, .hold = HOLD_NONE };
@@ -219,7 +220,7 @@ enum status create_unpublished(const struct world *world, const struct layout *l
     return status;
 }
 
-enum status create_results_file(const struct world *world, const struct layout *layout, const struct store_shard *shard,
+enum status create_results_file(const struct world *world, const struct layout *layout, const struct shard_cells *shard,
                                 const char *path, const struct owner *owner, const struct identity *replaces,
                                 struct hold *hold)
 {

@@ -24,14 +24,14 @@ struct unpublished {
  * 0. Collective; agreed on all ranks. Errors: STATUS_IO (also a disk too small, with the bytes needed and available),
  * STATUS_REFUSED where another file has taken the name, STATUS_STOPPED; the temporary file is removed. */
 CHECKED enum status create_results_file(const struct world *world, const struct layout *layout,
-                                        const struct store_shard *shard, const char *path, const struct owner *owner,
+                                        const struct shard_cells *shard, const char *path, const struct owner *owner,
                                         const struct identity *replaces, struct hold *hold);
 
 /* The same in two steps, so that something can be written between them: the first leaves the temporary file, the second
  * renames it; or create_discard removes it. Here `world` may be NULL, for one process without MPI. create_publish and
  * create_discard: rank 0 alone; not collective; neither releases the hold. *is_taken as for publish_file. */
 CHECKED enum status create_unpublished(const struct world *world, const struct layout *layout,
-                                       const struct store_shard *shard, const char *path, const struct owner *owner,
+                                       const struct shard_cells *shard, const char *path, const struct owner *owner,
                                        struct unpublished *unpublished);
 CHECKED enum status create_publish(const struct unpublished *unpublished, const struct identity *replaces,
                                    bool *is_taken);
@@ -39,6 +39,6 @@ void create_discard(struct unpublished *unpublished);
 
 /* The first part of it. Serial: datasets, scales and attributes, all contents but the coordinates undefined: holes of a
  * sparse file. */
-CHECKED enum status create_structure(const struct layout *layout, const struct shard_mark *mark, const char *path);
+CHECKED enum status create_structure(const struct layout *layout, const struct shard *mark, const char *path);
 
 #endif

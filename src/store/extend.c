@@ -59,7 +59,7 @@ static enum status extend_opened(const struct sweep *sweep, const struct sweep *
     TRY(status_prefix(extension_open(sweep, old_sweep, &extension), "%s", old));
     if (results_file_open(old, old_sweep, NULL, &source) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "nothing made");
-    if (shard_mark_is_shard(&source.shard))
+    if (!shard_is_whole(&source.shard))
         return status_fail(STATUS_REFUSED, "%s: it is shard %ld/%ld; merge the shards first", old, source.shard.number,
                            source.shard.count);
     TRY(transfer_look_at(&source));

@@ -140,9 +140,9 @@ static enum status print_all(const struct results_file *file, FILE *out)
     fprintf(out, "%s: %s\n", file->path, file->layout.sweep->name);
     TRY(print_attribute(file, "sweep_hash", "sweep hash", out));
     TRY(print_attribute(file, "git_revision", "made by revision", out));
-    if (shard_mark_is_shard(&file->shard)) {
+    if (!shard_is_whole(&file->shard)) {
         char text[SHARD_TEXT];
-        shard_mark_describe(&file->shard, text);
+        shard_describe(&file->shard, text);
         fprintf(out, "  %-16s %s: %" PRIu64 " of %" PRIu64 " cells\n", "part", text, file->own_cells,
                 grid_cell_count(file->layout.sweep));
     }

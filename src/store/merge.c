@@ -34,11 +34,11 @@ SCOPED_VALUE(merge, merge_close)
 
 static enum status require_shard(struct merge *merge, const char *path, const struct sweep *sweep)
 {
-    struct shard_mark mark;
+    struct shard mark;
     if (sweep_require_same(merge->sweep, sweep) != STATUS_OK)
         return status_prefix(STATUS_REFUSED, "%s belongs to another sweep than %s", path, merge->shards[0]);
-    TRY(shard_mark_read_path(path, grid_cell_count(sweep), &mark));
-    if (!shard_mark_is_shard(&mark))
+    TRY(shard_read_path(path, grid_cell_count(sweep), &mark));
+    if (shard_is_whole(&mark))
         return status_fail(STATUS_REFUSED, "%s: it is a whole results file, not a shard (run --shard I/N)", path);
     if (merge->shard_count == 0) {
         merge->shard_count = mark.count;

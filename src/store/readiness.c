@@ -16,7 +16,7 @@ static enum status require_version(const struct results_file *file)
     if (file->layout.version == FORMAT_VERSION)
         return STATUS_OK;
     const char *path = file->path;
-    if (shard_mark_is_shard(&file->shard))
+    if (!shard_is_whole(&file->shard))
         return status_fail(
             STATUS_REFUSED,
             "%s: a shard of format version %ld, which is not gone on with in place; gradsweep merge NEW.h5 "
@@ -60,16 +60,16 @@ static enum status require_ready_in(const char *path, const struct sweep *sweep)
 
 static enum status require_same_shard(const struct output *output, const char *path)
 {
-    const struct shard_mark asked = shard_mark_of(output->shard);
-    struct shard_mark in_file;
+    const struct shard asked = output->shard ? output->shard->mark : (struct shard){ 0 };
+    struct shard in_file;
     char asked_text[SHARD_TEXT], file_text[SHARD_TEXT];
-    TRY(shard_mark_read_path(path, grid_cell_count(output->sweep), &in_file));
+    TRY(shard_read_path(path, grid_cell_count(output->sweep), &in_file));
     if (asked.number == in_file.number && asked.count == in_file.count)
         return STATUS_OK;
-    shard_mark_describe(&asked, asked_text);
-    shard_mark_describe(&in_file, file_text);
+    shard_describe(&asked, asked_text);
+    shard_describe(&in_file, file_text);
     return status_fail(STATUS_REFUSED, "the file is %s, and %s is asked for%s", file_text, asked_text,
-                       shard_mark_is_shard(&in_file) ? "; gradsweep merge makes one whole file of all shards" : "");
+                       shard_is_whole(&in_file) ? "" : "; gradsweep merge makes one whole file of all shards");
 }
 
 /* One of the same sweep and shard. */

@@ -8,7 +8,7 @@
 /* What is to be made or gone on with. */
 struct output {
     const struct sweep *sweep;
-    const struct store_shard *shard; /* NULL: the whole sweep */
+    const struct shard_cells *shard; /* NULL: the whole sweep */
     enum store_mode mode;
 };
 

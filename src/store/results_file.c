@@ -53,7 +53,7 @@ static enum status look_at_layout(struct results_file *results_file, const struc
     TRY(read_version(results_file->file, &version));
     TRY(layout_create(sweep, (long)version, &results_file->layout));
     TRY(memory_allocate(&results_file->datasets, results_file->layout.count, "the handles of the datasets"));
-    return shard_mark_read(results_file->file, grid_cell_count(sweep), &results_file->shard);
+    return shard_read(results_file->file, grid_cell_count(sweep), &results_file->shard);
 }
 
 /* Of the opened file. */
@@ -61,7 +61,7 @@ static enum status look_into(struct results_file *results_file, const struct swe
 {
     const uint64_t cells = grid_cell_count(sweep);
     TRY(status_prefix(look_at_layout(results_file, sweep), "%s", results_file->path));
-    results_file->own_cells = shard_mark_is_shard(&results_file->shard) ? results_file->shard.cells : cells;
+    results_file->own_cells = shard_is_whole(&results_file->shard) ? cells : results_file->shard.cells;
     return open_datasets(results_file);
 }
 

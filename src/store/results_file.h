@@ -13,7 +13,7 @@ struct results_file {
     hid_t *datasets;         /* [layout.count] */
     int descriptor;          /* with MPI-IO: for reading, see results_file_read; else -1 */
     uint32_t checksum_start; /* over the sweep hash */
-    struct shard_mark shard;
+    struct shard shard;
     uint64_t own_cells; /* that are to be computed into this file: all, or those of the shard */
 };
 

@@ -7,62 +7,55 @@
 #include <stdio.h>
 #include <string.h>
 
-struct shard_mark shard_mark_of(const struct store_shard *shard)
+void shard_describe(const struct shard *shard, char text[SHARD_TEXT])
 {
-    if (shard == NULL)
-        return (struct shard_mark){ 0 };
-    return (struct shard_mark){ .number = shard->number, .count = shard->count, .cells = shard->cells };
-}
-
-void shard_mark_describe(const struct shard_mark *mark, char text[SHARD_TEXT])
-{
-    if (shard_mark_is_shard(mark))
-        snprintf(text, SHARD_TEXT, "shard %ld/%ld", mark->number, mark->count);
-    else
+    if (shard_is_whole(shard))
         snprintf(text, SHARD_TEXT, "a whole results file");
+    else
+        snprintf(text, SHARD_TEXT, "shard %ld/%ld", shard->number, shard->count);
 }
 
-enum status shard_mark_write(hid_t file, const struct shard_mark *mark)
+enum status shard_write(hid_t file, const struct shard *shard)
 {
     char text[SHARD_TEXT];
-    if (!shard_mark_is_shard(mark))
+    if (shard_is_whole(shard))
         return STATUS_OK;
-    snprintf(text, sizeof text, "%ld/%ld", mark->number, mark->count);
+    snprintf(text, sizeof text, "%ld/%ld", shard->number, shard->count);
     TRY(h5_attribute_write_text(file, "shard", text));
-    return h5_attribute_write(file, "shard_cells", ELEMENT_INT64, 1, &(int64_t){ (int64_t)mark->cells });
+    return h5_attribute_write(file, "shard_cells", ELEMENT_INT64, 1, &(int64_t){ (int64_t)shard->cells });
 }
 
-static bool read_text(const char *text, struct shard_mark *mark)
+static bool read_text(const char *text, struct shard *shard)
 {
     int length = 0;
     if (strlen(text) >= SHARD_TEXT || strspn(text, "0123456789/") != strlen(text))
         return false;
-    return sscanf(text, "%9ld/%9ld%n", &mark->number, &mark->count, &length) == 2 && text[length] == '\0' &&
-           mark->number >= 1 && mark->number <= mark->count;
+    return sscanf(text, "%9ld/%9ld%n", &shard->number, &shard->count, &length) == 2 && text[length] == '\0' &&
+           shard->number >= 1 && shard->number <= shard->count;
 }
 
-enum status shard_mark_read(hid_t file, uint64_t grid_cells, struct shard_mark *mark)
+enum status shard_read(hid_t file, uint64_t grid_cells, struct shard *shard)
 {
     SCOPED_MEMORY char *text = NULL;
     int64_t cells = -1;
-    *mark = (struct shard_mark){ 0 };
+    *shard = (struct shard){ 0 };
     if (H5Aexists(file, "shard") <= 0)
         return STATUS_OK;
     TRY(h5_attribute_read_text(file, "shard", &text));
-    if (!read_text(text, mark))
+    if (!read_text(text, shard))
         return status_fail(STATUS_FOREIGN_FILE, "attribute shard: '%.32s' is no I/N", text);
     TRY(h5_attribute_read_integer(file, "shard_cells", &cells));
     if (cells < 0 || (uint64_t)cells > grid_cells)
         return status_fail(STATUS_FOREIGN_FILE, "attribute shard_cells: %lld of %llu cells", (long long)cells,
                            (unsigned long long)grid_cells);
-    mark->cells = (uint64_t)cells;
+    shard->cells = (uint64_t)cells;
     return STATUS_OK;
 }
 
-enum status shard_mark_read_path(const char *path, uint64_t grid_cells, struct shard_mark *mark)
+enum status shard_read_path(const char *path, uint64_t grid_cells, struct shard *shard)
 {
     SCOPED_FILE file = H5I_INVALID_HID;
     TRY(h5_file_open(path, &file));
-    TRY(status_prefix(shard_mark_read(file, grid_cells, mark), "%s", path));
+    TRY(status_prefix(shard_read(file, grid_cells, shard), "%s", path));
     return h5_file_close(scope_keep(&file), path);
 }

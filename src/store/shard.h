@@ -17,28 +17,15 @@
 
 enum { SHARD_TEXT = 48 };
 
-struct shard_mark {
-    long number, count; /* I of N, from 1; 0 of 0: a whole results file */
-    uint64_t cells;     /* its own */
-};
-
-static inline bool shard_mark_is_shard(const struct shard_mark *mark)
-{
-    return mark->count > 0;
-}
-
-/* The mark of a shard's file; that of a whole one for NULL. */
-struct shard_mark shard_mark_of(const struct store_shard *shard);
-
 /* "shard 2/8", or "a whole results file". */
-void shard_mark_describe(const struct shard_mark *mark, char text[SHARD_TEXT]);
+void shard_describe(const struct shard *shard, char text[SHARD_TEXT]);
 
 /* The root attributes `shard`, the text "I/N", and `shard_cells`. Writing does nothing for a whole file. Errors:
  * STATUS_IO; STATUS_FOREIGN_FILE where they make no sense together with so many cells of the grid. */
-CHECKED enum status shard_mark_write(hid_t file, const struct shard_mark *mark);
-CHECKED enum status shard_mark_read(hid_t file, uint64_t grid_cells, struct shard_mark *mark);
+CHECKED enum status shard_write(hid_t file, const struct shard *shard);
+CHECKED enum status shard_read(hid_t file, uint64_t grid_cells, struct shard *shard);
 
 /* The same of a file that is not open. */
-CHECKED enum status shard_mark_read_path(const char *path, uint64_t grid_cells, struct shard_mark *mark);
+CHECKED enum status shard_read_path(const char *path, uint64_t grid_cells, struct shard *shard);
 
 #endif

@@ -141,7 +141,7 @@ static enum status tell_decision(struct store *store, struct decision *decision)
     return world_broadcast(store->world->communicator, 0, store->path, sizeof store->path, "telling the output's path");
 }
 
-enum status store_open(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
+enum status store_open(const struct world *world, const struct sweep *sweep, const struct shard_cells *shard,
                        const char *path, enum store_mode mode, bool break_lock, struct store **store, bool *is_fresh)
 {
     const struct output output = { sweep, shard, mode };
@@ -163,7 +163,7 @@ enum status store_open(const struct world *world, const struct sweep *sweep, con
 }
 
 enum status store_find_finished_copy(const struct world *world, const struct sweep *sweep,
-                                     const struct store_shard *shard, const char *path, bool *is_finished,
+                                     const struct shard_cells *shard, const char *path, bool *is_finished,
                                      struct store_tally *tally)
 {
     const struct output output = { sweep, shard, STORE_RESUME };

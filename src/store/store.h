@@ -23,9 +23,19 @@ enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
 
 /* One of `count` parts of a sweep that are computed apart, each into a file of its own (store/shard.h). Which cells are
  * its own is a function of the sweep, `number` and `count` alone. */
-struct store_shard {
-    long number, count; /* I of N, from 1 */
-    uint64_t cells;     /* of all ranges */
+struct shard {
+    long number, count; /* I of N, from 1; 0 of 0 is the whole sweep */
+    uint64_t cells;     /* its own; of the whole, and as long as its units are not known, 0 */
+};
+
+static inline bool shard_is_whole(const struct shard *shard)
+{
+    return shard->count == 0;
+}
+
+/* The same with where its cells are. */
+struct shard_cells {
+    struct shard mark;
     uint64_t range_count;
     /* Range 0 .. range_count-1 of its cells; may be empty. Called from any rank with `context`. */
     void (*range_at)(const void *context, uint64_t range, uint64_t *first, uint64_t *count);
@@ -43,7 +53,7 @@ struct store_shard {
  * sweep) until this returns. Collective; agreed on all ranks. Errors: STATUS_REFUSED; STATUS_IO, also for a disk too
  * small, with the bytes needed and left; STATUS_STOPPED, where a stop is requested before the file is published: an
  * existing file is then as it was. */
-CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const struct store_shard *shard,
+CHECKED enum status store_open(const struct world *world, const struct sweep *sweep, const struct shard_cells *shard,
                                const char *path, enum store_mode mode, bool break_lock, struct store **store,
                                bool *is_fresh);
 
@@ -58,7 +68,7 @@ CHECKED enum status store_count(struct store *store, struct store_tally *tally);
  * which nothing is left to do, and *tally what it holds: store_open would refuse it, for it cannot be written in place.
  * Collective; agreed on all ranks. Errors: STATUS_IO, STATUS_MEMORY. */
 CHECKED enum status store_find_finished_copy(const struct world *world, const struct sweep *sweep,
-                                             const struct store_shard *shard, const char *path, bool *is_finished,
+                                             const struct shard_cells *shard, const char *path, bool *is_finished,
                                              struct store_tally *tally);
 
 /* Closes, flushes to disk, and looks at what is closed: that the path still leads to it, and that it opens again with

@@ -88,11 +88,11 @@ static enum status write_root_attributes(hid_t file, const struct layout *layout
     return h5_attribute_write_text(file, "methods", methods_text);
 }
 
-static enum status write_contents(hid_t file, const struct layout *layout, const struct shard_mark *mark)
+static enum status write_contents(hid_t file, const struct layout *layout, const struct shard *mark)
 {
     hid_t scales[DIMENSION_COUNT];
     TRY(write_root_attributes(file, layout));
-    TRY(shard_mark_write(file, mark));
+    TRY(shard_write(file, mark));
     if (layout->format->runs_group)
         TRY(h5_group_create(file, layout->format->runs_group));
     for (int i = 0; i < DIMENSION_COUNT; i++)
@@ -103,7 +103,7 @@ static enum status write_contents(hid_t file, const struct layout *layout, const
     return seal_write(file, layout);
 }
 
-enum status create_structure(const struct layout *layout, const struct shard_mark *mark, const char *path)
+enum status create_structure(const struct layout *layout, const struct shard *mark, const char *path)
 {
     SCOPED_FILE file = H5I_INVALID_HID;
     TRY(h5_file_create(path, &file));

@@ -89,7 +89,7 @@ static enum status make_results(struct base_file *base)
     struct layout layout;
     TRY(sweep_parse(base_sweep_text, &sweep));
     TRY(layout_create(sweep, FORMAT_VERSION, &layout));
-    TRY(create_structure(&layout, &(struct shard_mark){ 0 }, base->path));
+    TRY(create_structure(&layout, &(struct shard){ 0 }, base->path));
     TRY(fill_results(&file, sweep, base->path));
     for (size_t i = 0; i < layout.count && i + 1 < sizeof base->datasets / sizeof *base->datasets; i++)
         base->datasets[i] = layout.datasets[i].name; /* string literals: they outlive the layout */

@@ -17,22 +17,22 @@ static void range_at(const void *number, uint64_t range, uint64_t *first, uint64
     *count = *first >= cells ? 0 : cells - *first < PIECE ? cells - *first : PIECE;
 }
 
-static struct store_shard shard_of(const long *number)
+static struct shard_cells shard_of(const long *number)
 {
-    struct store_shard shard = {
-        .number = *number, .count = 2, .range_count = RANGES, .range_at = range_at, .context = number
+    struct shard_cells shard = {
+        .mark = { .number = *number, .count = 2 }, .range_count = RANGES, .range_at = range_at, .context = number
     };
     for (uint64_t range = 0; range < RANGES; range++) {
         uint64_t first, count;
         range_at(number, range, &first, &count);
-        shard.cells += count;
+        shard.mark.cells += count;
     }
     return shard;
 }
 
 static struct store *open_part(long number, enum store_mode mode)
 {
-    const struct store_shard shard = shard_of(&number);
+    const struct shard_cells shard = shard_of(&number);
     struct store *store;
     bool is_fresh;
     assert_ok(store_open(&world, sweep, &shard, parts[number - 1], mode, false, &store, &is_fresh));
@@ -102,19 +102,19 @@ static void a_shard_counts_and_fills_its_own_cells(void **state)
 {
     (void)state;
     const long number = 2;
-    const struct store_shard shard = shard_of(&number);
+    const struct shard_cells shard = shard_of(&number);
     struct store_tally tally;
     struct results_file file;
     unlink(parts[1]);
     struct store *store = open_part(number, STORE_NEW);
     assert_ok(store_count(store, &tally));
-    assert_int_equal(tally.pending, shard.cells);
+    assert_int_equal(tally.pending, shard.mark.cells);
     assert_ok(store_close(store));
 
     assert_ok(results_file_open(parts[1], sweep, NULL, &file));
     assert_int_equal(file.shard.number, 2);
     assert_int_equal(file.shard.count, 2);
-    assert_int_equal(file.own_cells, shard.cells);
+    assert_int_equal(file.own_cells, shard.mark.cells);
     for (uint64_t cell = 0; cell < grid_cell_count(sweep); cell++) {
         double value = 1.0;
         assert_ok(results_file_read(&file, results_file_find(&file, "growth_rate"), cell, 1, &value));
@@ -132,8 +132,8 @@ static void a_shard_goes_on_as_itself_alone(void **state)
 {
     (void)state;
     const long first = 1, second = 2;
-    const struct store_shard other = shard_of(&second), third = { .number = 1, .count = 3 };
-    const struct store_shard *const refused[] = { &other, &third, NULL };
+    const struct shard_cells other = shard_of(&second), third = { .mark = { .number = 1, .count = 3 } };
+    const struct shard_cells *const refused[] = { &other, &third, NULL };
     struct store *store;
     bool is_fresh;
     for (int i = 0; i < 3; i++) {
@@ -141,7 +141,7 @@ static void a_shard_goes_on_as_itself_alone(void **state)
                          STATUS_REFUSED);
         assert_non_null(strstr(status_message(), "the file is shard 1/2, and "));
     }
-    const struct store_shard same = shard_of(&first);
+    const struct shard_cells same = shard_of(&first);
     assert_ok(store_open(&world, sweep, &same, parts[0], STORE_RESUME, false, &store, &is_fresh));
     assert_false(is_fresh);
     assert_ok(store_close(store));
@@ -179,7 +179,7 @@ static void require_formula(void)
     uint64_t damaged = 1;
     assert_ok(resume_count_damaged(&file, 0, expected.count, &damaged));
     assert_int_equal(damaged, 0);
-    assert_false(shard_mark_is_shard(&file.shard));
+    assert_true(shard_is_whole(&file.shard));
     assert_ok(results_file_close(&file));
     store_free_results(&expected);
 }
@@ -232,8 +232,8 @@ static void parts_that_lack_cells_leave_them_pending(void **state)
     assert_non_null(strstr(status_message(), "no file of shard 2/2;"));
     assert_ok(results_file_open(merged, sweep, NULL, &file));
     assert_ok(resume_count(&file, &tally));
-    assert_int_equal(tally.done + tally.failed, shard_of(&number).cells);
-    assert_int_equal(tally.pending, grid_cell_count(sweep) - shard_of(&number).cells);
+    assert_int_equal(tally.done + tally.failed, shard_of(&number).mark.cells);
+    assert_int_equal(tally.pending, grid_cell_count(sweep) - shard_of(&number).mark.cells);
     assert_ok(results_file_close(&file));
 }
 

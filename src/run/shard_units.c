@@ -1,4 +1,4 @@
-#include "run/shard.h"
+#include "run/shard_units.h"
 
 bool shard_holds(const struct shard *shard, uint64_t unit)
 {
@@ -23,17 +23,16 @@ static void range_at(const void *context, uint64_t range, uint64_t *first, uint6
     *count = unit.cell_count;
 }
 
-struct store_shard shard_for_store(const struct shard_units *units)
+struct shard_cells shard_units_cells(const struct shard_units *units)
 {
-    struct store_shard shard = { .number = units->shard.number,
-                                 .count = units->shard.count,
+    struct shard_cells cells = { .mark = units->shard,
                                  .range_count = shard_unit_count(&units->shard, units->list),
                                  .range_at = range_at,
                                  .context = units };
-    for (uint64_t range = 0; range < shard.range_count; range++) {
+    for (uint64_t range = 0; range < cells.range_count; range++) {
         uint64_t first, count;
         range_at(units, range, &first, &count);
-        shard.cells += count;
+        cells.mark.cells += count;
     }
-    return shard;
+    return cells;
 }
