@@ -1,9 +1,13 @@
 /* gradsweep: exploding and vanishing gradients of recurrent networks, over whole grids of them.
  *
  * The public interface: read a sweep and plan it, run it, read a results file. Every function returns an exit code as
- * the command does: 0  complete 1  failed: input or output, a computation, or some cells 2  wrong use, or a mistake in
- * the sweep file; whatever is found before any work starts 3  gradsweep_check found something wrong 75  stopped before
- * the end, resumable and leaves a message, which gradsweep_message() returns, wherever that is not 0. */
+ * the command does, and wherever that is not 0 leaves a message, which gradsweep_message() returns:
+ *
+ * -  0: complete
+ * -  1: failed: input or output, a computation, or some cells
+ * -  2: wrong use, or a mistake in the sweep file; whatever is found before any work starts
+ * -  3: gradsweep_check found something wrong
+ * - 75: stopped before the end, resumable */
 #ifndef GRADSWEEP_GRADSWEEP_H
 #define GRADSWEEP_GRADSWEEP_H
 
@@ -77,10 +81,9 @@ GRADSWEEP_API int gradsweep_plan(const struct gradsweep_sweep *sweep, const stru
  * cells. Not collective, needs no MPI. */
 GRADSWEEP_API int gradsweep_merge(const char *output, size_t count, const char *const *shards);
 
-/* Makes the results file `output`, which must not exist, of a sweep whose axes activation, ensemble, hidden_size,
- * replica, spectral_radius or gamma are longer than those of the results file `old`, and takes over every finished cell
- * of that whose checksum is right. Any other difference is refused, and so is an axis that lacks a value. gradsweep_run
- * then resumes `output`. Not collective, needs no MPI. */
+/* Makes the results file `output`, which must not exist, of a sweep whose axes (any but lag) are longer than those of
+ * the results file `old`, and takes over every finished cell of that whose checksum is right. Any other difference is
+ * refused, and so is an axis that lacks a value. gradsweep_run then resumes `output`. Not collective, needs no MPI. */
 GRADSWEEP_API int gradsweep_extend(const struct gradsweep_sweep *sweep, const char *old, const char *output);
 
 /* Prints to `out` the axes, progress, failures and provenance of a results file, of a running one too. Not collective.

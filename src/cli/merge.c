@@ -110,14 +110,15 @@ int cli_extend(int argc, char **argv)
         { "output", 'o', "NEW.h5", 0, "the results file to be made", 0 },
         { 0 },
     };
-    static const struct argp argp = { .options = options,
-                                      .parser = parse_extend,
-                                      .args_doc = "SWEEP.yaml OLD.h5",
-                                      .doc =
-                                          "Makes the results file of a sweep with longer axes (activation, ensemble, "
-                                          "hidden_size, replicas, spectral_radius, gamma) than those of OLD.h5, with "
-                                          "all that is finished there. run --resume then computes the rest into it.",
-                                      .children = cli_sweep_children };
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_extend,
+        .args_doc = "SWEEP.yaml OLD.h5",
+        .doc = "Makes the results file of a sweep with longer axes (any but lag) than those of "
+               "OLD.h5, with all that is finished there. run --resume then computes the "
+               "rest into it.",
+        .children = cli_sweep_children
+    };
     struct extend_arguments arguments = { 0 };
     cli_parse(&argp, argc, argv, &arguments);
     signal(SIGPIPE, SIG_IGN);

@@ -6,8 +6,8 @@
 #include "sweep/reader.h"
 
 /* Notes, at the node of the list of measures (NULL: default), each measure that would be NaN throughout one ensemble in
- * the dataset that it is about. After files_check: what network files hold decides too. Does nothing for effective text
- * of results files, which stay readable. */
+ * the dataset that it is about. After network_files_check: what network files hold decides too. Does nothing for
+ * effective text of results files, which stay readable. */
 CHECKED enum status absences_check(struct reader *reader, const struct yaml_node *measures);
 
 #endif

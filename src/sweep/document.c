@@ -3,7 +3,7 @@
 #include "gradient/measure.h"
 #include "sweep/absences.h"
 #include "sweep/axes.h"
-#include "sweep/files.h"
+#include "sweep/network_files.h"
 #include "sweep/schema.h"
 
 #include <math.h>
@@ -191,8 +191,8 @@ enum status document_read(struct reader *reader, const struct source *source, co
     TRY(refuse_zero_radii(reader, root));
     const struct yaml_node *measures = find_node(root, schema_find("", "measure"));
     TRY(measures_settle(reader, measures));
-    TRY(files_check(reader, find_node(root, schema_find("weights", "ensemble")),
-                    find_node(root, schema_find("model", "input"))));
+    TRY(network_files_check(reader, find_node(root, schema_find("weights", "ensemble")),
+                            find_node(root, schema_find("model", "input"))));
     TRY(absences_check(reader, measures));
     TRY(refuse_certified_teams(reader, root));
     return refuse_huge_grid(reader, root);

@@ -1,12 +1,12 @@
 /* Things of several kinds, each with its parameters: a name, or {kind: name, parameters...}. */
-#include "sweep/files.h"
+#include "sweep/network_files.h"
 #include "sweep/schema.h"
 #include "sweep/text.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_KINDS = 64, KEYS_OF_A_KIND = SCHEMA_MAX_PARAMETERS + 2 + FILES_KEY_COUNT };
+enum { MAX_KINDS = 64, KEYS_OF_A_KIND = SCHEMA_MAX_PARAMETERS + 2 + NETWORK_FILE_KEYS };
 
 /* What a mapping may say beside its kind and the kind's parameters; ORed. */
 enum { TAKES_LABEL = 1, TAKES_FILE = 2 };
@@ -42,8 +42,8 @@ static enum status read_parameters(struct reader *reader, const struct yaml_node
     size_t key_count = 1;
     for (size_t i = 0; i < count; i++)
         keys[key_count++] = rules[i].name;
-    for (size_t i = 0; i < FILES_KEY_COUNT && takes & TAKES_FILE; i++)
-        keys[key_count++] = files_keys[i];
+    for (size_t i = 0; i < NETWORK_FILE_KEYS && takes & TAKES_FILE; i++)
+        keys[key_count++] = network_files_keys[i];
     if (takes & TAKES_LABEL)
         keys[key_count++] = "label";
     char kind_path[2 * SCHEMA_PATH];
@@ -80,8 +80,8 @@ enum status read_choice(struct reader *reader, const struct key_rule *rule, cons
     TRY(read_parameters(reader, node, path, choice->name, choice->parameter_count, choice->parameters,
                         choice->source_offset != 0 ? TAKES_FILE : 0, values));
     if (choice->source_offset != 0)
-        TRY(files_read_source(reader, node, path,
-                              (struct network_source *)((char *)reader->sweep + choice->source_offset)));
+        TRY(network_files_read(reader, node, path,
+                               (struct network_source *)((char *)reader->sweep + choice->source_offset)));
     *(unsigned *)((char *)reader->sweep + rule->offset) = choice->value;
     for (size_t i = 0; i < choice->parameter_count; i++) {
         char *field = (char *)reader->sweep + choice->parameters[i].offset;
@@ -109,7 +109,7 @@ void write_choice(const struct sweep *sweep, const struct key_rule *rule, FILE *
             number_write(*(const double *)field, stream);
     }
     if (choice->source_offset != 0)
-        files_write_source((const struct network_source *)((const char *)sweep + choice->source_offset), stream);
+        network_files_write((const struct network_source *)((const char *)sweep + choice->source_offset), stream);
     fputc('}', stream);
 }
 
@@ -134,7 +134,7 @@ void explain_choice(const struct key_rule *rule, FILE *stream)
         const struct choice *choice = &rule->choices[i];
         explain_kind(choice->name, choice->help, choice->parameter_count, choice->parameters, stream);
         if (choice->source_offset != 0)
-            files_explain(false, stream);
+            network_files_explain(false, stream);
     }
 }
 
@@ -160,7 +160,7 @@ void explain_ensembles(const struct key_rule *rule, FILE *stream)
         ensemble_rules(kind, rules);
         explain_kind(kind->name, kind->help, kind->parameter_count, rules, stream);
         if (kind->is_file)
-            files_explain(true, stream);
+            network_files_explain(true, stream);
     }
 }
 
@@ -196,7 +196,7 @@ static enum status add_ensemble(struct reader *reader, const struct key_rule *ru
     TRY(read_parameters(reader, node, path, ensemble.kind->name, ensemble.kind->parameter_count, rules,
                         TAKES_LABEL | (ensemble.kind->is_file ? TAKES_FILE : 0), ensemble.parameters));
     if (ensemble.kind->is_file)
-        TRY(files_read_source(reader, node, path, &ensemble.source));
+        TRY(network_files_read(reader, node, path, &ensemble.source));
     TRY(read_label(reader, node, path, &ensemble));
     if (ensemble.label == NULL)
         return STATUS_OK;
@@ -239,7 +239,7 @@ void write_ensembles(const struct sweep *sweep, const struct key_rule *rule, FIL
             number_write(ensemble->parameters[i], stream);
         }
         if (ensemble->kind->is_file)
-            files_write_source(&ensemble->source, stream);
+            network_files_write(&ensemble->source, stream);
         fputs(", label: ", stream);
         text_write_quoted(ensemble->label, stream);
         fputc('}', stream);

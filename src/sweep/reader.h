@@ -44,8 +44,9 @@ const struct yaml_node *reader_item_at(const struct yaml_node *node, long number
 CHECKED enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,
                                               const char *name, bool *is_refused);
 
-/* The values of a numeric axis (axis.c): ascending, distinct, *values from `scratch`; *count = 0 after a mistake. */
-CHECKED enum status axis_read(struct reader *reader, const struct yaml_node *node, const char *path,
-                              const struct number_range *range, bool takes_powers, double **values, long *count);
+/* The values of a numeric axis (axis_reader.c): ascending, distinct, *values from `scratch`; *count = 0 after a
+ * mistake. */
+CHECKED enum status reader_axis(struct reader *reader, const struct yaml_node *node, const char *path,
+                                const struct number_range *range, bool takes_powers, double **values, long *count);
 
 #endif

@@ -69,7 +69,7 @@ SCHEMA_TYPE(certify);
 SCHEMA_TYPE(integer_axis);
 SCHEMA_TYPE(real_axis);
 SCHEMA_TYPE(spectral_radius);
-/* ... names.c and measures.c, ... */
+/* ... activations.c and measures.c, ... */
 SCHEMA_TYPE(activations);
 SCHEMA_TYPE(measures);
 /* ... and kinds.c. */

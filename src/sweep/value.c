@@ -109,7 +109,7 @@ enum status read_real_axis(struct reader *reader, const struct key_rule *rule, c
 {
     double *values = NULL;
     long count = 0;
-    TRY(axis_read(reader, node, path, &rule->range, rule->takes_powers, &values, &count));
+    TRY(reader_axis(reader, node, path, &rule->range, rule->takes_powers, &values, &count));
     double **kept = field(reader->sweep, rule->offset);
     TRY(arena_allocate(reader->owned, kept, count));
     if (count > 0)
@@ -134,7 +134,7 @@ enum status read_integer_axis(struct reader *reader, const struct key_rule *rule
 {
     double *values = NULL;
     long count = 0;
-    TRY(axis_read(reader, node, path, &rule->range, rule->takes_powers, &values, &count));
+    TRY(reader_axis(reader, node, path, &rule->range, rule->takes_powers, &values, &count));
     long **kept = field(reader->sweep, rule->offset);
     TRY(arena_allocate(reader->owned, kept, count));
     for (long i = 0; i < count; i++)

@@ -216,8 +216,8 @@ static enum status read_mapping(struct axis *axis, bool takes_powers)
     return read_spaced(axis);
 }
 
-enum status axis_read(struct reader *reader, const struct yaml_node *node, const char *path,
-                      const struct number_range *range, bool takes_powers, double **values, long *count)
+enum status reader_axis(struct reader *reader, const struct yaml_node *node, const char *path,
+                        const struct number_range *range, bool takes_powers, double **values, long *count)
 {
     struct axis axis = { .reader = reader, .node = node, .path = path, .range = range };
     size_t mistakes_before = reader->mistakes->count;

@@ -1,30 +1,30 @@
 /* Network files that a sweep names, {kind: file, path: ...}: where they lie and what they hold; private to sweep/.
  * Not collective: the process that reads the sweep file looks into them, the others trust the effective text. */
-#ifndef GRADSWEEP_SWEEP_FILES_H
-#define GRADSWEEP_SWEEP_FILES_H
+#ifndef GRADSWEEP_SWEEP_NETWORK_FILES_H
+#define GRADSWEEP_SWEEP_NETWORK_FILES_H
 
 #include "sweep/reader.h"
 
 /* Keys of a mapping of kind `file` beside its kind. */
-enum { FILES_KEY_COUNT = 2 };
-extern const char *const files_keys[FILES_KEY_COUNT];
+enum { NETWORK_FILE_KEYS = 2 };
+extern const char *const network_files_keys[NETWORK_FILE_KEYS];
 
 /* Reads the keys path and content of a node of kind `file`. A relative path starts from the sweep file's folder and is
  * kept as an absolute one. Content, the fingerprints of the arrays, is what effective values add; it is required where
- * no file may be opened, and else checked by files_check if it is there. */
-CHECKED enum status files_read_source(struct reader *reader, const struct yaml_node *node, const char *path,
-                                      struct network_source *source);
+ * no file may be opened, and else checked by network_files_check if it is there. */
+CHECKED enum status network_files_read(struct reader *reader, const struct yaml_node *node, const char *path,
+                                       struct network_source *source);
 
 /* Writes ", path: ..., content: {...}" of a mapping of kind `file`; no path where the source has none. */
-void files_write_source(const struct network_source *source, FILE *stream);
+void network_files_write(const struct network_source *source, FILE *stream);
 
 /* The keys and the arrays, for the help. */
-void files_explain(bool is_ensemble, FILE *stream);
+void network_files_explain(bool is_ensemble, FILE *stream);
 
 /* Looks into all files the sweep names, at the nodes of its ensembles and input (NULL: defaults): whether they can be
  * read, hold finite numbers, and fit each other, the model and the grid; and takes the fingerprints of what is used.
  * Does nothing where no file may be opened. */
-CHECKED enum status files_check(struct reader *reader, const struct yaml_node *ensembles,
-                                const struct yaml_node *input);
+CHECKED enum status network_files_check(struct reader *reader, const struct yaml_node *ensembles,
+                                        const struct yaml_node *input);
 
 #endif

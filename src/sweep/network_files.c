@@ -1,4 +1,4 @@
-#include "sweep/files.h"
+#include "sweep/network_files.h"
 
 #include "sweep/text.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const files_keys[FILES_KEY_COUNT] = { "path", "content" };
+const char *const network_files_keys[NETWORK_FILE_KEYS] = { "path", "content" };
 
 /* Folder and name with a slash between them. */
 static enum status join_path(struct arena *arena, const char *folder, const char *name, char **joined)
@@ -87,15 +87,15 @@ static enum status read_content(struct reader *reader, const struct yaml_node *n
     return STATUS_OK;
 }
 
-enum status files_read_source(struct reader *reader, const struct yaml_node *node, const char *path,
-                              struct network_source *source)
+enum status network_files_read(struct reader *reader, const struct yaml_node *node, const char *path,
+                               struct network_source *source)
 {
     *source = (struct network_source){ 0 };
     TRY(read_path(reader, node, path, source));
     return read_content(reader, node, path, source);
 }
 
-void files_write_source(const struct network_source *source, FILE *stream)
+void network_files_write(const struct network_source *source, FILE *stream)
 {
     const char *separator = "";
     if (source->path != NULL) {
@@ -112,7 +112,7 @@ void files_write_source(const struct network_source *source, FILE *stream)
     fputc('}', stream);
 }
 
-void files_explain(bool is_ensemble, FILE *stream)
+void network_files_explain(bool is_ensemble, FILE *stream)
 {
     fputs("        path: an HDF5 file, relative to the sweep file (required). It holds\n", stream);
     if (is_ensemble)

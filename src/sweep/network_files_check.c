@@ -1,5 +1,5 @@
 /* What network files hold, and whether it fits the sweep. */
-#include "sweep/files.h"
+#include "sweep/network_files.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -211,7 +211,7 @@ static const struct place *place_of(const struct yaml_node *node)
     return entry < 0 ? &node->place : &node->items[entry]->place;
 }
 
-enum status files_check(struct reader *reader, const struct yaml_node *ensembles, const struct yaml_node *input)
+enum status network_files_check(struct reader *reader, const struct yaml_node *ensembles, const struct yaml_node *input)
 {
     struct model *model = &reader->sweep->model;
     long model_input_size = model->input == INPUT_NONE ? 0 : model->input_size;
