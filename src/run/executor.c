@@ -75,24 +75,6 @@ static bool is_speaker(const struct executor *executor)
     return team == NULL || team->rank == 0;
 }
 
-static const struct ensemble *ensemble_of(const struct executor *executor, const struct unit *unit)
-{
-    return grid_ensemble(executor->sweep, &unit->place);
-}
-
-static long hidden_size_of(const struct executor *executor, const struct unit *unit)
-{
-    return grid_hidden_size(executor->sweep, &unit->place);
-}
-
-static struct network_key key_of(const struct executor *executor, const struct unit *unit)
-{
-    return (struct network_key){ .ensemble = ensemble_of(executor, unit),
-                                 .seed = executor->sweep->seed,
-                                 .hidden_size = hidden_size_of(executor, unit),
-                                 .replica = grid_replica(&unit->place) };
-}
-
 /* What the file says of a network; NaN, NaN where nothing yet, or where it is damaged (told to the speaker alone).
  * Collective within the team. */
 static enum status read_spectrum(const struct executor *executor, uint64_t weight, struct weight_spectrum *spectrum,
@@ -115,7 +97,7 @@ static enum status read_spectrum(const struct executor *executor, uint64_t weigh
 static enum status find_spectrum(struct executor *executor, const struct unit *unit, bool *is_stored,
                                  struct weight_spectrum *spectrum)
 {
-    const struct network_key key = key_of(executor, unit);
+    const struct network_key key = grid_network_key(executor->sweep, &unit->place);
     bool is_damaged;
     char text[GRID_TEXT];
     *is_stored = true;
@@ -153,7 +135,7 @@ static double divisor_of(const struct executor *executor, double radius)
 static enum status find_eigenvalues(struct executor *executor, const struct unit *unit, struct weight_facts *facts,
                                     bool *is_stored)
 {
-    const struct network_key key = key_of(executor, unit);
+    const struct network_key key = grid_network_key(executor->sweep, &unit->place);
     const long d = key.hidden_size;
     const double divisor = divisor_of(executor, facts->radius);
     if (*is_stored) {
@@ -194,7 +176,7 @@ static enum status keep_spectrum(struct executor *executor, const struct unit *u
 {
     const struct weight_facts facts = { .radius = spectrum->radius,
                                         .norm = spectrum->norm,
-                                        .hidden_size = hidden_size_of(executor, unit) };
+                                        .hidden_size = grid_hidden_size(executor->sweep, &unit->place) };
     if (weight_result_needs_eigenvalues(executor->sweep->measures))
         return keep_with_eigenvalues(executor, unit, is_stored, &facts);
     return is_stored ? STATUS_OK : write_facts(executor, unit, &facts);
@@ -229,7 +211,7 @@ static enum status do_weight_unit(struct executor *executor, const struct unit *
  * the cells that need them will tell of. */
 static enum status keep_in_shard(struct executor *executor, const struct unit *unit, bool is_stored)
 {
-    if (!executor->is_shard || ensemble_of(executor, unit)->kind->spectrum == SPECTRUM_NONE)
+    if (!executor->is_shard || grid_ensemble(executor->sweep, &unit->place)->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
     enum status status = keep_spectrum(executor, unit, is_stored, &executor->spectrum);
     return status == STATUS_NUMERICAL ? STATUS_OK : status;
@@ -248,7 +230,7 @@ static enum status require_radius(double radius)
 /* Makes the unit's W_unit and spectrum the current ones. *failure says why its cells cannot be computed. */
 static enum status take_weights(struct executor *executor, const struct unit *unit, enum failure_reason *failure)
 {
-    const struct network_key key = key_of(executor, unit);
+    const struct network_key key = grid_network_key(executor->sweep, &unit->place);
     bool is_stored, is_unscaled = executor->sweep->native || key.ensemble->kind->spectrum == SPECTRUM_NONE;
     *failure = FAILURE_NONE;
     if (executor->weights && executor->weight == unit->weight)

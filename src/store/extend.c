@@ -4,24 +4,13 @@
 #include "store/first_look.h"
 #include "store/making.h"
 #include "store/transfer.h"
-#include "sweep/extension.h"
 
 #include <inttypes.h>
-
-static uint64_t cell_of(const void *extension, uint64_t number)
-{
-    return extension_cell(extension, number);
-}
-
-static uint64_t weight_of(const void *extension, uint64_t number)
-{
-    return extension_weight(extension, number);
-}
 
 static enum status transfer_all(const struct results_file *source, const struct results_file *target,
                                 const struct extension *extension, struct transfer_tally *tally)
 {
-    const struct transfer transfer = { source, target, cell_of, weight_of, extension };
+    const struct transfer transfer = { source, target, extension };
     struct transfer_conflict conflict = { 0 };
     TRY(transfer_cells(&transfer, tally, &conflict));
     TRY(transfer_weights(&transfer, tally, &conflict));

@@ -6,7 +6,6 @@
 #include "store/resume.h"
 #include "store/seal.h"
 #include "store/weight_record.h"
-#include "sweep/extension.h"
 #include "sweep/grid.h"
 
 #include <math.h>
@@ -21,12 +20,12 @@ struct block {
 
 static uint64_t target_cell(const struct transfer *transfer, uint64_t number)
 {
-    return transfer->cell_of ? transfer->cell_of(transfer->context, number) : number;
+    return transfer->extension ? extension_cell(transfer->extension, number) : number;
 }
 
 static uint64_t target_weight(const struct transfer *transfer, uint64_t number)
 {
-    return transfer->weight_of ? transfer->weight_of(transfer->context, number) : number;
+    return transfer->extension ? extension_weight(transfer->extension, number) : number;
 }
 
 enum status transfer_look_at(const struct results_file *source)

@@ -5,6 +5,7 @@
 #define GRADSWEEP_STORE_TRANSFER_H
 
 #include "store/results_file.h"
+#include "sweep/extension.h"
 
 /* What a transfer meets: each number of cells only counts this file's. */
 struct transfer_tally {
@@ -17,10 +18,7 @@ struct transfer_tally {
 struct transfer {
     const struct results_file *source;
     const struct results_file *target;
-    /* The number in the target of cell `number` of the source; NULL: the same, and that of a WEIGHT. */
-    uint64_t (*cell_of)(const void *context, uint64_t number);
-    uint64_t (*weight_of)(const void *context, uint64_t number);
-    const void *context;
+    const struct extension *extension; /* the source's places in the target; NULL: the same */
 };
 
 /* Where two files do not agree. */

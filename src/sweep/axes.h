@@ -6,7 +6,7 @@
 
 #include "sweep/sweep.h"
 
-/* Those of CELL first; those of WEIGHT among them stand side by side. */
+/* Those of CELL first; those of WEIGHT among them stand side by side, and replica is the last of these. */
 enum sweep_axis {
     AXIS_ACTIVATION,
     AXIS_ENSEMBLE,

@@ -5,26 +5,9 @@
 
 enum numbered { CELLS, WEIGHTS, NETWORKS };
 
-/* The first axis behind those of WEIGHT. */
-static enum sweep_axis plane_start(void)
-{
-    enum sweep_axis start = CELL_AXES;
-    while (!axes_rule(start - 1)->is_of_weight)
-        start--;
-    return start;
-}
-
 static bool has_axis(enum numbered what, enum sweep_axis axis)
 {
-    switch (what) {
-    case CELLS:
-        return true;
-    case WEIGHTS:
-        return axes_rule(axis)->is_of_weight;
-    case NETWORKS:
-        return axis < plane_start();
-    }
-    return false;
+    return what == CELLS || (what == WEIGHTS ? axes_rule(axis)->is_of_weight : axis <= AXIS_REPLICA);
 }
 
 /* In C order: the last axis runs fastest. */

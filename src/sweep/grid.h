@@ -27,11 +27,6 @@ static inline long grid_hidden_size(const struct sweep *sweep, const struct cell
     return sweep->hidden_sizes[cell->at[AXIS_HIDDEN_SIZE]];
 }
 
-static inline long grid_replica(const struct cell *cell)
-{
-    return cell->at[AXIS_REPLICA];
-}
-
 /* NaN for native scale. */
 static inline double grid_spectral_radius(const struct sweep *sweep, const struct cell *cell)
 {
@@ -41,6 +36,12 @@ static inline double grid_spectral_radius(const struct sweep *sweep, const struc
 static inline double grid_gamma(const struct sweep *sweep, const struct cell *cell)
 {
     return sweep->gammas[cell->at[AXIS_GAMMA]];
+}
+
+static inline struct network_key grid_network_key(const struct sweep *sweep, const struct cell *cell)
+{
+    return (struct network_key){ grid_ensemble(sweep, cell), sweep->seed, grid_hidden_size(sweep, cell),
+                                 cell->at[AXIS_REPLICA] };
 }
 
 uint64_t grid_cell_count(const struct sweep *sweep);

@@ -23,7 +23,7 @@ static void every_cell_keeps_its_coordinates(void **state)
         assert_ptr_equal(grid_activation(small, &a), grid_activation(large, &b));
         assert_string_equal(grid_ensemble(small, &a)->label, grid_ensemble(large, &b)->label);
         assert_int_equal(grid_hidden_size(small, &a), grid_hidden_size(large, &b));
-        assert_int_equal(grid_replica(&a), grid_replica(&b));
+        assert_int_equal(a.at[AXIS_REPLICA], b.at[AXIS_REPLICA]);
         assert_true(grid_spectral_radius(small, &a) == grid_spectral_radius(large, &b));
         assert_true(grid_gamma(small, &a) == grid_gamma(large, &b));
         assert_int_equal(extension_weight(&extension, grid_weight_number(small, &a)), grid_weight_number(large, &b));
