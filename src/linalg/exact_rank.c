@@ -58,15 +58,23 @@ static double cached_power(struct power_cache *cache, int64_t exponent, double p
     return cache->powers[place];
 }
 
+/* Of a whole number below 2^53, in two halves: its multiple of the prime need not be a double. */
+static double reduced_whole(double x, double two_to_27, double prime, double inverse)
+{
+    double high = rint(x * 0x1p-27);
+    return reduced(high * two_to_27 + (x - high * 0x1p27), prime, inverse);
+}
+
 void exact_residues(int prime, long count, const double *values, const int64_t *exponents, double *residues)
 {
-    const double p = primes[prime], inverse = 1 / p;
+    const double p = primes[prime], inverse = 1 / p, two_to_27 = power_of_two_modulo(27, (uint64_t)p);
     struct power_cache cache = { .powers = { 0 } };
     for (long i = 0; i < count; i++) {
         int exponent = 0;
         double mantissa = ldexp(frexp(values[i], &exponent), 53); /* a whole number */
         int64_t power = (int64_t)exponent - 53 + (exponents ? exponents[i] : 0);
-        residues[i] = mantissa == 0 ? 0 : reduced(fmod(mantissa, p) * cached_power(&cache, power, p), p, inverse);
+        double residue = reduced_whole(mantissa, two_to_27, p, inverse);
+        residues[i] = residue == 0 ? 0 : reduced(residue * cached_power(&cache, power, p), p, inverse);
     }
 }
 

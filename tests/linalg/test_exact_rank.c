@@ -101,12 +101,39 @@ static void equal_rows_of_random_doubles(void **state)
     }
 }
 
+/* The residue of a double m 2^e: doubled -e times it is that of m. */
+static void residues_of_the_stored_numbers(void **state)
+{
+    (void)state;
+    static const int64_t primes[EXACT_PRIMES] = { 1048573, 1048571, 1048559 };
+    static const int exponents[] = { 0, -1, -52, -1074, 40 };
+    enum { COUNT = 200 };
+    double mantissas[COUNT] = {
+        0, 1, 1048573, 1048572, 524287, 0x1p52, 0x1p53 - 1, 0x1p27, 0x1p27 - 1, 0x1p53 - 0x1p26
+    };
+    fill_integers(5, COUNT - 10, 0x1p52, mantissas + 10);
+    for (int prime = 0; prime < EXACT_PRIMES; prime++)
+        for (size_t e = 0; e < sizeof exponents / sizeof *exponents; e++)
+            for (int i = 0; i < COUNT; i++) {
+                const int64_t p = primes[prime], exponent = exponents[e];
+                double residue = NAN;
+                exact_residues(prime, 1, &mantissas[i], &exponent, &residue);
+                assert_true(residue == rint(residue) && fabs(residue) <= (double)(p - 1) / 2);
+                int64_t ours = (int64_t)residue, theirs = (int64_t)mantissas[i] % p;
+                for (int64_t k = 0; k < -exponent; k++)
+                    ours = 2 * ours % p;
+                for (int64_t k = 0; k < exponent; k++)
+                    theirs = 2 * theirs % p;
+                assert_int_equal((ours - theirs) % p, 0);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_of_known_rank),       cmocka_unit_test(one_last_bit_decides),
         cmocka_unit_test(one_prime_is_not_enough),      cmocka_unit_test(rectangles),
-        cmocka_unit_test(equal_rows_of_random_doubles),
+        cmocka_unit_test(equal_rows_of_random_doubles), cmocka_unit_test(residues_of_the_stored_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
