@@ -27,13 +27,14 @@ endfunction()
 
 # One program on so many ranks:
 #   add_mpi_test(<program> RANKS <n> [ARGUMENTS <argument>...] [TIMEOUT <s>] [LABELS ...] [CORES <n>] [TCP] [ENDS_RESUMABLE])
-# CORES: how many of the machine's the test keeps busy (2); tests that mostly sleep run beside others.
+# CORES: how many the test keeps busy (2). tests/run.sh fills one more than there are, since most tests now and then wait; 3
+# are all of a machine with two: ranks that wait for each other all the time suffer from neighbours.
 # TCP: not through shared memory, as between nodes (Open MPI). ENDS_RESUMABLE: a job that never ends by itself and must be
 # ended, with exit code 75.
 function(add_mpi_test program)
     cmake_parse_arguments(TEST "TCP;ENDS_RESUMABLE" "RANKS;TIMEOUT;CORES" "LABELS;ARGUMENTS" ${ARGN})
     if(NOT TEST_TIMEOUT)
-        set(TEST_TIMEOUT 120)
+        set(TEST_TIMEOUT 300)
     endif()
     list(JOIN TEST_ARGUMENTS "_" suffix)
     string(REGEX REPLACE "(.)$" "\\1_" suffix "${suffix}")
@@ -61,7 +62,7 @@ endfunction()
 #   add_house_test(<name> <command> <argument>...)
 function(add_house_test name)
     add_test(NAME house_${name} COMMAND ${ARGN})
-    set_tests_properties(house_${name} PROPERTIES LABELS "house;quick" TIMEOUT 180 SKIP_RETURN_CODE 77)
+    set_tests_properties(house_${name} PROPERTIES LABELS "house;quick" TIMEOUT 300 SKIP_RETURN_CODE 77)
 endfunction()
 
 # A program in Python (with h5py): by default with the paths of the command and of the launcher; exit code 77: skipped, visibly.
@@ -71,10 +72,13 @@ endfunction()
 function(add_python_test name script)
     cmake_parse_arguments(TEST "" "PROGRAM;CORES;TIMEOUT" "ARGUMENTS;LABELS;ENVIRONMENT" ${ARGN})
     if(NOT TEST_TIMEOUT)
-        set(TEST_TIMEOUT 300)
+        set(TEST_TIMEOUT 600)
     endif()
     if(NOT TEST_CORES)
         set(TEST_CORES 1)
+    endif()
+    if("campaign" IN_LIST TEST_LABELS AND DEFINED ENV{GRADSWEEP_CAMPAIGN_SCALE})
+        math(EXPR TEST_TIMEOUT "${TEST_TIMEOUT} * $ENV{GRADSWEEP_CAMPAIGN_SCALE}")
     endif()
     set(programs $<TARGET_FILE:gradsweep> ${MPIEXEC_EXECUTABLE})
     if(TEST_PROGRAM STREQUAL NONE)

@@ -1,7 +1,8 @@
 """analysis/report.py on results files made here by NumPy: the page stands alone, its tables count what an independent
 count finds, and unfinished, unusual and foreign files end as they should.
 
-Reports with figures take seconds each, so the grids are small, and one report serves several tests.
+Reports with figures take seconds each, so the grids are small, one report serves several tests, and figures are drawn
+in all formats only where the others could differ from PNG.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 import unittest
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -72,6 +74,22 @@ def counts(row: list[str]) -> list[int]:
     return [int(cell.replace(",", "")) for cell in row]
 
 
+class NoFigure:
+    """Instead of the canvas of a format."""
+
+    def __init__(self, figure: Figure) -> None:
+        pass
+
+    def print_pdf(self, path: str, **_: object) -> None:
+        Path(path).write_bytes(b"%PDF")
+
+    def print_svg(self, stream, **_: object) -> None:
+        stream.write("<svg/>")
+
+
+only_png = mock.patch.multiple("gradsweep_style", FigureCanvasPdf=NoFigure, FigureCanvasSVG=NoFigure)
+
+
 class ReportTest(unittest.TestCase):
     def setUp(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
@@ -92,6 +110,8 @@ class ReportTest(unittest.TestCase):
             [sys.executable, os.path.join(ANALYSIS, "report.py"), *arguments], capture_output=True, text=True
         )
 
+
+class Reports(ReportTest):
     # A whole report ------------------------------------------------------------------------------------------------
 
     def test_whole_report(self) -> None:
@@ -200,6 +220,7 @@ class ReportTest(unittest.TestCase):
 
     # Unusual files -------------------------------------------------------------------------------------------------
 
+    @only_png
     def test_single_cell(self) -> None:
         results = self.path("one.h5")
         make(
@@ -218,6 +239,7 @@ class ReportTest(unittest.TestCase):
         self.assertNotIn("f-rate", page.figures)  # one lag is no curve
         self.assertTrue(os.path.getsize(self.path("deep/figures/phase-tanh.png")))
 
+    @only_png
     def test_native_untied_and_exact_zeros(self) -> None:
         """`native` has a NaN radius, untied no W, and a chain's product is exactly 0 from lag d on."""
         results = self.path("native.h5")
@@ -240,6 +262,7 @@ class ReportTest(unittest.TestCase):
         # No verdict on conditions for untied: the rest are 2 ensembles x 2 replicas x 3 gammas.
         self.assertEqual(sum(sum(counts(row[2:])) for row in page.tables["conditions"][1:]), 12)
 
+    @only_png
     def test_pending_file_without_optional_datasets(self) -> None:
         """A sweep that has just begun, and a file without the datasets that only some sections need."""
         results = self.path("pending.h5")
@@ -264,6 +287,7 @@ class ReportTest(unittest.TestCase):
         self.assertIn("no growth_rate", self.text)
         self.assertEqual(page.figures, ["f-phase-identity", "f-decay-identity", "f-rate"])
 
+    @only_png
     def test_file_of_version_1(self) -> None:
         """Made by the last program that wrote it, with finished, failed and pending cells."""
         results = self.path("version1.h5")

@@ -27,6 +27,11 @@ def parser(text):
 
 def parse(arguments):
     options = arguments.parse_args()
+    scale = int(os.environ.get("GRADSWEEP_CAMPAIGN_SCALE", "1"))
+    if hasattr(options, "count"):
+        options.count *= scale
+    if hasattr(options, "every"):
+        options.every = max(1, options.every // scale)
     # Open MPI refuses root and more ranks than cores unless told, and ranks that wait then hold the cores.
     for name in ("ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe",
                  "MCA_mpi_yield_when_idle"):

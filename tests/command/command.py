@@ -2,6 +2,7 @@
 
 Every test program is called as `python3 test_what.py PATH_OF_gradsweep MPIEXEC [unittest options]`."""
 
+import atexit
 import glob
 import os
 import re
@@ -32,6 +33,7 @@ EXPLICIT, IMPLICIT, CLOSED_FORM = 1, 2, 3
 
 GRADSWEEP = None
 MPIEXEC = None
+undisturbed_files = {}  # text of a sweep -> its results
 
 
 def main():
@@ -220,6 +222,17 @@ class CommandTest(unittest.TestCase):
         ended = gradsweep("run", sweep, "-o", self.path(name), "--progress", "none", *options, **how)
         self.assertEqual(ended.returncode, exit_code, ended.stderr)
         return self.path(name)
+
+    def undisturbed(self, sweep, exit_code=0):
+        """The results of one rank alone, made once for all tests of a program with that sweep: nobody changes the file."""
+        text = Path(sweep).read_text()
+        if text not in undisturbed_files:
+            folder = tempfile.mkdtemp(prefix="gradsweep-test-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            shutil.copy(self.run_sweep(sweep, "undisturbed.h5", exit_code=exit_code), folder)
+            os.remove(self.path("undisturbed.h5"))
+            undisturbed_files[text] = os.path.join(folder, "undisturbed.h5")
+        return undisturbed_files[text]
 
     def assert_same_results(self, path, reference, message=None):
         """To the last bit, and nothing left beside the file."""

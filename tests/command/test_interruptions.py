@@ -1,4 +1,4 @@
-"""Runs that are stopped, run out of time or are killed, and are gone on with: nothing is lost, nothing differs."""
+"""Runs that are stopped, run out of time or fail, and are gone on with: nothing is lost, nothing differs."""
 # ctest: PROCESSORS 2
 
 import json
@@ -19,7 +19,9 @@ from command import CommandTest, Run, gradsweep, read
 LONG = ["--set", "model.warmup=3000", "--progress", "none"]
 
 
-class Interruptions(CommandTest):
+class InterruptedRuns(CommandTest):
+    """One sweep, and its undisturbed results."""
+
     @classmethod
     def setUpClass(cls):
         cls.folder_of_all = command.tempfile.mkdtemp(prefix="gradsweep-test-")
@@ -58,6 +60,8 @@ class Interruptions(CommandTest):
         after = read(path)["cell_seconds"]
         np.testing.assert_array_equal(after[kept], before["cell_seconds"][kept], "finished cells were computed again")
 
+
+class Interruptions(InterruptedRuns):
     def check_stop(self, ranks, resume_ranks, tcp=False):
         path = self.path("stopped.h5")
         with Run(self.text, "-o", path, *LONG, ranks=ranks, tcp=tcp) as run:
@@ -65,7 +69,7 @@ class Interruptions(CommandTest):
             asked = time.monotonic()
             exit_code, text = run.stop()
         self.assertEqual(exit_code, 75, text)
-        self.assertLess(time.monotonic() - asked, 20)  # 10 s of grace, and the end of MPI
+        self.assertLess(time.monotonic() - asked, 40)  # 10 s of grace, and the end of MPI
         self.assertRegex(text, r"stopped by SIGUSR1 with \d+ cells pending; go on with --resume")
         self.assert_partial(path)
         self.resume(path, resume_ranks)
@@ -104,39 +108,6 @@ class Interruptions(CommandTest):
         self.assertGreater(len(exit_codes), 1)
         self.assertEqual(exit_codes[-1], 1)
         self.assert_same_results(path, self.reference)
-
-    def test_kill(self):
-        """Twice in the middle, then on another number of ranks to the end."""
-        path = self.path("killed.h5")
-        for share in (0.2, 0.5):
-            with Run(self.text, "-o", path, "--resume", *LONG, ranks=3) as run:
-                run.wait_for_cells(path, share)
-                pids = run.ranks()
-                self.assertEqual(len(pids), 3)
-                exit_code, text = run.kill()
-            self.assertNotIn(exit_code, (0, 1, 2, 75), text)
-            self.assertTrue(os.path.exists(path + ".lock"))
-            self.assert_partial(path)
-        self.resume(path, 2)
-
-    def test_kill_while_the_file_is_made(self):
-        """Half a file is never seen under the results file's name."""
-        path = self.path("killed.h5")
-        for _ in range(20):  # on a busy machine the kill may come too late: the file is made in some 10 ms
-            with Run(self.text, "-o", path, *LONG, "--set", "weights.replicas=400", "--overwrite") as run:
-                until = time.monotonic() + command.TIMEOUT
-                while not command.in_the_making(path) and not os.path.exists(path) and time.monotonic() < until:
-                    time.sleep(0.001)
-                run.kill()
-            if command.in_the_making(path):
-                break
-            if os.path.exists(path):  # neither is there between the attempt to reserve the space and the making
-                os.remove(path)
-        self.assertTrue(command.in_the_making(path))
-        self.assertFalse(os.path.exists(path))
-        ended = gradsweep("run", self.text, "-o", path, *LONG, "--set", "model.activation=identity", "--resume")
-        self.assertEqual(ended.returncode, 1, ended.stderr)
-        self.assertEqual(sorted(os.listdir(self.folder)), ["killed.h5"])
 
     def test_lock(self):
         path = self.path("locked.h5")

@@ -1,11 +1,26 @@
-"""One grid, computed in every way there is: ranks, shards, kills, stops and extensions; one file, to the bit."""
-# ctest: LABELS campaign
+"""Grids, computed in every way there is: ranks, transports, shards, kills, stops and extensions; one file, to the bit."""
+# ctest: LABELS campaign PROCESSORS 2 TIMEOUT 900
 
 import numpy as np
 
 import command
+import sweeps
 from command import Run, gradsweep, read, same_bits
+from test_same_results import RanksTest
 from test_shards import LONG, ShardTest
+
+
+class Ranks(RanksTest):
+    ALL = [(ranks, tcp) for tcp in (False, True) for ranks in (1, 2, 3, 5)]
+
+    def test_everything(self):
+        self.check_ranks(sweeps.EVERYTHING, 1, self.ALL)
+
+    def test_every_method(self):
+        self.check_ranks(sweeps.METHODS, 0, self.ALL)
+
+    def test_native_weights(self):
+        self.check_ranks(sweeps.NATIVE, 0, self.ALL)
 
 
 class SameBits(ShardTest):

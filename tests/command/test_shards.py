@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 
 import command
-from command import DONE, FAILED, CommandTest, Run, crc32c, gradsweep, h5py, read
+from command import DONE, FAILED, CommandTest, crc32c, gradsweep, h5py, read
 
 # Every shape of dataset (by cell, lag, step, index, and by weight), cells that fail, and units of both kinds.
 SWEEP = """\
@@ -52,7 +52,7 @@ class ShardTest(CommandTest):
 class Merge(ShardTest):
     def test_shards_of_any_ranks_make_the_whole(self):
         sweep = self.sweep(SWEEP)
-        reference = self.run_sweep(sweep, "whole.h5", exit_code=1)
+        reference = self.undisturbed(sweep, exit_code=1)
         shards = self.run_shards(sweep, 4, ranks=(1, 2, 3, None), exit_codes=(0, 1))
         merged, _ = self.merge("merged.h5", reversed(shards), exit_code=1)
         self.assert_same_results(merged, reference)
@@ -94,7 +94,7 @@ class Merge(ShardTest):
 
     def test_what_is_missing_is_pending_and_resumed(self):
         sweep = self.sweep(SWEEP)
-        reference = self.run_sweep(sweep, "whole.h5", exit_code=1)
+        reference = self.undisturbed(sweep, exit_code=1)
         shards = self.run_shards(sweep, 4, exit_codes=(0, 1))
         cells = [np.count_nonzero(read(shard)["status"]) for shard in shards]
         with h5py.File(shards[0], "r+") as file:  # a damaged cell
@@ -112,7 +112,7 @@ class Merge(ShardTest):
 
     def test_a_shard_may_come_twice(self):
         sweep = self.sweep(LONG.replace("log2: 64", "log2: 4"))
-        reference = self.run_sweep(sweep, "whole.h5")
+        reference = self.undisturbed(sweep)
         first, second = self.run_shards(sweep, 2)
         copy = self.path("copy.h5")
         shutil.copy(first, copy)
@@ -169,7 +169,7 @@ class Merge(ShardTest):
 
     def test_refusals(self):
         sweep = self.sweep(LONG.replace("log2: 64", "log2: 4"))
-        whole = self.run_sweep(sweep, "whole.h5")
+        whole = self.undisturbed(sweep)
         first, second = self.run_shards(sweep, 2)
         third = self.run_shards(sweep, 3)[2]
         other = self.path("other.h5")
@@ -199,34 +199,6 @@ class Merge(ShardTest):
         self.refuse(2, ["run", sweep, "-o", whole, "--resume", "--shard", "1/2"],
                     "the file is a whole results file, and shard 1/2 is asked for")
         self.refuse(2, ["extend", sweep, first, "-o", out], "it is shard 1/2; merge the shards first")
-
-
-class Interrupted(ShardTest):
-    def test_killed_and_stopped_shards_go_on(self):
-        sweep = self.sweep(LONG)
-        reference = self.run_sweep(sweep, "whole.h5")
-        paths = [self.path(f"{number}.h5") for number in (1, 2)]
-        options = [[sweep, "-o", path, "--shard", f"{number}/2", "--progress", "none", "--resume"]
-                   for number, path in enumerate(paths, 1)]
-        with Run(*options[0], ranks=2) as run:
-            run.wait_for_cells(paths[0], 0.1)
-            run.kill()
-        with h5py.File(paths[0]) as file:
-            self.assertLess(np.count_nonzero(file["status"][...]), file.attrs["shard_cells"])
-        self.assertEqual(gradsweep("check", paths[0]).returncode, 3)
-        with Run(*options[1]) as run:
-            run.wait_for_cells(paths[1], 0.1)
-            exit_code, text = run.stop()
-        self.assertEqual(exit_code, 75, text)
-        pending = int(re.search(r"with (\d+) cells pending", text)[1])
-        _, told = self.merge("part.h5", paths, exit_code=75)
-        self.assertIn(f"shard 2/2 lacks {pending} of its", told)
-        for number, ranks in ((0, 3), (1, 1)):
-            ended = gradsweep("run", *options[number], ranks=ranks)
-            self.assertEqual(ended.returncode, 0, ended.stderr)
-        self.assertEqual(gradsweep("run", *options[0]).returncode, 0)
-        merged, _ = self.merge("merged.h5", paths)
-        self.assert_same_results(merged, reference)
 
 
 class Extend(ShardTest):

@@ -1,10 +1,8 @@
-"""Networks on teams of ranks: the same numbers as on one rank, whatever the size of the team; stops, kills and failures
-inside teams."""
-# ctest: COST 100
+"""Networks on teams of ranks: the same numbers as on one rank, whatever the size of the team; stops and failures inside
+teams."""
+# ctest: COST 100 PROCESSORS 3
 
-import os
 import re
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -23,7 +21,7 @@ model:
   activation: [identity, tanh, relu]
   warmup: 20
   input: {kind: gaussian, size: 2, scale: 0.1}
-grid: {hidden_size: [24, 48, 65], spectral_radius: [0.8, 1.1], gamma: [0.5, 1], lag: {log2: 16}}
+grid: {hidden_size: [24, 48, 65], spectral_radius: 1.1, gamma: [0.5, 1], lag: {log2: 8}}
 measure: [frobenius_norm, step_bound]
 numerics: {distribute_from: 48}
 """
@@ -41,20 +39,20 @@ numerics: {distribute_from: 1}
 IMPLICIT = """
 name: implicit
 seed: 9
-weights: {ensemble: [ginibre, uniform], replicas: 2}
+weights: {ensemble: [ginibre, uniform]}
 model: {activation: [tanh, hard_tanh], warmup: 30}
-grid: {hidden_size: [64, 257, 300], spectral_radius: [0.9, 1.2], gamma: [0.7, 1], lag: [1, 4, 8]}
+grid: {hidden_size: [64, 257, 300], spectral_radius: [0.9, 1.2], gamma: 1, lag: [1, 4, 8]}
 measure: [step_bound]
 numerics: {distribute_from: 200}
 """
 # Some minutes of work on two ranks, in few units.
 LONG = """
 name: long
-weights: {ensemble: ginibre, replicas: 4}
+weights: {ensemble: ginibre, replicas: 8}
 model: {activation: tanh, warmup: 10}
-grid: {hidden_size: [640], spectral_radius: [1, 1.1], gamma: [0.9, 1], lag: {log2: 256}}
+grid: {hidden_size: [448], spectral_radius: [1, 1.1], gamma: [0.9, 1], lag: {log2: 64}}
 measure: [frobenius_norm]
-numerics: {distribute_from: 640}
+numerics: {distribute_from: 448}
 """
 # Symmetric: its radius is its norm, which takes no powers of W.
 MEMORY = """
@@ -91,7 +89,7 @@ class SameNumbers(CommandTest):
 
     def check_ranks(self, text, distribute_from, ranks):
         sweep = self.sweep(text)
-        reference = self.run_sweep(sweep, "reference.h5")
+        reference = self.undisturbed(sweep)
         is_team = read(reference)["hidden_size"] >= distribute_from
         for count in ranks:
             with self.subTest(ranks=count):
@@ -110,7 +108,7 @@ class SameNumbers(CommandTest):
 
     def test_implicit_norms_have_the_bits_of_one_rank(self):
         sweep = self.sweep(IMPLICIT)
-        reference = self.run_sweep(sweep, "reference.h5")
+        reference = self.undisturbed(sweep)
         data = read(reference)
         self.assertTrue((data["method"][:, :, 1:] == command.IMPLICIT).all())
         for ranks, tcp in ((3, True), (4, False)):
@@ -125,24 +123,12 @@ class Endings(CommandTest):
         sweep = self.sweep(LONG)
         path = self.path("stopped.h5")
         with command.Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
-            run.wait_for_cells(path, 1 / 16)
+            run.wait_for_cells(path, 1 / 32)
             start = time.monotonic()
             code, text = run.stop()
             self.assertEqual(code, 75, text)
-            self.assertLess(time.monotonic() - start, 15 if not command.is_sanitized() else 60)
+            self.assertLess(time.monotonic() - start, 30 if not command.is_sanitized() else 60)
             self.assertRegex(text, "stopped by SIGUSR1 with [0-9]+ cells pending")
-
-    def test_a_killed_rank_of_a_team_costs_the_cells_in_work(self):
-        sweep = self.sweep(IMPLICIT)
-        reference = self.run_sweep(sweep, "reference.h5")
-        path = self.path("killed.h5")
-        with command.Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
-            run.wait_for_cells(path, 0.1)
-            os.kill(run.ranks()[1], signal.SIGKILL)
-            code, _ = run.end()
-            self.assertNotEqual(code, 0)
-        self.run_sweep(sweep, "killed.h5", "--resume", ranks=2)
-        self.assert_same_results(path, reference)
 
     def largest_address_space(self, sweep):
         """kB that a rank of two takes at most while it runs a sweep."""

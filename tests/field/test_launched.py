@@ -1,7 +1,5 @@
 """Commands of one process that a launcher has started several times: one works, and all end with its exit code."""
 
-# ctest: PROCESSORS 1 TIMEOUT 400
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """One run per results file, whatever its names, on file systems with and without locks; and what dead owners leave."""
 
-# ctest: PROCESSORS 1 TIMEOUT 400
-
 import errno
 import fcntl
 import glob

@@ -1,8 +1,6 @@
 """Results files that other programs open, change, replace or move during a run: no run ends with 0 unless its closed file
 opens again and holds the results."""
 
-# ctest: PROCESSORS 1 TIMEOUT 400
-
 import glob
 import os
 import shutil

@@ -1,8 +1,6 @@
 """A file that takes the output's name while run, merge or extend makes theirs is never replaced, whichever calls the file
 system has; and nothing that was made is lost for it."""
 
-# ctest: PROCESSORS 1 TIMEOUT 400
-
 import errno
 import os
 import shutil

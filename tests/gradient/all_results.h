@@ -12,28 +12,35 @@ struct all_results {
     enum jacobian_method *methods;
 };
 
+/* Room for a batch's results, with NaN and 255 in it. */
+static inline struct all_results all_results_create(const struct batch *batch)
+{
+    struct all_results all = { .measures = batch->measures };
+    for (size_t i = 0; i < measure_dataset_count(batch->measures); i++) {
+        const struct dataset_rule *rule = measure_dataset_at(batch->measures, i);
+        size_t bytes = all.bytes_per_cell[i] =
+            measure_values_per_cell(rule, batch->lag_count, &batch->options) * measure_value_size(rule);
+        if (bytes == 0)
+            continue;
+        all.values[i] = malloc(bytes * (size_t)batch->count);
+        memset(all.values[i], 0xff, bytes * (size_t)batch->count);
+    }
+    all.outcomes = calloc((size_t)batch->count, sizeof *all.outcomes);
+    all.methods = calloc((size_t)batch->count, sizeof *all.methods);
+    return all;
+}
+
 /* Measures the batch's cells on a network that a team holds; weights and spectrum are filled in here. */
 static inline struct all_results all_results_measure_on_grid(const struct process_grid *grid,
                                                              const struct ensemble *ensemble, long d, long replica,
                                                              long distribute_from, struct batch batch)
 {
-    struct all_results all = { .measures = batch.measures };
+    struct all_results all = all_results_create(&batch);
     struct gradient_context context = { 0 };
     bool is_unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
     const struct network_key key = { ensemble, TEST_SEED, d, replica };
     require(weights_spectrum_on_grid(grid, &key, distribute_from, NULL, &batch.spectrum));
     require(weights_open_on_grid(grid, &key, is_unscaled ? 1.0 : batch.spectrum.radius, &batch.weights));
-    for (size_t i = 0; i < measure_dataset_count(batch.measures); i++) {
-        const struct dataset_rule *rule = measure_dataset_at(batch.measures, i);
-        size_t bytes = all.bytes_per_cell[i] =
-            measure_values_per_cell(rule, batch.lag_count, &batch.options) * measure_value_size(rule);
-        if (bytes == 0)
-            continue;
-        all.values[i] = malloc(bytes * (size_t)batch.count);
-        memset(all.values[i], 0xff, bytes * (size_t)batch.count); /* NaN, and 255 */
-    }
-    all.outcomes = calloc((size_t)batch.count, sizeof *all.outcomes);
-    all.methods = calloc((size_t)batch.count, sizeof *all.methods);
     struct batch_results results = { all.values, all.outcomes, all.methods };
     require(batch_measure(&batch, &context, &results));
     weights_close(batch.weights);

@@ -313,7 +313,7 @@ static void run_all(const struct team *team)
         dimension = cases[n][0];
         on_all_shapes(team, cases[n][1], all_operations);
     }
-    dimension = 700;
+    dimension = 450;
     on_all_shapes(team, 64, products_agree_with_one_rank);
     a_rank_alone_has_them_whole(1);
     a_rank_alone_has_them_whole(65);
