@@ -87,7 +87,7 @@ class NoFigure:
         stream.write("<svg/>")
 
 
-only_png = mock.patch.multiple("gradsweep_style", FigureCanvasPdf=NoFigure, FigureCanvasSVG=NoFigure)
+only_png = mock.patch.multiple("gradsweep.plots.style", FigureCanvasPdf=NoFigure, FigureCanvasSVG=NoFigure)
 
 
 class ReportTest(unittest.TestCase):
