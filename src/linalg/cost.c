@@ -176,6 +176,16 @@ struct cost cost_radius_by_squaring(long hidden_size)
     return cost;
 }
 
+/* Squarings of W until some columns show the range of the power (linalg/radius_by_range.c), which LAPACK sees last. */
+struct cost cost_radius_by_range(long hidden_size)
+{
+    double d = (double)hidden_size, columns = fmin(fmax(d / 8.0, 16.0), SQUARING_COLUMNS), rank = columns - 8.0;
+    double squarings = log2(73.0 * d / rank) + 0.5;
+    struct cost cost = { .flops = 2.0 * d * d * (squarings * d + 2.0 * columns) };
+    cost.seconds = cost.flops / RATE_AT(hidden_size, wide);
+    return cost_add(cost, cost_lapack((long)rank, 25.0 * rank * rank * rank));
+}
+
 double cost_gather_bytes(long hidden_size, int team_size)
 {
     return team_size > 1 ? 8.0 * (double)hidden_size * GATHERED_COLUMNS * 2.0 : 0.0;

@@ -57,8 +57,9 @@ double cost_lanczos_seconds(double iterations);
 struct cost cost_norm_by_products(long hidden_size);
 double cost_norm_by_products_bytes(long hidden_size);
 
-/* rho(W) by repeated squaring (linalg/squaring.c). */
+/* rho(W) by repeated squaring (linalg/radius_by_squaring.c), and by one rank from the range of a power. */
 struct cost cost_radius_by_squaring(long hidden_size);
+struct cost cost_radius_by_range(long hidden_size);
 
 /* Bytes of the blocks of columns that a rank of a team sends and receives; 0 for one rank. */
 double cost_gather_bytes(long hidden_size, int team_size);

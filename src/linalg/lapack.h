@@ -42,10 +42,6 @@ void dgeev_(const char *left, const char *right, const int *n, double *a, const 
             double *vl, const int *ldvl, double *vr, const int *ldvr, double *work, const int *lwork, int *info, size_t,
             size_t);
 
-/* Eigenvalues, ascending, of a symmetric matrix, which is overwritten (with job "V" by the eigenvectors). */
-void dsyev_(const char *job, const char *triangle, const int *n, double *a, const int *lda, double *eigenvalues,
-            double *work, const int *lwork, int *info, size_t, size_t);
-
 /* Singular values, descending, by divide and conquer. A is overwritten. */
 void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,

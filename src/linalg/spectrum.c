@@ -64,36 +64,15 @@ done:
     return status;
 }
 
-/* The same for a symmetric matrix, of which the lower triangle is read. */
-static enum status largest_symmetric_modulus(long dimension, double *a, double *radius)
+enum status spectrum_radius(long dimension, const double *values, double *radius)
 {
-    enum status status = STATUS_OK;
-    const int n = (int)dimension, query = -1;
-    double *eigenvalues = NULL, *work = NULL, optimum = 0;
-    int info = 0;
-    dsyev_("N", "L", &n, a, &n, NULL, &optimum, &query, &info, 1, 1);
-    TRY(lapack_check(info, "dsyev", dimension));
-    const int length = (int)optimum;
-    TRY_OR(done, memory_allocate(&eigenvalues, dimension, "eigenvalues"));
-    TRY_OR(done, memory_allocate(&work, length, "eigenvalue workspace"));
-    dsyev_("N", "L", &n, a, &n, eigenvalues, work, &length, &info, 1, 1);
-    TRY_OR(done, lapack_check(info, "dsyev", dimension));
-    *radius = fmax(fabs(eigenvalues[0]), fabs(eigenvalues[dimension - 1]));
-done:
-    memory_free(eigenvalues);
-    memory_free(work);
-    return status;
-}
-
-enum status spectrum_radius(long dimension, const double *values, bool symmetric, double *radius)
-{
-    double *copy = NULL;
-    TRY(spectrum_check_matrix(dimension, values, "spectral radius"));
+    bool found = false;
+    TRY(spectrum_radius_by_range(dimension, values, &found, radius));
+    if (found)
+        return STATUS_OK;
+    SCOPED_MEMORY double *copy = NULL;
     TRY(copy_matrix(dimension, values, &copy));
-    enum status status = symmetric ? largest_symmetric_modulus(dimension, copy, radius)
-                                   : largest_general_modulus(dimension, copy, radius);
-    memory_free(copy);
-    return status;
+    return largest_general_modulus(dimension, copy, radius);
 }
 
 enum status spectrum_singular_values(long dimension, const double *values, double *singular_values)

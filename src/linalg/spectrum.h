@@ -10,9 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* rho(A) by LAPACK eigenvalues (dgeev; dsyev where `symmetric`). Errors: STATUS_MEMORY; STATUS_NUMERICAL for elements
- * that are not finite (tested first: LAPACK's iterations hang on them) or where LAPACK does not converge. */
-CHECKED enum status spectrum_radius(long dimension, const double *values, bool symmetric, double *radius);
+/* rho(A) right to rounding: from the range of a power where that will do, else by LAPACK's eigenvalues (dgeev). Errors:
+ * STATUS_MEMORY; STATUS_NUMERICAL for elements that are not finite (tested first: LAPACK's iterations hang on them) or
+ * where LAPACK does not converge. */
+CHECKED enum status spectrum_radius(long dimension, const double *values, double *radius);
+
+/* The first way alone: a high power of A maps to a space of few dimensions, and the leading eigenvalue of A seen from
+ * there is accepted where its residual is of the size of rounding, 16 u ||A||_F: as good as LAPACK's. *found tells
+ * whether; not where d < 16, where many eigenvalues are as large, nor where W is strongly non-normal. Bits as those of
+ * the fixed-order kernel, but for LAPACK on the small matrix seen. Errors as spectrum_radius. */
+CHECKED enum status spectrum_radius_by_range(long dimension, const double *values, bool *found, double *radius);
 
 /* rho(A) by Gelfand's ratio under repeated squaring with the fixed-order kernel:
  * (ln||A^2l||_F - ln||A^l||_F) / l with l = 2^49 after 50 squarings, the form that converges fast; sooner where a power

@@ -15,36 +15,15 @@ struct cost weights_cost_draw(const struct ensemble *ensemble, long hidden_size)
     return cost;
 }
 
-/* Operations of LAPACK on the whole W. */
-static double spectrum_flops(enum ensemble_spectrum spectrum, double d)
-{
-    const double cube = d * d * d;
-    switch (spectrum) {
-    case SPECTRUM_ALL_ONE:
-    case SPECTRUM_NILPOTENT:
-    case SPECTRUM_NONE:
-        break;
-    case SPECTRUM_SYMMETRIC:
-        return 4.0 / 3.0 * cube; /* values of a symmetric matrix */
-    case SPECTRUM_ANTISYMMETRIC:
-    case SPECTRUM_RADIUS_DRAWN:
-        return 8.0 / 3.0 * cube; /* singular values */
-    case SPECTRUM_COMPUTED:
-        return (10.0 + 8.0 / 3.0) * cube; /* eigenvalues and singular values */
-    }
-    return 0.0;
-}
-
 struct cost weights_cost_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from)
 {
     const enum ensemble_spectrum spectrum = ensemble->kind->spectrum;
-    const double flops = spectrum_flops(spectrum, (double)hidden_size);
-    if (flops == 0.0) /* known by construction */
-        return (struct cost){ 0 };
-    struct cost cost =
-        hidden_size < distribute_from ? cost_lapack(hidden_size, flops) : cost_norm_by_products(hidden_size);
-    if (hidden_size >= distribute_from && spectrum == SPECTRUM_COMPUTED)
-        cost = cost_add(cost, cost_radius_by_squaring(hidden_size));
+    if (spectrum == SPECTRUM_ALL_ONE || spectrum == SPECTRUM_NILPOTENT || spectrum == SPECTRUM_NONE)
+        return (struct cost){ 0 }; /* known by construction */
+    struct cost cost = cost_norm_by_products(hidden_size);
+    if (spectrum == SPECTRUM_COMPUTED)
+        cost = cost_add(cost, hidden_size < distribute_from ? cost_radius_by_range(hidden_size)
+                                                            : cost_radius_by_squaring(hidden_size));
     return cost_add(cost, weights_cost_draw(ensemble, hidden_size));
 }
 
@@ -75,7 +54,7 @@ double weights_cost_spectrum_bytes(const struct ensemble *ensemble, long hidden_
 {
     double d = (double)hidden_size, part = 8.0 * d * d / team_size;
     if (hidden_size < distribute_from)
-        return 3.0 * part; /* W, and what LAPACK works on */
+        return 4.0 * part; /* W, a power, its square, the power packed */
     double matrices = ensemble->kind->is_from_qr ? 4.0 : 2.0, block = 8.0 * d * GATHERED_COLUMNS;
     double squaring = 4.0 * part + block; /* W, a power, its square, the power packed; the power's range */
     double finding = ensemble->kind->spectrum == SPECTRUM_COMPUTED ? squaring : matrices * part;

@@ -32,47 +32,49 @@ double weights_log_norm_error(const struct ensemble *ensemble, long hidden_size)
     return ensemble->kind->spectrum == SPECTRUM_NILPOTENT ? 0 : spectrum_norm_error(hidden_size);
 }
 
-/* ---- below distribute_from: by LAPACK, from all of W ---- */
+/* ---- below distribute_from: from all of W; by LAPACK where nothing faster will do ---- */
 
-static enum status radius_by_lapack(long hidden_size, const double *values, double *radius)
+static enum status radius_of_values(long hidden_size, const double *values, double *radius)
 {
     bool nilpotent = false;
     TRY(nilpotent_by_pattern(NULL, hidden_size, values, &nilpotent));
     *radius = 0;
-    return nilpotent ? STATUS_OK : accept_no_radius(spectrum_radius(hidden_size, values, false, radius), radius);
+    return nilpotent ? STATUS_OK : accept_no_radius(spectrum_radius(hidden_size, values, radius), radius);
+}
+
+static enum status norm_of_values(const struct network_key *key, const double *values, double *norm)
+{
+    SCOPED(matrix) *matrix = NULL;
+    TRY(spectrum_check_matrix(key->hidden_size, values, "spectral norm"));
+    TRY(matrix_create(key->hidden_size, values, true, &matrix));
+    const enum status status = spectrum_norm_by_products(matrix, key->seed, NULL, norm);
+    return status == STATUS_NUMERICAL ? spectrum_norm(key->hidden_size, values, norm) : status;
 }
 
 /* `drawn` is the radius that the draw reported, NaN if it did not. */
-static enum status find_by_lapack(const struct ensemble *ensemble, long hidden_size, const double *values, double drawn,
+static enum status find_by_values(const struct network_key *key, const double *values, double drawn,
                                   struct weight_spectrum *spectrum)
 {
-    switch (ensemble->kind->spectrum) {
-    case SPECTRUM_SYMMETRIC:
-        TRY(spectrum_radius(hidden_size, values, true, &spectrum->radius));
-        spectrum->norm = spectrum->radius;
-        return STATUS_OK;
-    case SPECTRUM_ANTISYMMETRIC:
-        TRY(spectrum_norm(hidden_size, values, &spectrum->norm));
+    const enum ensemble_spectrum kind = key->ensemble->kind->spectrum;
+    TRY(norm_of_values(key, values, &spectrum->norm));
+    if (kind == SPECTRUM_SYMMETRIC || kind == SPECTRUM_ANTISYMMETRIC)
         spectrum->radius = spectrum->norm;
-        return STATUS_OK;
-    case SPECTRUM_RADIUS_DRAWN:
+    else if (kind == SPECTRUM_RADIUS_DRAWN)
         spectrum->radius = drawn;
-        return spectrum_norm(hidden_size, values, &spectrum->norm);
-    default:
-        TRY(radius_by_lapack(hidden_size, values, &spectrum->radius));
-        TRY(spectrum_norm(hidden_size, values, &spectrum->norm));
-        drop_rounding(hidden_size, spectrum);
-        return STATUS_OK;
+    else {
+        TRY(radius_of_values(key->hidden_size, values, &spectrum->radius));
+        drop_rounding(key->hidden_size, spectrum);
     }
+    return STATUS_OK;
 }
 
-static enum status spectrum_by_lapack(const struct network_key *key, struct weight_spectrum *spectrum)
+static enum status spectrum_by_values(const struct network_key *key, struct weight_spectrum *spectrum)
 {
     SCOPED_MEMORY double *values = NULL;
     double drawn = NAN;
     TRY(memory_allocate(&values, key->hidden_size * key->hidden_size, "a weight matrix"));
     TRY(ensemble_draw(key, 0, values, &drawn));
-    return find_by_lapack(key->ensemble, key->hidden_size, values, drawn, spectrum);
+    return find_by_values(key, values, drawn, spectrum);
 }
 
 /* ---- from distribute_from on: by products, from each rank's share of W ---- */
@@ -181,7 +183,7 @@ enum status weights_spectrum_on_grid(const struct process_grid *grid, const stru
     if (is_known_by_construction(ensemble, key->hidden_size, spectrum))
         return STATUS_OK;
     enum status status = grid == NULL && key->hidden_size < distribute_from
-                             ? spectrum_by_lapack(key, spectrum)
+                             ? spectrum_by_values(key, spectrum)
                              : spectrum_by_products(grid, key, stop_requested, spectrum);
     spectrum->log_norm_error = weights_log_norm_error(ensemble, key->hidden_size);
     if (status != STATUS_OK)

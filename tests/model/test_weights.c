@@ -49,7 +49,7 @@ static void norm_and_radius_by_construction_are_those_of_the_matrix(void **state
         struct ensemble ensemble = ensemble_of(cases[k].name, cases[k].parameter);
         struct weight_spectrum spectrum = spectrum_of(cases[k].name, cases[k].parameter, D, 1, NEVER);
         draw(&ensemble, 3, D, 1, values);
-        assert_int_equal(spectrum_radius(D, values, false, &radius), STATUS_OK);
+        assert_int_equal(spectrum_radius(D, values, &radius), STATUS_OK);
         assert_int_equal(spectrum_norm(D, values, &norm), STATUS_OK);
         assert_true(relative(spectrum.radius, radius) <= cases[k].radius_tolerance);
         assert_true(relative(spectrum.norm, norm) <= spectrum.log_norm_error + spectrum_norm_error(D));
@@ -160,7 +160,7 @@ static void the_unit_matrix_is_the_drawn_one_divided(void **state)
     draw(&ginibre, 3, D, 1, drawn);
     for (long i = 0; i < D * D; i++)
         assert_true(values[i] == drawn[i] / radius);
-    assert_int_equal(spectrum_radius(D, values, false, &unit_radius), STATUS_OK);
+    assert_int_equal(spectrum_radius(D, values, &unit_radius), STATUS_OK);
     assert_true(fabs(unit_radius - 1) < 1e-12);
     assert_ptr_equal(weights_ensemble(weights), &ginibre);
     assert_int_equal(weights_hidden_size(weights), D);
