@@ -64,26 +64,22 @@ static enum status allocate(const struct sweep *sweep, struct check_applier *app
 enum status check_applier_open(const struct results_file *file, struct check_applier **opened)
 {
     const struct sweep *sweep = file->layout.sweep;
-    struct check_applier *applier;
+    SCOPED(check_applier) *applier = NULL;
     *opened = NULL;
     TRY(memory_allocate(&applier, 1, "the rules of the check"));
     *applier = (struct check_applier){ .file = file,
                                        .dataset_count = measure_dataset_count(sweep->measures),
                                        .weight = UINT64_MAX };
-    enum status status = allocate(sweep, applier);
-    if (status == STATUS_OK && !(measure_dataset_find(sweep->measures, "weight_spectral_radius", &applier->radius) &&
-                                 measure_dataset_find(sweep->measures, "weight_norm", &applier->norm)))
-        status = status_fail(STATUS_INTERNAL, "the table of measures has no radius and norm of weights");
-    if (status != STATUS_OK) {
-        check_applier_close(applier);
-        return status;
-    }
+    TRY(allocate(sweep, applier));
+    if (!measure_dataset_find(sweep->measures, "weight_spectral_radius", &applier->radius) ||
+        !measure_dataset_find(sweep->measures, "weight_norm", &applier->norm))
+        return status_fail(STATUS_INTERNAL, "the table of measures has no radius and norm of weights");
     for (size_t number = 0; number < check_rule_count(); number++) {
         struct bound_rule bound;
         if (bind_rule(sweep, number, &bound) && bound.rule->test)
             applier->rules[applier->rule_count++] = bound;
     }
-    *opened = applier;
+    *opened = scope_keep(&applier);
     return STATUS_OK;
 }
 

@@ -11,6 +11,7 @@ struct check_applier;
 /* `file` must outlive it. Release with check_applier_close. Errors: STATUS_MEMORY. */
 CHECKED enum status check_applier_open(const struct results_file *file, struct check_applier **applier);
 void check_applier_close(struct check_applier *applier);
+SCOPED_HANDLE(check_applier, check_applier_close)
 
 /* Of the file. */
 const struct sweep *check_applier_sweep(const struct check_applier *applier);

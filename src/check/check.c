@@ -21,6 +21,15 @@ struct stream {
     struct check_finished *finished; /* [weights] */
 };
 
+static void stream_close(struct stream *stream)
+{
+    cell_checksums_free(&stream->checksums);
+    memory_free(stream->finished);
+    store_free_results(&stream->results);
+    check_applier_close(stream->applier);
+}
+SCOPED_VALUE(stream, stream_close)
+
 /* Whether growth was foretold by a condition; at 1 itself nothing is. */
 static void count_agreement(struct check_agreement *agreement, double log_condition, double growth_rate)
 {
@@ -149,13 +158,11 @@ static enum status check_weight(const struct stream *stream, uint64_t weight, do
 static enum status check_weights(const struct stream *stream, struct check_summary *summary)
 {
     const uint64_t weights = grid_weight_count(stream->file->layout.sweep);
-    double *record = NULL;
+    SCOPED_MEMORY double *record = NULL;
     TRY(memory_allocate(&record, weight_record_length(&stream->file->layout), "values of weights"));
-    enum status status = STATUS_OK;
-    for (uint64_t i = 0; status == STATUS_OK && i < weights; i++)
-        status = check_weight(stream, i, record, summary);
-    memory_free(record);
-    return status;
+    for (uint64_t i = 0; i < weights; i++)
+        TRY(check_weight(stream, i, record, summary));
+    return STATUS_OK;
 }
 
 static enum status check_provenance(const struct stream *stream, struct check_summary *summary)
@@ -236,26 +243,19 @@ enum status check_results_file(const struct results_file *file, struct check_sum
     const uint64_t cells = grid_cell_count(sweep), most = results_file_block(sweep);
     const uint64_t block = most < cells ? most : cells;
     int pauses = 0;
-    struct stream stream = { .file = file, .pauses = &pauses };
+    SCOPED(stream) stream = { .file = file, .pauses = &pauses };
     *summary = (struct check_summary){ 0 };
-    enum status status = STATUS_OK;
-    TRY_OR(done, find_counted(sweep, &stream));
-    TRY_OR(done, memory_allocate(&summary->rules, check_rule_count(), "counts by rule"));
+    TRY(find_counted(sweep, &stream));
+    TRY(memory_allocate(&summary->rules, check_rule_count(), "counts by rule"));
     for (size_t rule = 0; rule < check_rule_count(); rule++)
         summary->rules[rule].worst_margin = INFINITY;
-    TRY_OR(done, memory_allocate(&summary->presence, measure_dataset_count(sweep->measures), "counts by dataset"));
-    TRY_OR(done, memory_allocate(&stream.finished, grid_weight_count(sweep), "counts by network"));
-    TRY_OR(done, memory_allocate(&summary->activations, sweep->activation_count, "counts by activation"));
-    TRY_OR(done, check_applier_open(file, &stream.applier));
-    TRY_OR(done, store_allocate_results(sweep, 0, block, &stream.results));
-    TRY_OR(done, cell_checksums_allocate(block, &stream.checksums));
-    TRY_OR(done, check_blocks(&stream, block, summary));
-done:
-    cell_checksums_free(&stream.checksums);
-    memory_free(stream.finished);
-    store_free_results(&stream.results);
-    check_applier_close(stream.applier);
-    return status;
+    TRY(memory_allocate(&summary->presence, measure_dataset_count(sweep->measures), "counts by dataset"));
+    TRY(memory_allocate(&stream.finished, grid_weight_count(sweep), "counts by network"));
+    TRY(memory_allocate(&summary->activations, sweep->activation_count, "counts by activation"));
+    TRY(check_applier_open(file, &stream.applier));
+    TRY(store_allocate_results(sweep, 0, block, &stream.results));
+    TRY(cell_checksums_allocate(block, &stream.checksums));
+    return check_blocks(&stream, block, summary);
 }
 
 void check_summary_free(struct check_summary *summary)
@@ -296,28 +296,19 @@ static enum status verdict(const char *path, const struct check_summary *summary
 
 static enum status check_sweep_file(const char *path, const struct sweep *sweep, FILE *out)
 {
-    struct results_file file;
-    struct check_summary summary = { 0 };
-    enum status status = results_file_open(path, sweep, NULL, &file);
-    if (status == STATUS_OK)
-        status = check_results_file(&file, &summary);
-    if (status == STATUS_OK)
-        check_print(&file, &summary, out);
-    enum status closed = results_file_close(&file);
-    if (status == STATUS_OK)
-        status = closed;
-    if (status == STATUS_OK)
-        status = verdict(path, &summary);
-    check_summary_free(&summary);
-    return status;
+    SCOPED(results_file) file = RESULTS_FILE_NONE;
+    SCOPED(check_summary) summary = { 0 };
+    TRY(results_file_open(path, sweep, NULL, &file));
+    TRY(check_results_file(&file, &summary));
+    check_print(&file, &summary, out);
+    TRY(results_file_close(&file));
+    return verdict(path, &summary);
 }
 
 enum status check_file(const char *path, FILE *out)
 {
-    struct sweep *sweep;
+    SCOPED(sweep) *sweep = NULL;
     TRY(first_look(path));
     TRY(results_file_read_sweep(path, &sweep));
-    enum status status = check_sweep_file(path, sweep, out);
-    sweep_close(sweep);
-    return status;
+    return check_sweep_file(path, sweep, out);
 }

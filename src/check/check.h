@@ -50,6 +50,7 @@ CHECKED enum status check_file(const char *path, FILE *out);
 CHECKED enum status check_results_file(const struct results_file *file, struct check_summary *summary);
 
 void check_summary_free(struct check_summary *summary);
+SCOPED_VALUE(check_summary, check_summary_free)
 
 void check_print(const struct results_file *file, const struct check_summary *summary, FILE *out);
 

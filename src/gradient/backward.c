@@ -106,6 +106,7 @@ static void state_destroy(struct backward_state *state)
     memory_free(state->errors);
     memory_free(state->activated);
 }
+SCOPED_VALUE(backward_state, state_destroy)
 
 /* What each rank of a team holds for itself. */
 static enum status allocate(struct backward_state *state)
@@ -135,21 +136,18 @@ static enum status allocate(struct backward_state *state)
     return STATUS_OK;
 }
 
+/* `state` is its owner's to destroy, also where this fails. */
 static enum status state_create(const struct backward_problem *problem, struct gradient_context *context, long count,
                                 struct backward_column *columns, struct backward_state *state)
 {
-    enum status status = STATUS_OK;
     long d = weights_hidden_size(problem->weights);
     *state = (struct backward_state){
         .problem = problem, .context = context, .hidden_size = d, .count = count, .columns = columns
     };
-    TRY_OR(failed, team_agree(weights_team(problem->weights), allocate(state)));
+    TRY(team_agree(weights_team(problem->weights), allocate(state)));
     for (long c = 0; c < count; c++)
-        TRY_OR(failed, contribution_sum_create(weights_grid(problem->weights), d, &state->sums[c]));
+        TRY(contribution_sum_create(weights_grid(problem->weights), d, &state->sums[c]));
     return STATUS_OK;
-failed:
-    state_destroy(state);
-    return status;
 }
 
 /* ---- one step ---- */
@@ -392,10 +390,8 @@ static enum status finish(struct backward_state *state)
     for (long c = 0; c < state->count; c++) {
         struct backward_column *column = &state->columns[c];
         TRY(contribution_sum_norms(&state->sums[c], &column->log_gradient, &column->cancellation));
-        if (column->gradient) {
-            *column->gradient = state->sums[c];
-            state->sums[c] = (struct contribution_sum){ 0 };
-        }
+        if (column->gradient)
+            *column->gradient = scope_keep(&state->sums[c]);
     }
     return STATUS_OK;
 }
@@ -403,13 +399,10 @@ static enum status finish(struct backward_state *state)
 enum status backward_sweep(const struct backward_problem *problem, struct gradient_context *context, long count,
                            struct backward_column *columns)
 {
-    struct backward_state state;
+    SCOPED(backward_state) state = { .problem = problem };
     for (long c = 0; c < count; c++)
         columns[c].is_finite = true;
     TRY(state_create(problem, context, count, columns, &state));
-    enum status status = sweep(&state);
-    if (status == STATUS_OK)
-        status = finish(&state);
-    state_destroy(&state);
-    return status;
+    TRY(sweep(&state));
+    return finish(&state);
 }

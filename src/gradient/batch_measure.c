@@ -86,9 +86,8 @@ static enum status measure_on_trajectory(const struct run *run, const struct cha
 {
     const struct batch *batch = run->batch;
     struct chain chains[CHAINS_SIDE_BY_SIDE];
-    struct trajectory trajectory = { 0 };
-    struct chain_norms norms = { 0 };
-    enum status status = STATUS_OK;
+    SCOPED(trajectory) trajectory = { 0 };
+    SCOPED(chain_norms) norms = { 0 };
     const bool needs_states = measure_any_needs(batch->measures, NEEDS_STATES);
     const long window = needs_states ? batch->model->steps : batch->lags[batch->lag_count - 1];
     const double d = (double)weights_hidden_size(batch->weights);
@@ -101,20 +100,16 @@ static enum status measure_on_trajectory(const struct run *run, const struct cha
     task.chains = chains;
     task.trajectory = &trajectory;
     if (!shared) {
-        TRY_OR(done,
-               chain_norms_find(batch, run->context, run->method, &trajectory, count, run->bounds.log_bounds, &norms));
+        TRY(chain_norms_find(batch, run->context, run->method, &trajectory, count, run->bounds.log_bounds, &norms));
         note_methods(run, &norms, first, count);
-        TRY_OR(done, call_measures(&task, false));
+        TRY(call_measures(&task, false));
     }
-    TRY_OR(done, call_measures(&task, true));
+    TRY(call_measures(&task, true));
     flushed_fail(&task);
     if (!shared)
         derive_measures(&task, false);
     derive_measures(&task, true);
-done:
-    trajectory_destroy(&trajectory);
-    chain_norms_destroy(&norms);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status measure_trajectories(const struct run *run, const struct chain_norms *shared)
@@ -130,19 +125,14 @@ static enum status measure_trajectories(const struct run *run, const struct chai
 static enum status measure_identity(const struct run *run)
 {
     const struct batch *batch = run->batch;
-    struct chain_norms norms = { .method = run->method };
+    SCOPED(chain_norms) norms = { .method = run->method };
     struct measure_task task = task_of(run, &norms, 0, batch->count);
-    enum status status = STATUS_OK;
     if (run->method != METHOD_CLOSED_FORM)
-        TRY_OR(done, chain_norms_find(batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, &norms));
+        TRY(chain_norms_find(batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, &norms));
     note_methods(run, &norms, 0, batch->count);
-    TRY_OR(done, call_measures(&task, false));
+    TRY(call_measures(&task, false));
     derive_measures(&task, false);
-    if (measure_any_needs(batch->measures, NEEDS_TRAJECTORY))
-        TRY_OR(done, measure_trajectories(run, &norms));
-done:
-    chain_norms_destroy(&norms);
-    return status;
+    return measure_any_needs(batch->measures, NEEDS_TRAJECTORY) ? measure_trajectories(run, &norms) : STATUS_OK;
 }
 
 /* log_bounds[lag_count] := the sums of ln ||W_unit,t|| over each lag. */
@@ -224,13 +214,12 @@ enum status batch_measure(const struct batch *batch, struct gradient_context *co
 {
     const struct chain_question question = question_of(batch);
     struct run run = { .batch = batch, .context = context, .results = results, .method = chain_method(&question) };
-    enum status status = STATUS_OK;
-    TRY(memory_allocate(&run.bounds.log_bounds, batch->lag_count, "bounds of a network"));
-    TRY_OR(done, chain_norms_accept_failure(batch, find_unit_bounds(&run), &run.bounds.outcome, 1));
-    TRY_OR(done, batch->activation->is_identity ? measure_identity(&run) : measure_trajectories(&run, NULL));
+    SCOPED_MEMORY double *log_bounds = NULL;
+    TRY(memory_allocate(&log_bounds, batch->lag_count, "bounds of a network"));
+    run.bounds.log_bounds = log_bounds;
+    TRY(chain_norms_accept_failure(batch, find_unit_bounds(&run), &run.bounds.outcome, 1));
+    TRY(batch->activation->is_identity ? measure_identity(&run) : measure_trajectories(&run, NULL));
     for (long cell = 0; cell < batch->count; cell++)
         finish_cell(batch, results, cell);
-done:
-    memory_free(run.bounds.log_bounds);
-    return status;
+    return STATUS_OK;
 }

@@ -48,27 +48,24 @@ static enum status find_weight_bounds(const struct jacobian_problem *problem, st
     long d = weights_hidden_size(problem->weights);
     double lower = 0.0, slack = certify_resolution(1.0, d);
     const double *values;
-    struct block w = { 0 };
+    SCOPED(block) w = { 0 };
     int64_t exponent = 0;
     bool proven = false;
-    enum status status = STATUS_OK;
-    TRY_OR(done, weights_values(problem->weights, step, &values));
-    TRY_OR(done, block_create(d, d, &w));
+    TRY(weights_values(problem->weights, step, &values));
+    TRY(block_create(d, d, &w));
     for (long column = 0; column < d; column++)
         memcpy(block_column(&w, column), values + column * d, (size_t)d * sizeof *values);
     block_balance(&w, &exponent);
-    TRY_OR(done, certified_norm_lower(&w, weights_seed(problem->weights), context->stop_requested, &lower));
+    TRY(certified_norm_lower(&w, weights_seed(problem->weights), context->stop_requested, &lower));
     if (lower > 0.0)
-        TRY_OR(done, certified_norm_is_at_most(&w, lower * (1.0 + slack), &proven));
+        TRY(certified_norm_is_at_most(&w, lower * (1.0 + slack), &proven));
     double frobenius = certified_frobenius_upper(&w);
     *bounds = (struct weight_bounds){ .step = step,
                                       .log_lower = log(lower) + (double)exponent * LOG_2,
                                       .frobenius_ratio = GENEROUS * frobenius / lower,
                                       .norm_ratio = proven ? 1.0 + 2.0 * slack : GENEROUS * frobenius / lower };
     context->flops += 4.0 / 3.0 * (double)d * (double)d * (double)d;
-done:
-    block_destroy(&w);
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- the walk along one chain ---- */
@@ -90,6 +87,14 @@ struct walk {
     double frobenius;       /* F_k, at least */
     double error;           /* E_k, at least */
 };
+
+static void walk_close(struct walk *walk)
+{
+    block_destroy(&walk->product);
+    block_destroy(&walk->next);
+    memory_free(walk->log_factors);
+}
+SCOPED_VALUE(walk, walk_close)
 
 static const double *diagonal_of(const struct walk *walk, long step_index)
 {
@@ -300,21 +305,16 @@ enum status certify_bounds(const struct jacobian_problem *problem, struct gradie
                            const double *log_norms, const double *log_bounds, const enum jacobian_outcome *outcomes,
                            uint8_t *verdicts)
 {
-    struct walk walk = { .problem = problem, .context = context, .log_bounds = log_bounds };
+    SCOPED(walk) walk = { .problem = problem, .context = context, .log_bounds = log_bounds };
     long d = weights_hidden_size(problem->weights);
-    enum status status = STATUS_OK;
-    TRY_OR(done, memory_allocate(&walk.log_factors, problem->lags[problem->lag_count - 1], "factors of a chain"));
-    TRY_OR(done, block_create(d, d, &walk.product));
-    TRY_OR(done, block_create(d, d, &walk.next));
+    TRY(memory_allocate(&walk.log_factors, problem->lags[problem->lag_count - 1], "factors of a chain"));
+    TRY(block_create(d, d, &walk.product));
+    TRY(block_create(d, d, &walk.next));
     for (walk.chain = 0; walk.chain < problem->chains; walk.chain++) {
         walk.log_norms = log_norms + walk.chain * problem->lag_count;
         walk.verdicts = verdicts + walk.chain * problem->lag_count;
         if (outcomes[walk.chain] == JACOBIAN_FOUND)
-            TRY_OR(done, certify_chain(&walk));
+            TRY(certify_chain(&walk));
     }
-done:
-    block_destroy(&walk.product);
-    block_destroy(&walk.next);
-    memory_free(walk.log_factors);
-    return status;
+    return STATUS_OK;
 }

@@ -18,13 +18,14 @@ struct chain_norms {
 };
 
 /* Finds them for `chains` chains of a trajectory (NULL: for identity), where needed with proven verdicts against
- * log_unit_bounds[lag_count], the bounds, normalised likewise. What cannot be found is an outcome. Release with
- * chain_norms_destroy, also on failure. Collective within the team of the weights. Errors: STATUS_MEMORY,
+ * log_unit_bounds[lag_count], the bounds, normalised likewise. What cannot be found is an outcome. Its
+ * owner's to destroy, also where this fails. Collective within the team of the weights. Errors: STATUS_MEMORY,
  * STATUS_STOPPED, STATUS_NUMERICAL, STATUS_IO. */
 CHECKED enum status chain_norms_find(const struct batch *batch, struct gradient_context *context,
                                      enum jacobian_method method, const struct trajectory *trajectory, long chains,
                                      const double *log_unit_bounds, struct chain_norms *norms);
 void chain_norms_destroy(struct chain_norms *norms);
+SCOPED_VALUE(chain_norms, chain_norms_destroy)
 
 /* What one measure, or the search for norms, cannot have is its own failure, in all of outcomes[count]; other errors
  * are the batch's. Collective within the team, and agreed. */

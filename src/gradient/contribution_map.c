@@ -122,19 +122,16 @@ static enum status sweep_map(const struct measure_task *task, const struct backw
 
 static enum status measure(const struct measure_task *task)
 {
-    struct loss *loss;
-    struct backward_column *columns;
+    SCOPED(loss) *loss = NULL;
+    SCOPED_MEMORY struct backward_column *columns = NULL;
     long width = backward_width(weights_hidden_size(task->batch->weights));
     TRY(memory_allocate(&columns, width, "errors carried back"));
-    enum status status = loss_open(task->batch->model, task->batch->weights, &loss);
+    TRY(loss_open(task->batch->model, task->batch->weights, &loss));
     /* An error that was given belongs to the last step alone: the map stays NaN. */
-    if (status == STATUS_OK && !loss_is_given(loss)) {
-        struct backward_problem problem = backward_problem_of(task, loss);
-        status = sweep_map(task, &problem, width, columns);
-    }
-    loss_close(loss);
-    memory_free(columns);
-    return status;
+    if (loss_is_given(loss))
+        return STATUS_OK;
+    const struct backward_problem problem = backward_problem_of(task, loss);
+    return sweep_map(task, &problem, width, columns);
 }
 
 /* ---- rules ---- */

@@ -33,6 +33,7 @@ static void chain_close(struct exact_chain *exact)
     block_destroy(&exact->columns);
     block_destroy(&exact->next);
 }
+SCOPED_VALUE(exact_chain, chain_close)
 
 /* A derivative that is no number has no residue: whoever measures the chain finds it. */
 static void count_alive(struct exact_chain *exact)
@@ -49,6 +50,7 @@ static void count_alive(struct exact_chain *exact)
     }
 }
 
+/* `exact` is its owner's to close, also where this fails. */
 static enum status chain_open(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
                               long first, long steps, struct exact_chain *exact)
 {
@@ -139,24 +141,20 @@ static enum status find_ranks(struct exact_chain *exact, int prime, long *ranks)
 enum status exact_chain_ranks(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
                               long *ranks)
 {
-    struct exact_chain exact;
-    long *bounds = NULL;
-    enum status status = STATUS_OK;
-    TRY_OR(done, chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
-    TRY_OR(done, memory_allocate(&bounds, exact.steps, "bounds of ranks"));
+    SCOPED(exact_chain) exact = { 0 };
+    SCOPED_MEMORY long *bounds = NULL;
+    TRY(chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
+    TRY(memory_allocate(&bounds, exact.steps, "bounds of ranks"));
     bound_ranks(&exact, bounds);
     memcpy(ranks, bounds, (size_t)exact.steps * sizeof *ranks);
     if (!exact.is_whole || is_regular(&exact))
-        goto done;
+        return STATUS_OK;
     memset(ranks, 0, (size_t)exact.steps * sizeof *ranks);
-    TRY_OR(done, make_columns(&exact, exact.dimension));
+    TRY(make_columns(&exact, exact.dimension));
     for (int prime = 0; prime < EXACT_PRIMES; prime++)
         if (memcmp(ranks, bounds, (size_t)exact.steps * sizeof *ranks) != 0)
-            TRY_OR(done, find_ranks(&exact, prime, ranks));
-done:
-    memory_free(bounds);
-    chain_close(&exact);
-    return status;
+            TRY(find_ranks(&exact, prime, ranks));
+    return STATUS_OK;
 }
 
 /* *first_zero := the larger of it and where the columns, begun with values[dimension * their number], are first zero
@@ -189,48 +187,39 @@ static enum status carry_until_zero(struct exact_chain *exact, long columns, con
 static enum status probe_until_zero(struct exact_chain *exact, long *first_zero)
 {
     const struct random_stream stream = random_stream_open(weights_seed(exact->problem->weights), "exact zeros");
-    double *values;
+    SCOPED_MEMORY double *values = NULL;
     TRY(memory_allocate(&values, PROBES * exact->dimension, "probes of a product"));
     random_uniform(&stream, 0, 0, (uint64_t)(PROBES * exact->dimension), values);
-    enum status status = carry_until_zero(exact, PROBES, values, first_zero);
-    memory_free(values);
-    return status;
+    return carry_until_zero(exact, PROBES, values, first_zero);
 }
 
 enum status exact_chain_first_zero(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
                                    long *first_zero)
 {
-    struct exact_chain exact;
-    enum status status = STATUS_OK;
-    TRY_OR(done, chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
+    SCOPED(exact_chain) exact = { 0 };
+    TRY(chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
     *first_zero = exact.weight_rank == 0 ? 1 : exact.steps + 1;
     for (long step = exact.steps - 1; step >= 0; step--)
         if (exact.alive[step] == 0)
             *first_zero = step + 1;
-    if (exact.is_whole && *first_zero > 1 && !is_regular(&exact))
-        TRY_OR(done, probe_until_zero(&exact, first_zero));
-done:
-    chain_close(&exact);
-    return status;
+    const bool may_be_zero = exact.is_whole && *first_zero > 1 && !is_regular(&exact);
+    return may_be_zero ? probe_until_zero(&exact, first_zero) : STATUS_OK;
 }
 
 enum status exact_error_first_zero(struct weights *weights, const struct trajectory *trajectory,
                                    struct gradient_context *context, long chain, long last_step, const double *error,
                                    long *first_zero)
 {
-    struct exact_chain exact;
+    SCOPED(exact_chain) exact = { 0 };
     const struct jacobian_problem problem = {
         .weights = weights, .trajectory = trajectory, .steps = trajectory->window, .chains = trajectory->chains
     };
     const double largest = block_largest_magnitude(error, weights_hidden_size(weights));
-    enum status status = STATUS_OK;
     *first_zero = largest == 0 ? 0 : last_step + 1;
-    TRY_OR(done, chain_open(&problem, context, chain, trajectory->window - last_step, last_step, &exact));
+    TRY(chain_open(&problem, context, chain, trajectory->window - last_step, last_step, &exact));
     if (!exact.is_whole)
         *first_zero = -1;
     else if (isfinite(largest) && largest > 0 && !is_regular(&exact))
-        TRY_OR(done, carry_until_zero(&exact, 1, error, first_zero));
-done:
-    chain_close(&exact);
-    return status;
+        TRY(carry_until_zero(&exact, 1, error, first_zero));
+    return STATUS_OK;
 }

@@ -133,28 +133,25 @@ static void expansion_close(struct expansion *expansion)
     memory_free(expansion->re);
     memory_free(expansion->im);
 }
+SCOPED_VALUE(expansion, expansion_close)
 
+/* `expansion` is its owner's to close, also where this fails. */
 static enum status expansion_open(const struct measure_task *task, struct expansion *expansion)
 {
     const long d = weights_hidden_size(task->batch->weights);
     const double *unit;
-    enum status status = STATUS_OK;
     *expansion = (struct expansion){ .task = task, .hidden_size = d };
-    TRY_OR(failed, weights_values(task->batch->weights, task->batch->model->steps, &unit));
-    TRY_OR(failed, eigenbasis_create(d, unit, &expansion->basis));
-    TRY_OR(failed, block_create(d, task->count, &expansion->errors));
-    TRY_OR(failed, block_create(d, task->count, &expansion->next));
-    TRY_OR(failed, block_create(d, 1, &expansion->sum));
-    TRY_OR(failed, block_create(d, 1, &expansion->difference));
-    TRY_OR(failed, memory_allocate(&expansion->exponents, task->count, "exponents of errors"));
-    TRY_OR(failed, memory_allocate(&expansion->coefficients, task->count * d, "coefficients of an expansion"));
-    TRY_OR(failed, memory_allocate(&expansion->terms, d, "terms of an expansion"));
-    TRY_OR(failed, memory_allocate(&expansion->re, d, "terms of an expansion"));
-    TRY_OR(failed, memory_allocate(&expansion->im, d, "terms of an expansion"));
-    return STATUS_OK;
-failed:
-    expansion_close(expansion);
-    return status;
+    TRY(weights_values(task->batch->weights, task->batch->model->steps, &unit));
+    TRY(eigenbasis_create(d, unit, &expansion->basis));
+    TRY(block_create(d, task->count, &expansion->errors));
+    TRY(block_create(d, task->count, &expansion->next));
+    TRY(block_create(d, 1, &expansion->sum));
+    TRY(block_create(d, 1, &expansion->difference));
+    TRY(memory_allocate(&expansion->exponents, task->count, "exponents of errors"));
+    TRY(memory_allocate(&expansion->coefficients, task->count * d, "coefficients of an expansion"));
+    TRY(memory_allocate(&expansion->terms, d, "terms of an expansion"));
+    TRY(memory_allocate(&expansion->re, d, "terms of an expansion"));
+    return memory_allocate(&expansion->im, d, "terms of an expansion");
 }
 
 /* errors := e_0 of each chain. */
@@ -162,7 +159,7 @@ static enum status start_errors(struct expansion *expansion)
 {
     const struct measure_task *task = expansion->task;
     const struct trajectory *trajectory = task->trajectory;
-    struct loss *loss;
+    SCOPED(loss) *loss = NULL;
     TRY(loss_open(task->batch->model, task->batch->weights, &loss));
     for (long chain = 0; chain < task->count; chain++) {
         double *error = block_column(&expansion->errors, chain);
@@ -172,7 +169,6 @@ static enum status start_errors(struct expansion *expansion)
             if (!isfinite(error[i]))
                 task_fail(task, chain, JACOBIAN_NOT_FINITE);
     }
-    loss_close(loss);
     block_balance_columns(&expansion->errors, expansion->exponents);
     return STATUS_OK;
 }
@@ -276,16 +272,14 @@ static enum status expand(struct expansion *expansion)
 
 static enum status measure(const struct measure_task *task)
 {
-    struct expansion expansion;
+    SCOPED(expansion) expansion = { 0 };
     const double d = (double)weights_hidden_size(task->batch->weights);
     if (!task->batch->activation->is_identity)
         return STATUS_OK;
     TRY(jacobian_check_stop(task->context));
     TRY(expansion_open(task, &expansion));
     task->context->flops += 30.0 * d * d * d; /* eigenvectors, their condition and LU */
-    enum status status = expand(&expansion);
-    expansion_close(&expansion);
-    return status;
+    return expand(&expansion);
 }
 
 static struct cost cost(const struct chain_question *question)

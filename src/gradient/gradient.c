@@ -104,20 +104,15 @@ static enum status sweep_chains(const struct measure_task *task, const struct ba
 
 static enum status measure(const struct measure_task *task)
 {
-    struct backward_problem problem;
-    struct loss *loss;
-    struct backward_column *columns;
+    SCOPED(loss) *loss = NULL;
+    SCOPED_MEMORY struct backward_column *columns = NULL;
     long group = backward_width(weights_hidden_size(task->batch->weights)) / COLUMNS;
     TRY(memory_allocate(&columns, COLUMNS * group, "errors carried back"));
-    enum status status = loss_open(task->batch->model, task->batch->weights, &loss);
-    if (status == STATUS_OK)
-        problem = backward_problem_of(task, loss);
-    for (long first = 0; first < task->count && status == STATUS_OK; first += group)
-        status =
-            sweep_chains(task, &problem, first, task->count - first < group ? task->count - first : group, columns);
-    loss_close(loss);
-    memory_free(columns);
-    return status;
+    TRY(loss_open(task->batch->model, task->batch->weights, &loss));
+    const struct backward_problem problem = backward_problem_of(task, loss);
+    for (long first = 0; first < task->count; first += group)
+        TRY(sweep_chains(task, &problem, first, task->count - first < group ? task->count - first : group, columns));
+    return STATUS_OK;
 }
 
 /* ---- rules ---- */

@@ -29,23 +29,21 @@ static void products_destroy(struct explicit_products *products)
     memory_free(products->log_shifts);
     memory_free(products->diagonals);
 }
+SCOPED_VALUE(explicit_products, products_destroy)
 
+/* `products` are their owner's to destroy, also where this fails. */
 static enum status products_create(const struct weights *weights, long chains, struct explicit_products *products)
 {
-    enum status status = STATUS_OK;
     long hidden_size = weights_hidden_size(weights);
     const struct process_grid *grid = weights_grid(weights);
     *products = (struct explicit_products){ .hidden_size = hidden_size, .chains = chains };
-    TRY_OR(failed, squares_create(grid, hidden_size, chains, &products->product));
-    TRY_OR(failed, squares_create(grid, hidden_size, chains, &products->next));
-    TRY_OR(failed, memory_allocate(&products->exponents, chains, "exponents of products"));
-    TRY_OR(failed, memory_allocate(&products->log_shifts, chains, "shifts of products"));
-    TRY_OR(failed, memory_allocate(&products->diagonals, chains, "diagonals of a step"));
+    TRY(squares_create(grid, hidden_size, chains, &products->product));
+    TRY(squares_create(grid, hidden_size, chains, &products->next));
+    TRY(memory_allocate(&products->exponents, chains, "exponents of products"));
+    TRY(memory_allocate(&products->log_shifts, chains, "shifts of products"));
+    TRY(memory_allocate(&products->diagonals, chains, "diagonals of a step"));
     squares_set_identity(&products->product);
     return STATUS_OK;
-failed:
-    products_destroy(products);
-    return status;
 }
 
 /* J_l^T := D W^T J_{l-1}^T for chains first .. first+chains-1 of the problem. */
@@ -104,7 +102,8 @@ static enum status apply_product_transposed(void *context, const long *chains, c
  * may go on to the end, since ScaLAPACK's SVD has no sound workspace query. */
 static enum status norm_by_svd(const struct squares *products, long chain, double *log_norm)
 {
-    double *dense, norm = NAN;
+    SCOPED_MEMORY double *dense = NULL;
+    double norm = NAN;
     long d = products->dimension;
     if (products->grid)
         return status_fail(STATUS_NUMERICAL, "Lanczos found no largest singular value");
@@ -112,7 +111,6 @@ static enum status norm_by_svd(const struct squares *products, long chain, doubl
     squares_copy_values(products, chain, dense);
     enum status status = spectrum_norm(d, dense, &norm);
     *log_norm = log(norm);
-    memory_free(dense);
     return status;
 }
 
@@ -150,20 +148,17 @@ static enum status measure_group(const struct jacobian_problem *problem, struct 
                                  long chains, double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes)
 {
     long largest = problem->lags[problem->lag_count - 1];
-    struct explicit_products products;
-    enum status status = STATUS_OK;
+    SCOPED(explicit_products) products = { 0 };
     TRY(products_create(problem->weights, chains, &products));
     for (long step_index = 0, lag = 0; step_index < largest; step_index++) {
-        TRY_OR(done, jacobian_check_stop(context));
-        TRY_OR(done, take_step(problem, context, first, step_index, &products));
+        TRY(jacobian_check_stop(context));
+        TRY(take_step(problem, context, first, step_index, &products));
         if (problem->lags[lag] == step_index + 1) {
-            TRY_OR(done, measure_products(problem, context, first, lag, &products, log_norms, log_frobenius, outcomes));
+            TRY(measure_products(problem, context, first, lag, &products, log_norms, log_frobenius, outcomes));
             lag++;
         }
     }
-done:
-    products_destroy(&products);
-    return status;
+    return STATUS_OK;
 }
 
 enum status jacobian_norms_explicit(const struct jacobian_problem *problem, struct gradient_context *context,

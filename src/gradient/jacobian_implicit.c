@@ -159,6 +159,7 @@ static void operator_destroy(struct implicit_operator *map)
     memory_free(map->norms);
     memory_free(map->found);
 }
+SCOPED_VALUE(implicit_operator, operator_destroy)
 
 static enum status operator_allocate(struct implicit_operator *map)
 {
@@ -173,19 +174,16 @@ static enum status operator_allocate(struct implicit_operator *map)
     return memory_allocate(&map->found, columns, "outcomes of products");
 }
 
+/* `map` is its owner's to destroy, also where this fails. */
 static enum status operator_create(const struct jacobian_problem *problem, struct gradient_context *context,
                                    struct implicit_operator *map)
 {
-    enum status status = STATUS_OK;
     *map = (struct implicit_operator){ .problem = problem, .context = context, .active = problem->chains };
-    TRY_OR(failed, weights_at(problem->weights, problem->steps, &map->matrix));
-    TRY_OR(failed, team_agree(weights_team(problem->weights), operator_allocate(map)));
+    TRY(weights_at(problem->weights, problem->steps, &map->matrix));
+    TRY(team_agree(weights_team(problem->weights), operator_allocate(map)));
     for (long chain = 0; chain < problem->chains; chain++)
         map->members[chain] = chain;
     return STATUS_OK;
-failed:
-    operator_destroy(map);
-    return status;
 }
 
 /* The norms of one chain from lag position `from` on, by the explicit method; its earlier ones are left alone. */
@@ -249,30 +247,26 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
 enum status jacobian_norms_implicit(const struct jacobian_problem *problem, struct gradient_context *context,
                                     double *log_norms, enum jacobian_outcome *outcomes, bool *fell_back)
 {
-    enum status status = STATUS_OK;
-    struct implicit_operator map;
-    long *resolved = NULL, count;
+    SCOPED(implicit_operator) map = { 0 };
+    SCOPED_MEMORY long *resolved = NULL;
     if (weights_ensemble(problem->weights)->kind->is_fresh_at_every_step)
         return status_fail(STATUS_INTERNAL, "untied weights were given to the implicit method");
     TRY(operator_create(problem, context, &map));
-    TRY_OR(done, memory_allocate(&resolved, problem->chains, "lags of chains"));
+    TRY(memory_allocate(&resolved, problem->chains, "lags of chains"));
     for (long chain = 0; chain < problem->chains; chain++) {
         outcomes[chain] = JACOBIAN_FOUND;
         resolved[chain] = problem->lag_count;
     }
     const long together = chain_cost_lags_side_by_side(problem->chains, problem->lag_count);
-    for (long first = 0; first < problem->lag_count && map.active > 0; first += count) {
+    for (long first = 0, count; first < problem->lag_count && map.active > 0; first += count) {
         count = problem->lag_count - first < together ? problem->lag_count - first : together;
-        TRY_OR(done, jacobian_check_stop(context));
-        TRY_OR(done, measure_lags(&map, first, count, log_norms, outcomes, resolved));
+        TRY(jacobian_check_stop(context));
+        TRY(measure_lags(&map, first, count, log_norms, outcomes, resolved));
     }
     for (long chain = 0; chain < problem->chains; chain++) {
         fell_back[chain] = resolved[chain] < problem->lag_count;
         if (fell_back[chain])
-            TRY_OR(done, fall_back(problem, context, chain, resolved[chain], log_norms, &outcomes[chain]));
+            TRY(fall_back(problem, context, chain, resolved[chain], log_norms, &outcomes[chain]));
     }
-done:
-    memory_free(resolved);
-    operator_destroy(&map);
-    return status;
+    return STATUS_OK;
 }

@@ -23,22 +23,20 @@ static void product_destroy(struct wide_product *wide)
     wide_rows_destroy(&wide->next);
     memory_free(wide->dense);
 }
+SCOPED_VALUE(wide_product, product_destroy)
 
+/* `wide` is its owner's to destroy, also where this fails. */
 static enum status product_create(long d, struct wide_product *wide)
 {
-    enum status status = STATUS_OK;
     *wide = (struct wide_product){ .dimension = d };
-    TRY_OR(failed, wide_rows_create(d, d, &wide->product));
-    TRY_OR(failed, wide_rows_create(d, d, &wide->next));
-    TRY_OR(failed, memory_allocate(&wide->dense, d * d, "a Jacobian product"));
+    TRY(wide_rows_create(d, d, &wide->product));
+    TRY(wide_rows_create(d, d, &wide->next));
+    TRY(memory_allocate(&wide->dense, d * d, "a Jacobian product"));
     for (long i = 0; i < d; i++) {
         block_column(&wide->product.rows, i)[i] = 1.0;
         wide->product.exponents[i] = 0;
     }
     return STATUS_OK;
-failed:
-    product_destroy(wide);
-    return status;
 }
 
 /* J_l^T := D W^T J_{l-1}^T */
@@ -88,28 +86,24 @@ static enum status measure(const struct wide_product *wide, double *log_norm, do
 enum status jacobian_norms_wide(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
                                 double *log_norms, double *log_frobenius, enum jacobian_outcome *outcome)
 {
-    struct wide_product wide;
-    enum status status = STATUS_OK;
+    SCOPED(wide_product) wide = { 0 };
     *outcome = JACOBIAN_FOUND;
     TRY(product_create(weights_hidden_size(problem->weights), &wide));
     for (long step_index = 0, lag = 0; lag < problem->lag_count; step_index++) {
         double frobenius = NAN;
-        TRY_OR(done, take_step(problem, context, chain, step_index, &wide));
+        TRY(take_step(problem, context, chain, step_index, &wide));
         if (problem->lags[lag] != step_index + 1)
             continue;
-        status = measure(&wide, &log_norms[lag], &frobenius);
-        if (status == STATUS_NUMERICAL) {
+        enum status status = measure(&wide, &log_norms[lag], &frobenius);
+        if (status == STATUS_NUMERICAL)
             *outcome = JACOBIAN_NOT_CONVERGED;
-            status = STATUS_OK;
-        }
-        TRY_OR(done, status);
+        else
+            TRY(status);
         if (isnan(log_norms[lag]))
             *outcome = *outcome == JACOBIAN_FOUND ? JACOBIAN_NOT_FINITE : *outcome;
         if (log_frobenius)
             log_frobenius[lag] = frobenius;
         lag++;
     }
-done:
-    product_destroy(&wide);
-    return status;
+    return STATUS_OK;
 }

@@ -54,6 +54,7 @@ static void chains_destroy(struct graded_chains *group)
     memory_free(group->diagonals);
     memory_free(group->log_values);
 }
+SCOPED_VALUE(graded_chains, chains_destroy)
 
 static bool is_identity(const struct graded_chains *group)
 {
@@ -77,26 +78,23 @@ static enum status find_ranks(struct graded_chains *group)
     return STATUS_OK;
 }
 
+/* `group` is its owner's to destroy, also where this fails. */
 static enum status chains_create(const struct measure_task *task, long first, long chains, struct graded_chains *group)
 {
-    enum status status = STATUS_OK;
     const long d = weights_hidden_size(task->batch->weights), columns = d * chains;
     *group = (struct graded_chains){ .task = task, .hidden_size = d, .first = first, .chains = chains };
-    TRY_OR(failed, block_create(d, columns, &group->orthogonal));
-    TRY_OR(failed, block_create(d, columns, &group->next));
-    TRY_OR(failed, memory_allocate(&group->products, chains, "graded products"));
-    TRY_OR(failed, memory_allocate(&group->log_shifts, chains, "shifts of products"));
-    TRY_OR(failed, memory_allocate(&group->diagonals, columns, "diagonals of a step"));
-    TRY_OR(failed, memory_allocate(&group->log_values, d, "singular values"));
+    TRY(block_create(d, columns, &group->orthogonal));
+    TRY(block_create(d, columns, &group->next));
+    TRY(memory_allocate(&group->products, chains, "graded products"));
+    TRY(memory_allocate(&group->log_shifts, chains, "shifts of products"));
+    TRY(memory_allocate(&group->diagonals, columns, "diagonals of a step"));
+    TRY(memory_allocate(&group->log_values, d, "singular values"));
     for (long c = 0; c < chains; c++)
-        TRY_OR(failed, graded_create(d, &group->products[c]));
-    TRY_OR(failed, find_ranks(group));
+        TRY(graded_create(d, &group->products[c]));
+    TRY(find_ranks(group));
     for (long column = 0; column < columns; column++)
         block_column(&group->orthogonal, column)[column % d] = 1.0;
     return STATUS_OK;
-failed:
-    chains_destroy(group);
-    return status;
 }
 
 /* A chain that stands for all cells of its task fails with all of them. */
@@ -229,18 +227,15 @@ static enum status measure_products(struct graded_chains *group, long lag)
 
 static enum status measure_group(const struct measure_task *task, long first, long chains)
 {
-    struct graded_chains group;
-    enum status status = STATUS_OK;
+    SCOPED(graded_chains) group = { 0 };
     const struct batch *batch = task->batch;
     TRY(chains_create(task, first, chains, &group));
     for (long lag_index = 0, lag = 0; lag < batch->lag_count; lag_index++) {
-        TRY_OR(done, take_step(&group, lag_index));
+        TRY(take_step(&group, lag_index));
         if (batch->lags[lag] == lag_index + 1)
-            TRY_OR(done, measure_products(&group, lag++));
+            TRY(measure_products(&group, lag++));
     }
-done:
-    chains_destroy(&group);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status measure(const struct measure_task *task)

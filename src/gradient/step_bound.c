@@ -90,7 +90,8 @@ static enum status apply_transposed(void *context, const long *places, const str
 static enum status norm_by_svd(const struct step_group *group, long place, long step, double *log_norm)
 {
     const double *values, *diagonal = group->diagonals[place];
-    double *dense, norm = NAN;
+    SCOPED_MEMORY double *dense = NULL;
+    double norm = NAN;
     long d = group->scratch.rows;
     if (weights_grid(group->task->batch->weights))
         return status_fail(STATUS_NUMERICAL, "Lanczos found no largest singular value of a step Jacobian");
@@ -100,7 +101,6 @@ static enum status norm_by_svd(const struct step_group *group, long place, long 
         dense[i] = values[i] * (diagonal ? diagonal[i / d] : 1.0);
     enum status status = spectrum_norm(d, dense, &norm);
     *log_norm = log(norm);
-    memory_free(dense);
     return status;
 }
 
@@ -110,7 +110,8 @@ static enum status norm_by_columns(const struct measure_task *task, long step, c
                                    const int64_t *exponents, double *log_norm)
 {
     const double *values;
-    double *dense, norm = NAN;
+    SCOPED_MEMORY double *dense = NULL;
+    double norm = NAN;
     long d = weights_hidden_size(task->batch->weights);
     int64_t largest = INT64_MIN;
     TRY(weights_values(task->batch->weights, step, &values));
@@ -127,12 +128,10 @@ static enum status norm_by_columns(const struct measure_task *task, long step, c
                 dense[i + j * d] = power_of_two_scale(mantissa * values[i + j * d], power - largest);
         }
     *log_norm = -INFINITY;
-    enum status status = STATUS_OK;
-    if (largest != INT64_MIN) {
-        status = spectrum_norm(d, dense, &norm);
-        *log_norm = log(norm) + (double)largest * LOG_2;
-    }
-    memory_free(dense);
+    if (largest == INT64_MIN)
+        return STATUS_OK;
+    enum status status = spectrum_norm(d, dense, &norm);
+    *log_norm = log(norm) + (double)largest * LOG_2;
     return status;
 }
 
@@ -283,24 +282,21 @@ static enum status measure(const struct measure_task *task)
     bool is_untied = weights_ensemble(batch->weights)->kind->is_fresh_at_every_step;
     bool is_identity = batch->activation->is_identity;
     long steps = batch->lags[batch->lag_count - 1], columns = is_identity ? 1 : task->count;
-    struct step_group group = { .task = task };
-    double *log_norms = NULL;
-    enum status status = STATUS_OK;
+    SCOPED(block) scratch = { 0 };
+    SCOPED_MEMORY double *log_norms = NULL;
     if (is_identity && !is_untied) {
         store_identity(task);
         return STATUS_OK;
     }
-    status = block_create(weights_hidden_size(batch->weights), SIDE_BY_SIDE, &group.scratch);
+    enum status status = block_create(weights_hidden_size(batch->weights), SIDE_BY_SIDE, &scratch);
     if (status == STATUS_OK)
         status = memory_allocate(&log_norms, steps * columns, "norms of step Jacobians");
-    TRY_OR(done, team_agree(weights_team(batch->weights), status));
-    TRY_OR(done, find_step_norms(&group, steps, columns, log_norms));
+    TRY(team_agree(weights_team(batch->weights), status));
+    struct step_group group = { .task = task, .scratch = scratch };
+    TRY(find_step_norms(&group, steps, columns, log_norms));
     for (long chain = 0; chain < task->count; chain++)
         store_chain(task, chain, log_norms, columns, is_identity ? 0 : chain);
-done:
-    block_destroy(&group.scratch);
-    memory_free(log_norms);
-    return status;
+    return STATUS_OK;
 }
 
 static struct cost cost(const struct chain_question *question)

@@ -1,5 +1,6 @@
 #include "sweep/absences.h"
 
+#include "base/memory.h"
 #include "gradient/absence.h"
 #include "sweep/schema.h"
 
@@ -161,17 +162,14 @@ static enum status refuse_empty(struct reader *reader, const struct yaml_node *n
 {
     const struct sweep *sweep = reader->sweep;
     const struct absence *reason = NULL;
-    char *places = NULL;
+    SCOPED_MEMORY char *places = NULL;
     /* Without identity on its axis the expansion was refused already. */
     if (find_empty(sweep, rule, &reason) < 0 || reason->foreseen == FORESEEN_BY_NOTHING ||
         reason == &absence_other_activation)
         return STATUS_OK;
     TRY(find_places(sweep, rule, reason, &places));
-    enum status status =
-        mistakes_add(reader->mistakes, &name->place, "measure: %s: %s would be NaN throughout %s: %s; %s", name->text,
-                     rule->name, places, reason->text, reason->advice);
-    free(places);
-    return status;
+    return mistakes_add(reader->mistakes, &name->place, "measure: %s: %s would be NaN throughout %s: %s; %s",
+                        name->text, rule->name, places, reason->text, reason->advice);
 }
 
 enum status absences_check(struct reader *reader, const struct yaml_node *measures)
@@ -196,17 +194,15 @@ enum status absences_check(struct reader *reader, const struct yaml_node *measur
 /* One line for each group of datasets, neighbours in the table, that are NaN at the same places. */
 static enum status foresee(const struct sweep *sweep, const struct absence *reason, void (*tell)(const char *text))
 {
-    char names[512] = "", line[1024], *places = NULL, *next = NULL;
-    enum status status = STATUS_OK;
-    for (size_t number = 0; status == STATUS_OK; number++) {
+    char names[512] = "", line[1024];
+    SCOPED_MEMORY char *places = NULL;
+    for (size_t number = 0;; number++) {
+        SCOPED_MEMORY char *next = NULL;
         const struct dataset_rule *rule = measure_dataset_at(sweep->measures, number);
         if (rule != NULL) {
-            TRY_OR(done, find_places(sweep, rule, reason, &next));
-            if (next[0] == '\0') {
-                free(next);
-                next = NULL;
+            TRY(find_places(sweep, rule, reason, &next));
+            if (next[0] == '\0')
                 continue;
-            }
         }
         if (places != NULL && (rule == NULL || strcmp(places, next) != 0)) {
             snprintf(line, sizeof line, "%s will be NaN %s: %s", names, places, reason->text);
@@ -214,16 +210,11 @@ static enum status foresee(const struct sweep *sweep, const struct absence *reas
             names[0] = '\0';
         }
         if (rule == NULL)
-            break;
+            return STATUS_OK;
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", names[0] == '\0' ? "" : ", ", rule->name);
-        free(places);
-        places = next;
-        next = NULL;
+        memory_free(places);
+        places = scope_keep(&next);
     }
-done:
-    free(places);
-    free(next);
-    return status;
 }
 
 static bool is_among(const struct absence *const *reasons, size_t count, const struct absence *reason)
