@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns a gradsweep results file into one self-contained HTML page and its figures:
+"""Turns a gradsweep results file into one self-contained HTML page:
 
     report.py OUT.h5 -o report.html [--figures DIR] [--all]
 
@@ -14,8 +14,8 @@ except ImportError as error:
     if __name__ != "__main__":
         raise
     sys.exit(
-        f"report.py: {error}. It needs h5py, numpy and matplotlib (Debian: python3-h5py python3-numpy "
-        "python3-matplotlib, and then /usr/bin/python3)"
+        f"report.py: {error}. It needs h5py, matplotlib, scipy, xarray and yaml (Debian: python3-h5py "
+        "python3-matplotlib python3-scipy python3-xarray python3-yaml, and then /usr/bin/python3)"
     )
 
 if __name__ == "__main__":

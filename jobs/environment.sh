@@ -10,11 +10,11 @@ fi
 python_with_h5py() {
     local python
     for python in /usr/bin/python3 python3 python; do
-        if "$python" -c 'import h5py, numpy, matplotlib' 2>/dev/null; then
+        if "$python" -c 'import h5py, matplotlib, scipy, xarray, yaml' 2>/dev/null; then
             echo "$python"
             return
         fi
     done
-    echo "no Python that imports h5py, numpy and matplotlib was found; jobs/install.sh installs them" >&2
+    echo "no Python that imports h5py, matplotlib, scipy, xarray and yaml was found; jobs/install.sh installs them" >&2
     return 1
 }

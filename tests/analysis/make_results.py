@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 WARMUP = 20
+REAL_AXES = ("spectral_radius", "gamma", "input_scale")
 FLAG_MEANINGS = {
     "status": "pending done failed",
     "failure_reason": "none not_finite no_convergence zero_spectral_radius no_spectrum out_of_memory",
@@ -44,12 +45,14 @@ def derivative(activation: str, x: np.ndarray) -> np.ndarray:
     return np.ones_like(x) if activation == "identity" else 1.0 - np.tanh(x) ** 2
 
 
-def step_jacobians(activation: str, gamma: float, weights: Sequence[np.ndarray], x: np.ndarray) -> list[np.ndarray]:
-    """S_t = W_t diag(sigma'(x_{t-1})) along the trajectory x_t = W_t sigma(x_{t-1})."""
+def step_jacobians(
+    activation: str, gamma: float, weights: Sequence[np.ndarray], x: np.ndarray, drive: np.ndarray
+) -> list[np.ndarray]:
+    """S_t = W_t diag(sigma'(x_{t-1})) along the trajectory x_t = W_t sigma(x_{t-1}) + drive_t."""
     steps = []
-    for w in weights:
+    for w, given in zip(weights, drive):
         steps.append(w * (gamma * derivative(activation, x)))
-        x = w @ (gamma * (x if activation == "identity" else np.tanh(x)))
+        x = w @ (gamma * (x if activation == "identity" else np.tanh(x))) + given
         if activation == "identity":
             x /= np.linalg.norm(x) or 1.0
     return steps
@@ -108,10 +111,10 @@ def create(path: str, axes: dict[str, Sequence], frobenius: bool) -> h5py.File:
         if name in ("activation", "ensemble"):
             file.create_dataset(name, data=list(values), dtype=h5py.string_dtype("utf-8"))
         else:
-            file.create_dataset(name, data=np.asarray(values, "f8" if name in ("spectral_radius", "gamma") else "i8"))
+            file.create_dataset(name, data=np.asarray(values, "f8" if name in REAL_AXES else "i8"))
         file[name].make_scale(name)
     shape = tuple(len(values) for values in axes.values())
-    cell, weight, names = shape[:6], shape[1:4], list(axes)
+    cell, weight, names = shape[:-1], shape[1:4], list(axes)
     for name, dtype in (
         ("status", "u1"),
         ("failure_reason", "u1"),
@@ -122,9 +125,9 @@ def create(path: str, axes: dict[str, Sequence], frobenius: bool) -> h5py.File:
         ("spectral_condition", "u1"),
         ("growth_rate", "f8"),
     ):
-        _create(file, name, cell, dtype, names[:6])
+        _create(file, name, cell, dtype, names[:-1])
     for name in ("cell_seconds", "predicted_seconds"):
-        _create(file, name, cell, "f8", names[:6], "s")
+        _create(file, name, cell, "f8", names[:-1], "s")
     for name in ("log_jacobian_norm", "log_norm_bound", *(["log_frobenius_norm"] if frobenius else [])):
         _create(file, name, shape, "f8", names)
     _create(file, "bound_check", shape, "u1", names)
@@ -174,27 +177,29 @@ def make(
     radii: Sequence[float] | None = (0.5, 0.75, 1.0, 1.25, 1.5),
     gammas: Sequence[float] = (0.5, 0.75, 1.0),
     lags: Sequence[int] = (1, 2, 4, 8, 16, 32),
+    input_scales: Sequence[float] | None = None,
     frobenius: bool = True,
     done_fraction: float = 1.0,
     failed: Sequence[int] = (),
     title: str = "synthetic",
     seed: int = 2013,
 ) -> None:
-    """Writes a results file. `radii` None is `native`; cells beyond `done_fraction` of the file stay pending; the cell
-    numbers in `failed` are marked as not finite."""
+    """Writes a results file. `radii` None is `native`; `input_scales` make one more axis of CELL; cells beyond
+    `done_fraction` of the file stay pending; the cell numbers in `failed` are marked as not finite."""
     axes = {
         "activation": activations,
         "ensemble": ensembles,
         "hidden_size": hidden_sizes,
         "replica": range(replicas),
+        **({} if input_scales is None else {"input_scale": input_scales}),
         "spectral_radius": [np.nan] if radii is None else radii,
         "gamma": gammas,
         "lag": lags,
     }
     lag = np.asarray(lags)
     with create(path, axes, frobenius) as file:
-        write_root(file, title, f"name: {title}\nseed: {seed}\n")
-        data = {name: file[name][...] for name in file if name != "runs" and file[name].ndim in (3, 6, 7)}
+        write_root(file, title, sweep_text(title, seed, axes))
+        data = {name: file[name][...] for name in file if name != "runs" and file[name].ndim >= 3}
         networks = {
             key: _network(key, ensembles, hidden_sizes, seed, int(lag[-1]))
             for key in np.ndindex(*data["weight_norm"].shape)
@@ -210,6 +215,15 @@ def make(
                 _fill_cell(data, cell, axes, lag, networks[tuple(cell[1:4])])
         for name, values in data.items():
             file[name][...] = values
+
+
+def sweep_text(title: str, seed: int, axes: dict[str, Sequence]) -> str:
+    """What the analysis reads of a sweep."""
+    kinds = [{"kind": name, "label": name} for name in axes["ensemble"]]
+    drive = {"kind": "gaussian", "size": 8} if "input_scale" in axes else {"kind": "none"}
+    model = {"activation": list(axes["activation"]), "input": drive, "bias": {"kind": "zero"}}
+    model["initial_state"] = {"kind": "gaussian", "scale": 1}
+    return json.dumps({"name": title, "seed": seed, "weights": {"ensemble": kinds}, "model": model})
 
 
 def _network(
@@ -231,12 +245,13 @@ def _fill_cell(
     data: dict[str, np.ndarray], cell: tuple, axes: dict[str, Sequence], lag: np.ndarray, network: tuple
 ) -> None:
     weights, x0, radius, norm = network
-    asked, gamma = axes["spectral_radius"][cell[4]], axes["gamma"][cell[5]]
+    asked, gamma = axes["spectral_radius"][cell[-2]], axes["gamma"][cell[-1]]
     tied = not np.isnan(norm)
     scale = 1.0 if np.isnan(asked) else asked / radius if tied else asked
-    spectral, frobenius = log_norms(
-        step_jacobians(axes["activation"][cell[0]], gamma, [scale * w for w in weights], x0), lag
-    )
+    strength = axes["input_scale"][cell[4]] if "input_scale" in axes else 0.0
+    drive = strength * np.random.default_rng(cell[3]).standard_normal((len(weights), len(x0)))
+    steps = step_jacobians(axes["activation"][cell[0]], gamma, [scale * w for w in weights], x0, drive)
+    spectral, frobenius = log_norms(steps, lag)
     if tied:
         bound = lag * np.log(gamma * scale * norm)
     else:

@@ -25,6 +25,7 @@ import torch.nn.utils.prune
 
 import command
 import export_torch
+import gradsweep
 from command import CommandTest, h5py, read
 
 PRINT_NETWORK = None
@@ -337,6 +338,68 @@ class Export(TorchTest):
             ended = subprocess.run([sys.executable, EXPORT, *arguments], capture_output=True, text=True)
             self.assertEqual(ended.returncode, code, ended.stderr)
             self.assertNotIn("Traceback", ended.stderr)
+
+
+class FromTorch(TorchTest):
+    """gradsweep.from_torch: networks in memory."""
+
+    def from_torch(self, *arguments, **options):
+        return gradsweep.from_torch(*arguments, path=self.path("network.h5"), **options)
+
+    def read_network(self):
+        with h5py.File(self.path("network.h5")) as file:
+            return {name: values[...] for name, values in file.items()}
+
+    def test_norms_and_gradient_of_a_loss(self):
+        """Those of autograd, with the loss on the network's own output; in single precision its error is right to that."""
+        for nonlinearity in ("tanh", "relu"):
+            reference = Reference(nonlinearity)
+            readout = torch.randn(SIZE, dtype=torch.float64)
+            sweep = self.from_torch(reference.rnn, reference.inputs, lambda hidden: (readout @ hidden) ** 2,
+                                    initial_state=reference.hidden)
+            found = gradsweep.run(sweep, self.path("out.h5"), command=command.GRADSWEEP, overwrite=True)
+            self.addCleanup(found.close)
+            states = reference.states()
+            norms = found["log_jacobian_norm"].squeeze().sel(lag=LAGS)
+            expected = [reference.log_jacobian_norm(states, lag) for lag in LAGS]
+            np.testing.assert_allclose(norms, expected, atol=TOLERANCE)
+            hidden, _ = reference.rnn(reference.inputs[:, None], reference.hidden[None, None])
+            gradient = reference.gradient((readout @ hidden[-1, 0]) ** 2)
+            self.assertAlmostEqual(found["log_gradient_norm"].item(), np.log(np.linalg.norm(gradient)), delta=TOLERANCE)
+            single = reference.rnn.float()
+            exact = self.read_network()["error"]
+            self.from_torch(single, reference.inputs, lambda hidden: (readout.float() @ hidden) ** 2,
+                            initial_state=reference.hidden)
+            np.testing.assert_allclose(self.read_network()["error"], exact, atol=1e-4 * np.abs(exact).max())
+
+    def test_the_same_file_as_from_a_checkpoint(self):
+        cell = torch.nn.utils.parametrizations.spectral_norm(torch.nn.RNNCell(2, 4), "weight_hh").eval()
+        inputs = torch.randn(5, 1, 2)
+        sweep = self.from_torch(cell, inputs)
+        found = self.read_network()
+        self.assertEqual(sorted(found), ["W", "b", "inputs", "w_in", "x0"])
+        self.assertEqual(sweep["grid"]["lag"], {"start": 1, "stop": 5, "step": 1})
+        np.testing.assert_array_equal(found["W"], cell.weight_hh.detach().double().numpy())
+        np.testing.assert_array_equal(found["inputs"], inputs[:, 0].double().numpy())
+        plain = torch.nn.RNN(2, 4, bias=False)
+        self.from_torch(plain, inputs[:, 0].numpy(), initial_state=torch.full((1, 1, 4), 0.5))
+        found = self.read_network()
+        self.assertTrue((found["b"] == 0.0).all() and (found["x0"] == np.arctanh(0.5)).all())
+
+    def test_refusals(self):
+        rnn, inputs = torch.nn.RNN(2, 4), torch.ones(5, 2)
+        for call, text in (
+            (lambda: self.from_torch(torch.nn.LSTM(2, 4), inputs), "LSTM: gradsweep knows nn.RNN"),
+            (lambda: self.from_torch(torch.nn.RNN(2, 4, num_layers=2), inputs), "one layer and one direction"),
+            (lambda: self.from_torch(torch.nn.RNN(2, 4, bidirectional=True), inputs), "one layer and one direction"),
+            (lambda: self.from_torch(rnn, torch.ones(5, 3)), "inputs is 5 x 3 where any x 2 is wanted"),
+            (lambda: self.from_torch(rnn, torch.ones(5, 7, 2)), "inputs is 5 x 7 x 2 where any x 2 is wanted"),
+            (lambda: self.from_torch(rnn, inputs, lambda hidden: hidden), "the loss must give a scalar tensor"),
+            (lambda: self.from_torch(rnn, inputs, lambda hidden: 1.0), "the loss must give a scalar tensor"),
+            (lambda: self.from_torch(rnn, inputs, initial_state=torch.ones(4)), "no x_0 has such a tanh"),
+        ):
+            with self.assertRaisesRegex(gradsweep.ExportError, text):
+                call()
 
 
 if __name__ == "__main__":

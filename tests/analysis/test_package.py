@@ -28,7 +28,7 @@ def imported_folders(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level == 2:
-            found.add((node.module or "").split(".")[0])
+            found.update([node.module.split(".")[0]] if node.module else [alias.name for alias in node.names])
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("gradsweep"):
             found.add("absolute")
     return found

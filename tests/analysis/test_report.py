@@ -1,13 +1,14 @@
 """analysis/report.py on results files made here by NumPy: the page stands alone, its tables count what an independent
 count finds, and unfinished, unusual and foreign files end as they should.
 
-Reports with figures take seconds each, so the grids are small, one report serves several tests, and figures are drawn
-in all formats only where the others could differ from PNG.
+Reports with figures take seconds each, so the grids are small, and one report serves several tests.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import os
 import re
 import subprocess
@@ -16,7 +17,6 @@ import tempfile
 import unittest
 from html.parser import HTMLParser
 from pathlib import Path
-from unittest import mock
 
 import h5py
 import numpy as np
@@ -28,10 +28,11 @@ ANALYSIS = os.path.join(HERE, "..", "..", "analysis")
 sys.path[:0] = [HERE, ANALYSIS]
 
 import report  # noqa: E402
-from gradsweep.plots.decay import choose_cells  # noqa: E402
-from gradsweep.data.results import Results  # noqa: E402
-from gradsweep.plots.style import literal  # noqa: E402
+from gradsweep import open as open_results  # noqa: E402
+from gradsweep.data.selection import blocks  # noqa: E402
 from gradsweep.data.summary import CONDITIONS, OBSERVATIONS, PointSample, summarize  # noqa: E402
+from gradsweep.plots.style import literal  # noqa: E402
+from gradsweep.plots.view import View, choose_cells  # noqa: E402
 from make_results import make  # noqa: E402
 
 
@@ -74,23 +75,9 @@ def counts(row: list[str]) -> list[int]:
     return [int(cell.replace(",", "")) for cell in row]
 
 
-class NoFigure:
-    """Instead of the canvas of a format."""
+class ReportCase(unittest.TestCase):
+    """What the tests of reports share: a folder, and a report of a results file."""
 
-    def __init__(self, figure: Figure) -> None:
-        pass
-
-    def print_pdf(self, path: str, **_: object) -> None:
-        Path(path).write_bytes(b"%PDF")
-
-    def print_svg(self, stream, **_: object) -> None:
-        stream.write("<svg/>")
-
-
-only_png = mock.patch.multiple("gradsweep.plots.style", FigureCanvasPdf=NoFigure, FigureCanvasSVG=NoFigure)
-
-
-class ReportTest(unittest.TestCase):
     def setUp(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
         self.addCleanup(self.directory.cleanup)
@@ -100,18 +87,24 @@ class ReportTest(unittest.TestCase):
 
     def report(self, results: str, *options: str) -> Page:
         output = self.path("report.html")
-        self.assertEqual(report.main([results, "-o", output, *options]), 0)
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertEqual(report.main([results, "-o", output, *options]), 0)
         with open(output, encoding="utf-8") as file:
             self.text = file.read()
         return Page(self.text)
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, os.path.join(ANALYSIS, "report.py"), *arguments], capture_output=True, text=True
-        )
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and stderr, in this process, since loading takes seconds: an exception would be the test's."""
+        error = io.StringIO()
+        with contextlib.redirect_stderr(error), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                code = report.main(list(arguments))
+            except SystemExit as ended:  # of argparse
+                code = ended.code
+        return code, error.getvalue()
 
 
-class Reports(ReportTest):
+class ReportTest(ReportCase):
     # A whole report ------------------------------------------------------------------------------------------------
 
     def test_whole_report(self) -> None:
@@ -132,7 +125,7 @@ class Reports(ReportTest):
             file["bound_check"][0, 0, 0, 0, 0, 0, 2] = 3
             file["bound_check"][np.unravel_index(3, file["status"].shape)] = 3  # a failed cell counts nowhere
             file["failure_reason"][np.unravel_index(30, file["status"].shape)] = 4
-        page = self.report(results)
+        page = self.report(results, "--figures", self.path("whole-figures"))
         self._check_self_contained(page)
         self._check_figures(page)
         with h5py.File(results, "r") as file:
@@ -154,7 +147,7 @@ class Reports(ReportTest):
         self.assertLess(len(self.text), 8e6)
 
     def _check_figures(self, page: Page) -> None:
-        names = ["phase-identity", "phase-tanh", "decay-identity", "decay-tanh", "rate", "growth"]
+        names = ["phase-identity", "phase-tanh", "critical", "decay-identity", "decay-tanh", "rate", "growth"]
         names += ["conditions-map", "conditions"]
         self.assertEqual(page.figures, [f"f-{name}" for name in names])
         figures = self.path("whole-figures")
@@ -220,7 +213,6 @@ class Reports(ReportTest):
 
     # Unusual files -------------------------------------------------------------------------------------------------
 
-    @only_png
     def test_single_cell(self) -> None:
         results = self.path("one.h5")
         make(
@@ -239,7 +231,6 @@ class Reports(ReportTest):
         self.assertNotIn("f-rate", page.figures)  # one lag is no curve
         self.assertTrue(os.path.getsize(self.path("deep/figures/phase-tanh.png")))
 
-    @only_png
     def test_native_untied_and_exact_zeros(self) -> None:
         """`native` has a NaN radius, untied no W, and a chain's product is exactly 0 from lag d on."""
         results = self.path("native.h5")
@@ -262,7 +253,6 @@ class Reports(ReportTest):
         # No verdict on conditions for untied: the rest are 2 ensembles x 2 replicas x 3 gammas.
         self.assertEqual(sum(sum(counts(row[2:])) for row in page.tables["conditions"][1:]), 12)
 
-    @only_png
     def test_pending_file_without_optional_datasets(self) -> None:
         """A sweep that has just begun, and a file without the datasets that only some sections need."""
         results = self.path("pending.h5")
@@ -285,9 +275,8 @@ class Reports(ReportTest):
                 del file[name]
         page = self.report(results)
         self.assertIn("no growth_rate", self.text)
-        self.assertEqual(page.figures, ["f-phase-identity", "f-decay-identity", "f-rate"])
+        self.assertEqual(page.figures, [f"f-{name}" for name in ("phase-identity", "critical", "decay-identity", "rate")])
 
-    @only_png
     def test_file_of_version_1(self) -> None:
         """Made by the last program that wrote it, with finished, failed and pending cells."""
         results = self.path("version1.h5")
@@ -302,14 +291,16 @@ class Reports(ReportTest):
         """One vanishing, one critical and one exploding cell, with gamma 1 where there is a choice; also with `native`,
         where a chain's radius of 0 must not count."""
         results = self.path("grid.h5")
-        axes = {"activations": ("identity",), "hidden_sizes": (8,), "replicas": 1, "lags": (1,), "done_fraction": 0.0}
+        axes = {"activations": ("identity",), "hidden_sizes": (8,), "replicas": 1, "lags": (1,)}
         make(results, ensembles=("ginibre",), radii=(0.5, 0.75, 1.0, 1.25), gammas=(0.75, 1.0, 1.25), **axes)
-        with Results(results) as opened:
-            chosen = [(opened.radii[c.radius], opened.gammas[c.gamma]) for c in choose_cells(opened)]
+        with open_results(results) as opened:
+            view = View(opened, {}, {})
+            chosen = [(view.radii[c.radius], view.gammas[c.gamma]) for c in choose_cells(view)]
         self.assertEqual(chosen, [(0.75, 1.0), (1.0, 1.0), (1.25, 1.0)])
         make(results, ensembles=("orthogonal", "chain", "untied"), radii=None, gammas=(0.1, 0.7, 1.0, 1.3, 5.0), **axes)
-        with Results(results) as opened:
-            chosen = [opened.gammas[c.gamma] for c in choose_cells(opened)]
+        with open_results(results) as opened:
+            view = View(opened, {}, {})
+            chosen = [view.gammas[c.gamma] for c in choose_cells(view)]
         self.assertEqual(chosen, [0.7, 1.0, 1.3])
 
     # Reading by pieces ---------------------------------------------------------------------------------------------
@@ -325,24 +316,23 @@ class Reports(ReportTest):
             failed=(2,),
             done_fraction=0.9,
         )
-        with Results(results) as whole, Results(results) as pieces:
+        with open_results(results) as opened:
             # 9 numbers are one spectral radius; 90 are two replicas of 45.
             for values in (1, 9, 18, 90):
-                blocks = list(pieces.blocks(values))
-                covered = np.zeros(pieces.shape, int)
-                for block in blocks:
-                    covered[block.index] += 1
+                pieces = list(blocks(opened, values))
+                covered = np.zeros(opened["status"].shape, int)
+                for block in pieces:
+                    covered[tuple(block[name] for name in opened["status"].dims)] += 1
                 self.assertTrue(np.all(covered == 1), values)
-                self.assertGreater(len(blocks), 2)
-            self.assertEqual(len(list(whole.blocks())), 2)  # what fits is read at once
-            expected = summarize(whole)
-            pieces.blocks = lambda: Results.blocks(pieces, 9)
-            found = summarize(pieces)
+                self.assertGreater(len(pieces), 2)
+            self.assertEqual(len(list(blocks(opened))), 2)  # what fits is read at once
+            expected, found = summarize(opened), summarize(opened, 9)
         for name in ("status", "verdicts", "conditions", "failures"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         self.assertEqual(found.conditions.shape[2:], (len(CONDITIONS), len(OBSERVATIONS)))
         self.assertEqual(found.growth[0][0].count, expected.growth[0][0].count)
-        self.assertEqual(found.largest_rate, expected.largest_rate)
+        self.assertEqual(found.rate_range, expected.rate_range)
+        self.assertLess(found.rate_range[0], 0.0)
 
     def test_sample_is_bounded_and_even(self) -> None:
         sample = PointSample(limit=100)
@@ -382,19 +372,22 @@ class Reports(ReportTest):
             (newer, 1, "format version 3"),
             (self.path("none.h5"), 1, "no such file"),
         ):
-            ended = self.command(results, "-o", output)
-            self.assertEqual(ended.returncode, code, ended.stderr)
-            self.assertIn(reason, ended.stderr)
-            self.assertIn(results, ended.stderr)
-            self.assertNotIn("Traceback", ended.stderr)
+            found, said = self.command(results, "-o", output)
+            self.assertEqual(found, code, said)
+            self.assertIn(reason, said)
+            self.assertIn(results, said)
             self.assertFalse(os.path.exists(output))
-        ended = self.command(damaged, "-o", self.path("missing/out.html"))
-        self.assertEqual(ended.returncode, 2, ended.stderr)
-        self.assertRegex(ended.stderr, re.escape(self.path("missing")))
-        self.assertEqual(self.command(damaged).returncode, 2)
+        found, said = self.command(damaged, "-o", self.path("missing/out.html"))
+        self.assertEqual(found, 2, said)
+        self.assertRegex(said, re.escape(self.path("missing")))
+        self.assertEqual(self.command(damaged)[0], 2)
+        script = [sys.executable, os.path.join(ANALYSIS, "report.py"), foreign, "-o", output]
+        ended = subprocess.run(script, capture_output=True, text=True)
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertNotIn("Traceback", ended.stderr)
 
 
-class Labels(ReportTest):
+class Labels(ReportCase):
     """Labels are the user's, and no language of ours: a report never ends because of one."""
 
     LABELS = [

@@ -1,217 +1,106 @@
-"""Reading a gradsweep results file (HDF5, format versions 1 and 2) piece by piece.
+"""Results files (HDF5, format versions 1 and 2) as lazy datasets of xarray.
 
-A file may be far larger than memory, so nothing here reads a whole tensor: `Results.blocks` walks the cells in pieces
-of bounded size, and the other methods read one panel of a figure. Nothing is kept but the axes and the WEIGHT datasets,
-which stay small.
+A file may be far larger than memory: nothing is read but the axes until it is asked for, and then only that part. The
+names of the axes come from the file, whose CELL may have more of them than those every file has.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable
 from typing import Any
 
 import h5py
 import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 FORMAT_VERSIONS = (1, 2)
-CELL_AXES = ("activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma")
-NUMBER_AXES = ("hidden_size", "replica", "spectral_radius", "gamma", "lag")
+AXES = ("activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma")  # of CELL, in every file
 REQUIRED = ("status", "log_jacobian_norm", "log_norm_bound", "bound_check")
+LEFT_OUT = ("provenance", "run", "character")  # in the root group of version 1; see read_runs
+NOT_ATTRIBUTES = ("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue", "_Netcdf4Dimid", "_Netcdf4Coordinates")
 
 PENDING, DONE, FAILED = 0, 1, 2
 STATUS_NAMES = ("pending", "done", "failed")
 VERDICTS = ("not_computed", "holds", "within_rounding", "violated")
 UNSET_FLAG = 255
 
-# Values of one dataset read at a time: 4 Mi doubles are 32 MiB.
-BLOCK_VALUES = 4 * 1024 * 1024
-
 
 class ResultsError(Exception):
     """The file cannot be read as a results file; the message says why and names it."""
 
 
-@dataclass(frozen=True)
-class Block:
-    """A piece of the cells of one (activation, ensemble, hidden_size): some replicas, some radii, all gammas."""
+class LazyArray(BackendArray):
+    """A dataset of the file that is read piece by piece, as it is indexed; of CELL datasets of floating point, what
+    belongs to pending cells is NaN."""
 
-    activation: int
-    ensemble: int
-    hidden_size: int
-    replicas: slice
-    radii: slice
+    def __init__(self, dataset: h5py.Dataset, status: h5py.Dataset | None) -> None:
+        self.dataset = dataset
+        self.status = status
+        self.shape = dataset.shape
+        self.dtype = dataset.dtype
 
-    @property
-    def index(self) -> tuple[int | slice, ...]:
-        """Selects the piece in a CELL dataset; the result has shape [replicas, radii, gamma, ...]."""
-        return (self.activation, self.ensemble, self.hidden_size, self.replicas, self.radii)
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER_1VECTOR, self._read)
 
-
-class Results:
-    """An open results file: its axes, and reads of bounded size. Use as a context manager."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.file = _open(path)
-        try:
-            self._check_format()
-            self._read_axes()
-        except BaseException:
-            self.file.close()
-            raise
-
-    def __enter__(self) -> "Results":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-    def _check_format(self) -> None:
-        version = self.file.attrs.get("format_version")
-        if version is None or "sweep" not in self.file.attrs:
-            raise ResultsError(f"{self.path}: not a gradsweep results file (no format_version and sweep attributes)")
-        if int(version) not in FORMAT_VERSIONS:
-            read = " and ".join(str(known) for known in FORMAT_VERSIONS)
-            raise ResultsError(f"{self.path}: format version {int(version)}; this script reads {read}")
-        if "shard" in self.file.attrs:  # what is not its own reads as zeros there
-            raise ResultsError(
-                f"{self.path}: shard {_text(self.file.attrs['shard'])} of a sweep; gradsweep merge makes one file of all"
-            )
-        missing = [name for name in (*CELL_AXES, "lag", *REQUIRED) if name not in self.file]
-        if missing:
-            raise ResultsError(f"{self.path}: damaged results file, without {', '.join(missing)}")
-
-    def _read_axes(self) -> None:
-        self.activations = [_text(value) for value in self.file["activation"][...]]
-        self.ensembles = [_text(value) for value in self.file["ensemble"][...]]
-        self.hidden_sizes, self.replicas, self.radii, self.gammas, self.lags = (
-            self.file[name][...] for name in NUMBER_AXES
-        )
-        self.shape = tuple(self.file[name].shape[0] for name in CELL_AXES)
-        tensor_shape = (*self.shape, len(self.lags))
-        if self.file["status"].shape != self.shape or self.file["log_jacobian_norm"].shape != tensor_shape:
-            raise ResultsError(
-                f"{self.path}: damaged results file: tensors without the shape of the axes {tensor_shape}"
-            )
-        self.native = bool(np.all(np.isnan(self.radii)))
-        self.weight_radius = self._weight("weight_spectral_radius")
-        self.weight_norm = self._weight("weight_norm")
-
-    def _weight(self, name: str) -> np.ndarray:
-        return self.file[name][...] if name in self.file else np.full(self.shape[1:4], np.nan)
-
-    # What the file says about itself -------------------------------------------------------------------------------
-
-    @property
-    def title(self) -> str:
-        return self.attribute("title") or os.path.splitext(os.path.basename(self.path))[0]
-
-    @property
-    def cell_count(self) -> int:
-        return int(np.prod(self.shape))
-
-    def attribute(self, name: str) -> str:
-        """A root attribute as text; "" where there is none."""
-        return _text(self.file.attrs.get(name, ""))
-
-    def failure_meanings(self) -> dict[int, str]:
-        """The name of every failure_reason code, from the file's own flag_values and flag_meanings."""
-        if "failure_reason" not in self.file:
-            return {}
-        attributes = self.file["failure_reason"].attrs
-        names = _text(attributes.get("flag_meanings", "")).split()
-        codes = attributes.get("flag_values", range(len(names)))
-        return {int(code): name for code, name in zip(codes, names)}
-
-    def runs(self) -> list[dict[str, Any]]:
-        """The provenance rows, one a run; a row that is no JSON object (cut off by a kill) is given as text."""
-        provenance = self.file.get("runs/provenance", self.file.get("provenance"))  # the latter in version 1
-        if provenance is None:
-            return []
-        rows = []
-        for row in provenance[...]:
-            text = row.tobytes().split(b"\0")[0].decode("utf-8", "replace").strip()
-            if not text:
-                continue
-            try:
-                value = json.loads(text)
-            except json.JSONDecodeError:
-                value = text
-            rows.append(value if isinstance(value, dict) else {"text": value})
-        return rows
-
-    # Reading by pieces ---------------------------------------------------------------------------------------------
-
-    def blocks(self, values: int = BLOCK_VALUES) -> Iterator[Block]:
-        """All cells, in file order, in pieces whose (CELL, lag) tensor has at most about `values` numbers."""
-        for activation, ensemble, hidden_size in np.ndindex(*self.shape[:3]):
-            yield from self.panel_blocks(activation, ensemble, hidden_size, values)
-
-    def panel_blocks(
-        self, activation: int, ensemble: int, hidden_size: int, values: int = BLOCK_VALUES
-    ) -> Iterator[Block]:
-        """The same for one (activation, ensemble, hidden_size)."""
-        row = len(self.gammas) * len(self.lags)
-        radii = max(1, min(len(self.radii), values // row))
-        replicas = max(1, values // (row * len(self.radii))) if radii == len(self.radii) else 1
-        for replica in range(0, len(self.replicas), replicas):
-            for radius in range(0, len(self.radii), radii):
-                yield Block(
-                    activation,
-                    ensemble,
-                    hidden_size,
-                    slice(replica, min(replica + replicas, len(self.replicas))),
-                    slice(radius, min(radius + radii, len(self.radii))),
-                )
-
-    def read(self, name: str, block: Block) -> np.ndarray | None:
-        """The block of a CELL or (CELL, lag) dataset; None where the file has no such dataset."""
-        return self.file[name][block.index] if name in self.file else None
-
-    def panel_at_lag(self, name: str, activation: int, ensemble: int, hidden_size: int, lag: int) -> np.ndarray:
-        """A (CELL, lag) dataset of one panel at one lag position, shape [replica, spectral_radius, gamma]."""
-        panel = np.full(self.shape[3:], np.nan)
-        for block in self.panel_blocks(activation, ensemble, hidden_size):
-            panel[block.replicas, block.radii] = self.file[name][block.index][..., lag]
-        return panel
-
-    def panel_status(self, activation: int, ensemble: int, hidden_size: int) -> np.ndarray:
-        """status of one panel, shape [replica, spectral_radius, gamma]."""
-        return self.file["status"][activation, ensemble, hidden_size]
-
-    def curves(
-        self, name: str, activation: int, ensemble: int, hidden_size: int, radius: int, gamma: int
-    ) -> np.ndarray:
-        """A (CELL, lag) dataset of one cell's replicas, shape [replica, lag]; NaN where the cell is not done."""
-        index = (activation, ensemble, hidden_size, slice(None), radius, gamma)
-        values = self.file[name][index]
-        values[self.file["status"][index] != DONE] = np.nan
+    def _read(self, key: tuple) -> np.ndarray:
+        if self.status is None:
+            return self.dataset[key]
+        pending = np.asarray(self.status[key[: self.status.ndim]] == PENDING)
+        values = np.asarray(self.dataset[key])  # last: the largest
+        np.copyto(values, np.nan, where=pending.reshape(pending.shape + (1,) * (values.ndim - pending.ndim)))
         return values
 
-    # W as it is used -----------------------------------------------------------------------------------------------
 
-    def has_single_weight(self, ensemble: int) -> bool:
-        """False where the norm of W is nowhere known: a fresh W at every step, or everything pending."""
-        return bool(np.any(np.isfinite(self.weight_norm[ensemble])))
+def open_results(path: str | os.PathLike) -> xr.Dataset:
+    """The results file as a lazy Dataset with the file's names, dimensions and attributes; pending cells are NaN.
 
-    def used_radius(self, ensemble: int, hidden_size: int, replicas: slice = slice(None)) -> np.ndarray:
-        """rho(W) of the W in use, shape [replica, spectral_radius]: the axis, or with `native` that of W as drawn; NaN
-        where there is no single W."""
-        drawn = self.weight_radius[ensemble, hidden_size, replicas][:, np.newaxis]
-        asked = drawn if self.native else self.radii[np.newaxis, :]
-        return np.where(np.isnan(drawn), np.nan, np.broadcast_to(asked, (drawn.shape[0], len(self.radii))))
+    Datasets are read when their values are asked for, the selected part alone: select first, then compute. The file stays
+    open until the dataset is closed or forgotten; a sweep that still runs may be opened. Flags stay uint8 (255: pending).
+    ResultsError says what is wrong with a file.
+    """
+    path = os.fspath(path)
+    file = _open(path)
+    try:
+        _check_format(path, file)
+        dims = {name: dims for name in file if (dims := _dimensions(file, name)) is not None}
+        dataset = xr.Dataset(
+            {name: _variable(file, name, found, dims["status"]) for name, found in dims.items() if found != (name,)},
+            {name: _variable(file, name, found, ()) for name, found in dims.items() if found == (name,)},
+            {name: _plain(value) for name, value in file.attrs.items()},
+        )
+        _check_shapes(path, dataset)
+    except BaseException:
+        file.close()
+        raise
+    dataset.encoding["source"] = path
+    dataset.set_close(file.close)
+    return dataset
 
-    def used_norm(self, ensemble: int, hidden_size: int, replicas: slice = slice(None)) -> np.ndarray:
-        """||W||_2 of the W in use, shape [replica, spectral_radius]."""
-        norm = self.weight_norm[ensemble, hidden_size, replicas][:, np.newaxis]
-        if self.native:
-            return np.broadcast_to(norm, (norm.shape[0], len(self.radii)))
-        drawn = self.weight_radius[ensemble, hidden_size, replicas][:, np.newaxis]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.radii[np.newaxis, :] * (norm / drawn)
+
+def cell_axes(dataset: xr.Dataset) -> tuple[Hashable, ...]:
+    """The axes of CELL, in the file's order; those that a selection has dropped are gone."""
+    return dataset.variables["status"].dims
+
+
+def read_runs(path: str | os.PathLike) -> list[dict[str, Any]]:
+    """The provenance of a results file, a dictionary a run; {"text": ...} for a row that is no JSON object (cut off by a
+    kill)."""
+    path = os.fspath(path)
+    with _open(path) as file:
+        provenance = file.get("runs/provenance", file.get("provenance"))  # the latter in version 1
+        texts = [] if provenance is None else [row.tobytes().split(b"\0")[0] for row in provenance[...]]
+    rows = []
+    for text in filter(None, (text.decode("utf-8", "replace").strip() for text in texts)):
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        rows.append(value if isinstance(value, dict) else {"text": value})
+    return rows
 
 
 def _open(path: str) -> h5py.File:
@@ -228,7 +117,58 @@ def _open(path: str) -> h5py.File:
         raise ResultsError(f"{path}: not a readable HDF5 file ({error})") from error
 
 
-def _text(value: Any) -> str:
+def _check_format(path: str, file: h5py.File) -> None:
+    version = file.attrs.get("format_version")
+    if version is None or "sweep" not in file.attrs:
+        raise ResultsError(f"{path}: not a gradsweep results file (no format_version and sweep attributes)")
+    if int(version) not in FORMAT_VERSIONS:
+        read = " and ".join(str(known) for known in FORMAT_VERSIONS)
+        raise ResultsError(f"{path}: format version {int(version)}; this program reads {read}")
+    if "shard" in file.attrs:  # what is not its own reads as zeros there
+        shard = _plain(file.attrs["shard"])
+        raise ResultsError(f"{path}: shard {shard} of a sweep; gradsweep merge makes one file of all")
+    missing = [name for name in (*AXES, "lag", *REQUIRED) if name not in file]
+    if missing:
+        raise ResultsError(f"{path}: damaged results file, without {', '.join(missing)}")
+
+
+def _check_shapes(path: str, dataset: xr.Dataset) -> None:
+    cell = cell_axes(dataset)
+    if not set(AXES) <= set(cell) or dataset.variables["log_jacobian_norm"].dims != (*cell, "lag"):
+        raise ResultsError(f"{path}: damaged results file: tensors without the axes {', '.join((*AXES, 'lag'))}")
+
+
+def _dimensions(file: h5py.File, name: str) -> tuple[str, ...] | None:
+    """The names of a dataset's dimensions; None for what is no dataset of ours."""
+    dataset = file.get(name)
+    if not isinstance(dataset, h5py.Dataset) or name in LEFT_OUT:
+        return None
+    if h5py.h5ds.is_scale(dataset.id):
+        return (name,)
+    if not all(len(dimension) for dimension in dataset.dims):
+        if name in REQUIRED:
+            raise ResultsError(f"{file.filename}: damaged results file: {name} without its dimensions")
+        return None
+    names = tuple(dimension[0].name.lstrip("/") for dimension in dataset.dims)
+    sizes = tuple(file[dimension].shape[0] for dimension in names)
+    if sizes != dataset.shape:
+        raise ResultsError(f"{file.filename}: damaged results file: {name} has the shape {dataset.shape}, not {sizes}")
+    return names
+
+
+def _variable(file: h5py.File, name: str, dims: tuple[str, ...], cell: tuple[str, ...]) -> xr.Variable:
+    dataset = file[name]
+    attributes = {key: _plain(value) for key, value in dataset.attrs.items() if key not in NOT_ATTRIBUTES}
+    if dims == (name,):  # coordinates are small
+        values = dataset.asstr()[...] if h5py.check_string_dtype(dataset.dtype) else dataset[...]
+        return xr.Variable(dims, values, attributes)
+    masked = bool(cell) and dims[: len(cell)] == cell and dataset.dtype.kind == "f"
+    lazy = indexing.LazilyIndexedArray(LazyArray(dataset, file["status"] if masked else None))
+    return xr.Variable(dims, lazy, attributes)
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as Python has it: text, numbers, or an array."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return str(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -186,6 +186,11 @@ def initial_state(path: str | None, size: int, nonlinearity: str) -> np.ndarray:
     hidden = read_array(path, "h0")
     hidden = require(hidden[(0,) * (hidden.ndim - 1)] if hidden.shape[:-1] in ((1,), (1, 1)) else hidden, "h0",
                      (size,), path)
+    return state_of_hidden(hidden, nonlinearity, path)
+
+
+def state_of_hidden(hidden: np.ndarray, nonlinearity: str, path: str) -> np.ndarray:
+    """x_0 [d] with sigma(x_0) = h_0; `path` is what to name where there is none."""
     if nonlinearity == "tanh" and not (np.abs(hidden) < 1).all():
         raise ExportError(f"{path}: h0 reaches {np.abs(hidden).max():g}; no x_0 has such a tanh")
     if nonlinearity == "relu" and not (hidden >= 0).all():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from .cells import Cell, cell_title, chosen_grid, mean_of_done
-from ..data.results import Results
-from .style import INK, Picture, file_name, is_geometric, legend_above, spread
+from ..data.selection import NothingToDraw
+from .decay import BOUND_STYLE
+from .figure import Description, Panels, fit_y, lag_axis, mark_zero, say, zero_line
+from .style import INK, file_name
 from .symbols import GAMMA_NORM, NORM
+from .view import Choice, Network, View, choose_cells, mean_of_done
 
 SLACKS = (
     ("#56B4E9", "slack of directions"),
@@ -24,70 +27,63 @@ LINES = (
     ({"color": INK, "linewidth": 1.8}, r"$\ln‖\,J_\ell‖_2\,/\,\ell$"),
     ({"color": "#0072B2"}, r"$\sum\ln‖S_i‖_2\,/\,\ell$"),
     ({"color": "#B36B00"}, r"$\ln\eta$"),
-    ({"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.2}, r"$\ln(\gamma‖W‖_2)$"),
+    ({"color": INK, **BOUND_STYLE}, r"$\ln(\gamma‖W‖_2)$"),
 )
 
 
-def chain_pictures(results: Results, show_all: bool) -> Iterator[Picture]:
-    """One figure an activation: rows ensembles, columns chosen cells, at the largest hidden size."""
-    if "log_step_bound" not in results.file or "log_step_norm_max" not in results.file or len(results.lags) < 2:
-        return
-    size = len(results.hidden_sizes) - 1
-    for activation in spread(len(results.activations), None if show_all else 3):
-        figure, panels = chosen_grid(results, None if show_all else 3, 2.3)
-        drawn = False
-        for axes, ensemble, choice in panels:
-            cell = Cell(activation, ensemble, size, choice.radius, choice.gamma)
-            drawn |= _draw_chain(axes, results, cell)
-            axes.set_title(cell_title(results, ensemble, choice))
-        if not drawn:
-            plt.close(figure)
-            continue
-        figure.supxlabel(r"lag $\ell$", fontsize=9)
-        figure.supylabel("growth per step", fontsize=9)
-        lines = [Line2D([], [], **style, label=label) for style, label in LINES]
-        slacks = [Patch(facecolor=shade, alpha=0.45, label=label) for shade, label in SLACKS]
-        legend_above(figure, [*lines, *slacks])
-        name = results.activations[activation]
-        caption = (
-            f"The chain {NORM} ≤ Π‖<i>S<sub>i</sub></i>‖<sub>2</sub> ≤ <i>η</i><sup>ℓ</sup> ≤ "
-            f"({GAMMA_NORM})<sup>ℓ</sup>, "
-            f"as logarithms per step (<i>d</i> = {results.hidden_sizes[size]}, mean of the replicas; <i>η</i> is the "
-            "largest ‖<i>S<sub>i</sub></i>‖<sub>2</sub> of the ℓ steps). The bands are the slacks. Blue: the steps do "
-            "not "
-            "stretch the same direction. Orange: not every step stretches as much as the strongest. Purple: even that "
-            "one "
-            "stays below what the weights allow, because <i>σ</i>′ &lt; <i>γ</i> where units saturate."
-        )
-        yield Picture(f"chain-{file_name(name)}", f"The chain of bounds: {name}", caption, figure)
+def plot_chain(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
+    """The chain of bounds per step against the lag, with the slack of each link as a band: rows activations and
+    ensembles, columns chosen cells, at the largest hidden size. Needs the measure step_bound. `selection`: values of
+    axes, as in gradsweep.select."""
+    needs = ("log_step_bound", "log_step_norm_max")
+    view = View(dataset, selection, {"activation": 2, "ensemble": 3}, everything, needs=needs)
+    if len(view.lags) < 2:
+        raise NothingToDraw("a single lag is no curve")
+    choices, rows = choose_cells(view), view.networks()
+    panels = Panels(len(rows), len(choices), share_y="row")
+    some = False
+    for row, network in enumerate(rows):
+        drawn = []
+        for axes, choice in zip(panels.grid[row], choices):
+            drawn += (found := _draw_chain(axes, view, network, choice))
+            some |= bool(found)
+        fit_y(panels.grid[row], drawn, 0.1)
+    if not some:
+        raise NothingToDraw("no cell of the selection is finished")
+    panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
+    lag_axis(panels, view.lags)
+    handles = [Line2D([], [], **style, label=label) for style, label in LINES]
+    handles += [Patch(facecolor=shade, alpha=0.45, label=label) for shade, label in SLACKS]
+    caption = (
+        f"The chain {NORM} ≤ Π‖<i>S<sub>i</sub></i>‖<sub>2</sub> ≤ <i>η</i><sup>ℓ</sup> ≤ ({GAMMA_NORM})<sup>ℓ</sup>, "
+        f"as logarithms per step (<i>d</i> = {view.sizes[-1]}, mean of the replicas; <i>η</i> is the largest "
+        "‖<i>S<sub>i</sub></i>‖<sub>2</sub> of the ℓ steps). The bands are the slacks. Blue: the steps do not stretch the "
+        "same direction. Orange: not every step stretches as much as the strongest. Purple: even that one stays below "
+        "what the weights allow, because <i>σ</i>′ &lt; <i>γ</i> where units saturate."
+    )
+    names = ", ".join(view.activations)
+    description = Description(f"chain-{file_name('-'.join(view.activations))}", f"The chain of bounds: {names}", caption, view.note)
+    return panels.finish(r"lag $\ell$", "growth per step", handles, description)
 
 
-def _draw_chain(axes: Axes, results: Results, cell: Cell) -> bool:
-    lags = results.lags
+def _draw_chain(axes: Axes, view: View, network: Network, choice: Choice) -> list[np.ndarray]:
+    lags = view.lags
     norms, steps, largest, bound = (
-        mean_of_done(results.curves(name, *cell))
+        mean_of_done(view.at(name, network, choice, "lag"))
         for name in ("log_jacobian_norm", "log_step_bound", "log_step_norm_max", "log_norm_bound")
     )
-    curves = [norms / lags, steps / lags, largest, bound / lags]
-    curves = [np.where(np.isfinite(values), values, np.nan) for values in curves]
+    zero_line(axes)
+    if np.isnan(norms).all():
+        say(axes, "nothing finished")
+        return []
+    curves = [np.where(np.isfinite(values), values, np.nan) for values in (norms / lags, steps / lags, largest, bound / lags)]
     if np.isnan(curves[1]).all():
-        text = "nothing finished" if np.isnan(norms).all() else r"a step is exactly 0"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#666666")
-        return not np.isnan(norms).all()
+        say(axes, "a step is exactly 0")
+        return curves
     for lower, upper, (shade, _) in zip(curves, curves[1:], SLACKS):
         known = np.isfinite(lower) & np.isfinite(upper)
         axes.fill_between(lags, lower, upper, where=known, color=shade, alpha=0.45, linewidth=0)
     for values, (style, _) in zip(curves, LINES):
         axes.plot(lags, values, **style)
-    if np.isneginf(norms).any():
-        place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-        axes.plot(lags[np.isneginf(norms)][:1], [0.03], color=INK, marker="v", **place)
-    axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
-    if is_geometric(lags) and not np.array_equal(lags, np.arange(1, len(lags) + 1)):
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(lags[spread(len(lags), 8)])
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    low, high = axes.get_ylim()
-    if high - low < 0.1:  # equalities but for rounding
-        axes.set_ylim(0.5 * (low + high) - 0.05, 0.5 * (low + high) + 0.05)
-    return True
+    mark_zero(axes, lags, norms, INK)
+    return curves

@@ -5,144 +5,141 @@ The plane of cancellation is drawn in plane.py.
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from typing import Any
+
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from .cells import Cell, cell_title, chosen_grid, first_done, mean_of_done
-from ..data.results import Results
-from .style import INK, SEQUENTIAL, UNFINISHED, Picture, colour, legend_above, literal, spread
+from ..data.selection import NothingToDraw, spread
+from .decay import BOUND_STYLE
+from .figure import Description, Panels, fit_y, lag_axis, mark_zero, say, zero_line
+from .style import INK, SEQUENTIAL, UNFINISHED, colour, literal
 from .symbols import GAMMA_NORM
+from .view import Choice, Network, View, choose_cells, mean_of_done
 
 CONTRIBUTION = "<i>C</i><sub><i>T</i>−ℓ</sub>"
 STEP_GRADIENT = "∂<i>ε<sub>t</sub></i>/∂<i>W</i>"
 FIRST_ERROR = "‖<i>e</i><sub>0</sub>‖"
+MOST_ROWS = 5
 
 
-def contributions_picture(results: Results, show_all: bool) -> Picture | None:
-    """ln ||C_{T-l}|| and ln ||e_l|| relative to ||e_0||, with the bound: rows ensembles, columns chosen cells."""
-    if "log_error_norm" not in results.file or len(results.lags) < 2:
-        return None
-    size = len(results.hidden_sizes) - 1
-    activations = spread(len(results.activations), None if show_all else 4)
-    figure, panels = chosen_grid(results, None if show_all else 4, 2.3)
-    drawn: set[int] = set()
-    for axes, ensemble, choice in panels:
-        for activation in activations:
-            cell = Cell(activation, ensemble, size, choice.radius, choice.gamma)
-            if _draw_contributions(axes, results, cell):
-                drawn.add(activation)
-        axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
-        axes.set_title(cell_title(results, ensemble, choice))
-    if not drawn:
-        plt.close(figure)
-        return None
-    figure.supxlabel(r"lag $\ell$", fontsize=9)
-    figure.supylabel(r"logarithm relative to $‖e_0‖$", fontsize=9)
+def plot_contributions(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
+    """ln ||C_{T-l}||_F and ln ||e_l|| relative to ||e_0|| against the lag, with the bound: rows ensembles, columns chosen
+    cells, lines activations, at the largest hidden size. Needs the measure gradient. `selection`: values of axes, as in
+    gradsweep.select."""
+    view = View(dataset, selection, {"activation": 4, "ensemble": 4}, everything, needs=("log_error_norm",))
+    if len(view.lags) < 2:
+        raise NothingToDraw("a single lag is no curve")
+    choices, size = choose_cells(view), len(view.sizes) - 1
+    panels = Panels(len(view.ensembles), len(choices), share_y="row")
+    shown: set[int] = set()
+    for ensemble in range(len(view.ensembles)):
+        drawn = []
+        for axes, choice in zip(panels.grid[ensemble], choices):
+            zero_line(axes)
+            for activation in range(len(view.activations)):
+                found = _draw_contributions(axes, view, Network(activation, ensemble, size), choice)
+                drawn += found
+                shown |= {activation} if found else set()
+        fit_y(panels.grid[ensemble], drawn, 1.0)
+    if not shown:
+        raise NothingToDraw("no finished cell has an error to carry back")
+    panels.titles([view.cell_title(choice) for choice in choices], [literal(name) for name in view.ensembles])
+    lag_axis(panels, view.lags)
     handles = [
-        Line2D([], [], color=colour(activation), label=literal(results.activations[activation])) for activation in sorted(drawn)
-    ]
-    kinds = [
+        *(Line2D([], [], color=colour(at), label=literal(view.activations[at])) for at in sorted(shown)),
         Line2D([], [], color=INK, label=r"contribution  $\ln(‖C_{T-\ell}‖_F/‖e_0‖)$"),
         Line2D([], [], color=INK, linestyle=":", label=r"error  $\ln(‖e_\ell‖/‖e_0‖)$"),
-        Line2D([], [], color=INK, linestyle=(0, (4, 2)), linewidth=1.1, label=r"bound  $\ell\,\ln(\gamma‖W‖_2)$"),
+        Line2D([], [], color=INK, **BOUND_STYLE, label=r"bound  $\ell\,\ln(\gamma‖W‖_2)$"),
     ]
-    legend_above(figure, [*handles, *kinds])
     caption = (
-        f"The error <i>e</i><sub>ℓ</sub> carried back over ℓ steps, its bound ln{FIRST_ERROR} + ℓ ln({GAMMA_NORM}), "
-        "and "
-        f"the temporal contribution ‖{CONTRIBUTION}‖<sub>F</sub> = ‖<i>e</i><sub>ℓ</sub>‖ "
+        f"The error <i>e</i><sub>ℓ</sub> carried back over ℓ steps, its bound ln{FIRST_ERROR} + ℓ ln({GAMMA_NORM}) as far "
+        f"as it lies within, and the temporal contribution ‖{CONTRIBUTION}‖<sub>F</sub> = ‖<i>e</i><sub>ℓ</sub>‖ "
         "‖<i>σ</i>(<i>x</i><sub><i>T</i>−ℓ−1</sub>)‖ to the gradient of the last loss, all divided by "
-        f"{FIRST_ERROR} so that activations share the bound (<i>d</i> = {results.hidden_sizes[size]}, mean of the "
-        "replicas). The contribution is bounded through its error, not by the dashed line: it is apart from the error "
-        "by "
-        "the norm of the state it meets."
+        f"{FIRST_ERROR} so that activations share the bound (<i>d</i> = {view.sizes[size]}, mean of the replicas). The "
+        "contribution is bounded through its error, not by the dashed line: it is apart from the error by the norm of the "
+        "state it meets."
     )
-    return Picture("contributions", "Temporal contributions against the lag", caption, figure)
+    description = Description("contributions", "Temporal contributions against the lag", caption, view.note)
+    return panels.finish(r"lag $\ell$", r"logarithm relative to $‖e_0‖$", handles, description)
 
 
-def _draw_contributions(axes: Axes, results: Results, cell: Cell) -> bool:
-    initial = results.file["log_initial_error_norm"][cell.at(slice(None))][:, np.newaxis]
+def _draw_contributions(axes: Axes, view: View, network: Network, choice: Choice) -> list[np.ndarray]:
+    """The values drawn, without those of the bound."""
+    initial = view.at("log_initial_error_norm", network, choice)[:, np.newaxis]
     initial = np.where(np.isfinite(initial), initial, np.nan)  # an error that is 0 has nothing relative to it
-    errors = results.curves("log_error_norm", *cell) - initial
-    lines = [
-        (results.curves("log_norm_bound", *cell), {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.1}),
-        (errors, {"color": colour(cell.activation), "linestyle": ":"}),
-        (results.curves("log_contribution", *cell) - initial, {"color": colour(cell.activation)}),
-    ]
+    errors = view.at("log_error_norm", network, choice, "lag") - initial
     if np.all(np.isnan(errors)):
-        return False
+        return []
+    contributions = view.at("log_contribution", network, choice, "lag") - initial
+    lines = [
+        (view.at("log_norm_bound", network, choice, "lag"), {"color": INK, **BOUND_STYLE}),
+        (errors, {"color": colour(network.activation), "linestyle": ":"}),
+        (contributions, {"color": colour(network.activation)}),
+    ]
+    means = []
     for values, style in lines:
         mean = mean_of_done(values)
-        axes.plot(results.lags, np.where(np.isfinite(mean), mean, np.nan), **style)
-        zeros = np.isneginf(mean)
-        if zeros.any():
-            place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-            axes.plot(results.lags[zeros][:1], [0.03], color=style["color"], marker="v", **place)
-    return True
+        axes.plot(view.lags, np.where(np.isfinite(mean), mean, np.nan), **style)
+        mark_zero(axes, view.lags, mean, style["color"])
+        means.append(mean)
+    return means[1:]
 
 
-def triangle_picture(results: Results, show_all: bool) -> Picture | None:
-    """log_contribution_map of chosen cells, relative to the gradient of its step: rows networks, columns cells."""
-    if "log_contribution_map" not in results.file or "log_step_gradient_norm" not in results.file:
-        return None
-    size = len(results.hidden_sizes) - 1
-    pairs = [(a, e) for a in range(len(results.activations)) for e in range(len(results.ensembles))]
-    pairs = [pairs[position] for position in spread(len(pairs), None if show_all else 5)]
-    dense = bool(np.array_equal(results.lags, np.arange(1, len(results.lags) + 1)))
-    figure, panels = chosen_grid(results, None, 2.3, pairs, share_y=True)
-    maps = [
-        (axes, pair, choice, _relative_map(results, Cell(*pair, size, choice.radius, choice.gamma)))
-        for axes, pair, choice in panels
-    ]
-    known = [values[np.isfinite(values)] for *_, values in maps if values is not None]
+def plot_triangle(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
+    """ln of the contribution of step k to d eps_t/dW relative to its norm, over the triangle (k, t) or, with gaps between
+    the lags, over (lag, t): rows networks (the first finished replica), columns chosen cells, at the largest hidden size.
+    Needs the measure contribution_map. `selection`: values of axes, as in gradsweep.select."""
+    view = View(dataset, selection, {}, everything, needs=("log_contribution_map", "log_step_gradient_norm"))
+    rows, choices = view.networks(), choose_cells(view)
+    kept = spread(len(rows), None if everything else MOST_ROWS)
+    note = f"Drawn: {len(kept)} of {len(rows)} networks." if len(kept) < len(rows) else ""
+    rows = [rows[position] for position in kept]
+    maps = [[_relative_map(view, network, choice) for choice in choices] for network in rows]
+    known = [values[np.isfinite(values)] for row in maps for values in row if values is not None]
     if not any(values.size for values in known):
-        plt.close(figure)
-        return None
+        raise NothingToDraw("no finished cell has contributions")
     norm = Normalize(min(values.min(initial=0.0) for values in known), max(values.max(initial=0.0) for values in known))
-    steps = results.file["step"][...]
-    has_zeros = False
-    for axes, (activation, ensemble), choice, values in maps:
-        name = f"{results.activations[activation]}, {results.ensembles[ensemble]}"
-        axes.set_title(cell_title(results, ensemble, choice, name), fontsize=8.5)
-        if values is None:
-            axes.text(0.5, 0.5, "nothing finished", transform=axes.transAxes, ha="center", color="#666666")
-            continue
-        has_zeros |= bool(np.isneginf(values).any())
-        _draw_triangle(axes, steps, results.lags, values, norm, dense)
-    bar = figure.colorbar(
-        plt.cm.ScalarMappable(norm, SEQUENTIAL), ax=figure.axes, shrink=0.8, aspect=30, pad=0.015, format="%.3g"
-    )
-    bar.set_label(r"$\ln(‖C_k^{(t)}‖_F\,/\,‖\partial\varepsilon_t/\partial W‖_F)$")
-    figure.supxlabel("step $k$ contributing" if dense else r"lag $\ell = t-k$", fontsize=9)
-    figure.supylabel("time $t$ of the loss", fontsize=9)
-    if has_zeros:
-        legend_above(figure, [Patch(facecolor="black", label="contribution exactly 0")])
+    steps = view.dataset.coords["step"].values
+    dense = bool(np.array_equal(view.lags, np.arange(1, len(view.lags) + 1)))
+    panels = Panels(len(rows), len(choices), share_y=True)
+    for row, column, axes in panels:
+        if maps[row][column] is None:
+            say(axes, "nothing finished")
+        else:
+            _draw_triangle(axes, steps, view.lags, maps[row][column], norm, dense)
+    panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
+    label = r"$\ln(‖C_k^{(t)}‖_F\,/\,‖\partial\varepsilon_t/\partial W‖_F)$"
+    panels.scale(ScalarMappable(norm, SEQUENTIAL), label, format="%.3g")
+    has_zeros = any(np.isneginf(values).any() for row in maps for values in row if values is not None)
+    handles = [Patch(facecolor="black", label="contribution exactly 0")] if has_zeros else []
     caption = (
-        "Which step <i>k</i> the gradient of the loss at time <i>t</i> comes from: the contribution "
-        f"<i>C<sub>k</sub></i> to {STEP_GRADIENT} relative to the whole of it. Dark: "
-        "the step hardly counts, the gradient has vanished on its way there. Above 0 a contribution is larger than "
-        "the sum "
-        "of all, so contributions cancel; alike along a whole row, distant steps count as much as near ones. One "
-        "network "
-        f"(the first finished replica, <i>d</i> = {results.hidden_sizes[size]}) a panel. "
+        "Which step <i>k</i> the gradient of the loss at time <i>t</i> comes from: the contribution <i>C<sub>k</sub></i> to "
+        f"{STEP_GRADIENT} relative to the whole of it. Dark: the step hardly counts, the gradient has vanished on its way "
+        "there. Above 0 a contribution is larger than the sum of all, so contributions cancel; alike along a whole row, "
+        "distant steps count as much as near ones. One network (the first finished replica, <i>d</i> = "
+        f"{view.sizes[-1]}) a panel. "
         + ("The line is <i>k</i> = <i>t</i>; grey: lags that were not asked for." if dense else "")
     )
-    return Picture("triangle", "Where the gradient comes from: the triangle (t, k)", caption, figure)
+    title = "Where the gradient comes from: the triangle (t, k)"
+    description = Description("triangle", title, caption, " ".join(filter(None, (note, view.note))))
+    return panels.finish("step $k$ contributing" if dense else r"lag $\ell = t-k$", "time $t$ of the loss", handles, description)
 
 
-def _relative_map(results: Results, cell: Cell) -> np.ndarray | None:
+def _relative_map(view: View, network: Network, choice: Choice) -> np.ndarray | None:
     """ln of each contribution relative to the gradient of its step, [step, lag]; None where no replica has it."""
-    replica = first_done(results, cell)
+    replica = view.first_done(network, choice)
     if replica is None:
         return None
-    index = cell.at(replica)
-    whole = results.file["log_step_gradient_norm"][index][:, np.newaxis]
+    whole = view.at("log_step_gradient_norm", network, choice, "step")[replica][:, np.newaxis]
     with np.errstate(invalid="ignore"):  # a gradient that is exactly 0 has no shares
-        values = results.file["log_contribution_map"][index] - whole
+        values = view.at("log_contribution_map", network, choice, "step", "lag")[replica] - whole
     return None if np.all(np.isnan(values)) else values
 
 
@@ -155,8 +152,7 @@ def _draw_triangle(
         first = int(steps[0]) - len(lags)
         placed = np.full((len(steps), int(steps[-1]) - first), np.nan)
         for row, step in enumerate(steps):
-            k = step - lags - first
-            placed[row, k] = values[row]
+            placed[row, step - lags - first] = values[row]
         x = np.arange(placed.shape[1] + 1) + first - 0.5
         axes.plot([steps[0] - 0.5, steps[-1] + 0.5], [steps[0] - 0.5, steps[-1] + 0.5], color=INK, linewidth=0.8)
     else:

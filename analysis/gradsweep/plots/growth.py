@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from typing import Any
+
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..data.results import Results
-from .style import Picture, colour, legend_above, literal, marker, spread
-from ..data.summary import CONDITIONS, OBSERVATIONS, Summary
+from ..data.selection import NothingToDraw, labels, select, spread
+from ..data.summary import CONDITIONS, OBSERVATIONS, Summary, summarize
+from .figure import Description, Panels
+from .style import colour, literal, marker
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, W
 
 OBSERVATION_LABELS = {
@@ -20,32 +24,34 @@ OBSERVATION_LABELS = {
 }
 OBSERVATION_COLOURS = {"shrinks": "#2166AC", "transient": "#F4A582", "grows": "#B2182B"}
 COLUMNS = 3
+MOST_ACTIVATIONS, MOST_ENSEMBLES, MOST_PAIRS = 8, 6, 24
 
 
-def growth_picture(results: Results, summary: Summary, show_all: bool) -> Picture | None:
-    """Scatter of growth_rate over ln(gamma rho), a panel an ensemble; None where no cell has both."""
-    activations = spread(len(results.activations), None if show_all else 8)
-    with_points = [
-        ensemble
-        for ensemble in range(len(results.ensembles))
-        if any(summary.growth[activation][ensemble].count for activation in activations)
-    ]
-    ensembles = [with_points[position] for position in spread(len(with_points), None if show_all else 6)]
+def plot_growth(
+    dataset: xr.Dataset, *, summary: Summary | None = None, everything: bool = False, **selection: Any
+) -> Figure:
+    """Growth rates over ln(gamma rho(W)), a point a cell, a panel an ensemble; of many cells an even sample. `summary`:
+    that of the selection, if it is known. `selection`: values of axes, as in gradsweep.select."""
+    dataset = select(dataset, **selection)
+    summary = summary or summarize(dataset)
+    names = {axis: [str(name) for name in labels(dataset, axis)] for axis in ("activation", "ensemble")}
+    activations = spread(len(names["activation"]), None if everything else MOST_ACTIVATIONS)
+    with_points = [e for e in range(len(names["ensemble"])) if any(summary.growth[a][e].count for a in activations)]
+    ensembles = [with_points[at] for at in spread(len(with_points), None if everything else MOST_ENSEMBLES)]
     if not ensembles:
-        return None
-    figure, panels = _panels(len(ensembles), 3.1)
-    for axes, ensemble in zip(panels, ensembles):
+        raise NothingToDraw("no finished cell has both a growth rate and a prediction ln(gamma rho)")
+    columns = min(COLUMNS, len(ensembles))
+    panels = Panels(-(-len(ensembles) // columns), columns, width=2.7, height=2.5, share_y=True)
+    reach = [np.inf, -np.inf]
+    for ensemble, (_, _, axes) in zip(ensembles, panels):
         points = {activation: summary.growth[activation][ensemble].sample.points for activation in activations}
         _scatter(axes, points)
-        _diagonal(axes, np.concatenate(list(points.values())))
-        axes.set_title(literal(results.ensembles[ensemble]))
-        axes.set_xlabel(r"predicted  $\ln(\gamma\,\rho(W))$")
-    for axes in panels[::COLUMNS]:
-        axes.set_ylabel(r"observed growth rate of $\ln‖\,J_\ell‖_2$")
-    legend_above(
-        figure,
-        [*_activation_handles(results, activations), Line2D([], [], color="#444444", label="observed = predicted")],
-    )
+        together = np.concatenate(list(points.values()))
+        reach = [min(reach[0], together[:, 0].min()), max(reach[1], together[:, 0].max())]
+        axes.text(0.03, 0.97, literal(names["ensemble"][ensemble]), transform=axes.transAxes, ha="left", va="top")
+    for position, (_, _, axes) in enumerate(panels):
+        axes.set_visible(position < len(ensembles))
+        _diagonal(axes, *reach)
     sampled = any(len(row.sample.points) < row.count for rows in summary.growth for row in rows)
     note = "Drawn: an evenly spread sample of the cells; the table counts all of them." if sampled else ""
     caption = (
@@ -53,94 +59,70 @@ def growth_picture(results: Results, summary: Summary, show_all: bool) -> Pictur
         f"prediction ln({GAMMA_RADIUS}) of the linear limit, one point a cell. The identity lies on the diagonal but "
         f"for the transient of non-normal {W}; nonlinear networks fall below it once large states saturate <i>σ</i>′."
     )
-    return Picture("growth", "Predicted against observed growth", caption, figure, note)
+    handles = [*_activation_handles(names["activation"], activations)]
+    handles.append(Line2D([], [], color="#444444", label="observed = predicted"))
+    description = Description("growth", "Predicted against observed growth", caption, note)
+    x, y = r"predicted  $\ln(\gamma\,\rho(W))$", r"observed growth rate of $\ln‖\,J_\ell‖_2$"
+    return panels.finish(x, y, handles, description)
 
 
-def conditions_picture(results: Results, summary: Summary, show_all: bool) -> Picture | None:
-    """The cells with gamma rho < 1 <= gamma ||W||: what was seen, as shares and as largest norms; None without any."""
-    row = CONDITIONS.index("only_spectral")
-    counts = summary.conditions[:, :, row, :]
+def plot_conditions(
+    dataset: xr.Dataset, *, summary: Summary | None = None, everything: bool = False, **selection: Any
+) -> Figure:
+    """The cells with gamma rho(W) < 1 <= gamma ||W||_2: what was observed there, as shares, and the largest ln ||J_l||_2 over
+    the lags. `summary`: that of the selection, if it is known. `selection`: values of axes, as in gradsweep.select."""
+    dataset = select(dataset, **selection)
+    summary = summary or summarize(dataset)
+    counts = summary.conditions[:, :, CONDITIONS.index("only_spectral"), :]
     pairs = [(int(a), int(e)) for a, e in np.argwhere(counts.sum(axis=-1) > 0)]
     if not pairs:
-        return None
+        raise NothingToDraw("in no finished cell do the two conditions disagree")
     found = len(pairs)
-    pairs = [pairs[position] for position in spread(found, None if show_all else 24)]
+    pairs = [pairs[position] for position in spread(found, None if everything else MOST_PAIRS)]
     note = f"Left: {len(pairs)} of {found} pairs of activation and ensemble." if len(pairs) < found else ""
-    figure, (bars, scatter) = plt.subplots(
-        1,
-        2,
-        figsize=(9.4, max(3.0, 1.2 + 0.27 * len(pairs))),
-        layout="constrained",
-        gridspec_kw={"width_ratios": [1.0, 1.15]},
-    )
-    _draw_shares(results, bars, pairs, counts)
+    names = {axis: [str(name) for name in labels(dataset, axis)] for axis in ("activation", "ensemble")}
+    height = max(3.0, 1.3 + 0.27 * len(pairs))
+    figure = Figure(figsize=(9.4, height))
+    bars = figure.add_axes((0.2, 0.5 / height, 0.28, 1 - 1.2 / height))
+    scatter = figure.add_axes((0.6, 0.5 / height, 0.38, 1 - 1.2 / height))
+    seen = _draw_shares(bars, [f"{literal(names['activation'][a])}, {literal(names['ensemble'][e])}" for a, e in pairs],
+                        np.array([counts[pair] for pair in pairs]))  # fmt: skip
     activations = sorted({activation for activation, _ in pairs})
-    _scatter(
-        scatter,
-        {
-            activation: np.concatenate([sample.points for sample in summary.disagreement[activation]])
-            for activation in activations
-        },
-    )
+    points = {a: np.concatenate([sample.points for sample in summary.disagreement[a]]) for a in activations}
+    _scatter(scatter, points)
     scatter.axhline(0.0, color="#444444", linewidth=0.8)
     scatter.set_xlabel(r"$\gamma\,\rho(W)$")
     scatter.set_ylabel(r"$\max_\ell\ \ln‖\,J_\ell‖_2$")
-    scatter.set_title("largest norm over the lags")
-    scatter.legend(handles=_activation_handles(results, activations), loc="best", fontsize=8)
+    handles = [Patch(facecolor=OBSERVATION_COLOURS[name], label=OBSERVATION_LABELS[name]) for name in seen]
+    for axes, entries in ((bars, handles), (scatter, _activation_handles(names["activation"], activations))):
+        axes.legend(handles=entries, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3, frameon=False, fontsize=8,
+                    handlelength=1.0, columnspacing=1.0)  # fmt: skip
     caption = (
         f"Cells where the two conditions disagree: {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1. Left: their shares by "
         f"what was observed. Right: the largest {LOG_NORM} reached over the lags; above 0 the gradient grew although "
         "the spectral radius predicts that it vanishes."
     )
-    return Picture("conditions", "Where the two conditions disagree", caption, figure, note)
+    figure.description = Description("conditions", "Where the two conditions disagree", caption, note)
+    return figure
 
 
-def _draw_shares(results: Results, axes: Axes, pairs: list[tuple[int, int]], counts: np.ndarray) -> None:
-    places = np.arange(len(pairs))
-    totals = np.array([counts[pair].sum() for pair in pairs])
-    left = np.zeros(len(pairs))
-    for column, observation in enumerate(OBSERVATIONS):
-        width = np.array([counts[pair][column] for pair in pairs]) / totals
-        axes.barh(
-            places,
-            width,
-            left=left,
-            color=OBSERVATION_COLOURS[observation],
-            height=0.72,
-            edgecolor="white",
-            linewidth=0.5,
-        )
+def _draw_shares(axes: Axes, names: list[str], counts: np.ndarray) -> list[str]:
+    """Bars of the shares of counts [pair, observation]; the observations that occur."""
+    places, totals, left = np.arange(len(names)), counts.sum(axis=1), np.zeros(len(names))
+    seen = [column for column in range(len(OBSERVATIONS)) if counts[:, column].any()]
+    for column in seen:
+        width, shade = counts[:, column] / totals, OBSERVATION_COLOURS[OBSERVATIONS[column]]
+        axes.barh(places, width, left=left, color=shade, height=0.72, edgecolor="white", linewidth=0.5)
         left += width
     for place, total in zip(places, totals):
         axes.text(1.015, place, f"{total:,}", va="center", fontsize=8, color="#555555")
-    axes.set_yticks(places, [f"{literal(results.activations[a])}, {literal(results.ensembles[e])}" for a, e in pairs])
+    axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the disagreeing cells (their number at the right)")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    handles = [Patch(facecolor=OBSERVATION_COLOURS[name], label=OBSERVATION_LABELS[name]) for name in OBSERVATIONS]
-    axes.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.4, 1.0),
-        ncol=1 if len(pairs) > 8 else 3,
-        fontsize=8,
-        handlelength=1.0,
-        columnspacing=1.0,
-    )
-
-
-def _panels(count: int, side: float) -> tuple[plt.Figure, list[Axes]]:
-    columns = min(COLUMNS, count)
-    rows = -(-count // columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(0.5 + side * columns, 0.5 + side * rows), squeeze=False, layout="constrained"
-    )
-    panels = list(grid.ravel())
-    for axes in panels[count:]:
-        axes.set_visible(False)
-    return figure, panels[:count]
+    return [OBSERVATIONS[column] for column in seen]
 
 
 def _scatter(axes: Axes, points: dict[int, np.ndarray]) -> None:
@@ -148,36 +130,18 @@ def _scatter(axes: Axes, points: dict[int, np.ndarray]) -> None:
     crowded = sum(len(group) for group in points.values()) > 600
     for activation, group in points.items():
         axes.scatter(  # hollow, so that points on top of each other are still seen
-            group[:, 0],
-            group[:, 1],
-            s=10 if crowded else 18,
-            facecolors="none",
-            edgecolors=colour(activation),
-            linewidths=0.6 if crowded else 0.9,
-            marker=marker(activation),
-            rasterized=True,
-        )
+            group[:, 0], group[:, 1], s=10 if crowded else 18, facecolors="none", edgecolors=colour(activation),
+            linewidths=0.6 if crowded else 0.9, marker=marker(activation), rasterized=True,
+        )  # fmt: skip
 
 
-def _diagonal(axes: Axes, points: np.ndarray) -> None:
-    low, high = points[:, 0].min(), points[:, 0].max()
+def _diagonal(axes: Axes, low: float, high: float) -> None:
     margin = 0.05 * max(high - low, 0.1)
     axes.plot([low - margin, high + margin], [low - margin, high + margin], color="#444444", linewidth=1.0, zorder=0)
     axes.axhline(0.0, color="#BBBBBB", linewidth=0.6, zorder=0)
     axes.axvline(0.0, color="#BBBBBB", linewidth=0.6, zorder=0)
 
 
-def _activation_handles(results: Results, activations: list[int]) -> list[Line2D]:
-    return [
-        Line2D(
-            [],
-            [],
-            color=colour(activation),
-            marker=marker(activation),
-            linestyle="none",
-            markerfacecolor="none",
-            markersize=5,
-            label=literal(results.activations[activation]),
-        )
-        for activation in activations
-    ]
+def _activation_handles(names: list[str], activations: list[int]) -> list[Line2D]:
+    style = {"linestyle": "none", "markerfacecolor": "none", "markersize": 5}
+    return [Line2D([], [], color=colour(a), marker=marker(a), label=literal(names[a]), **style) for a in activations]

@@ -1,173 +1,228 @@
-"""Phase diagrams: ln ||J_l||_2 / l over the plane (rho, gamma) and the conditions; a line where an axis is a point."""
+"""Phase diagrams: ln ||J_l||_2 / l over a plane of two axes and the conditions; a line where one of them is a point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import FuncNorm, Normalize
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..data.results import DONE, FAILED, Results
-from .style import (
-    DIVERGING,
-    UNFINISHED,
-    Picture,
-    cell_edges,
-    colour,
-    file_name,
-    is_geometric,
-    legend_above,
-    literal,
-    number,
-    panel_grid,
-    spread,
-)
+from ..data.quantities import ROUNDING, SAME_COUPLING
+from ..data.results import FAILED
+from .figure import Description, Panels, say
+from .style import DIVERGING, UNFINISHED, cell_edges, colour, file_name, is_geometric, number
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
+from .view import PLANE, Network, View, mean_of_done, range_of_done
 
 SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
 NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
-ZERO_LINE = {"color": "#1B9E3E", "linestyle": "-", "linewidth": 2.2}
+ZERO_LINE = {"color": "#000000", "linestyle": "-", "linewidth": 2.0}
+CASING = {"color": "#FFFFFF", "linestyle": "-", "linewidth": 4.0}  # under the zero line, so that it is seen on every colour
+LABELS = {
+    "spectral_radius": r"spectral radius $\rho(W)$",
+    "gamma": r"derivative bound $\gamma$",
+    "input_scale": "strength of the inputs",
+    "bias_scale": "strength of the bias",
+    "anchor": "final time $T$",
+}
+LIMITS = {"activation": 2, "ensemble": 6, "hidden_size": 4}
 
 
 class Panel:
-    """One (activation, ensemble, hidden_size): the rate over the plane, averaged over finished replicas."""
+    """The rate of one network over the plane, [y, x], averaged over finished replicas; and W's place in it."""
 
-    def __init__(self, results: Results, activation: int, ensemble: int, hidden_size: int) -> None:
-        lag = len(results.lags) - 1
-        status = results.panel_status(activation, ensemble, hidden_size)
-        values = results.panel_at_lag("log_jacobian_norm", activation, ensemble, hidden_size, lag) / results.lags[lag]
-        done = status == DONE
-        values[~done] = np.nan
-        count = done.sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            self.mean = np.where(done, values, 0.0).sum(axis=0) / np.where(count, count, np.nan)  # -inf stays -inf
-        empty = count == 0
-        self.low = np.where(empty, np.nan, np.where(done, values, np.inf).min(axis=0))
-        self.high = np.where(empty, np.nan, np.where(done, values, -np.inf).max(axis=0))
-        self.failed = empty & (status == FAILED).any(axis=0)
-        self.title = f"{literal(results.ensembles[ensemble])}, $d$ = {results.hidden_sizes[hidden_size]}"
-        radius, norm = results.used_radius(ensemble, hidden_size), results.used_norm(ensemble, hidden_size)
-        self.radius = _mean(radius[:, 0]) if results.native else np.nan
+    def __init__(self, view: View, network: Network, x: str, y: str, lag: int = -1) -> None:
+        values = view.read("log_jacobian_norm", network, (y, x), lag=lag) / view.lags[lag]
+        self.mean, (self.low, self.high) = mean_of_done(values), range_of_done(values)
+        self.failed = np.isnan(self.mean) & (view.status(network, (y, x)) == FAILED).any(axis=0)
+        radius, norm = view.used(network)
+        self.radius, self.norm = _mean(radius[:, 0]), _mean(norm[:, 0])
         with np.errstate(divide="ignore", invalid="ignore"):
             self.norm_over_radius = _mean((norm / radius)[:, 0])  # the same for every rho: W is only rescaled
-        self.norm = _mean(norm[:, 0])
         self.tied = bool(np.isfinite(self.norm))
 
+    def critical_couplings(self, kappa: np.ndarray) -> np.ndarray:
+        """Where the rate changes its sign along kappa [y, x], on which alone it depends: all cells of one kappa are one
+        point."""
+        known = np.isfinite(self.mean) | np.isneginf(self.mean)
+        rounded = [float(f"{value:.{SAME_COUPLING}g}") for value in kappa[known]]
+        points, place = np.unique(rounded, return_inverse=True)
+        rates = np.maximum(self.mean[known], -1e3)
+        means = np.bincount(place, rates, len(points)) / np.bincount(place, minlength=len(points))
+        at = np.flatnonzero((means[1:] > ROUNDING) != (means[:-1] > ROUNDING))
+        return points[at] + (points[at + 1] - points[at]) * means[at] / (means[at] - means[at + 1])
 
-def phase_pictures(results: Results, largest_rate: float, show_all: bool) -> Iterator[Picture]:
-    """One figure an activation: rows are ensembles, columns hidden sizes. All share one scale, up to largest_rate."""
-    ensembles = spread(len(results.ensembles), None if show_all else 6)
-    sizes = spread(len(results.hidden_sizes), None if show_all else 4)
-    norm = rate_scale(largest_rate)
-    for activation in spread(len(results.activations), None if show_all else 6):
-        panels = [[Panel(results, activation, ensemble, size) for size in sizes] for ensemble in ensembles]
-        yield _picture(results, results.activations[activation], panels, norm)
+
+def plot_phase(
+    dataset: xr.Dataset,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    lag: int | None = None,
+    limits: tuple[float, float] | None = None,
+    everything: bool = False,
+    **selection: Any,
+) -> Figure:
+    """Growth rate ln ||J_l||_2 / l at a lag (default: the longest), mean of the replicas: rows activations and ensembles,
+    columns hidden sizes; over the plane (x, y), by default (spectral_radius, gamma) or, where those have one value, drive
+    or bias; a line with the range of the replicas where one of the two has one value. Contour: rate 0, in the plane of
+    spectral_radius and gamma drawn through kappa = rho gamma, on which alone the rate depends. `limits`: the lowest and
+    highest rate of the colour scale. `selection`: values of axes, as in gradsweep.select."""
+    x, y = _choose_axes(dataset, selection, x, y)
+    view = View(dataset, selection, LIMITS, everything, kept=(x, y))
+    at = len(view.lags) - 1 if lag is None else int(np.flatnonzero(view.lags == lag)[0])
+    networks = view.networks()
+    grid = [[Panel(view, Network(a, e, size), x, y, at) for size in range(len(view.sizes))] for a, e, _ in networks]
+    values = {name: np.atleast_1d(view.dataset.coords[name].values).astype(float) for name in (x, y)}
+    is_plane = len(values[x]) > 1 and len(values[y]) > 1
+    panels = Panels(len(grid), len(grid[0]), width=2.4, share_y=True if is_plane else "row")
+    panels.titles([f"$d$ = {size}" for size in view.sizes], view.network_titles(networks))
+    rate = rf"$\ln‖\,J_{{{view.lags[at]}}}‖_2\,/\,{view.lags[at]}$"
+    activations = ", ".join(view.activations)
+    note = " ".join(filter(None, (_note(grid, is_plane), view.note)))
+    name = f"phase-{file_name('-'.join(view.activations))}"
+    description = Description(name, f"Phase diagram: {activations}", _caption(view, at, x, y, values), note)
+    if is_plane:
+        handles = _draw_planes(view, panels, grid, rate, rate_scale(*(limits or _extremes(grid))), x, y, values)
+        return panels.finish(LABELS.get(x, x), LABELS.get(y, y), handles, description)
+    along, fixed = (x, y) if len(values[x]) > 1 else (y, x)
+    handles = _draw_lines(view, panels, grid, along, values[along], values[fixed][0])
+    return panels.finish(LABELS.get(along, along), rate, handles, description)
 
 
-def rate_scale(largest: float) -> FuncNorm:
-    """Colours symmetric about 0 in the signed square root of the rate, so that slow growth shows beside fast decay."""
-    limit = largest if largest > 0 else 1.0
-    return FuncNorm(
-        (lambda rate: np.sign(rate) * np.sqrt(np.abs(rate)), lambda root: np.sign(root) * root**2), -limit, limit
-    )
+def rate_scale(lowest: float, highest: float) -> Normalize:
+    """Colours diverge at 0 and reach both ends, in the signed square root of the rate, so that slow growth shows beside
+    fast decay."""
+    low, high = max(-lowest, 0.05 * highest, 1e-6), max(highest, -0.05 * lowest, 1e-6)
+
+    def forward(rate: np.ndarray) -> np.ndarray:
+        return np.sign(rate) * np.sqrt(np.abs(rate) / np.where(np.asarray(rate) < 0, low, high))
+
+    def backward(root: np.ndarray) -> np.ndarray:
+        return np.sign(root) * root**2 * np.where(np.asarray(root) < 0, low, high)
+
+    return FuncNorm((forward, backward), -low, high)
+
+
+def _extremes(grid: list[list[Panel]]) -> tuple[float, float]:
+    finite = np.concatenate([panel.mean[np.isfinite(panel.mean)] for row in grid for panel in row])
+    return float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
+
+
+def _choose_axes(dataset: xr.Dataset, selection: dict[str, Any], x: str | None, y: str | None) -> tuple[str, str]:
+    def count(name: str) -> int:
+        if name in selection:
+            return np.size(selection[name]) if not isinstance(selection[name], slice) else 2
+        return dataset.sizes.get(name, 0 if name not in dataset.coords else 1)
+
+    candidates = [name for name in (*PLANE, "input_scale", "bias_scale") if name in dataset.coords]
+    long = [name for name in candidates if count(name) > 1]
+    order = [*long, *(name for name in candidates if name not in long)]
+    x = x or next(name for name in order if name != y)
+    return x, y or next(name for name in order if name != x)
 
 
 def _rate_ticks(limit: float) -> list[float]:
-    """About nine round rates, denser near 0 as the scale is."""
+    """Three or four round rates up to the limit, denser near 0 as the scale is."""
     decade = 10.0 ** np.floor(np.log10(limit))
-    steps = [
-        step
-        for step in (0.02 * decade, 0.1 * decade, 0.5 * decade, decade, 2 * decade, 4 * decade, 6 * decade)
-        if step <= 1.001 * limit
-    ]
-    kept = [step for step in steps if np.sqrt(step / limit) > 0.12]
-    return [-step for step in reversed(kept)] + [0.0, *kept]
-
-
-def _picture(results: Results, activation: str, panels: list[list[Panel]], norm: Normalize) -> Picture:
-    is_plane = len(results.radii) > 1 and len(results.gammas) > 1
-    rows, columns = len(panels), len(panels[0])
-    figure, grid = panel_grid(rows, columns, (2.75, 2.25), (1.2, 0.9), share_y=is_plane)
-    for row, axes_row in zip(panels, grid):
-        for panel, axes in zip(row, axes_row):
-            axes.set_title(panel.title)
-    lag = results.lags[-1]
-    rate = rf"$\ln‖\,J_{{{lag}}}‖_2\,/\,{lag}$"
-    if is_plane:
-        _draw_planes(results, figure, grid, panels, rate, norm)
-    else:
-        _draw_lines(results, figure, grid, panels, rate)
-    return Picture(
-        f"phase-{file_name(activation)}",
-        f"Phase diagram: {activation}",
-        _caption(results, is_plane),
-        figure,
-        _note(panels, is_plane),
-    )
+    steps = [step * decade for step in (0.02, 0.1, 0.5, 1, 2, 4, 6) if step * decade <= 1.001 * limit]
+    kept = [step for step in steps if np.sqrt(step / limit) > 0.25]
+    return kept[-4:]
 
 
 def _draw_planes(
-    results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str, norm: Normalize
-) -> None:
-    for row, axes_row in zip(panels, grid):
-        for panel, axes in zip(row, axes_row):
-            _draw_plane(results, axes, panel, norm)
-    colours = plt.cm.ScalarMappable(norm, DIVERGING)
-    bar = figure.colorbar(
-        colours,
-        ax=grid,
-        shrink=min(1.0, 1.9 / len(panels) ** 0.5),
-        aspect=24,
-        pad=0.015,
-        ticks=_rate_ticks(norm.vmax),
-        format="%g",
-    )
-    bar.set_label(rate + "   (vanishing < 0 < exploding)")
-    for axes in grid[-1]:
-        axes.set_xlabel(r"spectral radius $\rho(W)$")
-    for axes in grid[:, 0]:
-        axes.set_ylabel(r"derivative bound $\gamma$")
-    handles = [
-        Line2D([], [], **ZERO_LINE, label=rate + " = 0"),
+    view: View,
+    panels: Panels,
+    grid: list[list[Panel]],
+    rate: str,
+    norm: Normalize,
+    x: str,
+    y: str,
+    values: dict[str, np.ndarray],
+) -> list:
+    for row, column, axes in panels:
+        _draw_plane(axes, grid[row][column], norm, x, y, values)
+    ticks = [-step for step in reversed(_rate_ticks(-norm.vmin))] + [0.0, *_rate_ticks(norm.vmax)]
+    panels.scale(ScalarMappable(norm, DIVERGING), rate + "   (vanishing < 0 < exploding)", ticks=ticks, format="%g")
+    shown = [panel for row in grid for panel in row]
+    handles = [Line2D([], [], **ZERO_LINE, label=rate + " = 0")]
+    if any(panel.tied for panel in shown) and "spectral_radius" in (x, y):
+        handles += condition_handles()
+    if any(np.isneginf(panel.mean).any() for panel in shown):
+        handles.append(Patch(facecolor="#053061", edgecolor="white", hatch="..", label=r"$J_\ell = 0$ exactly"))
+    if any(panel.failed.any() for panel in shown):
+        handles.append(Patch(facecolor=UNFINISHED, edgecolor="#555555", hatch="xxx", label="failed"))
+    if any((np.isnan(panel.mean) & ~panel.failed).any() for panel in shown):
+        handles.append(Patch(facecolor=UNFINISHED, label="pending"))
+    return handles
+
+
+def _draw_plane(axes: Axes, panel: Panel, norm: Normalize, x: str, y: str, values: dict[str, np.ndarray]) -> None:
+    edges_x, edges_y = plane_edges(axes, values[x], values[y])
+    axes.set_facecolor(UNFINISHED)
+    shown = np.ma.masked_invalid(np.where(np.isneginf(panel.mean), norm.vmin, panel.mean))
+    axes.pcolormesh(edges_x, edges_y, shown, cmap=DIVERGING, norm=norm, rasterized=True)
+    for mask, hatch, edge in ((np.isneginf(panel.mean), "..", "white"), (panel.failed, "xxx", "#555555")):
+        if mask.any():
+            _hatch(axes, edges_x, edges_y, mask, hatch, edge)
+    if {x, y} == set(PLANE):
+        draw_zero(axes, panel, np.outer(values[y], values[x]), edges_x, CASING, ZERO_LINE)
+    else:
+        clipped = np.ma.masked_invalid(np.clip(panel.mean, norm.vmin, norm.vmax))
+        if clipped.count() and clipped.min() < 0 < clipped.max():
+            for style in (CASING, ZERO_LINE):
+                axes.contour(values[x], values[y], clipped, [0.0], colors=style["color"], linewidths=style["linewidth"])
+    draw_conditions(axes, panel, x, y, edges_x)
+
+
+def plane_edges(axes: Axes, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of the cells of a plane; the axes get their scales and limits."""
+    geometric = is_geometric(x), is_geometric(y)
+    edges = cell_edges(x, geometric[0]), cell_edges(y, geometric[1])
+    axes.set_xscale("log" if geometric[0] else "linear")
+    axes.set_yscale("log" if geometric[1] else "linear")
+    axes.set_xlim(edges[0][0], edges[0][-1])
+    axes.set_ylim(edges[1][0], edges[1][-1])
+    return edges
+
+
+def hyperbola(axes: Axes, edges: np.ndarray, product: float, **style: object) -> None:
+    """x y = product."""
+    curve = np.geomspace(edges[0], edges[-1], 100) if edges[0] > 0 else np.linspace(edges[-1] / 100, edges[-1], 100)
+    axes.plot(curve, product / curve, **style)
+
+
+def draw_zero(axes: Axes, panel: Panel, kappa: np.ndarray, edges: np.ndarray, *styles: dict[str, object]) -> None:
+    """Rate 0 in the plane of spectral_radius and gamma; several crossings are thin lines, an edge that is not sharp."""
+    found = panel.critical_couplings(kappa)
+    thinner = 1.0 if len(found) == 1 else 0.4
+    for critical in found:
+        for style in styles:
+            hyperbola(axes, edges, critical, **{**style, "linewidth": thinner * float(style["linewidth"])})
+
+
+def draw_conditions(axes: Axes, panel: Panel, x: str, y: str, edges: np.ndarray) -> None:
+    """The lines gamma rho = 1 and gamma ||W||_2 = 1, where W is one matrix."""
+    if not panel.tied:
+        return
+    for product, style in ((1.0, SPECTRAL_LINE), (1.0 / panel.norm_over_radius, NORM_LINE)):
+        if {x, y} == set(PLANE):
+            hyperbola(axes, edges, product, **style)
+        elif x == "spectral_radius":
+            axes.axvline(product, **style)
+
+
+def condition_handles() -> list[Line2D]:
+    return [
         Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
         Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$"),
     ]
-    all_panels = [panel for row in panels for panel in row]
-    if any(np.isneginf(panel.mean).any() for panel in all_panels):
-        handles.append(Patch(facecolor="#053061", edgecolor="white", hatch="..", label=r"$J_\ell = 0$ exactly"))
-    if any(panel.failed.any() for panel in all_panels):
-        handles.append(Patch(facecolor=UNFINISHED, edgecolor="#555555", hatch="xxx", label="failed"))
-    if any((np.isnan(panel.mean) & ~panel.failed).any() for panel in all_panels):
-        handles.append(Patch(facecolor=UNFINISHED, label="pending"))
-    legend_above(figure, handles)
-
-
-def _draw_plane(results: Results, axes: Axes, panel: Panel, norm: Normalize) -> None:
-    radii, gammas = results.radii, results.gammas
-    scales = is_geometric(radii), is_geometric(gammas)
-    x, y = cell_edges(radii, scales[0]), cell_edges(gammas, scales[1])
-    values = panel.mean.T  # rows are gamma
-    axes.set_facecolor(UNFINISHED)
-    shown = np.ma.masked_invalid(np.where(np.isneginf(values), norm.vmin, values))
-    axes.pcolormesh(x, y, shown, cmap=DIVERGING, norm=norm, rasterized=True)
-    for mask, hatch, edge in ((np.isneginf(values), "..", "white"), (panel.failed.T, "xxx", "#555555")):
-        if mask.any():
-            _hatch(axes, x, y, mask, hatch, edge)
-    clipped = np.ma.masked_invalid(np.clip(values, norm.vmin, norm.vmax))
-    if clipped.count() and clipped.min() < 0 < clipped.max():
-        axes.contour(radii, gammas, clipped, levels=[0.0], colors=ZERO_LINE["color"], linewidths=ZERO_LINE["linewidth"])
-    if panel.tied:
-        curve = np.geomspace(max(x[0], 1e-300), x[-1], 200) if x[0] > 0 else np.linspace(x[-1] / 200, x[-1], 200)
-        axes.plot(curve, 1.0 / curve, **SPECTRAL_LINE)
-        axes.plot(curve, 1.0 / (curve * panel.norm_over_radius), **NORM_LINE)
-    axes.set_xscale("log" if scales[0] else "linear")
-    axes.set_yscale("log" if scales[1] else "linear")
-    axes.set_xlim(x[0], x[-1])
-    axes.set_ylim(y[0], y[-1])
 
 
 def _hatch(axes: Axes, x: np.ndarray, y: np.ndarray, mask: np.ndarray, hatch: str, edge: str) -> None:
@@ -178,71 +233,60 @@ def _hatch(axes: Axes, x: np.ndarray, y: np.ndarray, mask: np.ndarray, hatch: st
     cells.set_linewidth(0.0)
 
 
-def _draw_lines(results: Results, figure: plt.Figure, grid: np.ndarray, panels: list[list[Panel]], rate: str) -> None:
+def _draw_lines(
+    view: View, panels: Panels, grid: list[list[Panel]], along: str, points: np.ndarray, fixed: float
+) -> list:
     """An axis of one point: the rate along the other one, mean and range of the replicas."""
-    along_radius = len(results.radii) > 1
-    x = results.radii if along_radius else results.gammas
-    fixed = results.gammas[0] if along_radius else results.radii[0]
-    for row, axes_row in zip(panels, grid):
-        for panel, axes in zip(row, axes_row):
-            low, mean, high = (value.reshape(-1) for value in (panel.low, panel.mean, panel.high))
-            finite = np.isfinite(low) & np.isfinite(high)
-            axes.axhline(0.0, color=ZERO_LINE["color"], linewidth=1.2)
-            axes.fill_between(x, low, high, where=finite, color=colour(0), alpha=0.2, linewidth=0)
-            axes.plot(x, np.where(np.isfinite(mean), mean, np.nan), color=colour(0), marker="o", markersize=4)
-            radius, bound = (panel.radius, panel.norm) if results.native else (fixed, fixed * panel.norm_over_radius)
-            for factor, line in ((radius, SPECTRAL_LINE), (bound, NORM_LINE)):
-                if panel.tied and len(x) > 1 and x[0] * factor <= 1.0 <= x[-1] * factor:
-                    axes.axvline(1.0 / factor, **line)
-            if not finite.any():
-                text = (
-                    "failed"
-                    if panel.failed.any()
-                    else r"$J_\ell = 0$ exactly"
-                    if np.isneginf(mean).any()
-                    else "pending"
-                )
-                axes.text(0.5, 0.65, text, transform=axes.transAxes, ha="center", color="#666666")
-            if len(x) == 1:
-                axes.set_xticks(x)
-    for axes in grid[-1]:
-        axes.set_xlabel(r"spectral radius $\rho(W)$" if along_radius else r"derivative bound $\gamma$")
-    for axes in grid[:, 0]:
-        axes.set_ylabel(rate)
-    handles = [
-        Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas"),
-        Patch(facecolor=colour(0), alpha=0.2, label="their range"),
-        Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
-        Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$"),
-    ]
-    legend_above(figure, handles)
+    for row, column, axes in panels:
+        panel = grid[row][column]
+        low, mean, high = (value.reshape(-1) for value in (panel.low, panel.mean, panel.high))
+        finite = np.isfinite(low) & np.isfinite(high)
+        axes.axhline(0.0, color=ZERO_LINE["color"], linewidth=0.8)
+        axes.fill_between(points, low, high, where=finite, color=colour(0), alpha=0.2, linewidth=0)
+        axes.plot(points, np.where(np.isfinite(mean), mean, np.nan), color=colour(0), marker="o", markersize=4)
+        factors = (panel.radius, panel.norm) if view.is_native else (fixed, fixed * panel.norm_over_radius)
+        for factor, line in zip(factors, (SPECTRAL_LINE, NORM_LINE)):
+            if panel.tied and along in PLANE and len(points) > 1 and points[0] * factor <= 1.0 <= points[-1] * factor:
+                axes.axvline(1.0 / factor, **line)
+        if not finite.any():
+            failed, zero = panel.failed.any(), np.isneginf(mean).any()
+            say(axes, "failed" if failed else r"$J_\ell = 0$ exactly" if zero else "pending")
+        if len(points) == 1:
+            axes.set_xticks(points)
+    handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas")]
+    if len(view.replicas) > 1:
+        handles.append(Patch(facecolor=colour(0), alpha=0.2, label="their range"))
+    return [*handles, *condition_handles()] if along in PLANE and len(points) > 1 else handles
 
 
-def _caption(results: Results, is_plane: bool) -> str:
-    lag = results.lags[-1]
+def _caption(view: View, at: int, x: str, y: str, values: dict[str, np.ndarray]) -> str:
+    lag = view.lags[at]
     rate = f"ln‖<i>J</i><sub>{lag}</sub>‖<sub>2</sub> / {lag}"
-    replicas = f"mean of {len(results.replicas)} replicas" if len(results.replicas) > 1 else "one replica"
+    count = len(view.replicas)
+    replicas = f"mean of {count} replicas" if count > 1 else "one replica"
     conditions = (
-        f"Dashed: {GAMMA_RADIUS} = 1, the condition on the linear limit. Dotted: {GAMMA_NORM} = 1 ({NORM_OF_W} "
-        "averaged over replicas), below which vanishing is guaranteed at every step."
+        f"Dashed: {GAMMA_RADIUS} = 1, the condition on the linear limit. Dotted: {GAMMA_NORM} = 1 ({NORM_OF_W} averaged "
+        "over replicas), below which vanishing is guaranteed at every step."
     )
-    if is_plane:
+    longest = "the longest lag" if lag == view.lags[-1] else f"lag {lag}"
+    start = f"Growth rate {rate} of the Jacobian product at {longest}, {replicas}"
+    if len(values[x]) > 1 and len(values[y]) > 1:
+        through = f", drawn through {GAMMA_RADIUS}, on which alone it depends" if {x, y} == set(PLANE) else ""
         return (
-            f"Growth rate {rate} of the Jacobian product at the longest lag, {replicas}. Blue vanishes, red explodes, "
-            "the solid green contour is 0; the colour scale goes with the square root and is the same in all phase "
-            f"diagrams. {conditions}"
+            f"{start}. Blue vanishes, red explodes; the solid line is rate 0{through} (thin, where it changes its sign more "
+            "than once); the colour scale goes with the square root of the rate, each sign with a scale of its own. "
+            f"{conditions}"
         )
-    where = f"{W} as drawn (native)" if results.native else f"{RADIUS} = {number(results.radii[0])}"
-    if len(results.radii) > 1:
-        where = f"<i>γ</i> = {number(results.gammas[0])}"
-    return (
-        f"Growth rate {rate} of the Jacobian product at the longest lag, {replicas}; one axis of the grid has one "
-        f"point ({where}), so the plane is a line. {conditions}"
-    )
+    if set(PLANE) != {x, y}:
+        return f"{start}. {conditions}"
+    where = f"{W} as drawn (native)" if view.is_native else f"{RADIUS} = {number(view.radii[0])}"
+    if len(view.radii) > 1:
+        where = f"<i>γ</i> = {number(view.gammas[0])}"
+    return f"{start}; one axis of the grid has one point ({where}), so the plane is a line. {conditions}"
 
 
-def _note(panels: list[list[Panel]], is_plane: bool) -> str:
-    if all(panel.tied for row in panels for panel in row):
+def _note(grid: list[list[Panel]], is_plane: bool) -> str:
+    if all(panel.tied for row in grid for panel in row):
         return ""
     what = "lines of the two conditions" if is_plane else "vertical lines"
     return f"Panels without the {what}: no single {W} there (a fresh one at every step), or its norm is still pending."

@@ -1,26 +1,15 @@
-"""How the report's figures look, what a figure is, and how it is written: SVG into the page, PNG and PDF to files."""
+"""How the figures look: colours, markers, labels; and a style that is offered, with style(), and forced on nobody."""
 
 from __future__ import annotations
 
-import base64
 import functools
-import io
-import os
 import string
 import unicodedata
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 
 import matplotlib
-
-matplotlib.use("Agg")
-
 import matplotlib.font_manager
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
 # Okabe and Ito's eight colours, told apart with every common colour blindness; yellow last, it is pale on paper.
 CATEGORICAL = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
@@ -30,70 +19,38 @@ DIVERGING = "RdBu_r"  # blue vanishes, red explodes; told apart with every commo
 SEQUENTIAL = "viridis"
 INK = "#222222"
 UNFINISHED = "#E6E6E6"
-PNG_DPI = 160
 LABEL_LENGTH = 36  # letters of a label in a figure; the tables have it whole
-SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
 
-plt.rcParams.update(
-    {
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib: the same look, text and formulas, everywhere
-        "mathtext.fontset": "dejavusans",
-        "font.size": 8.5,
-        "axes.titlesize": 9,
-        "axes.labelsize": 9,
-        "axes.edgecolor": "#555555",
-        "axes.linewidth": 0.7,
-        "axes.labelcolor": INK,
-        "text.color": INK,
-        "xtick.color": "#444444",
-        "ytick.color": "#444444",
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
-        "legend.fontsize": 8.5,
-        "legend.frameon": False,
-        "lines.linewidth": 1.5,
-        "hatch.linewidth": 0.5,
-        "figure.dpi": 100,
-        "svg.hashsalt": "gradsweep",  # the same figure gives the same bytes
-        "svg.fonttype": "path",
-        "pdf.fonttype": 42,
-    }
-)
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib: the same look, text and formulas, everywhere
+    "mathtext.fontset": "dejavusans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.7,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "hatch.linewidth": 0.5,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "svg.hashsalt": "gradsweep",  # the same figure gives the same bytes
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,  # text stays text
+}
 
 
-@dataclass
-class Picture:
-    """One figure of the report. `name` is its file name without suffix; `caption` and `note` are HTML."""
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure | None  # None once written
-    note: str = ""
-
-
-def write_picture(picture: Picture, directory: str) -> str:
-    """Writes NAME.png and NAME.pdf into the directory, closes the figure and returns it as a data: URI: SVG, or PNG where
-    many panels would make the SVG large."""
-    base = os.path.join(directory, picture.name)
-    figure = picture.figure
-    figure.get_layout_engine().execute(figure)  # once for all formats: it takes as long as drawing
-    figure.set_layout_engine("none")
-    # By the formats' own canvases: savefig would draw each of them twice, once only to see where things come to lie.
-    figure.set_dpi(PNG_DPI)  # of images in it
-    FigureCanvasPdf(figure).print_pdf(base + ".pdf", metadata={"CreationDate": None})
-    figure.set_dpi(PNG_DPI)
-    FigureCanvasAgg(figure).print_png(base + ".png")
-    if len(figure.axes) <= SVG_PANELS:
-        image = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(image, metadata={"Date": None})
-        kind, content = "svg+xml", image.getvalue().encode()
-    else:
-        with open(base + ".png", "rb") as file:
-            kind, content = "png", file.read()
-    plt.close(figure)
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+def style() -> AbstractContextManager:
+    """The style of the report, for as long as a `with` lasts: with gradsweep.style(): figure = gradsweep.plot_phase(ds)."""
+    return matplotlib.rc_context(STYLE)
 
 
 def file_name(text: str) -> str:
@@ -119,9 +76,9 @@ def _drawn(letter: str) -> str:
     return letter if has_glyph else f"\\u{ord(letter):04x}"
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)
 def _glyphs() -> frozenset[int]:
-    """What the figures' font has."""
+    """What Matplotlib's own font has."""
     font = matplotlib.font_manager.findfont("DejaVu Sans")
     return frozenset(matplotlib.font_manager.get_font(font).get_charmap())
 
@@ -135,45 +92,17 @@ def marker(position: int) -> str:
     return MARKERS[(position + position // len(CATEGORICAL)) % len(MARKERS)]
 
 
-def size_colours(count: int) -> list:
-    """Sequential colours for hidden sizes, small to large, leaving out the palest end."""
-    return (
-        [plt.get_cmap(SEQUENTIAL)(value) for value in np.linspace(0.78, 0.1, count)] if count > 1 else [CATEGORICAL[0]]
-    )
+def line_style(position: int) -> dict[str, object]:
+    """Colour, dashes and marker of a line; dashes tell apart those whose colour repeats."""
+    dashes = LINE_STYLES[position // len(CATEGORICAL) % len(LINE_STYLES)]
+    return {"color": colour(position), "linestyle": dashes, "marker": marker(position), "markersize": 3}
 
 
-def panel_grid(
-    rows: int, columns: int, panel: tuple[float, float], margin: tuple[float, float], share_y: bool = False
-) -> tuple[Figure, np.ndarray]:
-    """A figure and its panels [rows, columns] on one x axis; sizes in inches. One column gets the width of two."""
-    return plt.subplots(
-        rows,
-        columns,
-        figsize=(margin[0] + panel[0] * max(columns, 2), margin[1] + panel[1] * rows),
-        squeeze=False,
-        sharex=True,
-        sharey=share_y,
-        layout="constrained",
-    )
-
-
-def legend_above(figure: Figure, handles: list) -> None:
-    """One legend for all panels, above them, in as few rows as the figure's width allows. The panels keep clear of it."""
-    width, height = figure.get_size_inches() * figure.dpi
-    for columns in range(len(handles), 0, -1):
-        legend = figure.legend(handles=handles, loc="upper center", ncol=columns, bbox_to_anchor=(0.5, 1.0))
-        size = legend.get_window_extent(figure.canvas.get_renderer())
-        if size.width <= width or columns == 1:
-            break
-        legend.remove()
-    figure.get_layout_engine().set(rect=(0.0, 0.0, 1.0, 1.0 - (size.height + 4) / height))
-
-
-def spread(count: int, limit: int | None) -> list[int]:
-    """At most `limit` of 0..count-1, first and last included, evenly spread. None: all."""
-    if limit is None or count <= limit:
-        return list(range(count))
-    return sorted({int(round(position)) for position in np.linspace(0, count - 1, limit)})
+def shades(count: int, palest: float = 0.78, darkest: float = 0.1) -> list:
+    """Sequential colours, pale to dark, for an order: sizes, lags."""
+    if count == 1:
+        return [CATEGORICAL[0]]
+    return [matplotlib.colormaps[SEQUENTIAL](value) for value in np.linspace(palest, darkest, count)]
 
 
 def is_geometric(values: np.ndarray) -> bool:
@@ -187,6 +116,8 @@ def is_geometric(values: np.ndarray) -> bool:
 def cell_edges(values: np.ndarray, geometric: bool) -> np.ndarray:
     """Edges half way between the values of an axis; the outer cells are as wide as their neighbours."""
     points = np.log(values) if geometric else np.asarray(values, float)
+    if len(points) == 1:
+        return np.array([values[0] - 0.5, values[0] + 0.5])
     middle = 0.5 * (points[1:] + points[:-1])
     edges = np.concatenate([[2 * points[0] - middle[0]], middle, [2 * points[-1] - middle[-1]]])
     return np.exp(edges) if geometric else edges

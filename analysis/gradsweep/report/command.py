@@ -1,29 +1,35 @@
-"""Turns a gradsweep results file into one self-contained HTML page and its figures:
+"""Turns a gradsweep results file into one self-contained HTML page:
 
     report.py OUT.h5 -o report.html [--figures DIR] [--all]
 
-The figures are also written as PNG and PDF files (default: OUT-figures beside the report). Exit codes: 0 the report was
-made; 1 the results file cannot be read or is none, or writing failed; 2 wrong use (arguments, missing directory).
+The page has the figures as drawings; --figures writes each of them as PNG and PDF besides, which takes three times as
+long. Exit codes: 0 the report was made; 1 the results file cannot be read or is none, or writing failed; 2 wrong use
+(arguments, missing directory).
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 
-from ..data.results import Results, ResultsError
-from ..data.summary import summarize
-from ..plots.chain import chain_pictures
-from ..plots.decay import decay_pictures, rate_picture
-from ..plots.gradient import contributions_picture, triangle_picture
-from ..plots.growth import conditions_picture, growth_picture
-from ..plots.phase import phase_pictures
-from ..plots.plane import cancellation_picture, conditions_map_picture
-from ..plots.spectra import expansion_picture, singular_pictures
-from ..plots.style import Picture, write_picture
+import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from .. import plots
+from ..data.results import ResultsError, open_results, read_runs
+from ..data.selection import NothingToDraw, labels, spread
+from ..data.summary import Summary, summarize
 from .page import Shown, render_page
+
+SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
+PNG_DPI = 160
+MOST_ACTIVATIONS = 6  # of figures with one for each
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -32,65 +38,90 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("results", metavar="OUT.h5", help="the results file; it may be unfinished")
     parser.add_argument("-o", "--output", metavar="report.html", required=True, help="the page to write")
-    parser.add_argument(
-        "--figures", metavar="DIR", help="where PNG and PDF files go (default: OUT-figures beside the report)"
-    )
+    parser.add_argument("--figures", metavar="DIR", help="also write each figure as PNG and PDF into this directory")
     parser.add_argument("--all", action="store_true", help="draw every activation, ensemble and size, however many")
     return parser.parse_args(arguments)
 
 
-def describe_left_out(results: Results) -> list[str]:
-    """What the default limits on panels keep out of the figures; the tables count everything."""
-    limits = [("phase diagrams", 6, 6, 4), ("decay over the lag", 6, 4, 6), ("growth", 8, 6, None)]
-    optional = [
-        ("log_step_bound", "the chain of bounds", 3, 3, None),
-        ("log_error_norm", "contributions", 4, 4, None),
-        ("cancellation", "cancellation", 4, 5, None),
-        ("log_singular_value", "singular values", 3, 3, None),
-    ]
-    limits += [limit for dataset, *limit in optional if dataset in results.file]
-    lines = []
-    for name, activations, ensembles, sizes in limits:
-        parts = [
-            f"{limit} of {len(axis)} {what}"
-            for what, axis, limit in (
-                ("activations", results.activations, activations),
-                ("ensembles", results.ensembles, ensembles),
-                ("hidden sizes", results.hidden_sizes, sizes),
-            )
-            if limit is not None and len(axis) > limit
-        ]
-        if parts:
-            lines.append(f"{name}: {', '.join(parts)} are shown")
-    return lines
+def figures_of(dataset: xr.Dataset, summary: Summary, everything: bool) -> Iterator[tuple[str, Figure]]:
+    """The figures that the dataset has, each with its section, one at a time: a figure takes much more memory than its
+    drawing."""
+    names = labels(dataset, "activation")
+    activations = [names[at] for at in spread(len(names), None if everything else MOST_ACTIVATIONS)]
+    left_out = f"{len(activations)} of {len(names)} activations are drawn." if len(activations) < len(names) else ""
+
+    def each(plot: Callable[..., Figure], **options: object) -> list[Callable[[], Figure]]:
+        return [lambda name=name: plot(dataset, activation=name, everything=everything, **options) for name in activations]
+
+    def one(plot: Callable[..., Figure], **options: object) -> list[Callable[[], Figure]]:
+        return [lambda: plot(dataset, everything=everything, **options)]
+
+    sections = (
+        ("phase", each(plots.plot_phase, limits=summary.rate_range)),
+        ("phase", one(plots.plot_critical)),
+        ("decay", each(plots.plot_decay)),
+        ("decay", one(plots.plot_rate)),
+        ("growth", one(plots.plot_growth, summary=summary)),
+        ("conditions", one(plots.plot_conditions_map)),
+        ("conditions", one(plots.plot_conditions, summary=summary)),
+        ("chain", each(plots.plot_chain)),
+        ("gradient", [*one(plots.plot_contributions), *one(plots.plot_triangle), *one(plots.plot_cancellation)]),
+        ("spectra", each(plots.plot_spectrum)),
+        ("spectra", [lambda: plots.plot_expansion(dataset)]),
+    )
+    for section, draws in sections:
+        for draw in draws:
+            try:
+                figure = draw()
+            except NothingToDraw:
+                continue
+            if len(draws) == len(activations) and left_out:
+                figure.description.note = f"{figure.description.note} {left_out}".strip()
+            yield section, figure
 
 
-def make_report(results: Results, output: str, figures: str, show_all: bool) -> None:
+def write_figure(figure: Figure, directory: str | None, metadata: dict[str, str]) -> str:
+    """The figure as a data: URI: SVG, or PNG where many panels would make the SVG large; with a directory also NAME.png
+    and NAME.pdf in it."""
+    # By the formats' own canvases: savefig would draw each of them twice, once only to see where things come to lie.
+    if directory is not None:
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf  # takes as long to load as a figure to draw
+
+        base = os.path.join(directory, figure.description.name)
+        figure.set_dpi(PNG_DPI)  # of images in it
+        FigureCanvasPdf(figure).print_pdf(base + ".pdf", metadata={**metadata, "CreationDate": None})
+        with open(base + ".png", "wb") as file:
+            file.write(_png(figure, metadata))
+    if len(figure.axes) <= SVG_PANELS:
+        image = io.StringIO()
+        figure.set_dpi(PNG_DPI)
+        FigureCanvasSVG(figure).print_svg(image, metadata={"Date": None, "Description": "; ".join(metadata.values())})
+        kind, content = "svg+xml", image.getvalue().encode()
+    else:
+        kind, content = "png", _png(figure, metadata)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _png(figure: Figure, metadata: dict[str, str]) -> bytes:
+    image = io.BytesIO()
+    figure.set_dpi(PNG_DPI)
+    FigureCanvasAgg(figure).print_png(image, metadata=metadata)
+    return image.getvalue()
+
+
+def make_report(dataset: xr.Dataset, output: str, figures: str | None, everything: bool) -> None:
     """Writes the page and the figures; the page appears whole or not at all."""
-    summary = summarize(results)
+    summary = summarize(dataset)
     shown: dict[str, list[Shown]] = {}
-
-    def add(section: str, pictures: Iterable[Picture | None]) -> None:
-        for picture in pictures:  # one at a time: a drawn figure takes much more memory than a written one
-            if picture is not None:
-                uri = write_picture(picture, figures)
-                picture.figure = None
-                shown.setdefault(section, []).append(Shown(picture, uri))
-
-    os.makedirs(figures, exist_ok=True)
-    if summary.status_totals[1] > 0:
-        add("phase", phase_pictures(results, summary.largest_rate, show_all))
-        add("decay", decay_pictures(results, show_all))
-        add("decay", [rate_picture(results, show_all)])
-        add("growth", [growth_picture(results, summary, show_all)])
-        add("conditions", [conditions_map_picture(results, show_all)])
-        add("conditions", [conditions_picture(results, summary, show_all)])
-        add("chain", chain_pictures(results, show_all))
-        add("gradient", [contributions_picture(results, show_all), triangle_picture(results, show_all)])
-        add("gradient", [cancellation_picture(results, show_all)])
-        add("spectra", singular_pictures(results, show_all))
-        add("spectra", [expansion_picture(results)])
-    page = render_page(results, summary, shown, [] if show_all else describe_left_out(results))
+    source = f"sweep {dataset.attrs.get('sweep_hash', '?')}, revision {dataset.attrs.get('git_revision', '?')}"
+    if figures is not None:
+        os.makedirs(figures, exist_ok=True)
+    with plots.style():
+        for section, figure in figures_of(dataset, summary, everything):
+            metadata = {"Title": figure.description.title, "Subject": source}
+            uri = write_figure(figure, figures, metadata)
+            shown.setdefault(section, []).append(Shown(figure.description, uri))
+    page = render_page(dataset, read_runs(dataset.encoding["source"]), summary, shown)
     temporary = output + ".tmp"
     with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(page)
@@ -103,13 +134,13 @@ def main(arguments: list[str]) -> int:
     if not os.path.isdir(directory):
         print(f"report.py: {options.output}: there is no directory {directory}; make it first", file=sys.stderr)
         return 2
-    stem = os.path.splitext(os.path.basename(options.results))[0]
-    figures = options.figures or os.path.join(directory, stem + "-figures")
     try:
-        with Results(options.results) as results:
-            make_report(results, options.output, figures, options.all)
+        with open_results(options.results) as dataset:
+            make_report(dataset, options.output, options.figures, options.all)
     except (ResultsError, OSError) as error:
         print(f"report.py: {error}", file=sys.stderr)
         return 1
-    print(f"{options.output}\n{figures}{os.sep}")
+    print(options.output)
+    if options.figures:
+        print(options.figures + os.sep)
     return 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
-from ..data.results import Results
-from ..plots.style import Picture
+import xarray as xr
+
 from ..data.summary import Summary
+from ..plots.figure import Description
 from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
 from .tables import (
     axes_table,
@@ -27,15 +29,17 @@ STYLE_SHEET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report.c
 
 @dataclass
 class Shown:
-    """A picture and the data: URI it was rendered to."""
+    """A figure that is drawn: what it says about itself, and its data: URI."""
 
-    picture: Picture
+    description: Description
     uri: str
 
 
-def render_page(results: Results, summary: Summary, shown: dict[str, list[Shown]], left_out: list[str]) -> str:
-    """The whole page. `shown` has the pictures of the sections phase, decay, chain, growth, conditions, gradient and
-    spectra."""
+def render_page(
+    dataset: xr.Dataset, runs: list[dict[str, Any]], summary: Summary, shown: dict[str, list[Shown]]
+) -> str:
+    """The whole page. `shown` has the figures of the sections phase, decay, chain, growth, conditions, gradient and
+    spectra; `runs` is the file's provenance."""
     counter = iter(range(1, 10_000))
 
     def figures(section: str) -> str:
@@ -45,26 +49,21 @@ def render_page(results: Results, summary: Summary, shown: dict[str, list[Shown]
         """A section of measures that a file may not have: nothing at all without a figure."""
         return [(section, heading, figures(section))] if shown.get(section) else []
 
-    title = escape(results.title)
+    title = escape(dataset.attrs.get("title") or os.path.basename(dataset.encoding["source"]))
     sections = [
-        ("coverage", "What was computed", _coverage(results, summary)),
-        ("bounds", "Do the bounds hold?", _bounds(results, summary)),
+        ("coverage", "What was computed", _coverage(dataset, summary)),
+        ("bounds", "Do the bounds hold?", _bounds(dataset, summary)),
         ("phase", "Phase diagrams", figures("phase") or _nothing()),
         ("decay", "Decay over the lag", figures("decay") or _nothing()),
         *measured("chain", "The chain of bounds"),
-        ("growth", "Predicted against observed growth", _growth(results, summary, figures("growth"))),
-        ("conditions", "Where the two conditions disagree", _conditions(results, summary, figures("conditions"))),
+        ("growth", "Predicted against observed growth", _growth(dataset, summary, figures("growth"))),
+        ("conditions", "Where the two conditions disagree", _conditions(dataset, summary, figures("conditions"))),
         *measured("gradient", "Where the gradient comes from"),
         *measured("spectra", "Spectra"),
-        ("provenance", "Provenance", _provenance(results)),
+        ("provenance", "Provenance", _provenance(dataset, runs)),
     ]
     links = "".join(f'<a href="#s-{key}">{name}</a>' for key, name, _ in sections)
     body = "\n".join(f'<h2 id="s-{key}">{name}</h2>\n{text}' for key, name, text in sections)
-    omitted = "".join(f"<li>{escape(line)}</li>" for line in left_out)
-    notice = (
-        '<p class="note">Left out, so that the page stays readable (<code>--all</code> draws everything):</p>'
-        f'<ul class="note">{omitted}</ul>'
-    )
     with open(STYLE_SHEET, encoding="utf-8") as file:
         style = file.read()
     return f"""<!DOCTYPE html>
@@ -79,14 +78,13 @@ def render_page(results: Results, summary: Summary, shown: dict[str, list[Shown]
 <body>
 <h1>{title}</h1>
 <p class="sub">Exploding and vanishing gradients in recurrent networks: report of a gradsweep results file</p>
-{_cards(results, summary)}
+{_cards(dataset, summary)}
 <nav>{links}</nav>
 <p>Networks <i>x<sub>t</sub></i> = <i>W σ</i>(<i>x</i><sub><i>t</i>−1</sub>) + <i>w</i><sub>in</sub>
 <i>i<sub>t</sub></i>
 + <i>b</i>, with |<i>σ</i>′| ≤ <i>γ</i>. The norm of the Jacobian product
 <i>J</i><sub>ℓ</sub> = ∂<i>x</i><sub><i>T</i></sub>/∂<i>x</i><sub><i>T</i>−ℓ</sub> says how a gradient grows or vanishes
 on its way back over ℓ steps. All logarithms are natural; −∞ means that the product is exactly 0.</p>
-{notice if left_out else ""}
 {body}
 </body>
 </html>
@@ -94,19 +92,19 @@ on its way back over ℓ steps. All logarithms are natural; −∞ means that th
 
 
 def _figure(item: Shown, number: int) -> str:
-    picture = item.picture
-    note = f' <span class="note">{picture.note}</span>' if picture.note else ""
+    said = item.description
+    note = f' <span class="note">{said.note}</span>' if said.note else ""
     return (
-        f'<figure id="f-{escape(picture.name)}"><img alt="{escape(picture.title)}" src="{item.uri}">\n'
-        f"<figcaption><b>Figure {number}. {escape(picture.title)}.</b> {picture.caption}{note}</figcaption></figure>"
+        f'<figure id="f-{escape(said.name)}"><img alt="{escape(said.title)}" src="{item.uri}">\n'
+        f"<figcaption><b>Figure {number}. {escape(said.title)}.</b> {said.caption}{note}</figcaption></figure>"
     )
 
 
-def _cards(results: Results, summary: Summary) -> str:
+def _cards(dataset: xr.Dataset, summary: Summary) -> str:
     counts = status_counts(summary)
     violated = int(summary.verdicts[..., 3].sum())
     cards = [
-        (results.cell_count, "cells in the grid", ""),
+        (dataset["status"].size, "cells in the grid", ""),
         (counts["done"], "done", ""),
         (counts["failed"], "failed", "bad" if counts["failed"] else ""),
         (counts["pending"], "pending", "warn" if counts["pending"] else ""),
@@ -121,17 +119,17 @@ def _cards(results: Results, summary: Summary) -> str:
     )
 
 
-def _coverage(results: Results, summary: Summary) -> str:
+def _coverage(dataset: xr.Dataset, summary: Summary) -> str:
     counts = status_counts(summary)
     partial = (
         "<p><b>The sweep is not finished</b>: everything below describes the cells that are done.</p>"
         if counts["pending"]
         else ""
     )
-    return f"{axes_table(results)}{partial}\n{coverage_table(results, summary)}\n{failures_table(results, summary)}"
+    return f"{axes_table(dataset)}{partial}\n{coverage_table(dataset, summary)}\n{failures_table(dataset, summary)}"
 
 
-def _bounds(results: Results, summary: Summary) -> str:
+def _bounds(dataset: xr.Dataset, summary: Summary) -> str:
     violated = int(summary.verdicts[..., 3].sum())
     text = (
         f"<p>Every norm is compared with its bound, {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup>. Counted are lags of finished "
@@ -141,10 +139,10 @@ def _bounds(results: Results, summary: Summary) -> str:
     )
     if violated:
         text += f'<p class="bad">{violated:,} bounds are violated; the first of them are listed below.</p>'
-    return f"{text}{verdict_table(results, summary)}{violations_table(results, summary)}"
+    return f"{text}{verdict_table(dataset, summary)}{violations_table(dataset, summary)}"
 
 
-def _growth(results: Results, summary: Summary, figures: str) -> str:
+def _growth(dataset: xr.Dataset, summary: Summary, figures: str) -> str:
     if not summary.has_growth:
         return '<p class="note">The file has no growth_rate dataset.</p>'
     text = (
@@ -152,10 +150,10 @@ def _growth(results: Results, summary: Summary, figures: str) -> str:
         "it is below. <i>Exactly 0</i>: the Jacobian product became the zero matrix. <i>No prediction</i>: there is no "
         f"single {W}, or {RADIUS} = 0.</p>"
     )
-    return f"{figures or _nothing()}\n{text}{growth_table(results, summary)}"
+    return f"{figures or _nothing()}\n{text}{growth_table(dataset, summary)}"
 
 
-def _conditions(results: Results, summary: Summary, figures: str) -> str:
+def _conditions(dataset: xr.Dataset, summary: Summary, figures: str) -> str:
     text = (
         f"<p>{GAMMA_NORM} &lt; 1 guarantees that gradients vanish from the first step on. {GAMMA_RADIUS} &lt; 1 is "
         f"weaker: it bounds only the limit ℓ → ∞ of linear networks, and between the two a non-normal {W} may let the "
@@ -170,13 +168,13 @@ def _conditions(results: Results, summary: Summary, figures: str) -> str:
         if figures
         else '<p class="note">In no finished cell do the two conditions disagree, so there is no figure.</p>'
     )
-    return f"{text}{conditions_table(results, summary)}\n{figures}{none}"
+    return f"{text}{conditions_table(dataset, summary)}\n{figures}{none}"
 
 
-def _provenance(results: Results) -> str:
-    sweep = escape(results.attribute("sweep"))
+def _provenance(dataset: xr.Dataset, runs: list[dict[str, Any]]) -> str:
+    sweep = escape(dataset.attrs["sweep"])
     heading = "The sweep, with the values in effect"
-    return f"{provenance_table(results)}\n<details><summary>{heading}</summary><pre>{sweep}</pre></details>"
+    return f"{provenance_table(dataset, runs)}\n<details><summary>{heading}</summary><pre>{sweep}</pre></details>"
 
 
 def _nothing() -> str:

@@ -5,18 +5,33 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from ..data.results import STATUS_NAMES, VERDICTS, Results
-from ..plots.style import number
+from ..data.results import STATUS_NAMES, VERDICTS, cell_axes
+from ..data.selection import is_native, labels
 from ..data.summary import CONDITIONS, OBSERVATIONS, Summary
+from ..plots.style import number
 
 LONG_TABLE = 24  # rows from which a table is folded
 CONDITION_LABELS = {
     "both": "<i>γ</i>‖<i>W</i>‖<sub>2</sub> &lt; 1: vanishing guaranteed",
     "only_spectral": "only <i>γ ρ</i>(<i>W</i>) &lt; 1: the two disagree",
     "neither": "neither",
+}
+AXIS_NAMES = {
+    "hidden_size": "hidden size <i>d</i>",
+    "spectral_radius": "spectral radius <i>ρ</i>(<i>W</i>)",
+    "gamma": "derivative bound <i>γ</i>",
+    "lag": "lag <i>ℓ</i>",
+}
+SHORT_NAMES = {
+    "hidden_size": "<i>d</i>",
+    "spectral_radius": "<i>ρ</i>",
+    "gamma": "<i>γ</i>",
+    "lag": "<i>ℓ</i>",
 }
 OBSERVATION_HEADS = ("norm never above 1", "grows first, shrinks in the end", "still growing")
 
@@ -56,28 +71,22 @@ def count(value: int, kind: str = "") -> str:
     return f'<span class="{kind}">{value:,}</span>' if kind else f"{value:,}"
 
 
-def axes_table(results: Results) -> str:
-    rows = [
-        ("activation", len(results.activations), ", ".join(map(escape, results.activations))),
-        ("ensemble", len(results.ensembles), ", ".join(map(escape, results.ensembles))),
-        ("hidden size <i>d</i>", len(results.hidden_sizes), _values(results.hidden_sizes)),
-        ("replica", len(results.replicas), "independent networks"),
-        (
-            "spectral radius <i>ρ</i>(<i>W</i>)",
-            len(results.radii),
-            "native: W as drawn or loaded" if results.native else _values(results.radii),
-        ),
-        ("derivative bound <i>γ</i>", len(results.gammas), _values(results.gammas)),
-        ("lag <i>ℓ</i>", len(results.lags), _values(results.lags)),
-    ]
-    return table(
-        "axes", ("axis", "values", "points"), [(name, values, str(points)) for name, points, values in rows], 2
-    )
-
-
-def coverage_table(results: Results, summary: Summary) -> str:
+def axes_table(dataset: xr.Dataset) -> str:
     rows = []
-    for activation, ensemble, size in np.ndindex(*results.shape[:3]):
+    for name in (*cell_axes(dataset), "lag"):
+        values = labels(dataset, name)
+        text = ", ".join(map(escape, values)) if values.dtype.kind == "O" else _values(values)
+        if name == "replica":
+            text = "independent networks"
+        elif name == "spectral_radius" and is_native(dataset):
+            text = "native: W as drawn or loaded"
+        rows.append((AXIS_NAMES.get(name, escape(name).replace("_", " ")), text, str(len(values))))
+    return table("axes", ("axis", "values", "points"), rows, 2)
+
+
+def coverage_table(dataset: xr.Dataset, summary: Summary) -> str:
+    rows = []
+    for activation, ensemble, size in np.ndindex(*summary.status.shape[:3]):
         pending, done, failed = (int(value) for value in summary.status[activation, ensemble, size])
         total = pending + done + failed
         bar = (
@@ -87,9 +96,9 @@ def coverage_table(results: Results, summary: Summary) -> str:
         )
         rows.append(
             (
-                escape(results.activations[activation]),
-                escape(results.ensembles[ensemble]),
-                str(results.hidden_sizes[size]),
+                escape(labels(dataset, "activation")[activation]),
+                escape(labels(dataset, "ensemble")[ensemble]),
+                str(labels(dataset, "hidden_size")[size]),
                 count(done),
                 count(failed, "bad"),
                 count(pending, "warn"),
@@ -99,9 +108,9 @@ def coverage_table(results: Results, summary: Summary) -> str:
     return table("coverage", ("activation", "ensemble", "<i>d</i>", "done", "failed", "pending", ""), rows, 2)
 
 
-def failures_table(results: Results, summary: Summary) -> str:
+def failures_table(dataset: xr.Dataset, summary: Summary) -> str:
     """Failed cells by reason; "" without failures."""
-    meanings = results.failure_meanings()
+    meanings = _failure_meanings(dataset)
     rows = [
         (escape(meanings[code].replace("_", " ")) if code in meanings else f"code {code}", count(int(cells), "bad"))
         for code, cells in enumerate(summary.failures)
@@ -110,16 +119,16 @@ def failures_table(results: Results, summary: Summary) -> str:
     return table("failures", ("reason of failure", "cells"), rows) if rows else ""
 
 
-def verdict_table(results: Results, summary: Summary) -> str:
+def verdict_table(dataset: xr.Dataset, summary: Summary) -> str:
     order = [VERDICTS.index(name) for name in ("holds", "within_rounding", "violated", "not_computed")]
     kinds = ("", "", "bad", "")
     rows = []
-    for activation, ensemble in np.ndindex(*results.shape[:2]):
+    for activation, ensemble in np.ndindex(*summary.status.shape[:2]):
         counts = summary.verdicts[activation, ensemble]
         rows.append(
             (
-                escape(results.activations[activation]),
-                escape(results.ensembles[ensemble]),
+                escape(labels(dataset, "activation")[activation]),
+                escape(labels(dataset, "ensemble")[ensemble]),
                 *(count(int(counts[verdict]), kind) for verdict, kind in zip(order, kinds)),
             )
         )
@@ -130,48 +139,27 @@ def verdict_table(results: Results, summary: Summary) -> str:
     )
 
 
-def violations_table(results: Results, summary: Summary) -> str:
+def violations_table(dataset: xr.Dataset, summary: Summary) -> str:
     """The first violated bounds, with their numbers; "" where there is none."""
+    axes = (*cell_axes(dataset), "lag")
     rows = []
     for position in summary.violations:
-        a, e, d, r, radius, gamma, lag = position
-        norm, bound = (float(results.file[name][position]) for name in ("log_jacobian_norm", "log_norm_bound"))
-        rho = "native" if results.native else number(results.radii[radius])
-        rows.append(
-            (
-                escape(results.activations[a]),
-                escape(results.ensembles[e]),
-                str(results.hidden_sizes[d]),
-                str(results.replicas[r]),
-                rho,
-                number(results.gammas[gamma]),
-                str(results.lags[lag]),
-                f"{norm:.12g}",
-                f"{bound - norm:.3g}",
-            )
-        )
-    head = (
-        "activation",
-        "ensemble",
-        "<i>d</i>",
-        "replica",
-        "<i>ρ</i>",
-        "<i>γ</i>",
-        "<i>ℓ</i>",
-        "ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub>",
-        "slack",
-    )
+        norm, bound = (float(dataset.variables[name].isel(position).values) for name in ("log_jacobian_norm", "log_norm_bound"))
+        place = [_value(labels(dataset, name)[position[name]]) for name in axes]
+        rows.append((*place, f"{norm:.12g}", f"{bound - norm:.3g}"))
+    heads = [SHORT_NAMES.get(name, escape(name).replace("_", " ")) for name in axes]
+    head = (*heads, "ln‖<i>J</i><sub>ℓ</sub>‖<sub>2</sub>", "slack")
     return table("violations", head, rows, 2) if rows else ""
 
 
-def growth_table(results: Results, summary: Summary) -> str:
+def growth_table(dataset: xr.Dataset, summary: Summary) -> str:
     rows = []
-    for activation, ensemble in np.ndindex(*results.shape[:2]):
+    for activation, ensemble in np.ndindex(*summary.status.shape[:2]):
         growth = summary.growth[activation][ensemble]
         rows.append(
             (
-                escape(results.activations[activation]),
-                escape(results.ensembles[ensemble]),
+                escape(labels(dataset, "activation")[activation]),
+                escape(labels(dataset, "ensemble")[ensemble]),
                 count(growth.count),
                 f"{growth.deviation:.3g}" if growth.count else "–",
                 f"{100 * growth.agreement:.1f} %" if growth.count else "–",
@@ -183,10 +171,10 @@ def growth_table(results: Results, summary: Summary) -> str:
     return table("growth", head, rows, 2)
 
 
-def conditions_table(results: Results, summary: Summary) -> str:
+def conditions_table(dataset: xr.Dataset, summary: Summary) -> str:
     """What the conditions say against what was seen, by activation."""
     rows = []
-    for activation, name in enumerate(results.activations):
+    for activation, name in enumerate(labels(dataset, "activation")):
         counts = summary.conditions[activation].sum(axis=0)
         for row, condition in enumerate(CONDITIONS):
             wrong = ("", "bad" if condition == "both" else "", "bad" if condition == "both" else "")
@@ -200,20 +188,18 @@ def conditions_table(results: Results, summary: Summary) -> str:
     return table("conditions", ("activation", "the conditions say", *OBSERVATION_HEADS), rows, 2)
 
 
-def provenance_table(results: Results) -> str:
+def provenance_table(dataset: xr.Dataset, runs: list[dict[str, Any]]) -> str:
     """What the file says of its origin, and the last run in full."""
     rows = [
-        (label, f"<code>{escape(results.attribute(name))}</code>")
+        (label, f"<code>{escape(dataset.attrs[name])}</code>")
         for label, name in (
             ("sweep hash", "sweep_hash"),
             ("git revision", "git_revision"),
-            ("shard", "shard"),
             ("format version", "format_version"),
             ("methods", "methods"),
         )
-        if results.attribute(name)
+        if dataset.attrs.get(name, "") != ""
     ]
-    runs = results.runs()
     if runs:
         rows.append(("runs", f"{len(runs)}; the last one:"))
         rows += [
@@ -227,6 +213,20 @@ def status_counts(summary: Summary) -> dict[str, int]:
     return dict(zip(STATUS_NAMES, map(int, summary.status_totals)))
 
 
+def _failure_meanings(dataset: xr.Dataset) -> dict[int, str]:
+    """The name of every failure_reason code, from the file's own flag_values and flag_meanings."""
+    attributes = dataset["failure_reason"].attrs if "failure_reason" in dataset else {}
+    names = attributes.get("flag_meanings", "").split()
+    codes = np.atleast_1d(attributes.get("flag_values", range(len(names))))
+    return {int(code): name for code, name in zip(codes, names)}
+
+
 def _values(values: np.ndarray) -> str:
-    texts = [number(value) if isinstance(value, float) else str(value) for value in values.tolist()]
+    texts = [_value(value) for value in values]
     return ", ".join(texts if len(texts) <= 16 else [*texts[:7], "…", *texts[-3:]])
+
+
+def _value(value: object) -> str:
+    if isinstance(value, (float, np.floating)):
+        return "native" if np.isnan(value) else number(float(value))
+    return escape(value)

@@ -57,7 +57,7 @@ def parametric_spectrum(
     _require_ensemble(ensemble)
     activation, coupling, variance = _with_finite_variance(activation, coupling, variance)
     chosen = find_activation(activation)
-    x, weights = nodes(chosen, variance)
+    x, weights = nodes(chosen, variance, with_spikes=True)
     doubled = 2.0 * chosen.log_slope(x)
     log_weight = np.atleast_1d(np.asarray(log_weight, float))
     index, density, log_mean, log_sum = (np.empty(len(log_weight)) for _ in range(4))
@@ -103,7 +103,7 @@ def finite_fraction(activation: str, variance: float) -> float:
     """P(phi'(sqrt(q) z) != 0): 1/2 for relu, P(|x| < 1) for hard_tanh, 1 where phi' vanishes nowhere but at points."""
     activation, _, variance = _with_finite_variance(activation, 1.0, variance)
     chosen = find_activation(activation)
-    x, weights = nodes(chosen, variance)
+    x, weights = nodes(chosen, variance, with_spikes=True)
     share = float(weights @ np.isfinite(chosen.log_slope(x)))
     return 1.0 if share > 1.0 - 1e-12 else share
 
@@ -164,7 +164,7 @@ def _highest_log_weight(activation: str, coupling: float, variance: float) -> fl
     """ln w from which all that can be reached of the spectrum lies behind."""
     activation, _, variance = _with_finite_variance(activation, coupling, variance)
     chosen = find_activation(activation)
-    slopes = chosen.log_slope(nodes(chosen, variance)[0])
+    slopes = chosen.log_slope(nodes(chosen, variance, with_spikes=True)[0])
     return 60.0 - 2.0 * float(slopes[np.isfinite(slopes)].min())
 
 

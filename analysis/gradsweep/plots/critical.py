@@ -1,0 +1,102 @@
+"""Critical points: where gradients turn from vanishing to exploding, against the hidden size, beside the theory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..data.predictions import predict
+from ..data.quantities import critical
+from ..data.selection import NothingToDraw, labels, reduce_axes, select, thin
+from .figure import Description, Panels
+from .style import INK, colour, literal, marker
+from .symbols import GAMMA_RADIUS
+
+SYMBOLS = {
+    "spectral_radius": r"critical spectral radius $\rho(W)$",
+    "gamma": r"critical derivative bound $\gamma$",
+    "coupling": r"critical coupling $\kappa = \rho(W)\,\gamma$",
+}
+THEORY_LINE = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.1}
+
+
+def plot_critical(
+    dataset: xr.Dataset,
+    *,
+    axis: str = "coupling",
+    ci: float = 0.95,
+    resamples: int = 1000,
+    everything: bool = False,
+    **selection: Any,
+) -> Figure:
+    """The critical point along an axis (gradsweep.critical; default: along kappa = rho gamma) against the hidden size,
+    with confidence intervals of a bootstrap over replicas, beside the mean-field theory: columns ensembles, rows
+    activations. Where there is no single crossing, the panel says what there is. `selection`: values of axes, as in
+    gradsweep.select."""
+    dataset = select(dataset, **selection)
+    kept = ("spectral_radius", "gamma") if axis == "coupling" else (axis,)
+    dataset, chosen = reduce_axes(dataset, kept)
+    limits = {"activation": 6, "ensemble": 6}
+    dataset, left_out = thin(dataset, {key: value for key, value in limits.items() if key not in selection}, everything)
+    if all(len(labels(dataset, name)) < 2 for name in kept if name in dataset.coords):
+        raise NothingToDraw(f"there is one value of {' and '.join(kept)}: nothing is crossed")
+    found = critical(dataset, axis, ci, resamples=resamples)
+    dims = ("activation", "ensemble", "hidden_size")
+    found = found.expand_dims([name for name in dims if name not in found.dims]).transpose(*dims)
+    if not (found["verdict"] != "nothing finished").any():
+        raise NothingToDraw("no replica of the selection is finished along the whole axis")
+    expected = _expected(dataset, axis)
+    names = {name: [str(value) for value in found[name].values] for name in dims[:2]}
+    panels = Panels(len(names["activation"]), len(names["ensemble"]), width=2.4, share_y=True)
+    sizes = labels(dataset, "hidden_size")
+    for row, column, axes in panels:
+        _draw(axes, sizes, found.isel(activation=row, ensemble=column), row)
+        if expected is not None:
+            axes.plot(sizes, expected[row, column], **THEORY_LINE)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+    panels.titles([literal(name) for name in names["ensemble"]], [literal(name) for name in names["activation"]])
+    handles = [Line2D([], [], color=INK, marker="o", linestyle="none", label=f"critical point, {100 * ci:g}% interval")]
+    if expected is not None:
+        handles.append(Line2D([], [], **THEORY_LINE, label="mean-field theory"))
+    along = GAMMA_RADIUS if axis == "coupling" else axis.replace("_", " ")
+    caption = (
+        f"Where the mean growth rate of the replicas turns from vanishing to exploding along {along}, against the hidden "
+        f"size; bars: {100 * ci:g}% confidence intervals (bootstrap over replicas). Dashed: the edge of mean-field theory, "
+        "for the mean spectral radius of <i>W</i> as drawn. Words instead of a point: there is no single crossing."
+    )
+    at = ", ".join(f"{name.replace('_', ' ')} = {value:g}" for name, value in chosen.items())
+    note = " ".join(filter(None, (left_out, f"At {at}." if at else "")))
+    description = Description("critical", "The critical line", caption, note)
+    return panels.finish("hidden size $d$", SYMBOLS.get(axis, f"critical {axis.replace('_', ' ')}"), handles, description)
+
+
+def _draw(axes: Axes, sizes: np.ndarray, found: xr.Dataset, row: int) -> None:
+    points, low, high = (found[name].values for name in ("critical", "low", "high"))
+    bars = np.nan_to_num(np.stack([points - low, high - points]))
+    style = {"color": colour(row), "marker": marker(row), "markersize": 4, "linestyle": "none", "capsize": 3}
+    known = np.isfinite(points)
+    axes.errorbar(sizes[known], points[known], yerr=np.maximum(bars, 0.0)[:, known], **style)
+    for size, verdict in zip(sizes, found["verdict"].values):
+        if verdict != "one":
+            place = {"transform": axes.get_xaxis_transform(), "rotation": 90, "fontsize": 7, "color": "#666666",
+                     "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.0}}  # fmt: skip
+            axes.text(size, 0.03, verdict, ha="center", va="bottom", **place)
+
+
+def _expected(dataset: xr.Dataset, axis: str) -> np.ndarray | None:
+    """The theory's critical point, [activation, ensemble, hidden_size]; None where it has none."""
+    if axis not in ("coupling", "spectral_radius", "gamma"):
+        return None
+    edges = predict(dataset)["critical_coupling"]
+    other = {"spectral_radius": "gamma", "gamma": "spectral_radius"}.get(axis)
+    dims = ("activation", "ensemble", "hidden_size")
+    edges = edges.expand_dims([name for name in dims if name not in edges.dims])
+    fixed = float(labels(dataset, other)[0]) if other else 1.0
+    values = edges.transpose(*dims, ...).values.reshape([edges.sizes[name] for name in dims])
+    return values / fixed if np.isfinite(values).any() and np.isfinite(fixed) else None

@@ -1,0 +1,181 @@
+"""Figures of panels: their layout in inches, one legend, one scale, and what a figure says about itself.
+
+The layout is reckoned, not tried: letting Matplotlib try takes as long as drawing. Figures belong to nobody: no pyplot,
+no backend, no settings are touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from .style import is_geometric
+
+LETTER = 0.0082  # width of a letter in inches for each point of its size, on the wide side
+MOST_TICKS = 6
+
+
+@dataclass
+class Description:
+    """What a figure says about itself: `figure.description`. `name` is a file name without suffix; `caption` and `note`
+    are HTML."""
+
+    name: str
+    title: str
+    caption: str
+    note: str = ""
+
+
+@dataclass
+class Panels:
+    """A figure of panels, rows x columns on shared x axes. Sizes are inches at a font size of 8.5 points."""
+
+    rows: int
+    columns: int
+    width: float = 2.6
+    height: float = 1.9
+    share_y: bool | str = False
+    has_scale: bool = False  # room for a colour scale at the right
+    has_row_titles: bool = False
+    figure: Figure = field(init=False)
+    grid: np.ndarray = field(init=False)  # [rows, columns] of Axes
+
+    def __post_init__(self) -> None:
+        self.figure = Figure()
+        self.grid = self.figure.subplots(self.rows, self.columns, squeeze=False, sharex=True, sharey=self.share_y)
+        self._scale: tuple | None = None
+        # Most of the time of drawing goes into ticks and the places of titles: neither where there are none to see.
+        for row, column, axes in self:
+            axes.set_title("", y=1.0)
+            axes.xaxis.set_visible(row == self.rows - 1)
+            axes.yaxis.set_visible(column == 0 or not self.shares_rows)
+
+    @property
+    def shares_rows(self) -> bool:
+        return self.share_y in (True, "all", "row")
+
+    def __iter__(self) -> Iterator[tuple[int, int, Axes]]:
+        for row, column in np.ndindex(self.rows, self.columns):
+            yield row, column, self.grid[row, column]
+
+    def titles(self, columns: Sequence[str], rows: Sequence[str] = ()) -> None:
+        """Titles above the first row, and beside the last column."""
+        for axes, text in zip(self.grid[0], columns):
+            axes.set_title(text, y=1.0)
+        for axes, text in zip(self.grid[:, -1], rows):
+            self.has_row_titles = True
+            axes.text(1.03, 0.5, text, transform=axes.transAxes, rotation=270, ha="left", va="center",
+                      fontsize=rcParams["axes.labelsize"])  # fmt: skip
+
+    def scale(self, mappable: ScalarMappable, label: str, **options: object) -> None:
+        """One colour scale for all panels."""
+        self.has_scale = True
+        self._scale = (mappable, label, options)
+
+    def finish(self, x: str, y: str, handles: Sequence, description: Description) -> Figure:
+        """The layout, labels of the axes and the legend; then the figure is done."""
+        unit = rcParams["font.size"] / 8.5
+        legend_rows, legend_columns = _legend_shape(handles, self.columns * self.width)
+        left, bottom = 0.68 * unit, 0.46 * unit
+        top = (0.28 + 0.19 * legend_rows) * unit
+        right = (0.12 + 0.2 * self.has_row_titles + 0.95 * self.has_scale) * unit
+        gap = (0.13 if self.shares_rows else 0.42) * unit
+        between = 0.14 * unit
+        width = left + self.columns * self.width + (self.columns - 1) * gap + right
+        height = bottom + self.rows * self.height + (self.rows - 1) * between + top
+        self.figure.set_size_inches(width, height)
+        self.figure.subplots_adjust(
+            left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height,
+            wspace=gap / self.width, hspace=between / self.height,
+        )  # fmt: skip
+        size = rcParams["axes.labelsize"]
+        middle_x, middle_y = 0.5 * (left + width - right) / width, 0.5 * (bottom + height - top) / height
+        self.figure.text(middle_x, 0.04 * unit / height, x, ha="center", va="bottom", fontsize=size)
+        self.figure.text(0.04 * unit / width, middle_y, y, ha="left", va="center", rotation=90, fontsize=size)
+        if handles:
+            self.figure.legend(
+                handles=list(handles), ncol=legend_columns, loc="upper center", frameon=False,
+                bbox_to_anchor=(middle_x, 1.0 - 0.01 / height), borderaxespad=0.0,
+            )  # fmt: skip
+        if self._scale is not None:
+            mappable, label, options = self._scale
+            tall = min(height - top - bottom, 4.0)
+            place = ((width - 0.85 * unit) / width, middle_y - 0.5 * tall / height, 0.13 * unit / width, tall / height)
+            bar = Colorbar(self.figure.add_axes(place), mappable, **options)
+            bar.minorticks_off()
+            bar.set_label(label)
+        self.figure.description = description
+        return self.figure
+
+
+def _legend_shape(handles: Sequence, width: float) -> tuple[int, int]:
+    """Rows and columns of a legend in so many inches (at 8.5 points), from the lengths of its labels: few rows, evenly
+    filled."""
+    lengths = [0.5 + 8.5 * LETTER * len(_shown(handle.get_label())) for handle in handles]
+    for rows in range(1, len(lengths)):
+        columns = -(-len(lengths) // rows)
+        # As Matplotlib fills them; each column is as wide as its longest entry.
+        if sum(max(column) for column in np.array_split(lengths, columns)) <= width:
+            return rows, columns
+    return len(lengths), 1
+
+
+def _shown(label: str) -> str:
+    """About what is seen of a label with formulas."""
+    return re.sub(r"\\[a-zA-Z]+|[{}$_^\\]", lambda found: "x" if found.group()[1:] else "", label)
+
+
+def lag_axis(panels: Panels, lags: np.ndarray, from_zero: bool = False) -> None:
+    """The x axis of lags: logarithmic to base 2 where they are geometric (unless it starts at 0), with few ticks that are
+    lags."""
+    consecutive = np.array_equal(lags, np.arange(1, len(lags) + 1))
+    logarithmic = is_geometric(lags) and not consecutive and not from_zero
+    for axes in panels.grid[-1]:
+        if logarithmic:
+            axes.set_xscale("log", base=2)
+            shown = lags[np.unique(np.linspace(0, len(lags) - 1, min(len(lags), MOST_TICKS)).round().astype(int))]
+            axes.xaxis.set_major_locator(FixedLocator(shown))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        else:
+            axes.locator_params(axis="x", nbins=MOST_TICKS, integer=True)
+            if from_zero:
+                axes.set_xlim(0, None)
+
+
+def fit_y(axes: Sequence[Axes], values: Sequence[np.ndarray], least: float) -> None:
+    """The y axes span 0 and these values, and at least so much, so that differences by rounding fill no panel; what else
+    is drawn may leave them."""
+    finite = np.concatenate([np.asarray(group, float).ravel() for group in values] or [np.zeros(0)])
+    finite = finite[np.isfinite(finite)]
+    low, high = min(finite.min(initial=0.0), 0.0), max(finite.max(initial=0.0), 0.0)
+    margin = max(0.05 * (high - low), 0.5 * (least - (high - low)))
+    for one in axes:
+        one.set_ylim(low - margin, high + margin)
+
+
+def zero_line(axes: Axes) -> None:
+    axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
+
+
+def mark_zero(axes: Axes, x: np.ndarray, values: np.ndarray, shade: object) -> bool:
+    """A triangle at the lower edge where values first are -inf, exactly 0 under the logarithm; True if there is one."""
+    gone = np.isneginf(values)
+    if gone.any():
+        place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        axes.plot(x[gone][:1], [0.03], color=shade, marker="v", markersize=5, **place)
+    return bool(gone.any())
+
+
+def say(axes: Axes, text: str) -> None:
+    """What a panel says instead of showing."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#666666")
