@@ -93,6 +93,10 @@ GRADSWEEP_API int gradsweep_info(const char *path, FILE *out);
 /* Prints to `out` a table of what was checked: completeness, checksums, invariants, verdicts. Not collective. */
 GRADSWEEP_API int gradsweep_check(const char *path, FILE *out);
 
+/* Prints to `out` what may stand in a sweep file: every key, or one (NULL: all), or a section of them, with meaning,
+ * form, range, default and choices; for people, or as one JSON object. 2 for a key that is none. Not collective. */
+GRADSWEEP_API int gradsweep_help_sweep(const char *key, bool json, FILE *out);
+
 /* The message of the last failure in this thread; "" if there was none. Valid until the next call. */
 GRADSWEEP_API const char *gradsweep_message(void);
 

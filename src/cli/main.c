@@ -18,6 +18,7 @@ static const struct command {
     { "info", cli_info, "axes, progress, failures and provenance of a results file" },
     { "merge", cli_merge, "the results files of a job array's shards into one" },
     { "extend", cli_extend, "a results file for longer axes, with all that is finished" },
+    { "help", cli_help, "what may stand in a sweep file: gradsweep help sweep [KEY] [--json]" },
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
@@ -63,7 +64,8 @@ int main(int argc, char **argv)
     start_main();
     if (argc < 2)
         return cli_usage_error("no command given; gradsweep --help lists all");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    const bool is_bare_help = argc == 2 && strcmp(argv[1], "help") == 0;
+    if (is_bare_help || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
         return 0;
     }

@@ -15,6 +15,7 @@
 #include "store/first_look.h"
 #include "store/inspect.h"
 #include "store/merge.h"
+#include "sweep/help.h"
 
 #include <stdio.h>
 
@@ -29,6 +30,11 @@ const char *gradsweep_message(void)
 const char *gradsweep_version(void)
 {
     return GRADSWEEP_VERSION;
+}
+
+int gradsweep_help_sweep(const char *key, bool json, FILE *out)
+{
+    return status_exit_code(sweep_help(key, json, out));
 }
 
 int gradsweep_info(const char *path, FILE *out)

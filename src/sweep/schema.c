@@ -268,27 +268,3 @@ void schema_path(const struct key_rule *rule, char *path)
 {
     snprintf(path, SCHEMA_PATH, "%s%s%s", rule->section, rule->section[0] == '\0' ? "" : ".", rule->name);
 }
-
-static void print_rule(const struct key_rule *rule, FILE *stream)
-{
-    char range[NUMBER_RANGE_TEXT] = "", path[SCHEMA_PATH];
-    bool has_range = rule->range.lowest != rule->range.highest;
-    if (has_range)
-        number_describe_range(&rule->range, range);
-    schema_path(rule, path);
-    fprintf(stream, "%s: %s\n", path, rule->help);
-    fprintf(stream, "    %s%s%s%s\n", range, rule->read == read_integer_or_auto ? ", or auto" : "",
-            has_range && rule->expected != NULL ? ", " : "", rule->expected != NULL ? rule->expected : "");
-    if (rule->explain != NULL)
-        rule->explain(rule, stream);
-    if (rule->default_text != NULL)
-        fprintf(stream, "    default: %s\n", rule->default_text);
-    else
-        fprintf(stream, "    required\n");
-}
-
-void sweep_print_help(FILE *stream)
-{
-    for (size_t number = 0; number < sizeof rules / sizeof *rules; number++)
-        print_rule(&rules[number], stream);
-}

@@ -76,7 +76,4 @@ CHECKED enum status sweep_require_same(const struct sweep *asked, const struct s
  * alone, with where and why. Not collective. Errors: STATUS_MEMORY. */
 CHECKED enum status sweep_foresee_absences(const struct sweep *sweep, void (*tell)(const char *text));
 
-/* Every key of a sweep file: its meaning, form, range and default, from the same table that the reader follows. */
-void sweep_print_help(FILE *stream);
-
 #endif

@@ -1,0 +1,314 @@
+#include "sweep/help.h"
+
+#include "gradient/measure.h"
+#include "gradient/weight_result.h"
+#include "sweep/axes.h"
+#include "sweep/schema.h"
+#include "sweep/suggest.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_KEYS = 64 };
+
+/* ---- for people ---- */
+
+static bool has_range(const struct key_rule *rule)
+{
+    return rule->range.lowest != rule->range.highest;
+}
+
+static void print_rule(const struct key_rule *rule, FILE *out)
+{
+    char range[NUMBER_RANGE_TEXT] = "", path[SCHEMA_PATH];
+    if (has_range(rule))
+        number_describe_range(&rule->range, range);
+    schema_path(rule, path);
+    fprintf(out, "%s: %s\n", path, rule->help);
+    fprintf(out, "    %s%s%s%s\n", range, rule->read == read_integer_or_auto ? ", or auto" : "",
+            has_range(rule) && rule->expected != NULL ? ", " : "", rule->expected != NULL ? rule->expected : "");
+    if (rule->explain != NULL)
+        rule->explain(rule, out);
+    if (rule->default_text != NULL)
+        fprintf(out, "    default: %s\n", rule->default_text);
+    else
+        fprintf(out, "    required\n");
+}
+
+/* ---- as JSON (RFC 8259) ---- */
+
+/* An object or a list that is being written. */
+struct json {
+    FILE *out;
+    bool has_entries;
+};
+
+static void json_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++)
+        if (*text == '"' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            fprintf(out, "\\u%04x", (unsigned)*text);
+        else
+            fputc(*text, out);
+    fputc('"', out);
+}
+
+static struct json start(FILE *out, char bracket)
+{
+    fputc(bracket, out);
+    return (struct json){ .out = out };
+}
+
+/* Before each entry of a list; with a name, of an object. */
+static void next(struct json *json, const char *name)
+{
+    fputs(json->has_entries ? ", " : "", json->out);
+    json->has_entries = true;
+    if (name) {
+        json_text(json->out, name);
+        fputs(": ", json->out);
+    }
+}
+
+static void add_text(struct json *object, const char *name, const char *text)
+{
+    next(object, name);
+    if (text)
+        json_text(object->out, text);
+    else
+        fputs("null", object->out);
+}
+
+/* null for NaN (there is none) and for infinities (no bound). */
+static void add_number(struct json *object, const char *name, double number)
+{
+    next(object, name);
+    if (isfinite(number))
+        fprintf(object->out, "%.17g", number);
+    else
+        fputs("null", object->out);
+}
+
+static void add_flag(struct json *object, const char *name, bool flag)
+{
+    next(object, name);
+    fputs(flag ? "true" : "false", object->out);
+}
+
+static void add_range(struct json *object, double lowest, double highest, bool lowest_excluded, bool is_integer)
+{
+    add_number(object, "lowest", lowest);
+    add_number(object, "highest", highest);
+    add_flag(object, "lowest_excluded", lowest_excluded);
+    add_flag(object, "is_integer", is_integer);
+}
+
+/* An element of the list of parameters, open at its end. */
+static struct json start_parameter(struct json *list, const char *name, const char *help)
+{
+    next(list, NULL);
+    struct json object = start(list->out, '{');
+    add_text(&object, "name", name);
+    add_text(&object, "help", help);
+    return object;
+}
+
+/* An element of the list of choices, open at its end. */
+static struct json start_choice(struct json *list, const char *name, const char *help)
+{
+    fputs(list->has_entries ? ",\n     " : "\n     ", list->out);
+    list->has_entries = true;
+    struct json object = start(list->out, '{');
+    add_text(&object, "name", name);
+    add_text(&object, "help", help);
+    return object;
+}
+
+static void tell_choices(const struct key_rule *rule, struct json *list)
+{
+    for (size_t i = 0; i < rule->choice_count; i++) {
+        const struct choice *choice = &rule->choices[i];
+        struct json object = start_choice(list, choice->name, choice->help);
+        next(&object, "parameters");
+        struct json parameters = start(list->out, '[');
+        for (size_t k = 0; k < choice->parameter_count; k++) {
+            const struct parameter_rule *parameter = &choice->parameters[k];
+            struct json told = start_parameter(&parameters, parameter->name, parameter->help);
+            add_range(&told, parameter->range.lowest, parameter->range.highest, parameter->range.lowest_excluded,
+                      parameter->range.is_integer);
+            add_number(&told, "default", parameter->default_value);
+            fputc('}', list->out);
+        }
+        fputs("]}", list->out);
+    }
+}
+
+static void tell_ensembles(struct json *list)
+{
+    for (size_t i = 0; i < ensemble_kind_count(); i++) {
+        const struct ensemble_kind *kind = ensemble_kind_at(i);
+        struct json object = start_choice(list, kind->name, kind->help);
+        add_flag(&object, "is_file", kind->is_file);
+        add_flag(&object, "is_fresh_at_every_step", kind->is_fresh_at_every_step);
+        next(&object, "parameters");
+        struct json parameters = start(list->out, '[');
+        for (size_t k = 0; k < kind->parameter_count; k++) {
+            const struct ensemble_parameter *parameter = &kind->parameters[k];
+            struct json told = start_parameter(&parameters, parameter->name, parameter->help);
+            add_range(&told, parameter->lowest, parameter->highest, parameter->lowest_excluded, false);
+            add_number(&told, "default", parameter->default_value);
+            fputc('}', list->out);
+        }
+        fputs("]}", list->out);
+    }
+}
+
+static void tell_activations(struct json *list)
+{
+    for (size_t i = 0; i < activation_count(); i++) {
+        struct json object = start_choice(list, activation_at(i)->name, NULL);
+        add_number(&object, "derivative_supremum", activation_at(i)->derivative_supremum);
+        fputc('}', list->out);
+    }
+}
+
+static void add_datasets(struct json *list, const struct dataset_rule *datasets, size_t count)
+{
+    static const char *const dimensions[DATASET_DIMENSIONS] = {
+        [ALONG_STEP] = "step", [ALONG_LAG] = "lag", [ALONG_INDEX] = "index"
+    };
+    for (size_t i = 0; i < count; i++) {
+        const struct dataset_rule *rule = &datasets[i];
+        next(list, NULL);
+        struct json object = start(list->out, '{');
+        add_text(&object, "name", rule->name);
+        add_text(&object, "long_name", rule->long_name);
+        add_text(&object, "units", rule->units ? rule->units : "1");
+        add_text(&object, "type", rule->type == TYPE_FLOAT64 ? "float64" : "uint8");
+        add_text(&object, "of", rule->owner == OF_CELL ? "cell" : "weight");
+        next(&object, "along");
+        struct json along = start(list->out, '[');
+        for (int k = 0; k < DATASET_MAX_ALONG && rule->along[k]; k++)
+            add_text(&along, NULL, dimensions[rule->along[k]]);
+        fputs("]}", list->out);
+    }
+}
+
+static void tell_measures(struct json *list)
+{
+    for (int number = 0; number < MEASURES; number++) {
+        const struct measure *measure = measure_at(number);
+        struct json object = start_choice(list, measure->name, measure->help);
+        add_flag(&object, "is_always_measured", measure->is_always_measured);
+        next(&object, "parameters");
+        struct json parameters = start(list->out, '[');
+        for (size_t i = 0; i < measure->parameter_count; i++) {
+            const struct measure_parameter *parameter = &measure->parameters[i];
+            struct json told = start_parameter(&parameters, parameter->name, parameter->help);
+            add_range(&told, parameter->lowest, parameter->highest, false, true);
+            add_text(&told, "default", parameter->default_text);
+            fputc('}', list->out);
+        }
+        fputc(']', list->out);
+        next(&object, "datasets");
+        struct json datasets = start(list->out, '[');
+        add_datasets(&datasets, measure->datasets, measure->dataset_count);
+        if (measure->weights)
+            add_datasets(&datasets, measure->weights->datasets, measure->weights->dataset_count);
+        fputs("]}", list->out);
+    }
+}
+
+static bool is_axis(const struct key_rule *rule)
+{
+    for (int axis = 0; axis < SWEEP_AXES; axis++) {
+        const struct axis_rule *known = axes_rule((enum sweep_axis)axis);
+        if (schema_find(NULL, known->key ? known->key : known->name) == rule)
+            return true;
+    }
+    return false;
+}
+
+static void add_rule(struct json *object, const struct key_rule *rule)
+{
+    char path[SCHEMA_PATH];
+    schema_path(rule, path);
+    add_text(object, "path", path);
+    add_text(object, "help", rule->help);
+    add_text(object, "form", rule->expected);
+    if (has_range(rule))
+        add_range(object, rule->range.lowest, rule->range.highest, rule->range.lowest_excluded, rule->range.is_integer);
+    add_flag(object, "is_required", rule->default_text == NULL);
+    add_text(object, "default", rule->default_text);
+    add_flag(object, "is_axis", is_axis(rule));
+    if (rule->explain == NULL)
+        return;
+    next(object, "choices");
+    struct json list = start(object->out, '[');
+    if (rule->read == read_ensembles)
+        tell_ensembles(&list);
+    else if (rule->read == read_activations)
+        tell_activations(&list);
+    else if (rule->read == read_measures)
+        tell_measures(&list);
+    else
+        tell_choices(rule, &list);
+    fputc(']', object->out);
+}
+
+/* ---- */
+
+static bool is_asked(const struct key_rule *rule, const char *key)
+{
+    char path[SCHEMA_PATH];
+    schema_path(rule, path);
+    return key == NULL || strcmp(path, key) == 0 || strcmp(rule->name, key) == 0 ||
+           (rule->section[0] != '\0' && strcmp(rule->section, key) == 0);
+}
+
+static enum status refuse_unknown(const char *key)
+{
+    static char paths[MAX_KEYS][SCHEMA_PATH];
+    const char *names[MAX_KEYS];
+    const struct key_rule *rule;
+    size_t count = 0;
+    for (; count < MAX_KEYS && (rule = schema_rule(count)); count++) {
+        schema_path(rule, paths[count]);
+        names[count] = paths[count];
+    }
+    const char *nearest = suggest_nearest(key, count, names);
+    return status_fail(STATUS_INPUT, "a sweep file has no key \"%s\"%s%s%s; gradsweep help sweep lists all", key,
+                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+enum status sweep_help(const char *key, bool json, FILE *out)
+{
+    const struct key_rule *rule;
+    size_t asked = 0;
+    for (size_t number = 0; (rule = schema_rule(number)); number++)
+        asked += is_asked(rule, key);
+    if (asked == 0)
+        return refuse_unknown(key);
+    struct json list = { .out = out };
+    if (json)
+        fputs("{\"keys\": [", out);
+    for (size_t number = 0; (rule = schema_rule(number)); number++) {
+        if (!is_asked(rule, key))
+            continue;
+        if (!json) {
+            print_rule(rule, out);
+            continue;
+        }
+        fputs(list.has_entries ? ",\n  " : "\n  ", out);
+        list.has_entries = true;
+        struct json object = start(out, '{');
+        add_rule(&object, rule);
+        fputc('}', out);
+    }
+    if (json)
+        fputs("\n]}\n", out);
+    return STATUS_OK;
+}
