@@ -45,11 +45,10 @@ source jobs/environment.sh
 cmake --preset "$preset" -G Ninja -DGRADSWEEP_WERROR=ON
 cmake --build "build/$preset" -j "$(nproc)"
 
-# One more at a time than there are cores: most tests now and then wait.
 log=build/$preset/tests.log began=$SECONDS passed=0 failed=0 skipped=0
 for call in "${calls[@]}"; do
     # shellcheck disable=SC2086  # the options are words
-    ctest --test-dir "build/$preset" -j $(($(nproc) + 1)) --output-on-failure $call "$@" </dev/null 2>&1 | tee "$log" || true
+    ctest --test-dir "build/$preset" -j "$(nproc)" --output-on-failure $call "$@" </dev/null 2>&1 | tee "$log" || true
 
     # ctest's own summary, "97% tests passed, 2 tests failed out of 60", counts a skipped test as passed; that is neither.
     summary=$(sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+).*/\1 \2/p' "$log" | tail -n 1)

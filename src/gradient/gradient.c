@@ -128,7 +128,9 @@ static void error_is_below_product(const struct measured_cell *cell, const void 
     const double *initial = data[0], *errors = data[1], *norms = data[2], *bounds = data[3];
     for (long i = 0; i < cell->lag_count; i++) {
         const long lag = cell->lags[i];
-        const double allowed = rule_uncertainty(cell, lag) + rule_association_error(cell, lag, norms[i], bounds[i]);
+        /* Of logarithms of large size the last digit is more than the tolerance. */
+        const double allowed = rule_uncertainty(cell, lag) + rule_association_error(cell, lag, norms[i], bounds[i]) +
+                               rule_recomputation(errors[i]);
         rule_count_margin(tally, rule_order_margin(errors[i], *initial + norms[i], allowed));
     }
 }
