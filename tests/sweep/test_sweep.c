@@ -1,5 +1,6 @@
 /* Sweep files that are right: defaults, axes, effective texts and hashes. */
 #include "measures.h"
+#include "sweep/help.h"
 #include "sweep_testing.h"
 
 #include "gradient/measure.h"
@@ -377,7 +378,7 @@ static void the_help_names_every_key(void **state)
     char *text = NULL;
     size_t length = 0;
     FILE *stream = open_memstream(&text, &length);
-    sweep_print_help(stream);
+    assert_int_equal(sweep_help(NULL, false, stream), STATUS_OK);
     fclose(stream);
     static const char *const words[] = {
         "weights.ensemble:",   "density:",  "grid.lag:",      "{log2: N}",    "required",
