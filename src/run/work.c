@@ -1,7 +1,7 @@
 #include "run/work.h"
 
 #include "base/memory.h"
-#include "gradient/batch_measure.h"
+#include "gradient/batch_run.h"
 
 void work_destroy(struct work *work)
 {

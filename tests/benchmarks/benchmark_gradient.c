@@ -2,7 +2,7 @@
  *
  *     benchmark_gradient [d...]         by default 64 128 256, two minutes */
 #include "base/memory.h"
-#include "gradient/batch_measure.h"
+#include "gradient/batch_run.h"
 #include "linalg/spectrum.h"
 #include "measures.h"
 

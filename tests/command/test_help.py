@@ -1,5 +1,5 @@
 # ctest: LABELS quick
-"""gradsweep help sweep: what it tells is what the program knows and writes, and what the references in NumPy compare."""
+"""gradsweep help sweep: what it tells is what the program knows and writes, and what the references compare."""
 
 import json
 import sys
@@ -14,9 +14,9 @@ sys.path.insert(0, str(TESTS / "reference"))
 import compare  # noqa: E402
 import theory  # noqa: E402
 
-# Where results are compared with NumPy; a dataset that none of these speaks of has no second source.
+# Where results are compared with a second computation; a dataset that none of these speaks of has none.
 REFERENCES = ("reference/compare.py", "reference/theory.py", "command/test_gradient.py", "command/test_spectra.py",
-              "analysis/test_theory.py")
+              "gradient/test_step_bound.c")
 
 SWEEP = """\
 weights: {{ensemble: ginibre}}

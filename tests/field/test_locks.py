@@ -18,7 +18,7 @@ grid: {hidden_size: 4, spectral_radius: [0.5, 1], gamma: 1, lag: [1, 3]}
 # Some seconds on one core; runs of it are stopped when they have served.
 LONG = """\
 weights: {replicas: 40}
-model: {warmup: 2000}
+model: {warmup: 20000}
 grid: {hidden_size: 64, spectral_radius: {start: 0.5, stop: 1.5, num: 11}, gamma: [0.5, 1], lag: {log2: 64}}
 """
 

@@ -2,7 +2,7 @@
 #ifndef GRADSWEEP_TESTS_NETWORKS_H
 #define GRADSWEEP_TESTS_NETWORKS_H
 
-#include "gradient/batch_measure.h"
+#include "gradient/batch_run.h"
 #include "gradient/bound.h"
 #include "gradient/measure.h"
 #include "linalg/spectrum.h"

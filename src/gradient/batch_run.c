@@ -1,4 +1,4 @@
-#include "gradient/batch_measure.h"
+#include "gradient/batch_run.h"
 
 #include "base/memory.h"
 #include "gradient/absence.h"

@@ -1,7 +1,7 @@
 /* Everything that is measured on the cells of a batch: trajectories, Jacobian norms by the method that chain_cost.h
  * chooses, and the measures. */
-#ifndef GRADSWEEP_GRADIENT_BATCH_MEASURE_H
-#define GRADSWEEP_GRADIENT_BATCH_MEASURE_H
+#ifndef GRADSWEEP_GRADIENT_BATCH_RUN_H
+#define GRADSWEEP_GRADIENT_BATCH_RUN_H
 
 #include "gradient/batch.h"
 
