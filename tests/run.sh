@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything with warnings as errors and runs tests. The last line tells how many passed and failed of all that ran.
 # usage: tests/run.sh [--quick | --all | --campaign] [--asan] [CTEST OPTIONS...]
-#   (none)      all but those with the label campaign: some seven minutes on two cores
+#   (none)      all but those with the label campaign: some ten minutes on two cores
 #   --quick     those with the label quick: a minute
 #   --all       these, and then those with the label campaign; --campaign: the latter alone, half an hour: lost hosts, kills,
 #               faults, Slurm. GRADSWEEP_CAMPAIGN_SCALE=10 tries ten times as often what they try at random
