@@ -47,20 +47,12 @@ const char *status_message(void);
 /* The exit code of a status (table above). */
 int status_exit_code(enum status code);
 
-/* Passes a failure up to the caller. */
+/* Passes a failure up to the caller. What is to be released on the way belongs to owners (base/scope.h). */
 #define TRY(expression)                         \
     do {                                        \
         enum status try_status_ = (expression); \
         if (try_status_ != STATUS_OK)           \
             return try_status_;                 \
-    } while (0)
-
-/* Passes a failure to the clean-up at `label`; needs `enum status status = STATUS_OK;` in scope. */
-#define TRY_OR(label, expression) \
-    do {                          \
-        status = (expression);    \
-        if (status != STATUS_OK)  \
-            goto label;           \
     } while (0)
 
 #endif

@@ -42,26 +42,22 @@ static enum status copy_matrix(long dimension, const double *values, double **co
 /* Eigenvalue moduli of a general matrix; `a` is overwritten. */
 static enum status largest_general_modulus(long dimension, double *a, double *radius)
 {
-    enum status status = STATUS_OK;
     const int n = (int)dimension, one = 1, query = -1;
-    double *re = NULL, *im = NULL, *work = NULL, optimum = 0;
+    SCOPED_MEMORY double *re = NULL, *im = NULL, *work = NULL;
+    double optimum = 0;
     int info = 0;
     dgeev_("N", "N", &n, a, &n, NULL, NULL, NULL, &one, NULL, &one, &optimum, &query, &info, 1, 1);
     TRY(lapack_check(info, "dgeev", dimension));
     const int length = (int)optimum;
-    TRY_OR(done, memory_allocate(&re, dimension, "eigenvalues"));
-    TRY_OR(done, memory_allocate(&im, dimension, "eigenvalues"));
-    TRY_OR(done, memory_allocate(&work, length, "eigenvalue workspace"));
+    TRY(memory_allocate(&re, dimension, "eigenvalues"));
+    TRY(memory_allocate(&im, dimension, "eigenvalues"));
+    TRY(memory_allocate(&work, length, "eigenvalue workspace"));
     dgeev_("N", "N", &n, a, &n, re, im, NULL, &one, NULL, &one, work, &length, &info, 1, 1);
-    TRY_OR(done, lapack_check(info, "dgeev", dimension));
+    TRY(lapack_check(info, "dgeev", dimension));
     *radius = 0;
     for (long i = 0; i < dimension; i++)
         *radius = fmax(*radius, hypot(re[i], im[i]));
-done:
-    memory_free(re);
-    memory_free(im);
-    memory_free(work);
-    return status;
+    return STATUS_OK;
 }
 
 enum status spectrum_radius(long dimension, const double *values, double *radius)
@@ -77,35 +73,30 @@ enum status spectrum_radius(long dimension, const double *values, double *radius
 
 enum status spectrum_singular_values(long dimension, const double *values, double *singular_values)
 {
-    enum status status = STATUS_OK;
     const int n = (int)dimension, one = 1, query = -1;
-    double *copy = NULL, *work = NULL, optimum = 0;
-    int *integers = NULL, info = 0;
+    SCOPED_MEMORY double *copy = NULL, *work = NULL;
+    SCOPED_MEMORY int *integers = NULL;
+    double optimum = 0;
+    int info = 0;
     TRY(spectrum_check_matrix(dimension, values, "singular values"));
-    TRY_OR(done, copy_matrix(dimension, values, &copy));
-    TRY_OR(done, memory_allocate(&integers, 8 * dimension, "singular value workspace"));
+    TRY(copy_matrix(dimension, values, &copy));
+    TRY(memory_allocate(&integers, 8 * dimension, "singular value workspace"));
     dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, &optimum, &query, integers, &info, 1);
-    TRY_OR(done, lapack_check(info, "dgesdd", dimension));
+    TRY(lapack_check(info, "dgesdd", dimension));
     const int length = (int)optimum;
-    TRY_OR(done, memory_allocate(&work, length, "singular value workspace"));
+    TRY(memory_allocate(&work, length, "singular value workspace"));
     dgesdd_("N", &n, &n, copy, &n, singular_values, NULL, &one, NULL, &one, work, &length, integers, &info, 1);
-    TRY_OR(done, lapack_check(info, "dgesdd", dimension));
-done:
-    memory_free(copy);
-    memory_free(integers);
-    memory_free(work);
-    return status;
+    return lapack_check(info, "dgesdd", dimension);
 }
 
 enum status spectrum_norm(long dimension, const double *values, double *norm)
 {
-    double *singular_values = NULL;
+    SCOPED_MEMORY double *singular_values = NULL;
     TRY(spectrum_check_matrix(dimension, values, "spectral norm"));
     TRY(memory_allocate(&singular_values, dimension, "singular values"));
-    enum status status = spectrum_singular_values(dimension, values, singular_values);
-    *norm = status == STATUS_OK ? singular_values[0] : *norm;
-    memory_free(singular_values);
-    return status;
+    TRY(spectrum_singular_values(dimension, values, singular_values));
+    *norm = singular_values[0];
+    return STATUS_OK;
 }
 
 /* The values LAPACK returns are exact for A + E (Higham, Accuracy and Stability of Numerical Algorithms, ch. 19), and
@@ -123,35 +114,30 @@ double spectrum_norm_error(long dimension)
 
 enum status spectrum_orthogonalise(long dimension, double *values)
 {
-    enum status status = STATUS_OK;
     const int n = (int)dimension, query = -1;
-    double *q = NULL, *tau = NULL, *signs = NULL, *work = NULL, optimum[2] = { 0 };
+    SCOPED_MEMORY double *q = NULL, *tau = NULL, *signs = NULL, *work = NULL;
+    double optimum[2] = { 0 };
     int info = 0;
     TRY(spectrum_check_matrix(dimension, values, "QR decomposition"));
-    TRY_OR(done, copy_matrix(dimension, values, &q));
-    TRY_OR(done, memory_allocate(&tau, dimension, "Householder factors"));
-    TRY_OR(done, memory_allocate(&signs, dimension, "signs of the diagonal of R"));
+    TRY(copy_matrix(dimension, values, &q));
+    TRY(memory_allocate(&tau, dimension, "Householder factors"));
+    TRY(memory_allocate(&signs, dimension, "signs of the diagonal of R"));
     dgeqrf_(&n, &n, q, &n, tau, &optimum[0], &query, &info);
-    TRY_OR(done, lapack_check(info, "dgeqrf", dimension));
+    TRY(lapack_check(info, "dgeqrf", dimension));
     dorgqr_(&n, &n, &n, q, &n, tau, &optimum[1], &query, &info);
-    TRY_OR(done, lapack_check(info, "dorgqr", dimension));
+    TRY(lapack_check(info, "dorgqr", dimension));
     const int length = (int)fmax(optimum[0], optimum[1]);
-    TRY_OR(done, memory_allocate(&work, length, "QR workspace"));
+    TRY(memory_allocate(&work, length, "QR workspace"));
     dgeqrf_(&n, &n, q, &n, tau, work, &length, &info);
-    TRY_OR(done, lapack_check(info, "dgeqrf", dimension));
+    TRY(lapack_check(info, "dgeqrf", dimension));
     for (long j = 0; j < dimension; j++)
         signs[j] = copysign(1.0, q[j + j * dimension]);
     dorgqr_(&n, &n, &n, q, &n, tau, work, &length, &info);
-    TRY_OR(done, lapack_check(info, "dorgqr", dimension));
+    TRY(lapack_check(info, "dorgqr", dimension));
     for (long j = 0; j < dimension; j++)
         for (long i = 0; i < dimension; i++)
             values[i + j * dimension] = signs[j] * q[i + j * dimension];
-done:
-    memory_free(q);
-    memory_free(tau);
-    memory_free(signs);
-    memory_free(work);
-    return status;
+    return STATUS_OK;
 }
 
 /* Looked up by name in whatever is loaded: the program links one BLAS and may run with another. */

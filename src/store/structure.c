@@ -31,22 +31,19 @@ static enum status write_flags(hid_t dataset, const struct layout_dataset *rule)
 {
     uint8_t values[UINT8_MAX + 1];
     size_t count = 0, length = 1;
-    char *meanings, *end;
+    SCOPED_MEMORY char *meanings = NULL;
     for (; rule->flag_meanings[count]; count++) {
         values[count] = rule->flag_values ? rule->flag_values[count] : (uint8_t)(rule->first_flag + (int)count);
         length += strlen(rule->flag_meanings[count]) + 1;
     }
     TRY(memory_allocate(&meanings, length, "the meanings of flags"));
-    end = meanings;
+    char *end = meanings;
     for (size_t i = 0; i < count; i++) {
         end = i > 0 ? stpcpy(end, " ") : end;
         end = stpcpy(end, rule->flag_meanings[i]);
     }
-    enum status status = h5_attribute_write(dataset, "flag_values", ELEMENT_UINT8, count, values);
-    if (status == STATUS_OK)
-        status = h5_attribute_write_text(dataset, "flag_meanings", meanings);
-    memory_free(meanings);
-    return status;
+    TRY(h5_attribute_write(dataset, "flag_values", ELEMENT_UINT8, count, values));
+    return h5_attribute_write_text(dataset, "flag_meanings", meanings);
 }
 
 static enum status write_missing_value(hid_t dataset, const struct layout_dataset *rule)

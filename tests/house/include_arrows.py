@@ -1,6 +1,7 @@
 """The rules of the house that a text search can check:
 
 - an include points to its own floor or a lower one, as "floor/file.h"; h5/ and linalg/ know nothing of each other;
+- an owner (base/scope.h) has a value where it is declared: it is released at every exit;
 - no source file has more than 500 lines.
 
 usage: include_arrows.py ROOT         checks the repository at ROOT
@@ -45,6 +46,22 @@ def include_faults(root):
                 yield f"{path}:{number}: {fault}"
 
 
+OWNERS = re.compile(r"^\s*SCOPED(?:_MEMORY|_ID|_FILE|\(\w+\))\s[^;]*;", re.MULTILINE)
+NESTED = re.compile(r"\([^()]*\)|\{[^{}]*\}")
+
+
+def owner_faults(root):
+    for path in sorted((root / "src").rglob("*.[ch]")):
+        text = path.read_text()
+        for owners in OWNERS.finditer(text):
+            declaration, nested = owners.group(), 1
+            while nested:
+                declaration, nested = NESTED.subn("", declaration)
+            if not all("=" in declarator for declarator in declaration.split(",")):
+                number = text.count("\n", 0, owners.end()) + 1
+                yield f"{path}:{number}: an owner without a value: {' '.join(owners.group().split())}"
+
+
 def length_faults(root):
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
@@ -55,7 +72,7 @@ def length_faults(root):
 
 
 def faults(root):
-    return [*include_faults(root), *length_faults(root)]
+    return [*include_faults(root), *owner_faults(root), *length_faults(root)]
 
 
 def self_test():
@@ -68,12 +85,14 @@ def self_test():
         "src/h5/slab.c": '#include "parallel/world.h"\n#include "linalg/block.h"\n',
         "src/store/file.c": '#include "file.h"\n#include "../base/log.h"\n',
         "src/attic/old.c": "",
+        "src/base/owner.c": "    SCOPED(a) x = f(1, 2), y = { 3, { 4 } };\n    SCOPED_MEMORY double *p = NULL,\n        *q;\n",
         "src/base/long.c": "\n" * 501,
         "src/base/just.c": "\n" * 500,
         "tests/base/test_long.c": "\n" * 501,
     }
     expected = [
         "attic/old.c: is on no floor",
+        "base/owner.c:3: an owner without a value",
         "base/log.c:2: \"parallel/world.h\" points up",
         "h5/slab.c:2: \"linalg/block.h\" points up",
         "linalg/matrix.c:1: \"h5/slab.h\": linalg/ and h5/ know nothing",
