@@ -30,12 +30,12 @@ void contribution_factors_put(struct contribution_factors *factors, long place, 
 enum status contribution_sum_create(const struct process_grid *grid, long hidden_size, struct contribution_sum *sum)
 {
     *sum = (struct contribution_sum){ .exponent = INT64_MIN, .norm_exponent = INT64_MIN };
-    return squares_create(grid, hidden_size, 1, &sum->matrix);
+    return matrix_stack_create(grid, hidden_size, 1, &sum->matrix);
 }
 
 void contribution_sum_destroy(struct contribution_sum *sum)
 {
-    squares_destroy(&sum->matrix);
+    matrix_stack_destroy(&sum->matrix);
 }
 
 /* The power of two of ||C_i||_F. */
@@ -91,7 +91,7 @@ void contribution_sum_add(struct contribution_sum *sum, struct contribution_fact
     double rescale = sum->exponent == INT64_MIN ? 0.0 : power_of_two(sum->exponent - largest);
     sum->exponent = largest;
     align_errors(errors, activated, count, largest);
-    squares_add_outer(&sum->matrix, 0, rescale, &errors->columns, &activated->columns, count);
+    matrix_stack_add_outer(&sum->matrix, 0, rescale, &errors->columns, &activated->columns, count);
 }
 
 enum status contribution_sum_norms(const struct contribution_sum *sum, double *log_norm, double *cancellation)
@@ -101,7 +101,7 @@ enum status contribution_sum_norms(const struct contribution_sum *sum, double *l
     *cancellation = NAN;
     if (sum->exponent == INT64_MIN)
         return STATUS_OK;
-    TRY(squares_norm(&sum->matrix, 0, &norm));
+    TRY(matrix_stack_norm(&sum->matrix, 0, &norm));
     *log_norm = log(norm) + (double)sum->exponent * LOG_2;
     *cancellation = norm / sum->norm * power_of_two(sum->exponent - sum->norm_exponent);
     return STATUS_OK;

@@ -4,7 +4,7 @@
 #ifndef GRADSWEEP_GRADIENT_CONTRIBUTION_SUM_H
 #define GRADSWEEP_GRADIENT_CONTRIBUTION_SUM_H
 
-#include "linalg/squares.h"
+#include "linalg/matrix_stack.h"
 
 /* Contributions of a panel: as many dgemm adds at once. */
 enum { CONTRIBUTION_PANEL = 64 };
@@ -25,7 +25,7 @@ void contribution_factors_put(struct contribution_factors *factors, long place, 
 
 /* sum_k C_k = 2^exponent * matrix, and sum_k ||C_k||_F = 2^norm_exponent * norm. */
 struct contribution_sum {
-    struct squares matrix; /* one, element (i, j) in row i of column j; spread over the process grid of W */
+    struct matrix_stack matrix; /* one, element (i, j) in row i of column j; spread over the process grid of W */
     int64_t exponent;
     double norm;
     int64_t norm_exponent;

@@ -3,8 +3,8 @@
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/lanczos.h"
+#include "linalg/matrix_stack.h"
 #include "linalg/spectrum.h"
-#include "linalg/squares.h"
 
 #include <math.h>
 
@@ -14,8 +14,8 @@ enum { EXPLICIT_COLUMNS = 128 };
 struct explicit_products {
     long hidden_size;
     long chains;
-    struct squares product; /* matrix c: chain c's J_l^T / 2^exponents[c] */
-    struct squares next;
+    struct matrix_stack product; /* matrix c: chain c's J_l^T / 2^exponents[c] */
+    struct matrix_stack next;
     int64_t *exponents;
     double *log_shifts; /* [chains]: logarithms that the derivatives left out, summed over the steps */
     const double **diagonals;
@@ -23,8 +23,8 @@ struct explicit_products {
 
 static void products_destroy(struct explicit_products *products)
 {
-    squares_destroy(&products->product);
-    squares_destroy(&products->next);
+    matrix_stack_destroy(&products->product);
+    matrix_stack_destroy(&products->next);
     memory_free(products->exponents);
     memory_free(products->log_shifts);
     memory_free(products->diagonals);
@@ -37,12 +37,12 @@ static enum status products_create(const struct weights *weights, long chains, s
     long hidden_size = weights_hidden_size(weights);
     const struct process_grid *grid = weights_grid(weights);
     *products = (struct explicit_products){ .hidden_size = hidden_size, .chains = chains };
-    TRY(squares_create(grid, hidden_size, chains, &products->product));
-    TRY(squares_create(grid, hidden_size, chains, &products->next));
+    TRY(matrix_stack_create(grid, hidden_size, chains, &products->product));
+    TRY(matrix_stack_create(grid, hidden_size, chains, &products->next));
     TRY(memory_allocate(&products->exponents, chains, "exponents of products"));
     TRY(memory_allocate(&products->log_shifts, chains, "shifts of products"));
     TRY(memory_allocate(&products->diagonals, chains, "diagonals of a step"));
-    squares_set_identity(&products->product);
+    matrix_stack_set_identity(&products->product);
     return STATUS_OK;
 }
 
@@ -53,18 +53,18 @@ static enum status take_step(const struct jacobian_problem *problem, struct grad
     const struct matrix *matrix;
     double d = (double)products->hidden_size;
     TRY(weights_at(problem->weights, problem->steps - step_index, &matrix));
-    TRY(squares_apply_transposed(matrix, &products->product, &products->next));
+    TRY(matrix_stack_apply_transposed(matrix, &products->product, &products->next));
     if (problem->trajectory) {
         for (long chain = 0; chain < products->chains; chain++) {
             products->diagonals[chain] = jacobian_diagonal(problem, step_index, first + chain);
             products->log_shifts[chain] += jacobian_log_shift(problem, step_index, first + chain);
         }
-        squares_scale_rows(&products->next, products->diagonals);
+        matrix_stack_scale_rows(&products->next, products->diagonals);
     }
-    struct squares swap = products->product;
+    struct matrix_stack swap = products->product;
     products->product = products->next;
     products->next = swap;
-    TRY(squares_balance(&products->product, products->exponents));
+    TRY(matrix_stack_balance(&products->product, products->exponents));
     context->flops += 2.0 * d * d * d * (double)products->chains;
     return STATUS_OK;
 }
@@ -78,8 +78,8 @@ static enum status multiply_columns(const struct explicit_operator *norm_map, bo
                                     const struct block *x, struct block *y, double *log_scales)
 {
     for (long j = 0; j < x->columns; j++) {
-        TRY(squares_multiply(&norm_map->products->product, chains[j], transposed, block_column(x, j),
-                             block_column(y, j)));
+        TRY(matrix_stack_multiply(&norm_map->products->product, chains[j], transposed, block_column(x, j),
+                                  block_column(y, j)));
         log_scales[j] = 0.0;
     }
     norm_map->context->flops += 2.0 * (double)x->rows * (double)x->rows * (double)x->columns;
@@ -100,7 +100,7 @@ static enum status apply_product_transposed(void *context, const long *chains, c
 
 /* A full SVD, for a chain whose largest singular values lie too close for Lanczos. For a rank alone: on a grid Lanczos
  * may go on to the end, since ScaLAPACK's SVD has no sound workspace query. */
-static enum status norm_by_svd(const struct squares *products, long chain, double *log_norm)
+static enum status norm_by_svd(const struct matrix_stack *products, long chain, double *log_norm)
 {
     SCOPED_MEMORY double *dense = NULL;
     double norm = NAN;
@@ -108,7 +108,7 @@ static enum status norm_by_svd(const struct squares *products, long chain, doubl
     if (products->grid)
         return status_fail(STATUS_NUMERICAL, "Lanczos found no largest singular value");
     TRY(memory_allocate(&dense, d * d, "a Jacobian product for its SVD"));
-    squares_copy_values(products, chain, dense);
+    matrix_stack_copy_values(products, chain, dense);
     enum status status = spectrum_norm(d, dense, &norm);
     *log_norm = log(norm);
     return status;
@@ -138,7 +138,7 @@ static enum status measure_products(const struct jacobian_problem *problem, stru
         if (!log_frobenius)
             continue;
         double frobenius;
-        TRY(squares_norm(&products->product, c, &frobenius));
+        TRY(matrix_stack_norm(&products->product, c, &frobenius));
         log_frobenius[place] = log(frobenius) + log_scale;
     }
     return STATUS_OK;

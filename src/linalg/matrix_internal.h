@@ -1,4 +1,4 @@
-/* What a weight matrix is made of, for matrix*.c and squares*.c alone. */
+/* What a weight matrix is made of, for matrix*.c and matrix_stack*.c alone. */
 #ifndef GRADSWEEP_LINALG_MATRIX_INTERNAL_H
 #define GRADSWEEP_LINALG_MATRIX_INTERNAL_H
 

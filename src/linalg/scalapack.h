@@ -37,7 +37,8 @@ void pdgeqrf_(const int *m, const int *n, double *a, const int *row_a, const int
 void pdorgqr_(const int *m, const int *n, const int *reflections, double *a, const int *row_a, const int *column_a,
               const int *descriptor_a, const double *tau, double *work, const int *work_length, int *info);
 
-/* The block size by which the PBLAS cuts its panels. Ours takes the place of the library's own (squares_grid.c). */
+/* The block size by which the PBLAS cuts its panels. Ours takes the place of the library's own (matrix_stack_grid.c).
+ */
 int pilaenv_(const int *context, const char *precision, size_t);
 
 #endif

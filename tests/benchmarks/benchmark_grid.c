@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "linalg/matrix_stack.h"
 #include "linalg/spectrum.h"
-#include "linalg/squares.h"
 
 #include "benchmarks/dgemm.h"
 #include "benchmarks/median.h"
@@ -25,7 +25,7 @@ struct problem {
     double *values; /* this rank's [d, d], for its own dgemms */
     struct block x, y;
     struct matrix *matrix;
-    struct squares from, to;
+    struct matrix_stack from, to;
 };
 
 typedef enum status work(struct problem *);
@@ -54,8 +54,8 @@ static enum status open_on_grid(const struct process_grid *grid, struct problem 
 {
     struct random_stream stream = random_stream_open(1, "benchmark");
     TRY(matrix_create_on_grid(grid, problem->dimension, fill, &stream, true, &problem->matrix));
-    TRY(squares_create(grid, problem->dimension, 1, &problem->from));
-    TRY(squares_create(grid, problem->dimension, 1, &problem->to));
+    TRY(matrix_stack_create(grid, problem->dimension, 1, &problem->from));
+    TRY(matrix_stack_create(grid, problem->dimension, 1, &problem->to));
     const struct block part = problem->from.part;
     return fill(&stream, 0, part.stride, 0, part.columns, part.values);
 }
@@ -63,8 +63,8 @@ static enum status open_on_grid(const struct process_grid *grid, struct problem 
 static void close_on_grid(struct problem *problem)
 {
     matrix_destroy(problem->matrix);
-    squares_destroy(&problem->from);
-    squares_destroy(&problem->to);
+    matrix_stack_destroy(&problem->from);
+    matrix_stack_destroy(&problem->to);
 }
 
 static enum status run_dgemm(struct problem *problem, long columns)
@@ -85,7 +85,7 @@ static enum status local_block(struct problem *problem)
 
 static enum status grid_square(struct problem *problem)
 {
-    return squares_apply_transposed(problem->matrix, &problem->from, &problem->to);
+    return matrix_stack_apply_transposed(problem->matrix, &problem->from, &problem->to);
 }
 
 static enum status grid_block(struct problem *problem)

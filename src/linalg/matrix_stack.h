@@ -3,14 +3,14 @@
  * block-cyclic, and multiplied by PDGEMM. Vectors that go in and come out are whole on every rank of the team.
  *
  * Functions are collective within the team where they say so; with a grid that is NULL (one rank) none is. */
-#ifndef GRADSWEEP_LINALG_SQUARES_H
-#define GRADSWEEP_LINALG_SQUARES_H
+#ifndef GRADSWEEP_LINALG_MATRIX_STACK_H
+#define GRADSWEEP_LINALG_MATRIX_STACK_H
 
 #include "linalg/block.h"
 #include "linalg/matrix.h"
 #include "linalg/process_grid.h"
 
-struct squares {
+struct matrix_stack {
     const struct process_grid *grid; /* NULL: this rank alone */
     long dimension;
     long count;
@@ -20,40 +20,40 @@ struct squares {
     struct block beside_rows, beside_columns;
 };
 
-/* Makes `count` zeroed matrices; release with squares_destroy. Collective, and agreed. Errors: STATUS_MEMORY. */
-CHECKED enum status squares_create(const struct process_grid *grid, long dimension, long count,
-                                   struct squares *squares);
-void squares_destroy(struct squares *squares); /* not collective */
-SCOPED_VALUE(squares, squares_destroy)
+/* Makes `count` zeroed matrices; release with matrix_stack_destroy. Collective, and agreed. Errors: STATUS_MEMORY. */
+CHECKED enum status matrix_stack_create(const struct process_grid *grid, long dimension, long count,
+                                        struct matrix_stack *stack);
+void matrix_stack_destroy(struct matrix_stack *stack); /* not collective */
+SCOPED_VALUE(matrix_stack, matrix_stack_destroy)
 
 /* Every matrix := I. Not collective. */
-void squares_set_identity(struct squares *squares);
+void matrix_stack_set_identity(struct matrix_stack *stack);
 
 /* Matrix i := diag(diagonals[i]) matrix i; diagonals of `dimension` doubles, whole on every rank. Not collective. */
-void squares_scale_rows(struct squares *squares, const double *const *diagonals);
+void matrix_stack_scale_rows(struct matrix_stack *stack, const double *const *diagonals);
 
 /* As block_balance for each matrix: the same power of two on all ranks. Collective. Errors: STATUS_PARALLEL. */
-CHECKED enum status squares_balance(struct squares *squares, int64_t *exponents);
+CHECKED enum status matrix_stack_balance(struct matrix_stack *stack, int64_t *exponents);
 
 /* to_i := A^T from_i for each matrix, A the weight matrix on the same grid; `to` must be another one of equal shape.
  * Collective. Errors: STATUS_MEMORY (agreed), STATUS_PARALLEL. */
-CHECKED enum status squares_apply_transposed(const struct matrix *matrix, const struct squares *from,
-                                             struct squares *to);
+CHECKED enum status matrix_stack_apply_transposed(const struct matrix *matrix, const struct matrix_stack *from,
+                                                  struct matrix_stack *to);
 
 /* y := M x or M^T x, M matrix `number`; x and y of `dimension` doubles, 64-byte aligned, whole on every rank, and y the
  * same bits on all. Collective. Errors: STATUS_PARALLEL. */
-CHECKED enum status squares_multiply(const struct squares *squares, long number, bool transposed, const double *x,
-                                     double *y);
+CHECKED enum status matrix_stack_multiply(const struct matrix_stack *stack, long number, bool transposed,
+                                          const double *x, double *y);
 
 /* *norm := ||M||_F of matrix `number`. Collective. Errors: STATUS_PARALLEL. */
-CHECKED enum status squares_norm(const struct squares *squares, long number, double *norm);
+CHECKED enum status matrix_stack_norm(const struct matrix_stack *stack, long number, double *norm);
 
 /* Matrix `number` := factor * itself + sum_{i < count} left_i right_i^T, of columns 0 .. count-1 of two blocks
  * [dimension, ...] that are whole on every rank: 2 d^2 count flops by dgemm, without communication. Not collective. */
-void squares_add_outer(struct squares *squares, long number, double factor, const struct block *left,
-                       const struct block *right, long count);
+void matrix_stack_add_outer(struct matrix_stack *stack, long number, double factor, const struct block *left,
+                            const struct block *right, long count);
 
 /* A copy of matrix `number` as plain values[d * d], column-major, by a rank that is alone. */
-void squares_copy_values(const struct squares *squares, long number, double *values);
+void matrix_stack_copy_values(const struct matrix_stack *stack, long number, double *values);
 
 #endif

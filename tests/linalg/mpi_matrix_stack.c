@@ -1,5 +1,5 @@
 /* Whole matrices spread over process grids of every shape, against one rank's; on any number of ranks. */
-#include "linalg/squares.h"
+#include "linalg/matrix_stack.h"
 
 #include "linalg/grids.h"
 
@@ -23,31 +23,31 @@ static double *norms_of_columns(long d, long columns, const double *values)
 }
 
 /* This rank's part of numbers that all ranks know: COUNT matrices [d, d], one after the other. */
-static struct squares new_squares(const struct process_grid *grid, long d, const double *values)
+static struct matrix_stack new_stack(const struct process_grid *grid, long d, const double *values)
 {
-    struct squares squares;
-    REQUIRE(squares_create(grid, d, COUNT, &squares) == STATUS_OK);
+    struct matrix_stack stack;
+    REQUIRE(matrix_stack_create(grid, d, COUNT, &stack) == STATUS_OK);
     const long columns = process_grid_local_columns(grid, d);
-    REQUIRE(squares.part.rows == process_grid_local_rows(grid, d) && squares.part.columns == COUNT * columns);
+    REQUIRE(stack.part.rows == process_grid_local_rows(grid, d) && stack.part.columns == COUNT * columns);
     for (long column = 0; values != NULL && column < COUNT * columns; column++)
-        for (long row = 0; row < squares.part.rows; row++)
-            block_column(&squares.part, column)[row] =
+        for (long row = 0; row < stack.part.rows; row++)
+            block_column(&stack.part, column)[row] =
                 values[column / columns * d * d + process_grid_global_row(grid, row) +
                        process_grid_global_column(grid, column % columns) * d];
-    return squares;
+    return stack;
 }
 
 /* All of it, on every rank. */
-static double *whole_of(const struct squares *squares)
+static double *whole_of(const struct matrix_stack *stack)
 {
-    const struct process_grid *grid = squares->grid;
-    const long d = squares->dimension, columns = process_grid_local_columns(grid, d);
+    const struct process_grid *grid = stack->grid;
+    const long d = stack->dimension, columns = process_grid_local_columns(grid, d);
     double *values = NULL;
     REQUIRE(memory_allocate(&values, COUNT * d * d, "whole matrices") == STATUS_OK);
     for (long column = 0; column < COUNT * columns; column++)
-        for (long row = 0; row < squares->part.rows; row++)
+        for (long row = 0; row < stack->part.rows; row++)
             values[column / columns * d * d + process_grid_global_row(grid, row) +
-                   process_grid_global_column(grid, column % columns) * d] = block_column(&squares->part, column)[row];
+                   process_grid_global_column(grid, column % columns) * d] = block_column(&stack->part, column)[row];
     REQUIRE(team_sum(grid->team, COUNT * d * d, values) == STATUS_OK);
     return values;
 }
@@ -61,7 +61,7 @@ static void products_agree_with_one_rank(const struct process_grid *grid)
     const long d = dimension;
     double *values = new_numbers(d * d, "weights"), *numbers = new_numbers(COUNT * d * d, "squares");
     struct matrix *local, *matrix = new_matrix_on(grid, d, values);
-    struct squares from = new_squares(grid, d, numbers), to = new_squares(grid, d, NULL);
+    struct matrix_stack from = new_stack(grid, d, numbers), to = new_stack(grid, d, NULL);
     struct block x, y;
     REQUIRE(matrix_create(d, values, true, &local) == STATUS_OK);
     REQUIRE(block_create(d, COUNT * d, &x) == STATUS_OK && block_create(d, COUNT * d, &y) == STATUS_OK);
@@ -72,7 +72,7 @@ static void products_agree_with_one_rank(const struct process_grid *grid)
     for (int again = 0; again < 2; again++) { /* the second time with the matrix already spread */
         if (again > 0 && to.part.rows > 0 && to.part.columns > 0)
             to.part.values[0] = NAN; /* what stood there before must not count */
-        REQUIRE(squares_apply_transposed(matrix, &from, &to) == STATUS_OK);
+        REQUIRE(matrix_stack_apply_transposed(matrix, &from, &to) == STATUS_OK);
         double *found = whole_of(&to);
         for (long j = 0; j < COUNT * d; j++)
             for (long i = 0; i < d; i++) {
@@ -83,8 +83,8 @@ static void products_agree_with_one_rank(const struct process_grid *grid)
     }
     matrix_destroy(local);
     matrix_destroy(matrix);
-    squares_destroy(&from);
-    squares_destroy(&to);
+    matrix_stack_destroy(&from);
+    matrix_stack_destroy(&to);
     block_destroy(&x);
     block_destroy(&y);
     memory_free(sizes);
@@ -101,18 +101,18 @@ static void what_is_not_finite_stays_in_its_column(const struct process_grid *gr
     numbers[d - 1] = NAN;
     numbers[d * d + (d - 1) * d] = INFINITY;
     struct matrix *matrix = new_matrix_on(grid, d, values);
-    struct squares from = new_squares(grid, d, numbers), to = new_squares(grid, d, NULL);
-    REQUIRE(squares_apply_transposed(matrix, &from, &to) == STATUS_OK);
+    struct matrix_stack from = new_stack(grid, d, numbers), to = new_stack(grid, d, NULL);
+    REQUIRE(matrix_stack_apply_transposed(matrix, &from, &to) == STATUS_OK);
     double *found = whole_of(&to);
     for (long j = 0; j < COUNT * d; j++)
         for (long i = 0; i < d; i++)
             REQUIRE(isfinite(found[i + j * d]) == (j != 0 && j != 2 * d - 1));
-    REQUIRE(squares_norm(&from, 0, &norm) == STATUS_OK && isnan(norm));
-    REQUIRE(squares_norm(&from, 1, &norm) == STATUS_OK && norm == INFINITY);
+    REQUIRE(matrix_stack_norm(&from, 0, &norm) == STATUS_OK && isnan(norm));
+    REQUIRE(matrix_stack_norm(&from, 1, &norm) == STATUS_OK && norm == INFINITY);
     memory_free(found);
     matrix_destroy(matrix);
-    squares_destroy(&from);
-    squares_destroy(&to);
+    matrix_stack_destroy(&from);
+    matrix_stack_destroy(&to);
     memory_free(values);
     memory_free(numbers);
 }
@@ -121,7 +121,7 @@ static void vectors_and_norms_agree_with_one_rank(const struct process_grid *gri
 {
     const long d = dimension;
     double *numbers = new_numbers(COUNT * d * d, "squares");
-    struct squares squares = new_squares(grid, d, numbers);
+    struct matrix_stack stack = new_stack(grid, d, numbers);
     struct block x = new_columns(d, 1, "a vector"), y;
     REQUIRE(block_create(d, 1, &y) == STATUS_OK);
     for (long number = 0; number < COUNT; number++) {
@@ -129,7 +129,7 @@ static void vectors_and_norms_agree_with_one_rank(const struct process_grid *gri
         double norm = 0;
         for (int transposed = 0; transposed < 2; transposed++) {
             const long along = transposed ? 1 : d, across = transposed ? d : 1;
-            REQUIRE(squares_multiply(&squares, number, transposed, x.values, y.values) == STATUS_OK);
+            REQUIRE(matrix_stack_multiply(&stack, number, transposed, x.values, y.values) == STATUS_OK);
             for (long i = 0; i < d; i++) {
                 double sum = 0;
                 for (long k = 0; k < d; k++)
@@ -139,14 +139,14 @@ static void vectors_and_norms_agree_with_one_rank(const struct process_grid *gri
             }
             REQUIRE(same_on_all(grid->team, y.values, d));
         }
-        REQUIRE(squares_norm(&squares, number, &norm) == STATUS_OK && same_on_all(grid->team, &norm, 1));
+        REQUIRE(matrix_stack_norm(&stack, number, &norm) == STATUS_OK && same_on_all(grid->team, &norm, 1));
         /* Positive terms: each of d^2 additions and multiplications errs by u of the sum at most. */
         const double expected = norm_of(values, d * d, 1);
         REQUIRE(fabs(norm - expected) <= 2 * (double)(d * d) * UNIT_ROUNDOFF * expected);
     }
     block_destroy(&x);
     block_destroy(&y);
-    squares_destroy(&squares);
+    matrix_stack_destroy(&stack);
     memory_free(numbers);
 }
 
@@ -156,19 +156,19 @@ static void rows_are_scaled(const struct process_grid *grid)
     const long d = dimension;
     double *numbers = new_numbers(COUNT * d * d, "squares"), *factors = new_numbers(COUNT * d, "diagonals");
     const double *diagonals[COUNT] = { factors, factors + d };
-    struct squares squares = new_squares(grid, d, numbers);
-    squares_scale_rows(&squares, diagonals);
-    double *found = whole_of(&squares);
+    struct matrix_stack stack = new_stack(grid, d, numbers);
+    matrix_stack_scale_rows(&stack, diagonals);
+    double *found = whole_of(&stack);
     for (long place = 0; place < COUNT * d * d; place++)
         REQUIRE(found[place] == numbers[place] * diagonals[place / (d * d)][place % d]);
     memory_free(found);
 
-    squares_set_identity(&squares);
-    found = whole_of(&squares);
+    matrix_stack_set_identity(&stack);
+    found = whole_of(&stack);
     for (long place = 0; place < COUNT * d * d; place++)
         REQUIRE(found[place] == (place % (d * d) % (d + 1) == 0));
     memory_free(found);
-    squares_destroy(&squares);
+    matrix_stack_destroy(&stack);
     memory_free(numbers);
     memory_free(factors);
 }
@@ -187,17 +187,17 @@ static void check_balance(const struct process_grid *grid, const double *numbers
     values[d * d - 1] = last;
     for (long j = 0; j < d; j++)
         memcpy(block_column(&alone, j), values + j * d, (size_t)d * sizeof *values);
-    struct squares squares = new_squares(grid, d, values);
+    struct matrix_stack stack = new_stack(grid, d, values);
     block_balance(&alone, &expected);
-    REQUIRE(squares_balance(&squares, exponents) == STATUS_OK);
+    REQUIRE(matrix_stack_balance(&stack, exponents) == STATUS_OK);
     REQUIRE(exponents[0] == expected && exponents[1] == 5);
-    for (long j = 0; j < squares.part.columns / COUNT; j++)
-        for (long i = 0; i < squares.part.rows; i++) {
+    for (long j = 0; j < stack.part.columns / COUNT; j++)
+        for (long i = 0; i < stack.part.rows; i++) {
             const double *other = block_column(&alone, process_grid_global_column(grid, j));
-            REQUIRE(memcmp(&block_column(&squares.part, j)[i], &other[process_grid_global_row(grid, i)],
+            REQUIRE(memcmp(&block_column(&stack.part, j)[i], &other[process_grid_global_row(grid, i)],
                            sizeof(double)) == 0);
         }
-    squares_destroy(&squares);
+    matrix_stack_destroy(&stack);
     block_destroy(&alone);
     memory_free(values);
 }
@@ -229,9 +229,9 @@ static void outer_products_are_added(const struct process_grid *grid)
     for (size_t n = 0; n < COUNT_OF(counts); n++) {
         const long count = counts[n];
         const double factor = factors[n];
-        struct squares squares = new_squares(grid, d, numbers);
-        squares_add_outer(&squares, 1, factor, &left, &right, count);
-        double *found = whole_of(&squares);
+        struct matrix_stack stack = new_stack(grid, d, numbers);
+        matrix_stack_add_outer(&stack, 1, factor, &left, &right, count);
+        double *found = whole_of(&stack);
         REQUIRE(memcmp(found, numbers, (size_t)(d * d) * sizeof *found) == 0); /* the other matrix */
         for (long i = 0; i < d; i++)
             for (long j = 0; j < d; j++) {
@@ -243,7 +243,7 @@ static void outer_products_are_added(const struct process_grid *grid)
                 REQUIRE(fabs(found[d * d + i + j * d] - sum) <= 2 * (double)(count + 2) * UNIT_ROUNDOFF * size);
             }
         memory_free(found);
-        squares_destroy(&squares);
+        matrix_stack_destroy(&stack);
     }
     block_destroy(&left);
     block_destroy(&right);
@@ -252,23 +252,23 @@ static void outer_products_are_added(const struct process_grid *grid)
     memory_free(rights);
 }
 
-/* What one rank's squares do, which the rest of the program relies on: the very same calls without a grid. */
+/* What one rank's stack does, which the rest of the program relies on: the very same calls without a grid. */
 static void a_rank_alone_has_them_whole(long d)
 {
-    struct squares squares, next;
+    struct matrix_stack stack, next;
     double *values = new_numbers(d * d, "weights"), *diagonal = new_numbers(d, "diagonals"),
            *found = new_numbers(d * d, "place");
     const double *diagonals[COUNT] = { diagonal, diagonal };
     struct matrix *matrix = new_matrix_on(NULL, d, values);
-    REQUIRE(squares_create(NULL, d, COUNT, &squares) == STATUS_OK);
-    REQUIRE(squares_create(NULL, d, COUNT, &next) == STATUS_OK);
-    squares_set_identity(&squares);
-    REQUIRE(squares_apply_transposed(matrix, &squares, &next) == STATUS_OK);
-    squares_scale_rows(&next, diagonals);
+    REQUIRE(matrix_stack_create(NULL, d, COUNT, &stack) == STATUS_OK);
+    REQUIRE(matrix_stack_create(NULL, d, COUNT, &next) == STATUS_OK);
+    matrix_stack_set_identity(&stack);
+    REQUIRE(matrix_stack_apply_transposed(matrix, &stack, &next) == STATUS_OK);
+    matrix_stack_scale_rows(&next, diagonals);
     struct block x = new_columns(d, 1, "a vector"), y;
     REQUIRE(block_create(d, 1, &y) == STATUS_OK);
-    REQUIRE(squares_multiply(&next, 1, false, x.values, y.values) == STATUS_OK);
-    squares_copy_values(&next, 1, found);
+    REQUIRE(matrix_stack_multiply(&next, 1, false, x.values, y.values) == STATUS_OK);
+    matrix_stack_copy_values(&next, 1, found);
     for (long i = 0; i < d; i++) {
         double sum = 0;
         for (long j = 0; j < d; j++) {
@@ -279,16 +279,16 @@ static void a_rank_alone_has_them_whole(long d)
         const double size = norm_of(found + i, d, d) * norm_of(x.values, d, 1);
         REQUIRE(fabs(y.values[i] - sum) <= 2 * (double)d * UNIT_ROUNDOFF * size);
     }
-    squares_add_outer(&next, 0, 0.0, &x, &x, 1);
-    squares_copy_values(&next, 0, found);
+    matrix_stack_add_outer(&next, 0, 0.0, &x, &x, 1);
+    matrix_stack_copy_values(&next, 0, found);
     for (long i = 0; i < d; i++)
         for (long j = 0; j < d; j++)
             REQUIRE(found[i + j * d] == x.values[i] * x.values[j]);
     block_destroy(&x);
     block_destroy(&y);
     matrix_destroy(matrix);
-    squares_destroy(&squares);
-    squares_destroy(&next);
+    matrix_stack_destroy(&stack);
+    matrix_stack_destroy(&next);
     memory_free(values);
     memory_free(diagonal);
     memory_free(found);

@@ -3,9 +3,9 @@
 #include "base/memory.h"
 #include "linalg/lapack.h"
 #include "linalg/matrix_internal.h"
+#include "linalg/matrix_stack_internal.h"
 #include "linalg/scalapack.h"
 #include "linalg/spectrum.h"
-#include "linalg/squares_internal.h"
 #include "linalg/vectorised.h"
 
 #include <assert.h>
@@ -47,49 +47,49 @@ static bool next_run(long block_size, int place, int places, long dimension, str
     return true;
 }
 
-static bool next_rows(const struct squares *squares, struct run *run)
+static bool next_rows(const struct matrix_stack *stack, struct run *run)
 {
-    const struct process_grid *grid = squares->grid;
-    return next_run(grid->block_size, grid->row, grid->rows, squares->dimension, run);
+    const struct process_grid *grid = stack->grid;
+    return next_run(grid->block_size, grid->row, grid->rows, stack->dimension, run);
 }
 
-static bool next_columns(const struct squares *squares, struct run *run)
+static bool next_columns(const struct matrix_stack *stack, struct run *run)
 {
-    const struct process_grid *grid = squares->grid;
-    return next_run(grid->block_size, grid->column, grid->columns, squares->dimension, run);
+    const struct process_grid *grid = stack->grid;
+    return next_run(grid->block_size, grid->column, grid->columns, stack->dimension, run);
 }
 
-typedef bool next_function(const struct squares *squares, struct run *run);
+typedef bool next_function(const struct matrix_stack *stack, struct run *run);
 
-static void pick(const struct squares *squares, next_function *next, const double *whole, double *part)
+static void pick(const struct matrix_stack *stack, next_function *next, const double *whole, double *part)
 {
     struct run run = { 0 };
-    while (next(squares, &run))
+    while (next(stack, &run))
         memcpy(part + run.local, whole + run.global, (size_t)run.count * sizeof *part);
 }
 
-static void put(const struct squares *squares, next_function *next, const double *part, double *whole)
+static void put(const struct matrix_stack *stack, next_function *next, const double *part, double *whole)
 {
     struct run run = { 0 };
-    while (next(squares, &run))
+    while (next(stack, &run))
         memcpy(whole + run.global, part + run.local, (size_t)run.count * sizeof *part);
 }
 
-void squares_grid_pick_rows(const struct squares *squares, const struct block *left, const struct block *right,
-                            long first, long count)
+void matrix_stack_grid_pick_rows(const struct matrix_stack *stack, const struct block *left, const struct block *right,
+                                 long first, long count)
 {
     for (long i = 0; i < count; i++) {
-        pick(squares, next_rows, block_column(left, first + i), block_column(&squares->beside_rows, i));
-        pick(squares, next_columns, block_column(right, first + i), block_column(&squares->beside_columns, i));
+        pick(stack, next_rows, block_column(left, first + i), block_column(&stack->beside_rows, i));
+        pick(stack, next_columns, block_column(right, first + i), block_column(&stack->beside_columns, i));
     }
 }
 
-void squares_grid_scale_rows(struct squares *squares, const double *const *diagonals)
+void matrix_stack_grid_scale_rows(struct matrix_stack *stack, const double *const *diagonals)
 {
-    const double *diagonal = block_column(&squares->beside_rows, 0);
-    for (long number = 0; number < squares->count; number++) {
-        const struct block part = squares_part(squares, number);
-        pick(squares, next_rows, diagonals[number], block_column(&squares->beside_rows, 0));
+    const double *diagonal = block_column(&stack->beside_rows, 0);
+    for (long number = 0; number < stack->count; number++) {
+        const struct block part = matrix_stack_part(stack, number);
+        pick(stack, next_rows, diagonals[number], block_column(&stack->beside_rows, 0));
         for (long column = 0; column < part.columns; column++) {
             struct block one = block_view(&part, column, 1);
             block_scale_rows(&one, &diagonal);
@@ -97,13 +97,13 @@ void squares_grid_scale_rows(struct squares *squares, const double *const *diago
     }
 }
 
-void squares_grid_set_identity(struct squares *squares)
+void matrix_stack_grid_set_identity(struct matrix_stack *stack)
 {
-    for (long number = 0; number < squares->count; number++) {
-        const struct block part = squares_part(squares, number);
+    for (long number = 0; number < stack->count; number++) {
+        const struct block part = matrix_stack_part(stack, number);
         for (long column = 0; column < part.columns; column++)
             for (long row = 0; row < part.rows; row++)
-                if (process_grid_global_row(squares->grid, row) == process_grid_global_column(squares->grid, column))
+                if (process_grid_global_row(stack->grid, row) == process_grid_global_column(stack->grid, column))
                     block_column(&part, column)[row] = 1.0;
     }
 }
@@ -111,29 +111,30 @@ void squares_grid_set_identity(struct squares *squares)
 /* ---- products ---- */
 
 /* What this rank's part adds to each element; the sums over the team are whole on all of them. */
-enum status squares_grid_multiply(const struct squares *squares, long number, bool transposed, const double *x,
-                                  double *y)
+enum status matrix_stack_grid_multiply(const struct matrix_stack *stack, long number, bool transposed, const double *x,
+                                       double *y)
 {
-    const struct block part = squares_part(squares, number);
+    const struct block part = matrix_stack_part(stack, number);
     const int rows = (int)part.rows, columns = (int)part.columns, stride = part.stride > 0 ? (int)part.stride : 1,
               increment = 1;
     const double one = 1.0, zero = 0.0;
-    double *beside_rows = block_column(&squares->beside_rows, 0),
-           *beside_columns = block_column(&squares->beside_columns, 0);
+    double *beside_rows = block_column(&stack->beside_rows, 0),
+           *beside_columns = block_column(&stack->beside_columns, 0);
     double *from = transposed ? beside_rows : beside_columns, *to = transposed ? beside_columns : beside_rows;
-    pick(squares, transposed ? next_rows : next_columns, x, from);
-    memset(y, 0, (size_t)squares->dimension * sizeof *y);
+    pick(stack, transposed ? next_rows : next_columns, x, from);
+    memset(y, 0, (size_t)stack->dimension * sizeof *y);
     if (rows > 0 && columns > 0) {
-        spectrum_set_blas_threads(squares->grid->threads);
+        spectrum_set_blas_threads(stack->grid->threads);
         dgemv_(transposed ? "T" : "N", &rows, &columns, &one, part.values, &stride, from, &increment, &zero, to,
                &increment);
         spectrum_set_blas_threads(1);
-        put(squares, transposed ? next_columns : next_rows, to, y);
+        put(stack, transposed ? next_columns : next_rows, to, y);
     }
-    return team_sum(squares->grid->team, squares->dimension, y);
+    return team_sum(stack->grid->team, stack->dimension, y);
 }
 
-enum status squares_grid_apply_transposed(const struct matrix *matrix, const struct squares *from, struct squares *to)
+enum status matrix_stack_grid_apply_transposed(const struct matrix *matrix, const struct matrix_stack *from,
+                                               struct matrix_stack *to)
 {
     const struct cyclic *cyclic;
     TRY(matrix_cyclic_transposed(matrix, &cyclic));
@@ -143,7 +144,7 @@ enum status squares_grid_apply_transposed(const struct matrix *matrix, const str
     process_grid_describe(from->grid, from->dimension, from->part.stride, descriptor);
     spectrum_set_blas_threads(from->grid->threads);
     for (long number = 0; number < from->count; number++) {
-        const struct block x = squares_part(from, number), y = squares_part(to, number);
+        const struct block x = matrix_stack_part(from, number), y = matrix_stack_part(to, number);
         pdgemm_("N", "N", &order, &order, &order, &one, cyclic->values, &begin, &begin, cyclic->descriptor, x.values,
                 &begin, &begin, descriptor, &zero, y.values, &begin, &begin, descriptor, 1, 1);
     }
