@@ -25,21 +25,14 @@ static const struct measure_rule *walk(const struct measure_rule *table, size_t 
     return NULL;
 }
 
-static bool is_first_with(const struct weight_result *weights, int measure)
-{
-    for (int number = 0; number < measure; number++)
-        if (measure_at(number)->weights == weights)
-            return false;
-    return true;
-}
-
 const struct measure_rule *check_rule_at(size_t number)
 {
     const struct measure_rule *rule = walk(file_rules, &number);
+    const unsigned all = (1u << MEASURES) - 1;
     for (int measure = 0; rule == NULL && measure < MEASURES; measure++) {
-        const struct weight_result *weights = measure_at(measure)->weights;
+        const struct weight_result *weights = measure_weights(all, measure);
         rule = walk(measure_at(measure)->rules, &number);
-        if (rule == NULL && weights && is_first_with(weights, measure))
+        if (rule == NULL && weights)
             rule = walk(weights->rules, &number);
     }
     return rule;

@@ -30,14 +30,20 @@ static struct chain_question question_of(const struct batch *batch)
 
 /* ---- measuring ---- */
 
-/* Calls the functions of the measures that need a trajectory, or of those that do without. */
+/* The row of measure `number` where it is asked for, and needs a trajectory or does without, as is said; else NULL. */
+static const struct measure *measure_in_turn(const struct batch *batch, int number, bool with_trajectory)
+{
+    const struct measure *measure = measure_at(number);
+    const bool is_asked = batch->measures & 1u << number, needs_one = measure->needs & NEEDS_TRAJECTORY;
+    return is_asked && needs_one == with_trajectory ? measure : NULL;
+}
+
 static enum status call_measures(struct measure_task *task, bool with_trajectory)
 {
     for (int number = 0; number < MEASURES; number++) {
-        const struct measure *measure = measure_at(number);
+        const struct measure *measure = measure_in_turn(task->batch, number, with_trajectory);
         enum jacobian_outcome outcome = JACOBIAN_FOUND;
-        if (!(task->batch->measures & 1u << number) || !measure->function ||
-            (bool)(measure->needs & NEEDS_TRAJECTORY) != with_trajectory)
+        if (!measure || !measure->function)
             continue;
         task->measure = number;
         TRY(chain_norms_accept_failure(task->batch, measure->function(task), &outcome, 1));
@@ -50,11 +56,8 @@ static enum status call_measures(struct measure_task *task, bool with_trajectory
 static void derive_measures(struct measure_task *task, bool with_trajectory)
 {
     for (task->measure = 0; task->measure < MEASURES; task->measure++) {
-        const struct measure *measure = measure_at(task->measure);
-        if (!(task->batch->measures & 1u << task->measure) || !measure->derive ||
-            (bool)(measure->needs & NEEDS_TRAJECTORY) != with_trajectory)
-            continue;
-        for (long chain = 0; chain < task->count; chain++)
+        const struct measure *measure = measure_in_turn(task->batch, task->measure, with_trajectory);
+        for (long chain = 0; measure && measure->derive && chain < task->count; chain++)
             if (task->results->outcomes[task->first_cell + chain].of[task->measure] == JACOBIAN_FOUND)
                 measure->derive(task, chain);
     }
@@ -63,7 +66,7 @@ static void derive_measures(struct measure_task *task, bool with_trajectory)
 static void note_methods(const struct run *run, const struct chain_norms *norms, long first, long count)
 {
     for (long i = 0; i < count; i++) {
-        const bool fell_back = norms->fell_back && norms->fell_back[run->batch->activation->is_identity ? 0 : i];
+        const bool fell_back = norms->fell_back && norms->fell_back[chain_norms_of(norms, i)];
         run->results->methods[first + i] = fell_back ? METHOD_EXPLICIT : norms->method;
     }
 }

@@ -25,6 +25,12 @@ CHECKED enum status chain_norms_find(const struct batch *batch, struct gradient_
                                      enum jacobian_method method, const struct trajectory *trajectory, long chains,
                                      const double *log_unit_bounds, struct chain_norms *norms);
 void chain_norms_destroy(struct chain_norms *norms);
+
+/* Whose norms are those of chain `chain` of a task. */
+static inline long chain_norms_of(const struct chain_norms *norms, long chain)
+{
+    return norms->chains > 1 ? chain : 0;
+}
 SCOPED_VALUE(chain_norms, chain_norms_destroy)
 
 /* What one measure, or the search for norms, cannot have is its own failure, in all of outcomes[count]; other errors

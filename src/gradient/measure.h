@@ -196,9 +196,12 @@ bool measure_any_needs(unsigned requested, unsigned needs);
 size_t measure_dataset_count(unsigned requested);
 const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number);
 
-/* The number of a dataset in that order; false where no requested measure has one of that name. A name that no measure
- * of the table has is a fault of the program. */
+/* The number of a dataset in that order; false where no requested measure has one of that name. */
 bool measure_dataset_find(unsigned requested, const char *name, size_t *number);
+
+/* What a measure brings for WEIGHTs; NULL where it is not requested, brings none, or an earlier one of those requested
+ * does. */
+const struct weight_result *measure_weights(unsigned requested, int measure);
 
 /* The number of the first dataset of a measure. */
 size_t measure_first_dataset(unsigned requested, int measure);

@@ -8,21 +8,15 @@ void *task_values(const struct measure_task *task, size_t place)
     return batch_values_at(task->batch, task->results, task->first_cell, number);
 }
 
-/* Where the norms of a chain stand, for one chain serves all cells of identity. */
-static long norms_chain(const struct measure_task *task, long chain)
-{
-    return task->batch->activation->is_identity ? 0 : chain;
-}
-
 enum jacobian_outcome task_norm_outcome(const struct measure_task *task, long chain)
 {
-    return task->norms->outcomes[norms_chain(task, chain)];
+    return task->norms->outcomes[chain_norms_of(task->norms, chain)];
 }
 
 static double swept(const struct measure_task *task, const double *normalised, long chain, long i)
 {
     const struct batch *batch = task->batch;
-    return normalised[norms_chain(task, chain) * batch->lag_count + i] +
+    return normalised[chain_norms_of(task->norms, chain) * batch->lag_count + i] +
            task_log_scale(task, chain, (double)batch->lags[i]);
 }
 
@@ -38,7 +32,7 @@ double task_log_frobenius(const struct measure_task *task, long chain, long i)
 
 uint8_t task_proven_verdict(const struct measure_task *task, long chain, long i)
 {
-    return task->norms->verdicts[norms_chain(task, chain) * task->batch->lag_count + i];
+    return task->norms->verdicts[chain_norms_of(task->norms, chain) * task->batch->lag_count + i];
 }
 
 void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome)

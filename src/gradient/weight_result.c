@@ -173,61 +173,37 @@ const struct weight_result weight_result_eigenvalues = { .datasets = eigenvalue_
 
 bool weight_result_needs_eigenvalues(unsigned requested)
 {
-    for (int number = 0; number < MEASURES; number++)
-        if (requested & 1u << number && measure_at(number)->weights && measure_at(number)->weights->has_eigenvalues)
+    for (int number = 0; number < MEASURES; number++) {
+        const struct weight_result *result = measure_weights(requested, number);
+        if (result && result->has_eigenvalues)
             return true;
-    return false;
-}
-
-/* One dataset of a record. */
-struct record_part {
-    const struct weight_result *result;
-    size_t dataset; /* of the result */
-    size_t length;
-};
-
-/* Parts one call each, from *number on, which counts all datasets of the measures; false after the last. */
-static bool next_part(unsigned requested, const struct measure_options *options, size_t *number,
-                      struct record_part *part)
-{
-    const struct dataset_rule *rule;
-    while ((rule = measure_dataset_at(requested, *number))) {
-        const int owner = measure_of_dataset(requested, *number);
-        const size_t place = (*number)++ - measure_first_dataset(requested, owner);
-        if (rule->owner != OF_WEIGHT)
-            continue;
-        *part = (struct record_part){ .result = measure_at(owner)->weights,
-                                      .dataset = place - measure_at(owner)->dataset_count,
-                                      .length = measure_value_count(rule, 0, options) };
-        return true;
     }
     return false;
-}
-
-size_t weight_result_length(unsigned requested, const struct measure_options *options)
-{
-    size_t length = 0;
-    struct record_part part;
-    for (size_t number = 0; next_part(requested, options, &number, &part);)
-        length += part.length;
-    return length;
 }
 
 void weight_result_put(unsigned requested, const struct measure_options *options, const struct weight_facts *facts,
                        double *record)
 {
-    struct record_part part;
-    for (size_t number = 0; next_part(requested, options, &number, &part); record += part.length) {
-        for (size_t i = 0; i < part.length; i++)
-            record[i] = NAN;
-        part.result->put(facts, part.dataset, record);
+    for (int number = 0; number < MEASURES; number++) {
+        const struct weight_result *result = measure_weights(requested, number);
+        for (size_t i = 0; result && i < result->dataset_count; i++) {
+            const uint64_t length = measure_value_count(&result->datasets[i], 0, options);
+            for (uint64_t k = 0; k < length; k++)
+                record[k] = NAN;
+            result->put(facts, i, record);
+            record += length;
+        }
     }
 }
 
 void weight_result_get(unsigned requested, const struct measure_options *options, const double *record,
                        struct weight_facts *facts)
 {
-    struct record_part part;
-    for (size_t number = 0; next_part(requested, options, &number, &part); record += part.length)
-        part.result->get(record, part.dataset, facts);
+    for (int number = 0; number < MEASURES; number++) {
+        const struct weight_result *result = measure_weights(requested, number);
+        for (size_t i = 0; result && i < result->dataset_count; i++) {
+            result->get(record, i, facts);
+            record += measure_value_count(&result->datasets[i], 0, options);
+        }
+    }
 }

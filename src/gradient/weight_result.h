@@ -20,8 +20,7 @@ extern const struct weight_result weight_result_norms, weight_result_eigenvalues
 bool weight_result_needs_eigenvalues(unsigned requested);
 
 /* The facts of a WEIGHT, to and from its values in the datasets of the requested measures that are of WEIGHT shape, one
- * after the other as a record: each as long as measure_value_count says. The record's length. */
-size_t weight_result_length(unsigned requested, const struct measure_options *options);
+ * after the other as a record: each as long as measure_value_count says. */
 void weight_result_put(unsigned requested, const struct measure_options *options, const struct weight_facts *facts,
                        double *record);
 void weight_result_get(unsigned requested, const struct measure_options *options, const double *record,

@@ -230,11 +230,25 @@ static void each_fault_of_eigenvalues_breaks_its_rule(void **state)
     }
 }
 
+/* Else a rule would be one that never applies. */
+static void every_rule_reads_datasets_that_there_are(void **state)
+{
+    (void)state;
+    const struct measure_rule *rule;
+    for (size_t i = 0; (rule = check_rule_at(i)); i++)
+        for (int k = 0; k < RULE_MAX_DATASETS && rule->datasets[k]; k++) {
+            size_t number;
+            if (!measure_dataset_find((1u << MEASURES) - 1, rule->datasets[k], &number))
+                fail_msg("\"%s\" reads %s, which no measure has", rule->text, rule->datasets[k]);
+        }
+}
+
 int main(int argc, char **argv)
 {
     if (session_open(&argc, &argv) != 0)
         return 1;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_rule_reads_datasets_that_there_are),
         cmocka_unit_test(real_results_pass),
         cmocka_unit_test_setup(info_tells_parameters, run_faulty_sweep),
         cmocka_unit_test_setup(each_fault_breaks_its_rule, run_faulty_sweep),
