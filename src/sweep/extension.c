@@ -11,16 +11,10 @@ enum { SHOWN_AXIS = 200 };
 /* The last format_version with other phases of sine inputs. */
 enum { LAST_WITH_OTHER_SINES = 1 };
 
-static const struct key_rule *key_of(enum sweep_axis axis)
-{
-    const struct axis_rule *rule = axes_rule(axis);
-    return schema_find(NULL, rule->key ? rule->key : rule->name);
-}
-
 static bool may_grow(const struct key_rule *rule)
 {
     for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
-        if (rule == key_of(axis))
+        if (rule == schema_of_axis(axis))
             return !axes_rule(axis)->is_fixed;
     return false;
 }
@@ -30,8 +24,8 @@ static enum status refuse_missing(enum sweep_axis axis, const struct sweep *larg
     char value[AXIS_ENTRY_TEXT], path[SCHEMA_PATH];
     SCOPED_MEMORY char *asked = NULL;
     axes_describe(small, axis, i, value);
-    schema_path(key_of(axis), path);
-    TRY(effective_value(large, key_of(axis), &asked));
+    schema_path(schema_of_axis(axis), path);
+    TRY(effective_value(large, schema_of_axis(axis), &asked));
     return status_fail(STATUS_REFUSED, "%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow", path,
                        value, SHOWN_AXIS, asked, strlen(asked) > SHOWN_AXIS ? "..." : "");
 }

@@ -2,7 +2,6 @@
 
 #include "gradient/measure.h"
 #include "gradient/weight_result.h"
-#include "sweep/axes.h"
 #include "sweep/schema.h"
 #include "sweep/suggest.h"
 
@@ -98,12 +97,12 @@ static void add_flag(struct json *object, const char *name, bool flag)
     fputs(flag ? "true" : "false", object->out);
 }
 
-static void add_range(struct json *object, double lowest, double highest, bool lowest_excluded, bool is_integer)
+static void add_range(struct json *object, const struct number_range *range)
 {
-    add_number(object, "lowest", lowest);
-    add_number(object, "highest", highest);
-    add_flag(object, "lowest_excluded", lowest_excluded);
-    add_flag(object, "is_integer", is_integer);
+    add_number(object, "lowest", range->lowest);
+    add_number(object, "highest", range->highest);
+    add_flag(object, "lowest_excluded", range->lowest_excluded);
+    add_flag(object, "is_integer", range->is_integer);
 }
 
 /* An element of the list of parameters, open at its end. */
@@ -127,22 +126,26 @@ static struct json start_choice(struct json *list, const char *name, const char 
     return object;
 }
 
+static void add_parameters(struct json *choice, size_t count, const struct parameter_rule *rules)
+{
+    next(choice, "parameters");
+    struct json parameters = start(choice->out, '[');
+    for (size_t i = 0; i < count; i++) {
+        struct json told = start_parameter(&parameters, rules[i].name, rules[i].help);
+        add_range(&told, &rules[i].range);
+        add_number(&told, "default", rules[i].default_value);
+        fputc('}', choice->out);
+    }
+    fputc(']', choice->out);
+}
+
 static void tell_choices(const struct key_rule *rule, struct json *list)
 {
     for (size_t i = 0; i < rule->choice_count; i++) {
         const struct choice *choice = &rule->choices[i];
         struct json object = start_choice(list, choice->name, choice->help);
-        next(&object, "parameters");
-        struct json parameters = start(list->out, '[');
-        for (size_t k = 0; k < choice->parameter_count; k++) {
-            const struct parameter_rule *parameter = &choice->parameters[k];
-            struct json told = start_parameter(&parameters, parameter->name, parameter->help);
-            add_range(&told, parameter->range.lowest, parameter->range.highest, parameter->range.lowest_excluded,
-                      parameter->range.is_integer);
-            add_number(&told, "default", parameter->default_value);
-            fputc('}', list->out);
-        }
-        fputs("]}", list->out);
+        add_parameters(&object, choice->parameter_count, choice->parameters);
+        fputc('}', list->out);
     }
 }
 
@@ -150,19 +153,13 @@ static void tell_ensembles(struct json *list)
 {
     for (size_t i = 0; i < ensemble_kind_count(); i++) {
         const struct ensemble_kind *kind = ensemble_kind_at(i);
+        struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
         struct json object = start_choice(list, kind->name, kind->help);
         add_flag(&object, "is_file", kind->is_file);
         add_flag(&object, "is_fresh_at_every_step", kind->is_fresh_at_every_step);
-        next(&object, "parameters");
-        struct json parameters = start(list->out, '[');
-        for (size_t k = 0; k < kind->parameter_count; k++) {
-            const struct ensemble_parameter *parameter = &kind->parameters[k];
-            struct json told = start_parameter(&parameters, parameter->name, parameter->help);
-            add_range(&told, parameter->lowest, parameter->highest, parameter->lowest_excluded, false);
-            add_number(&told, "default", parameter->default_value);
-            fputc('}', list->out);
-        }
-        fputs("]}", list->out);
+        schema_ensemble_parameters(kind, rules);
+        add_parameters(&object, kind->parameter_count, rules);
+        fputc('}', list->out);
     }
 }
 
@@ -208,7 +205,8 @@ static void tell_measures(struct json *list)
         for (size_t i = 0; i < measure->parameter_count; i++) {
             const struct measure_parameter *parameter = &measure->parameters[i];
             struct json told = start_parameter(&parameters, parameter->name, parameter->help);
-            add_range(&told, parameter->lowest, parameter->highest, false, true);
+            const struct number_range range = schema_measure_range(parameter);
+            add_range(&told, &range);
             add_text(&told, "default", parameter->default_text);
             fputc('}', list->out);
         }
@@ -224,11 +222,9 @@ static void tell_measures(struct json *list)
 
 static bool is_axis(const struct key_rule *rule)
 {
-    for (int axis = 0; axis < SWEEP_AXES; axis++) {
-        const struct axis_rule *known = axes_rule((enum sweep_axis)axis);
-        if (schema_find(NULL, known->key ? known->key : known->name) == rule)
+    for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
+        if (schema_of_axis(axis) == rule)
             return true;
-    }
     return false;
 }
 
@@ -240,7 +236,7 @@ static void add_rule(struct json *object, const struct key_rule *rule)
     add_text(object, "help", rule->help);
     add_text(object, "form", rule->expected);
     if (has_range(rule))
-        add_range(object, rule->range.lowest, rule->range.highest, rule->range.lowest_excluded, rule->range.is_integer);
+        add_range(object, &rule->range);
     add_flag(object, "is_required", rule->default_text == NULL);
     add_text(object, "default", rule->default_text);
     add_flag(object, "is_axis", is_axis(rule));

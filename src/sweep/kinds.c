@@ -138,7 +138,7 @@ void explain_choice(const struct key_rule *rule, FILE *stream)
     }
 }
 
-static void ensemble_rules(const struct ensemble_kind *kind, struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS])
+void schema_ensemble_parameters(const struct ensemble_kind *kind, struct parameter_rule *rules)
 {
     for (size_t i = 0; i < kind->parameter_count; i++) {
         const struct ensemble_parameter *parameter = &kind->parameters[i];
@@ -157,7 +157,7 @@ void explain_ensembles(const struct key_rule *rule, FILE *stream)
     for (size_t number = 0; number < ensemble_kind_count(); number++) {
         const struct ensemble_kind *kind = ensemble_kind_at(number);
         struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
-        ensemble_rules(kind, rules);
+        schema_ensemble_parameters(kind, rules);
         explain_kind(kind->name, kind->help, kind->parameter_count, rules, stream);
         if (kind->is_file)
             network_files_explain(true, stream);
@@ -192,7 +192,7 @@ static enum status add_ensemble(struct reader *reader, const struct key_rule *ru
         return STATUS_OK;
     struct ensemble ensemble = { .kind = ensemble_kind_at((size_t)number) };
     struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
-    ensemble_rules(ensemble.kind, rules);
+    schema_ensemble_parameters(ensemble.kind, rules);
     TRY(read_parameters(reader, node, path, ensemble.kind->name, ensemble.kind->parameter_count, rules,
                         TAKES_LABEL | (ensemble.kind->is_file ? TAKES_FILE : 0), ensemble.parameters));
     if (ensemble.kind->is_file)

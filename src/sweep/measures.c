@@ -18,7 +18,7 @@ static const struct yaml_node *parameters_of(const struct yaml_node *item)
     return item->kind == YAML_MAPPING && item->count == 1 ? item->items[0] : NULL;
 }
 
-static struct number_range range_of(const struct measure_parameter *parameter)
+struct number_range schema_measure_range(const struct measure_parameter *parameter)
 {
     return (struct number_range){ .lowest = parameter->lowest, .highest = parameter->highest, .is_integer = true };
 }
@@ -49,7 +49,7 @@ static enum status read_parameters(struct reader *reader, const struct yaml_node
         return reader_expected(reader, node, path, form);
     TRY(reader_check_keys(reader, node, path, measure->parameter_count, names));
     for (size_t i = 0; i < measure->parameter_count; i++) {
-        const struct number_range range = range_of(&measure->parameters[i]);
+        const struct number_range range = schema_measure_range(&measure->parameters[i]);
         bool is_good = false;
         double value;
         long entry = yaml_find(node, names[i]);
@@ -238,7 +238,7 @@ void explain_measures(const struct key_rule *rule, FILE *stream)
         const struct measure *measure = measure_at(number);
         fprintf(stream, "    %s: %s\n", measure->name, measure->help);
         for (size_t i = 0; i < measure->parameter_count; i++) {
-            const struct number_range range = range_of(&measure->parameters[i]);
+            const struct number_range range = schema_measure_range(&measure->parameters[i]);
             char text[NUMBER_RANGE_TEXT];
             number_describe_range(&range, text);
             fprintf(stream, "        %s: %s, %s (default %s)\n", measure->parameters[i].name,

@@ -259,6 +259,12 @@ const struct key_rule *schema_find(const char *section, const char *name)
     return NULL;
 }
 
+const struct key_rule *schema_of_axis(enum sweep_axis axis)
+{
+    const struct axis_rule *rule = axes_rule(axis);
+    return schema_find(NULL, rule->key ? rule->key : rule->name);
+}
+
 const char *schema_section(size_t number)
 {
     return number < sizeof sections / sizeof *sections ? sections[number] : NULL;

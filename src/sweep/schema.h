@@ -3,6 +3,7 @@
 #ifndef GRADSWEEP_SWEEP_SCHEMA_H
 #define GRADSWEEP_SWEEP_SCHEMA_H
 
+#include "sweep/axes.h"
 #include "sweep/reader.h"
 
 enum { SCHEMA_MAX_PARAMETERS = 3, SCHEMA_PATH = 64, HIDDEN_SIZE_MAX = 46340, DISTRIBUTE_FROM_AUTO = 4096 };
@@ -49,6 +50,9 @@ const struct key_rule *schema_rule(size_t number);
 /* The rule of a name in a section, or in any where section is NULL; NULL for none. */
 const struct key_rule *schema_find(const char *section, const char *name);
 
+/* The rule of the key that gives an axis its values. */
+const struct key_rule *schema_of_axis(enum sweep_axis axis);
+
 /* The sections, "" (the top level) left out; NULL beyond the end. */
 const char *schema_section(size_t number);
 
@@ -83,6 +87,10 @@ CHECKED enum status measures_settle(struct reader *reader, const struct yaml_nod
 
 /* The name in an item of the list of measures: the item itself, or the only key of a mapping. */
 const struct yaml_node *measures_name(const struct yaml_node *item);
+
+/* The parameters of a law and of a measure as rules of numbers. rules[ENSEMBLE_MAX_PARAMETERS]. */
+void schema_ensemble_parameters(const struct ensemble_kind *kind, struct parameter_rule *rules);
+struct number_range schema_measure_range(const struct measure_parameter *parameter);
 
 void explain_activations(const struct key_rule *rule, FILE *stream);
 void explain_measures(const struct key_rule *rule, FILE *stream);
