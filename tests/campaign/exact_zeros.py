@@ -1,11 +1,12 @@
 """-inf where a quantity is exactly zero, and nowhere else: networks at random that lose rank (few entries a row, equal
 rows, units that are off, whole numbers of known rank, nilpotent ones), each cell beside exact arithmetic of its own on
-the same doubles, modulo the prime 2^255 - 19, on a trajectory that it finds for itself, to the program's last bit.
+the same doubles, modulo the prime 2^255 - 19, on a trajectory that it finds for itself, to the program's last bit, by the
+program's activations.
 
-    exact_zeros.py GRADSWEEP MPIEXEC [--count 10000] [--seed 2013]"""
+    exact_zeros.py GRADSWEEP MPIEXEC ACTIVATE [--count 10000] [--seed 2013]"""
 
-import math
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -127,16 +128,22 @@ WHOLE = {sparse_integers, known_rank, nilpotent, large_nilpotent}
 BEYOND_ROUNDING = {multiples, nilpotent, large_nilpotent, known_rank}
 
 
-def activate(name, x):
-    """phi and phi', both divided by sup|phi'| = 1."""
-    if name == "relu":
-        return np.maximum(x, 0), (x > 0).astype(float)
-    if name == "hard_tanh":
-        return np.clip(x, -1, 1), (np.abs(x) < 1).astype(float)
-    if name == "tanh":  # by the C library's functions, as in the program
-        e = np.array([math.exp(-2 * abs(a)) for a in x])
-        return np.array([math.tanh(a) for a in x]), 4 * e / ((1 + e) * (1 + e))
-    return x, np.ones_like(x)
+class Activations:
+    """phi and phi', both divided by sup|phi'|, as the program computes them: whether an error vanishes exactly can hang on
+    the last bit of a state."""
+
+    def __init__(self, path):
+        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, name, x):
+        print(name, len(x), *(float(a).hex() for a in x), file=self.process.stdin, flush=True)
+        value, slope = (np.array([float.fromhex(word) for word in self.process.stdout.readline().split()]) for _ in range(2))
+        require(len(value) == len(x) and len(slope) == len(x), f"no answer for {name} of {x}")
+        return value, slope
+
+    def close(self):
+        self.process.stdin.close()
+        require(self.process.wait(timeout=60) == 0, "the program's activations ended with a failure")
 
 
 def multiply(w, x):
@@ -154,7 +161,7 @@ def multiply(w, x):
 class Truth:
     """What of a cell is exactly zero."""
 
-    def __init__(self, w, x, activation):
+    def __init__(self, w, x, activation, activate):
         self.w, d = residues(w), len(w)
         states, values, slopes = [x], [], []
         for _ in range(STEPS):
@@ -200,7 +207,7 @@ def compare(truth, cell, d, what, is_without_values):
     require(is_zero(cell["log_initial_error_norm"]) == (not truth.initial_error), f"{what}: log_initial_error_norm")
 
 
-def one_sweep(chance, folder, counts):
+def one_sweep(chance, folder, counts, activate):
     d = int(chance.integers(2, 11))
     networks, entries = [], []
     for number in range(NETWORKS):
@@ -235,7 +242,7 @@ def one_sweep(chance, folder, counts):
             # saturated states of a step into what the next ones empty.
             require(reason == "none" or (family in BEYOND_ROUNDING and reason == "singular_values_no_convergence"),
                     f"{what}: failed, {reason}")
-            compare(Truth(w, x, activation), cell, d, what, reason != "none")
+            compare(Truth(w, x, activation, activate), cell, d, what, reason != "none")
             counts["failed"] += reason != "none"
             counts[family.__name__] += 1
             counts["some value zero"] += bool(is_zero(cell["log_singular_value"]).any())
@@ -247,14 +254,16 @@ def one_sweep(chance, folder, counts):
 
 def main():
     arguments = campaign.parser(__doc__.split("\n\n")[0])
+    arguments.add_argument("activate", help="the program that answers with its activations")
     arguments.add_argument("--count", type=int, default=10000, help="cells")
     options = campaign.parse(arguments)
     chance, counts, cells = np.random.default_rng(options.seed), Counter(), 0
-    folder = Path(tempfile.mkdtemp(prefix="gradsweep-zeros-"))
+    activate, folder = Activations(options.activate), Path(tempfile.mkdtemp(prefix="gradsweep-zeros-"))
     try:
         while cells < options.count:
-            one_sweep(chance, folder, counts)
+            one_sweep(chance, folder, counts, activate)
             cells += NETWORKS * len(ACTIVATIONS)
+        activate.close()
     except Violation as violation:
         sys.exit(f"after {cells} cells, seed {options.seed}: {violation}")
     finally:
