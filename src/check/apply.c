@@ -124,8 +124,7 @@ struct measured_cell check_applier_cell(const struct check_applier *applier, str
                                    .lag_count = sweep->lag_count,
                                    .tolerance = sweep->tolerance,
                                    .native = sweep->native,
-                                   .spectral_radius = grid_spectral_radius(sweep, &position),
-                                   .gamma = grid_gamma(sweep, &position),
+                                   .coupling = grid_coupling(sweep, &position),
                                    .weight_radius = *applier->weight_values[applier->radius],
                                    .weight_norm = *applier->weight_values[applier->norm] };
 }

@@ -58,7 +58,7 @@ static void derive_measures(struct measure_task *task, bool with_trajectory)
     for (task->measure = 0; task->measure < MEASURES; task->measure++) {
         const struct measure *measure = measure_in_turn(task->batch, task->measure, with_trajectory);
         for (long chain = 0; measure && measure->derive && chain < task->count; chain++)
-            if (task->results->outcomes[task->first_cell + chain].of[task->measure] == JACOBIAN_FOUND)
+            if (task->results->outcomes[task->first_chain + chain].of[task->measure] == JACOBIAN_FOUND)
                 measure->derive(task, chain);
     }
 }
@@ -76,7 +76,7 @@ static struct measure_task task_of(const struct run *run, const struct chain_nor
     return (struct measure_task){ .batch = run->batch,
                                   .context = run->context,
                                   .results = run->results,
-                                  .first_cell = first,
+                                  .first_chain = first,
                                   .count = count,
                                   .norms = norms,
                                   .bounds = &run->bounds };
@@ -95,7 +95,7 @@ static enum status measure_on_trajectory(const struct run *run, const struct cha
     const long window = needs_states ? batch->model->steps : batch->lags[batch->lag_count - 1];
     const double d = (double)weights_hidden_size(batch->weights);
     for (long i = 0; i < count; i++)
-        chains[i] = (struct chain){ batch->activation, batch_gain(batch, first + i), batch->gammas[first + i] };
+        chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0 };
     TRY(trajectory_run(batch->model, batch->weights, count, chains, window,
                        needs_states ? KEEP_STATES : KEEP_DERIVATIVES, run->context->stop_requested, &trajectory));
     run->context->flops += 2.0 * d * d * (double)count * (double)batch->model->steps;
@@ -124,7 +124,7 @@ static enum status measure_trajectories(const struct run *run, const struct chai
     return STATUS_OK;
 }
 
-/* For identity J_l = (gain gamma)^l W_unit^l: one chain, or what is known of W, serves the whole plane. */
+/* For identity J_l = kappa^l W_unit^l: one product, or what is known of W, serves all chains. */
 static enum status measure_identity(const struct run *run)
 {
     const struct batch *batch = run->batch;
@@ -155,11 +155,11 @@ static enum status find_unit_bounds(const struct run *run)
 
 /* ---- the end ---- */
 
-/* For find_values of a cell. */
+/* For find_values of a chain. */
 struct subject {
     const struct batch *batch;
     const struct batch_results *results;
-    long cell;
+    long chain;
 };
 
 static const double *find_values(const void *context, const char *dataset)
@@ -168,13 +168,13 @@ static const double *find_values(const void *context, const char *dataset)
     size_t number;
     if (!measure_dataset_find(subject->batch->measures, dataset, &number))
         return NULL;
-    return batch_values_at(subject->batch, subject->results, subject->cell, number);
+    return batch_values_at(subject->batch, subject->results, subject->chain, number);
 }
 
 /* Whether all values of a measure are numbers, but for those that cannot be. */
-static bool has_numbers(const struct batch *batch, const struct batch_results *results, long cell, int measure)
+static bool has_numbers(const struct batch *batch, const struct batch_results *results, long chain, int measure)
 {
-    const struct subject subject = { batch, results, cell };
+    const struct subject subject = { batch, results, chain };
     const struct measured_cell measured = { .ensemble = weights_ensemble(batch->weights),
                                             .activation = batch->activation,
                                             .model = batch->model,
@@ -189,7 +189,7 @@ static bool has_numbers(const struct batch *batch, const struct batch_results *r
     const size_t first = measure_first_dataset(batch->measures, measure);
     for (size_t i = 0; i < measure_at(measure)->dataset_count; i++) {
         const struct dataset_rule *rule = &measure_at(measure)->datasets[i];
-        const void *values = batch_values_at(batch, results, cell, first + i);
+        const void *values = batch_values_at(batch, results, chain, first + i);
         if (rule->type == TYPE_FLOAT64 && !absence_fits(rule, &place, values))
             return false;
     }
@@ -198,17 +198,17 @@ static bool has_numbers(const struct batch *batch, const struct batch_results *r
 
 /* Failed measures lose what they have left. Numbers are held against the table of measures before they count as found:
  * whatever made a NaN, it is a failure of its measure, and never a result. */
-static void finish_cell(const struct batch *batch, const struct batch_results *results, long cell)
+static void finish_chain(const struct batch *batch, const struct batch_results *results, long chain)
 {
-    enum jacobian_outcome *outcomes = results->outcomes[cell].of;
+    enum jacobian_outcome *outcomes = results->outcomes[chain].of;
     for (int number = 0; number < MEASURES; number++)
         if (outcomes[number] != JACOBIAN_FOUND)
-            batch_erase_measure(batch, results, cell, number);
+            batch_erase_measure(batch, results, chain, number);
     for (int number = 0; number < MEASURES; number++)
         if (batch->measures & 1u << number && outcomes[number] == JACOBIAN_FOUND &&
-            !has_numbers(batch, results, cell, number)) {
+            !has_numbers(batch, results, chain, number)) {
             outcomes[number] = JACOBIAN_NOT_FINITE;
-            batch_erase_measure(batch, results, cell, number);
+            batch_erase_measure(batch, results, chain, number);
         }
 }
 
@@ -222,7 +222,7 @@ enum status batch_measure(const struct batch *batch, struct gradient_context *co
     run.bounds.log_bounds = log_bounds;
     TRY(chain_norms_accept_failure(batch, find_unit_bounds(&run), &run.bounds.outcome, 1));
     TRY(batch->activation->is_identity ? measure_identity(&run) : measure_trajectories(&run, NULL));
-    for (long cell = 0; cell < batch->count; cell++)
-        finish_cell(batch, results, cell);
+    for (long chain = 0; chain < batch->count; chain++)
+        finish_chain(batch, results, chain);
     return STATUS_OK;
 }

@@ -15,12 +15,14 @@ static const struct dataset_rule datasets[DATASETS] = {
                             .long_name = "natural logarithm of the Frobenius norm of d eps_t/dW",
                             .along = { ALONG_STEP },
                             .infinity = INFINITE_BELOW,
+                            .gamma_factor = true,
                             .absences = { &absence_error_given } },
     [LOG_MAP] = { .name = "log_contribution_map",
                   .long_name =
                       "natural logarithm of the Frobenius norm of the contribution of step t - lag to d eps_t/dW",
                   .along = { ALONG_STEP, ALONG_LAG },
                   .infinity = INFINITE_BELOW,
+                  .gamma_factor = true,
                   .absences = { &absence_error_given, &absence_before_start } },
 };
 

@@ -1,6 +1,6 @@
-/* The error e_l = e_0 J_l of identity networks, J_l = (gain gamma)^l W_unit^l, in left eigenvectors of W_unit:
+/* The error e_l = e_0 J_l of identity networks, J_l = kappa^l W_unit^l, in left eigenvectors of W_unit:
  *
- *   e_l = sum_i c_i (gain gamma lambda_i)^l q_i^T,   q_i^T W_unit = lambda_i q_i^T,   e_0 = sum_i c_i q_i^T.
+ *   e_l = sum_i c_i (kappa lambda_i)^l q_i^T,   q_i^T W_unit = lambda_i q_i^T,   e_0 = sum_i c_i q_i^T.
  *
  * Right eigenvectors give another sum for every W that is not normal. Powers are mantissas times 2^exponent, so that
  * nothing leaves the range of doubles and no digit is lost to a large logarithm. */
@@ -79,7 +79,7 @@ struct expansion {
     const struct measure_task *task;
     long hidden_size;
     struct eigenbasis basis;
-    struct block errors; /* [d, count]: e_l^T / (gain gamma)^l / 2^exponents */
+    struct block errors; /* [d, count]: e_l^T / kappa^l / 2^exponents */
     struct block next;
     int64_t *exponents;
     struct scaled_complex *coefficients; /* [count][d]: c_i */

@@ -21,8 +21,8 @@ static double least_certain(const struct measure_task *task, long chain)
            2.0 * fmax(exponent, 0.0) * M_LN2 + LOG_STATES + margin;
 }
 
-/* Whether any number of a measure in a cell is below `least`. */
-static bool has_below(const struct measure_task *task, long cell, int measure, double least)
+/* Whether any number of a measure in a chain is below `least`. */
+static bool has_below(const struct measure_task *task, long chain, int measure, double least)
 {
     const struct batch *batch = task->batch;
     const struct dataset_rule *rule;
@@ -31,7 +31,7 @@ static bool has_below(const struct measure_task *task, long cell, int measure, d
         if (values == NULL || rule->type != TYPE_FLOAT64 || measure_of_dataset(batch->measures, number) != measure)
             continue;
         const size_t width = measure_values_per_cell(rule, batch->lag_count, &batch->options);
-        for (size_t i = (size_t)cell * width; i < ((size_t)cell + 1) * width; i++)
+        for (size_t i = (size_t)chain * width; i < ((size_t)chain + 1) * width; i++)
             if (values[i] < least)
                 return true;
     }
@@ -48,7 +48,7 @@ void flushed_fail(struct measure_task *task)
         const double least = least_certain(task, chain);
         for (task->measure = 0; task->measure < MEASURES; task->measure++)
             if (task->batch->measures & 1u << task->measure &&
-                has_below(task, task->first_cell + chain, task->measure, least))
+                has_below(task, task->first_chain + chain, task->measure, least))
                 task_fail(task, chain, JACOBIAN_OUT_OF_RANGE);
     }
 }

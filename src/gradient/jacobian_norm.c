@@ -42,7 +42,7 @@ static const struct dataset_rule datasets[DATASETS] = {
 
 /* ---- measuring ---- */
 
-/* Logarithms of gain and gamma are right to rounding; a condition at 1 must not turn on their last bits. */
+/* Logarithms of couplings are right to rounding; a condition at 1 must not turn on their last bits. */
 static const double LOGARITHM_ERROR = 8.0 * DBL_EPSILON;
 
 /* ||W^l||_2 = ||W||^l for a normal W; for a single superdiagonal as well while l < d, then exactly 0. The very
@@ -51,8 +51,7 @@ static void store_closed_form(const struct measure_task *task, long chain, doubl
 {
     const struct batch *batch = task->batch;
     const bool is_nilpotent = weights_ensemble(batch->weights)->kind->spectrum == SPECTRUM_NILPOTENT;
-    const long cell = task->first_cell + chain;
-    const double log_step = log(batch->gammas[cell]) + batch_log_weight_norm(batch, cell);
+    const double log_step = batch_log_step_bound(batch, task->first_chain + chain);
     for (long i = 0; i < batch->lag_count; i++) {
         const bool is_zero = is_nilpotent && batch->lags[i] >= weights_hidden_size(batch->weights);
         log_norms[i] = is_zero ? -INFINITY : (double)batch->lags[i] * log_step;
@@ -91,25 +90,25 @@ static enum bound_verdict verdict_of(const struct measure_task *task, long chain
     return proven == BOUND_HOLDS && !(log_norm < log_bound) ? BOUND_WITHIN_ROUNDING : proven;
 }
 
-static double log_spectral_radius(const struct batch *batch, long cell)
+/* ln(gamma rho(W)) */
+static double log_radius_condition(const struct batch *batch, long number)
 {
-    return log(batch->native ? batch->spectrum.radius : batch->spectral_radii[cell]);
+    return log(batch->couplings[number]) + (batch->native ? log(batch->spectrum.radius) : 0.0);
 }
 
 static void derive(const struct measure_task *task, long chain)
 {
     const struct batch *batch = task->batch;
-    const long cell = task->first_cell + chain, lags = batch->lag_count;
+    const long number = task->first_chain + chain, lags = batch->lag_count;
     const bool is_untied = batch_is_untied(batch);
     const double *log_norms = (double *)task_values(task, LOG_NORM) + chain * lags;
     double *log_bounds = (double *)task_values(task, LOG_BOUND) + chain * lags;
     uint8_t *verdicts = (uint8_t *)task_values(task, VERDICT) + chain * lags;
-    const double log_gamma = log(batch->gammas[cell]);
     const double log_norm_error = is_untied ? 0.0 : batch->spectrum.log_norm_error;
     for (long i = 0; i < lags; i++) {
         const double lag = (double)batch->lags[i];
-        log_bounds[i] = is_untied ? task->bounds->log_bounds[i] + lag * (log_gamma + log(batch_gain(batch, cell)))
-                                  : lag * (log_gamma + batch_log_weight_norm(batch, cell));
+        log_bounds[i] = is_untied ? task->bounds->log_bounds[i] + task_log_scale(task, chain, lag)
+                                  : lag * batch_log_step_bound(batch, number);
         double uncertainty =
             bound_uncertainty(batch->tolerance, lag, log_norm_error, weights_hidden_size(batch->weights));
         /* The untied bound has an error of its own: the sum of norms, found to the same tolerance. */
@@ -118,9 +117,9 @@ static void derive(const struct measure_task *task, long chain)
     }
     const double margin = log_norm_error + LOGARITHM_ERROR, unknown = is_untied ? NAN : 0.0;
     ((uint8_t *)task_values(task, VANISHING))[chain] =
-        bound_condition_below_one(log_gamma + batch_log_weight_norm(batch, cell) + unknown, margin);
+        bound_condition_below_one(batch_log_step_bound(batch, number) + unknown, margin);
     ((uint8_t *)task_values(task, SPECTRAL_CONDITION))[chain] =
-        bound_condition_below_one(log_gamma + log_spectral_radius(batch, cell) + unknown, margin);
+        bound_condition_below_one(log_radius_condition(batch, number) + unknown, margin);
     ((double *)task_values(task, GROWTH_RATE))[chain] = bound_growth_rate(batch->lags, log_norms, lags);
 }
 

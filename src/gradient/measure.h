@@ -72,6 +72,8 @@ struct dataset_rule {
     /* uint8 flags: value i means flag_meanings[i]; NULL ends. No meanings: a plain yes/no with 255 for pending. */
     const char *flag_meanings[DATASET_MAX_FLAGS];
     enum dataset_infinity infinity;
+    bool gamma_factor; /* the logarithm of something with the factor gamma beside what the coupling says: ln gamma is
+                        * added to what was measured with gamma 1 (gradient/batch.h) */
     const struct absence *absences[DATASET_MAX_ABSENCES]; /* the reasons that there are for NaN; NULL ends */
 };
 
@@ -108,9 +110,9 @@ struct measured_cell {
     long hidden_size;
     const long *lags; /* [lag_count], ascending */
     long lag_count;
-    double tolerance; /* of ln ||J_l||_2, absolute */
-    bool native;      /* W as drawn or loaded, not rescaled */
-    double spectral_radius, gamma;
+    double tolerance;     /* of ln ||J_l||_2, absolute */
+    bool native;          /* W as drawn or loaded, not rescaled */
+    double coupling;      /* kappa = rho gamma; native: gamma */
     double weight_radius; /* of W as drawn; NaN: none, or not found */
     double weight_norm;
 };

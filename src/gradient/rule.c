@@ -27,20 +27,21 @@ bool rule_is_untied(const struct measured_cell *cell)
     return cell->ensemble->kind->is_fresh_at_every_step;
 }
 
-/* W is rescaled to the swept radius unless the sweep asks for its native scale. */
+/* ln gamma, with what W as drawn is multiplied by: it is rescaled to the swept radius unless the sweep asks for its
+ * native scale. */
 static double log_gain(const struct measured_cell *cell)
 {
-    return cell->native ? 0 : log(cell->spectral_radius) - log(cell->weight_radius);
+    return log(cell->coupling) - (cell->native ? 0 : log(cell->weight_radius));
 }
 
 double rule_log_norm_condition(const struct measured_cell *cell)
 {
-    return rule_is_untied(cell) ? NAN : log(cell->gamma) + log_gain(cell) + log(cell->weight_norm);
+    return rule_is_untied(cell) ? NAN : log_gain(cell) + log(cell->weight_norm);
 }
 
 double rule_log_radius_condition(const struct measured_cell *cell)
 {
-    return rule_is_untied(cell) ? NAN : log(cell->gamma) + log_gain(cell) + log(cell->weight_radius);
+    return rule_is_untied(cell) ? NAN : log_gain(cell) + log(cell->weight_radius);
 }
 
 double rule_uncertainty(const struct measured_cell *cell, long lag)

@@ -28,7 +28,7 @@ enum { GROUP_COLUMNS = 128 };
 /* Of ln s, in products that lack rank. */
 static const double LARGEST_ERROR = 1e-5;
 
-/* Chains side by side. For identity one chain stands for all cells of the task: J_l = (gain gamma)^l W_unit^l. */
+/* Chains side by side. For identity one chain stands for all cells of the task: J_l = kappa^l W_unit^l. */
 struct graded_chains {
     const struct measure_task *task;
     long hidden_size;
@@ -108,7 +108,7 @@ static void fail_chain(const struct graded_chains *group, long c, enum jacobian_
 static bool is_measured(const struct graded_chains *group, long c)
 {
     const struct measure_task *task = group->task;
-    return task->results->outcomes[task->first_cell + group->first + c].of[task->measure] == JACOBIAN_FOUND;
+    return task->results->outcomes[task->first_chain + group->first + c].of[task->measure] == JACOBIAN_FOUND;
 }
 
 /* Q := D W^T Q, not orthogonal any more: the next factor times the old Q. */

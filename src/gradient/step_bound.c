@@ -261,14 +261,13 @@ static void store_chain(const struct measure_task *task, long chain, const doubl
     }
 }
 
-/* S_i = gamma W at every step: the very expressions of the bound, so that equalities are equalities. */
+/* S_i = kappa W_unit at every step: the very expressions of the bound, so that equalities are equalities. */
 static void store_identity(const struct measure_task *task)
 {
     const struct batch *batch = task->batch;
     double *sums = task_values(task, LOG_SUM), *maxima = task_values(task, LOG_LARGEST);
     for (long chain = 0; chain < task->count; chain++) {
-        long cell = task->first_cell + chain;
-        double log_step = log(batch->gammas[cell]) + batch_log_weight_norm(batch, cell);
+        double log_step = batch_log_step_bound(batch, task->first_chain + chain);
         for (long lag = 0; lag < batch->lag_count; lag++) {
             sums[chain * batch->lag_count + lag] = (double)batch->lags[lag] * log_step;
             maxima[chain * batch->lag_count + lag] = log_step;

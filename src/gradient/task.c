@@ -5,7 +5,7 @@
 void *task_values(const struct measure_task *task, size_t place)
 {
     const size_t number = measure_first_dataset(task->batch->measures, task->measure) + place;
-    return batch_values_at(task->batch, task->results, task->first_cell, number);
+    return batch_values_at(task->batch, task->results, task->first_chain, number);
 }
 
 enum jacobian_outcome task_norm_outcome(const struct measure_task *task, long chain)
@@ -37,11 +37,10 @@ uint8_t task_proven_verdict(const struct measure_task *task, long chain, long i)
 
 void task_fail(const struct measure_task *task, long chain, enum jacobian_outcome outcome)
 {
-    task->results->outcomes[task->first_cell + chain].of[task->measure] = outcome;
+    task->results->outcomes[task->first_chain + chain].of[task->measure] = outcome;
 }
 
 double task_log_scale(const struct measure_task *task, long chain, double lag)
 {
-    const long cell = task->first_cell + chain;
-    return lag * (log(batch_gain(task->batch, cell)) + log(task->batch->gammas[cell]));
+    return lag * log(task->batch->couplings[task->first_chain + chain]);
 }

@@ -311,9 +311,12 @@ static enum status find_needed(const struct executor *executor, const struct uni
     memset(needed, 1, unit->cell_count);
     if (executor->is_fresh)
         return STATUS_OK;
-    if (is_speaker(executor))
-        status =
-            store_cells_needed(executor->store, unit->first_cell, unit->cell_count, executor->retry_failed, needed);
+    for (uint64_t row = 0, seen = 0; is_speaker(executor) && row < grid_plane_rows(executor->sweep); row++) {
+        uint64_t first, count = unit_cells_in_row(executor->sweep, unit, row, &first);
+        if (status == STATUS_OK && count > 0)
+            status = store_cells_needed(executor->store, first, count, executor->retry_failed, needed + seen);
+        seen += count;
+    }
     TRY(team_agree(team_of(executor), status));
     return team_broadcast(team_of(executor), needed, unit->cell_count);
 }
@@ -325,16 +328,19 @@ static enum status write_failed_cells(struct executor *executor, const struct un
     SCOPED(cell_results) one = { 0 };
     char text[GRID_TEXT];
     log_warning("%s: %s", grid_describe_network(executor->sweep, &unit->place, text), status_message());
-    TRY(store_allocate_results(executor->sweep, unit->first_cell, 1, &one));
+    TRY(store_allocate_results(executor->sweep, 0, 1, &one));
     one.status[0] = STORE_FAILED;
     one.failure_reason[0] = FAILURE_MEMORY;
     one.team_size[0] = (uint16_t)team_size(executor);
-    for (uint64_t i = 0; i < unit->cell_count; i++) {
-        if (!needed[i])
-            continue;
-        one.first = unit->first_cell + i;
-        TRY(store_write_cells(executor->store, &one));
-        tally->cells_failed++;
+    for (uint64_t row = 0, seen = 0; row < grid_plane_rows(executor->sweep); row++) {
+        uint64_t first, count = unit_cells_in_row(executor->sweep, unit, row, &first);
+        for (uint64_t i = 0; i < count; i++) {
+            if (!needed[seen++])
+                continue;
+            one.first = first + i;
+            TRY(store_write_cells(executor->store, &one));
+            tally->cells_failed++;
+        }
     }
     return STATUS_OK;
 }

@@ -70,10 +70,10 @@ static double cell_bytes(const struct sweep *sweep)
     return bytes;
 }
 
-/* Handing a unit's results to the file. */
-static struct cost cost_of_writing(double bytes)
+/* Handing a unit's results to the file: cells that are neighbours at once. */
+static struct cost cost_of_writing(const struct sweep *sweep, double cells)
 {
-    double seconds = WRITE_SECONDS + bytes / WRITE_RATE;
+    double seconds = WRITE_SECONDS + cells * cell_bytes(sweep) / WRITE_RATE;
     return (struct cost){ .seconds = seconds, .replicated = seconds };
 }
 
@@ -86,28 +86,29 @@ static double fewest_chains(const struct chain_question *question, double chain_
     return fmax(1.0, fmin(TILE_COLUMNS, ceil(EXPLICIT_SECONDS / chain_seconds)));
 }
 
-/* How a plane is cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms of identity cost
- * one chain for any number of cells. */
-static void cut_plane(const struct sweep *sweep, struct unit_class *class)
+/* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
+ * of identity cost one chain for any number of them. */
+static void cut_chains(const struct sweep *sweep, struct unit_class *class)
 {
     struct chain_question question = question_of(sweep, class);
     struct cost chain = chain_cost(&question), measures = chain_cost_measures(&question);
     struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);
     bool shares_chain = question.activation->is_identity;
-    double plane = (double)grid_plane_size(sweep), chain_seconds = cost_seconds(&chain, class->team_size);
-    double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / cell_bytes(sweep)));
-    double cell_seconds = cost_seconds(&measures, class->team_size) + (shares_chain ? 0.0 : chain_seconds);
+    double all = (double)grid_chain_count(sweep), cells_per_chain = (double)grid_plane_size(sweep) / all;
+    double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / (cell_bytes(sweep) * (cells_per_chain + 1.0))));
+    double chain_seconds = cost_seconds(&measures, class->team_size);
+    chain_seconds += shares_chain ? 0.0 : cost_seconds(&chain, class->team_size);
     double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&weights, class->team_size) / DRAW_SHARE);
-    double wished = unit_seconds / cell_seconds; /* infinite where all cells come from the one chain */
-    double cells = fmax(fewest_chains(&question, cell_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
-    cells = fmin(fmin(cells, most), plane);
-    question.side_by_side = (long)fmin(cells, (double)chain_cost_side_by_side(&question));
+    double wished = unit_seconds / chain_seconds; /* infinite where all chains come from the one */
+    double chains = fmax(fewest_chains(&question, chain_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
+    chains = fmin(fmin(chains, most), all);
+    question.side_by_side = (long)fmin(chains, (double)chain_cost_side_by_side(&question));
     chain = chain_cost(&question);
     measures = chain_cost_measures(&question);
-    class->cells_per_unit = (uint64_t)cells;
-    class->units_per_network = (grid_plane_size(sweep) + class->cells_per_unit - 1) / class->cells_per_unit;
-    class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : cells), cost_times(measures, cells));
-    class->unit_cost = cost_add(class->unit_cost, cost_add(weights, cost_of_writing(cells * cell_bytes(sweep))));
+    class->chains_per_unit = (uint64_t)chains;
+    class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;
+    class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : chains), cost_times(measures, chains));
+    class->unit_cost = cost_add(class->unit_cost, cost_add(weights, cost_of_writing(sweep, chains * cells_per_chain)));
 }
 
 static void fill_weight_class(const struct sweep *sweep, struct unit_class *class)
@@ -118,7 +119,7 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     class->unit_cost = weights_cost_spectrum(ensemble, hidden_size, sweep->distribute_from);
     if (weight_result_needs_eigenvalues(sweep->measures))
         class->unit_cost = cost_add(class->unit_cost, weights_cost_eigenvalues(hidden_size));
-    class->unit_cost = cost_add(class->unit_cost, cost_of_writing(0.0));
+    class->unit_cost = cost_add(class->unit_cost, cost_of_writing(sweep, 0.0));
 }
 
 /* Weight units before chain units, dearest first, ties in the order of the axes: one order everywhere. */
@@ -149,7 +150,7 @@ static void add_classes(const struct sweep *sweep, struct unit_list *list)
             for (long activation = 0; activation < sweep->activation_count; activation++) {
                 place.at[AXIS_ACTIVATION] = activation;
                 struct unit_class chains = { .kind = UNIT_CHAINS, .place = place, .team_size = team_size };
-                cut_plane(sweep, &chains);
+                cut_chains(sweep, &chains);
                 list->classes[list->class_count++] = chains;
             }
         }
@@ -183,6 +184,11 @@ void unit_list_close(struct unit_list *list)
     memory_free(list);
 }
 
+const struct sweep *unit_list_sweep(const struct unit_list *list)
+{
+    return list->sweep;
+}
+
 uint64_t unit_list_count(const struct unit_list *list)
 {
     return list->unit_count;
@@ -212,12 +218,19 @@ struct unit unit_list_at(const struct unit_list *list, uint64_t number)
     unit.place.at[AXIS_REPLICA] = (long)(place / class->units_per_network);
     unit.weight = grid_weight_number(list->sweep, &unit.place);
     if (unit.kind == UNIT_CHAINS) {
-        uint64_t first = range * class->cells_per_unit, plane = grid_plane_size(list->sweep);
-        unit.first_cell = grid_cell_number(list->sweep, &unit.place) + first;
-        unit.cell_count = plane - first < class->cells_per_unit ? plane - first : class->cells_per_unit;
-        unit.place = grid_cell_at(list->sweep, unit.first_cell);
+        uint64_t first = range * class->chains_per_unit, left = grid_chain_count(list->sweep) - first;
+        unit.first_chain = first;
+        unit.chain_count = left < class->chains_per_unit ? left : class->chains_per_unit;
+        unit.cell_count = grid_cells_of_chains(list->sweep, unit.first_chain, unit.chain_count);
     }
     return unit;
+}
+
+uint64_t unit_cells_in_row(const struct sweep *sweep, const struct unit *unit, uint64_t row, uint64_t *first)
+{
+    const uint64_t count = grid_row_of_chains(sweep, row, unit->first_chain, unit->chain_count, first);
+    *first += grid_cell_number(sweep, &unit->place);
+    return count;
 }
 
 void unit_list_set_speed(struct unit_list *list, const struct cost_speed *speed)
@@ -252,8 +265,9 @@ double unit_list_class_bytes(const struct unit_list *list, const struct unit_cla
         weights_cost_spectrum_bytes(question.ensemble, question.hidden_size, team_size, list->sweep->distribute_from);
     if (class->kind == UNIT_WEIGHT)
         return spectrum;
-    double cells = (double)class->cells_per_unit, chains = fmin(cells, (double)chain_cost_side_by_side(&question));
+    double all = (double)class->chains_per_unit, chains = fmin(all, (double)chain_cost_side_by_side(&question));
+    double cells = all * (double)grid_plane_size(list->sweep) / (double)grid_chain_count(list->sweep);
     question.side_by_side = (long)chains;
     return fmax(spectrum, weights_cost_draw_bytes(question.ensemble, question.hidden_size, team_size) +
-                              chain_cost_block_bytes(&question, chains) + cells * cell_bytes(list->sweep));
+                              chain_cost_block_bytes(&question, chains) + (all + cells) * cell_bytes(list->sweep));
 }

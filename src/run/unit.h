@@ -1,9 +1,9 @@
 /* Units of work: what one rank, or one team, takes at a time.
  *
  * First the weight units, one a WEIGHT (spectral radius and norm of W, kept in the results file), then the chain units:
- * cells of one network and activation, a contiguous range of their plane (sweep/grid.h). Dearest first. Which unit has
- * which number and cells is a function of the sweep alone, and is found by arithmetic over classes of equal units, so
- * that memory does not grow with the grid. Not collective. */
+ * chains of one network and activation, with all cells that are copies of them (sweep/grid.h). Dearest first. Which
+ * unit has which number and cells is a function of the sweep alone, and is found by arithmetic over classes of equal
+ * units, so that memory does not grow with the grid. Not collective. */
 #ifndef GRADSWEEP_RUN_UNIT_H
 #define GRADSWEEP_RUN_UNIT_H
 
@@ -15,10 +15,11 @@ enum unit_kind { UNIT_WEIGHT, UNIT_CHAINS };
 
 struct unit {
     enum unit_kind kind;
-    struct cell place;   /* of its first cell for UNIT_CHAINS */
-    uint64_t weight;     /* WEIGHT number */
-    uint64_t first_cell; /* UNIT_CHAINS: cells first_cell .. first_cell + cell_count - 1 */
-    uint64_t cell_count;
+    struct cell place;    /* of its network; the first cell of its plane for UNIT_CHAINS */
+    uint64_t weight;      /* WEIGHT number */
+    uint64_t first_chain; /* UNIT_CHAINS: of the network's, chains first_chain .. first_chain + chain_count - 1 */
+    uint64_t chain_count;
+    uint64_t cell_count; /* that have them */
     int team_size; /* the wish: ranks that had best compute it, from the hidden size alone; 1 below distribute_from */
     struct cost cost;
 };
@@ -30,8 +31,13 @@ CHECKED enum status unit_list_open(const struct sweep *sweep, struct unit_list *
 void unit_list_close(struct unit_list *list);
 SCOPED_HANDLE(unit_list, unit_list_close)
 
+const struct sweep *unit_list_sweep(const struct unit_list *list);
 uint64_t unit_list_count(const struct unit_list *list);
 struct unit unit_list_at(const struct unit_list *list, uint64_t number);
+
+/* Cells of a UNIT_CHAINS that are neighbours in the grid and differ in gamma alone; there are grid_plane_rows(sweep)
+ * such ranges, some of them empty. Returns how many cells range `row` has, from *first on. */
+uint64_t unit_cells_in_row(const struct sweep *sweep, const struct unit *unit, uint64_t row, uint64_t *first);
 
 /* Predicts times for another machine from here on: the costs of all units, and what is derived from them; not their
  * numbers. */
@@ -40,11 +46,11 @@ void unit_list_set_speed(struct unit_list *list, const struct cost_speed *speed)
 /* The sum of all units' costs. */
 struct cost unit_list_cost(const struct unit_list *list);
 
-/* Units that cost the same: they differ in replica and range of the plane only, and have consecutive numbers. */
+/* Units that cost the same: they differ in replica and range of the chains only, and have consecutive numbers. */
 struct unit_class {
     enum unit_kind kind;
-    struct cell place;       /* of the first; UNIT_WEIGHT: of no activation */
-    uint64_t cells_per_unit; /* UNIT_CHAINS; the last of a plane may have fewer */
+    struct cell place;        /* of the first; UNIT_WEIGHT: of no activation */
+    uint64_t chains_per_unit; /* UNIT_CHAINS; the last of a network may have fewer */
     uint64_t units_per_network;
     uint64_t first_unit;
     uint64_t unit_count;

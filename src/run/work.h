@@ -1,4 +1,5 @@
-/* The cells of a chain unit that are to be computed, closed up, with their results. Private to run/. Not collective. */
+/* The cells of a chain unit that are to be computed, closed up, with their results: copies of those of their chains.
+ * Private to run/. Not collective. */
 #ifndef GRADSWEEP_RUN_WORK_H
 #define GRADSWEEP_RUN_WORK_H
 
@@ -9,9 +10,13 @@
 struct work {
     uint64_t count;
     uint64_t *cells; /* [count] cell numbers, ascending */
-    double *spectral_radii, *gammas;
-    struct cell_outcomes *outcomes;
+    double *gammas;
+    long *chain_of;    /* [count]: of those below */
+    long chain_count;  /* chains that any of the cells has */
+    double *couplings; /* [chain_count] */
+    struct chain_outcomes *outcomes;
     enum jacobian_method *methods;
+    struct cell_results chains;  /* what is measured of them, with gamma 1 */
     struct cell_results results; /* of `count` cells; their numbers are in `cells` */
 };
 

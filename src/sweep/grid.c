@@ -3,6 +3,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+_Static_assert(AXIS_SPECTRAL_RADIUS == CELL_AXES - 2 && AXIS_GAMMA == CELL_AXES - 1,
+               "couplings are those of the last two axes of cells");
+
 enum numbered { CELLS, WEIGHTS, NETWORKS };
 
 static bool has_axis(enum numbered what, enum sweep_axis axis)
@@ -75,6 +78,78 @@ uint64_t grid_plane_size(const struct sweep *sweep)
 {
     return count_of(sweep, CELLS) / count_of(sweep, NETWORKS);
 }
+
+/* ---- chains ---- */
+
+/* Cells that differ in rho and gamma alone. */
+static uint64_t couplings_length(const struct sweep *sweep)
+{
+    return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
+}
+
+uint64_t grid_chain_count(const struct sweep *sweep)
+{
+    return grid_plane_size(sweep) / couplings_length(sweep) * (uint64_t)sweep->couplings.count;
+}
+
+/* Both numbers run over the same outer axes, and these over those of the couplings. */
+uint64_t grid_chain_of(const struct sweep *sweep, const struct cell *cell)
+{
+    const uint64_t place = number_of(sweep, CELLS, cell) % grid_plane_size(sweep), length = couplings_length(sweep);
+    return place / length * (uint64_t)sweep->couplings.count + (uint64_t)sweep->couplings.numbers[place % length];
+}
+
+double grid_chain_coupling(const struct sweep *sweep, uint64_t chain)
+{
+    return sweep->couplings.distinct[chain % (uint64_t)sweep->couplings.count];
+}
+
+/* Cells of the plane whose chains have lower numbers. */
+static uint64_t cells_before(const struct sweep *sweep, uint64_t chain)
+{
+    const uint64_t count = (uint64_t)sweep->couplings.count;
+    return chain / count * couplings_length(sweep) + (uint64_t)sweep->couplings.before[chain % count];
+}
+
+uint64_t grid_cells_of_chains(const struct sweep *sweep, uint64_t first, uint64_t count)
+{
+    return cells_before(sweep, first + count) - cells_before(sweep, first);
+}
+
+uint64_t grid_plane_rows(const struct sweep *sweep)
+{
+    return grid_plane_size(sweep) / (uint64_t)sweep->gamma_count;
+}
+
+/* How many of the ascending numbers[length] are below a limit. */
+static uint64_t count_below(const long *numbers, long length, uint64_t limit)
+{
+    long below = 0, end = length;
+    while (below < end) {
+        const long middle = below + (end - below) / 2;
+        if ((uint64_t)numbers[middle] < limit)
+            below = middle + 1;
+        else
+            end = middle;
+    }
+    return (uint64_t)below;
+}
+
+uint64_t grid_row_of_chains(const struct sweep *sweep, uint64_t row, uint64_t first, uint64_t count,
+                            uint64_t *first_in_row)
+{
+    const uint64_t radii = (uint64_t)sweep->spectral_radius_count, gammas = (uint64_t)sweep->gamma_count;
+    const uint64_t before = row / radii * (uint64_t)sweep->couplings.count; /* chains of earlier outer places */
+    const long *numbers = sweep->couplings.numbers + row % radii * gammas;
+    const uint64_t from = first > before ? first - before : 0;
+    const uint64_t to = first + count > before ? first + count - before : 0;
+    const uint64_t begin = count_below(numbers, sweep->gamma_count, from);
+    const uint64_t end = count_below(numbers, sweep->gamma_count, to);
+    *first_in_row = row * gammas + begin;
+    return end - begin;
+}
+
+/* ---- descriptions ---- */
 
 /* Writes "(activation=tanh, ...)" behind what `text` begins with. */
 static const char *append_place(const struct sweep *sweep, enum numbered what, const struct cell *cell,

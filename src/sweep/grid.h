@@ -38,6 +38,13 @@ static inline double grid_gamma(const struct sweep *sweep, const struct cell *ce
     return sweep->gammas[cell->at[AXIS_GAMMA]];
 }
 
+/* kappa = rho gamma as chains are computed with it; native: gamma (sweep/couplings.h). */
+static inline double grid_coupling(const struct sweep *sweep, const struct cell *cell)
+{
+    const long radius = cell->at[AXIS_SPECTRAL_RADIUS], gamma = cell->at[AXIS_GAMMA];
+    return sweep->couplings.values[radius * sweep->gamma_count + gamma];
+}
+
 static inline struct network_key grid_network_key(const struct sweep *sweep, const struct cell *cell)
 {
     return (struct network_key){ grid_ensemble(sweep, cell), sweep->seed, grid_hidden_size(sweep, cell),
@@ -56,6 +63,20 @@ struct cell grid_weight_at(const struct sweep *sweep, uint64_t number);
 /* Cells of one network and activation: all that differ on the axes behind those of WEIGHT alone, such as its
  * (spectral_radius, gamma) plane. They have consecutive numbers. */
 uint64_t grid_plane_size(const struct sweep *sweep);
+
+/* The chains of one network and activation: cells of its plane that differ in rho and gamma alone, and not in their
+ * product, are copies of one. Chains are numbered by the other axes of the plane, then by ascending coupling. How many
+ * there are; the number of a cell's; and the coupling of a chain. */
+uint64_t grid_chain_count(const struct sweep *sweep);
+uint64_t grid_chain_of(const struct sweep *sweep, const struct cell *cell);
+double grid_chain_coupling(const struct sweep *sweep, uint64_t chain);
+
+/* How many cells chains first .. first+count-1 have together. In each row of the plane, along gamma, they are
+ * neighbours: *first_in_row and the returned number of them tell which, counted from the plane's first cell. */
+uint64_t grid_cells_of_chains(const struct sweep *sweep, uint64_t first, uint64_t count);
+uint64_t grid_plane_rows(const struct sweep *sweep);
+uint64_t grid_row_of_chains(const struct sweep *sweep, uint64_t row, uint64_t first, uint64_t count,
+                            uint64_t *first_in_row);
 
 /* For people: "cell 7 (activation=tanh, ensemble=ginibre, ...)"; "the weights (ensemble=ginibre, ...)"; "network
  * (activation=tanh, ...)", what the cells of a plane have in common. Written into `text`, which is returned. */

@@ -186,6 +186,9 @@ static enum status read_sweep(struct arena *scratch, const struct source *source
     };
     TRY(parse_all(&reader, source, override_count, overrides));
     TRY(report(&mistakes, source->name, diagnostics));
+    const struct sweep *sweep = &owned->sweep;
+    TRY(couplings_find(&owned->memory, sweep->native, sweep->spectral_radius_count, sweep->spectral_radii,
+                       sweep->gamma_count, sweep->gammas, &owned->sweep.couplings));
     return effective_fill(&owned->memory, &owned->sweep);
 }
 

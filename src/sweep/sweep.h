@@ -8,6 +8,7 @@
 #include "model/activation.h"
 #include "model/ensemble.h"
 #include "model/model.h"
+#include "sweep/couplings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ struct sweep {
     long spectral_radius_count;
     double *gammas;
     long gamma_count;
+    struct couplings couplings; /* of these two */
     long *lags;
     long lag_count;
 

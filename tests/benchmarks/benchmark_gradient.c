@@ -16,8 +16,7 @@
 enum { REPETITIONS = 15, CELLS = 8, LAGS = 9, MOST_DATASETS = 32 };
 
 static const long lags[LAGS] = { 1, 2, 4, 8, 16, 32, 64, 128, 256 };
-static const double radii[CELLS] = { 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5 };
-static const double gammas[CELLS] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+static const double couplings[CELLS] = { 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5 };
 
 static double cpu_seconds(void)
 {
@@ -31,7 +30,7 @@ static enum status measure(const struct batch *batch, double *seconds)
 {
     static double room[MOST_DATASETS][CELLS * LAGS];
     void *values[MOST_DATASETS];
-    struct cell_outcomes outcomes[CELLS];
+    struct chain_outcomes outcomes[CELLS];
     enum jacobian_method methods[CELLS];
     struct gradient_context context = { 0 };
     struct batch_results results = { values, outcomes, methods };
@@ -57,8 +56,7 @@ static enum status compare(struct weights *weights, const struct weight_spectrum
                            .model = &model,
                            .activation = activation_find("tanh"),
                            .count = cells,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
+                           .couplings = couplings,
                            .lags = lags,
                            .lag_count = LAGS,
                            .tolerance = 1e-10 };

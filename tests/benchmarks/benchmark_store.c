@@ -21,11 +21,16 @@ enum { PIECE = 4 << 20 };
 
 static void write_cells(const struct sweep *sweep, struct store *store, const struct unit *unit)
 {
-    struct cell_results results;
-    REQUIRE(store_allocate_results(sweep, unit->first_cell, unit->cell_count, &results) == STATUS_OK);
-    memset(results.status, STORE_DONE, unit->cell_count);
-    REQUIRE(store_write_cells(store, &results) == STATUS_OK);
-    store_free_results(&results);
+    for (uint64_t row = 0; row < grid_plane_rows(sweep); row++) {
+        struct cell_results results;
+        uint64_t first, count = unit_cells_in_row(sweep, unit, row, &first);
+        if (count == 0)
+            continue;
+        REQUIRE(store_allocate_results(sweep, first, count, &results) == STATUS_OK);
+        memset(results.status, STORE_DONE, count);
+        REQUIRE(store_write_cells(store, &results) == STATUS_OK);
+        store_free_results(&results);
+    }
 }
 
 /* Every unit's results, as the ranks would write them. */

@@ -178,8 +178,9 @@ static void check_units(const struct sweep *sweep)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const struct unit unit = unit_list_at(list, numbers[i]);
         REQUIRE(unit.weight < grid_weight_count(sweep), "a unit of no weight");
-        REQUIRE(unit.kind == UNIT_WEIGHT || (unit.cell_count > 0 && unit.first_cell < grid_cell_count(sweep) &&
-                                             unit.cell_count <= grid_cell_count(sweep) - unit.first_cell),
+        REQUIRE(unit.kind == UNIT_WEIGHT || (unit.chain_count > 0 && unit.cell_count >= unit.chain_count &&
+                                             unit.first_chain < grid_chain_count(sweep) &&
+                                             unit.chain_count <= grid_chain_count(sweep) - unit.first_chain),
                 "a unit beyond the grid");
     }
     REQUIRE(unit_list_cost(list).seconds >= 0, "a cost that is no number");

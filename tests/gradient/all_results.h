@@ -8,7 +8,7 @@ struct all_results {
     unsigned measures;
     void *values[ALL_RESULTS_MOST];
     size_t bytes_per_cell[ALL_RESULTS_MOST];
-    struct cell_outcomes *outcomes;
+    struct chain_outcomes *outcomes;
     enum jacobian_method *methods;
 };
 

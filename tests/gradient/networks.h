@@ -50,7 +50,21 @@ static inline struct ensemble ensemble_given(void)
 
 enum { NO_DISTRIBUTION = 1000000, TEST_SEED = 2013 };
 
-/* The norms of cells of one activation, of W as it is drawn where there are no radii. */
+/* The couplings rho gamma of cells, gamma alone without radii; they stay as long as the test runs. */
+static inline const double *couplings_of(long count, const double *radii, const double *gammas)
+{
+    enum { ROOM = 1 << 16 };
+    static double room[ROOM];
+    static long used;
+    double *couplings = room + used;
+    used += count;
+    assert_true(used <= ROOM);
+    for (long i = 0; i < count; i++)
+        couplings[i] = radii ? radii[i] * gammas[i] : gammas[i];
+    return couplings;
+}
+
+/* The norms of the chains of cells of one activation, of W as it is drawn where there are no radii. */
 static inline struct batch batch_of_cells(const struct model *model, const struct activation *activation, long count,
                                           const double *radii, const double *gammas, const long *lags, long lag_count)
 {
@@ -58,25 +72,28 @@ static inline struct batch batch_of_cells(const struct model *model, const struc
                            .activation = activation,
                            .count = count,
                            .native = radii == NULL,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
+                           .couplings = couplings_of(count, radii, gammas),
                            .lags = lags,
                            .lag_count = lag_count,
                            .tolerance = 1e-10,
                            .measures = measure_set("") };
 }
 
-/* One cell of a batch as a batch of its own. */
+/* One chain of a batch as a batch of its own, and as a trajectory takes it. */
 static inline struct batch batch_cell(struct batch batch, long cell)
 {
     batch.count = 1;
-    batch.spectral_radii += cell;
-    batch.gammas += cell;
+    batch.couplings += cell;
     return batch;
 }
 
+static inline struct chain batch_chain(const struct batch *batch, long cell)
+{
+    return (struct chain){ batch->activation, batch->couplings[cell], 1.0 };
+}
+
 /* The first outcome that is not JACOBIAN_FOUND; JACOBIAN_FOUND where all are. */
-static inline enum jacobian_outcome first_failure(const struct cell_outcomes *outcomes)
+static inline enum jacobian_outcome first_failure(const struct chain_outcomes *outcomes)
 {
     for (int number = 0; number < MEASURES; number++)
         if (outcomes->of[number] != JACOBIAN_FOUND)
@@ -89,7 +106,7 @@ struct measured {
     void *values[16];
     double *log_norms, *log_bounds, *growth, *log_frobenius;
     uint8_t *verdicts, *guaranteed, *condition;
-    struct cell_outcomes *outcomes;
+    struct chain_outcomes *outcomes;
     enum jacobian_method *methods;
 };
 

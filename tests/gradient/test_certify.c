@@ -93,8 +93,7 @@ static void confirm_cells(const struct ensemble *ensemble, long d, long replica,
     require(weights_spectrum(&key, NO_DISTRIBUTION, &spectrum));
     require(weights_open(&key, batch->native || is_untied ? 1 : spectrum.radius, &weights));
     for (long cell = 0; cell < batch->count; cell++)
-        chains[cell] =
-            (struct chain){ batch->activation, batch->native ? 1 : batch->spectral_radii[cell], batch->gammas[cell] };
+        chains[cell] = batch_chain(batch, cell);
     require(
         trajectory_run(batch->model, weights, batch->count, chains, LARGEST_LAG, KEEP_DERIVATIVES, NULL, &trajectory));
     for (long cell = 0; cell < (is_identity ? 1 : batch->count); cell += 11)

@@ -34,8 +34,7 @@ static struct batch batch_of(const char *activation, bool native)
                            .activation = activation_find(activation),
                            .count = CELLS,
                            .native = native,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
+                           .couplings = couplings_of(CELLS, native ? NULL : radii, gammas),
                            .lags = lags,
                            .lag_count = LAGS,
                            .tolerance = 1e-10 };
@@ -83,7 +82,7 @@ static long double log_error_norm(const struct expanded *e, long cell, long lag)
     const struct batch *batch = &e->batch;
     const long d = weights_hidden_size(batch->weights);
     long double error[64], next[64], square = 0;
-    struct chain chain = { batch->activation, batch->native ? 1.0 : batch->spectral_radii[cell], batch->gammas[cell] };
+    struct chain chain = batch_chain(batch, cell);
     struct trajectory trajectory;
     const double *w;
     require(trajectory_run(batch->model, batch->weights, 1, &chain, 1, KEEP_DERIVATIVES, NULL, &trajectory));

@@ -73,7 +73,7 @@ static void compare_lag(const struct spectra *s, const struct batch *batch, long
                         const double *const *diagonals, struct worst *worst)
 {
     static extended expected[EXTENDED_MAX];
-    const double *w, l = (double)batch->lags[lag], scale = l * log(batch->spectral_radii[0] * batch->gammas[0]);
+    const double *w, l = (double)batch->lags[lag], scale = l * log(batch->couplings[0]);
     require(weights_values(s->weights, 1, &w));
     extended_product_values(d, batch->lags[lag], w, diagonals, expected);
     for (long i = 0; i < d; i++) {
@@ -98,7 +98,7 @@ static struct worst compare_network(const char *name, const char *activation, lo
     struct batch batch =
         batch_of_cells(&quiet, activation_find(activation), 1, &gain, &gamma, compared_lags, COMPARED_LAGS);
     struct spectra s = measure_spectra(&ensemble, d, batch);
-    struct chain chain = { batch.activation, gain, gamma };
+    struct chain chain = batch_chain(&batch, 0);
     struct trajectory trajectory;
     const double *diagonals[LARGEST_LAG];
     struct worst worst = { 0 };
@@ -175,7 +175,7 @@ static void values_keep_the_determinant(void **state)
     for (size_t a = 0; a < 4; a++) {
         struct batch batch = batch_of_cells(&quiet, activation_find(activations[a]), 1, &gain, &gamma, &lag, 1);
         struct spectra s = measure_spectra(&ensemble, D, batch);
-        struct chain chain = { batch.activation, gain, gamma };
+        struct chain chain = batch_chain(&batch, 0);
         struct trajectory trajectory;
         const double *w;
         require(trajectory_run(&quiet, s.weights, 1, &chain, LAG, KEEP_DERIVATIVES, NULL, &trajectory));
@@ -295,7 +295,7 @@ static void dead_units_leave_exact_zeros(void **state)
     struct ensemble ensemble = ensemble_named("ginibre");
     struct batch batch = batch_of_cells(&quiet, activation_find("relu"), 1, &gain, &gamma, lags, LAGS);
     struct spectra s = measure_spectra(&ensemble, D, batch);
-    struct chain chain = { batch.activation, gain, gamma };
+    struct chain chain = batch_chain(&batch, 0);
     struct trajectory trajectory;
     require(trajectory_run(&quiet, s.weights, 1, &chain, 30, KEEP_DERIVATIVES, NULL, &trajectory));
     for (int lag = 0; lag < LAGS; lag++) {

@@ -19,8 +19,7 @@ static struct batch batch_of(const struct activation *activation, bool native)
                            .activation = activation,
                            .count = native ? 2 : CELLS,
                            .native = native,
-                           .spectral_radii = radii,
-                           .gammas = gammas,
+                           .couplings = couplings_of(native ? 2 : CELLS, native ? NULL : radii, gammas),
                            .lags = lags,
                            .lag_count = LAGS,
                            .tolerance = 1e-10,
@@ -148,11 +147,11 @@ static void compare_with_svd(const struct ensemble *ensemble, const struct activ
     require(weights_spectrum(&key, NO_DISTRIBUTION, &spectrum));
     require(weights_open(&key, unscaled ? 1.0 : spectrum.radius, &batch.weights));
     for (long cell = 0; cell < batch.count; cell++)
-        chains[cell] = (struct chain){ activation, batch.native ? 1 : radii[cell], gammas[cell] };
+        chains[cell] = batch_chain(&batch, cell);
     require(
         trajectory_run(&quiet, batch.weights, batch.count, chains, LARGEST_LAG, KEEP_DERIVATIVES, NULL, &trajectory));
     for (long cell = 0; cell < batch.count; cell++) {
-        double sums[LAGS], maxima[LAGS], log_step = log(chains[cell].gain) + log(gammas[cell]);
+        double sums[LAGS], maxima[LAGS], log_step = log(chains[cell].gain);
         norms_by_svd(batch.weights, &trajectory, cell, sums, maxima);
         for (int i = 0; i < LAGS; i++) {
             double expected = sums[i] + (double)lags[i] * log_step, found = w.sums[cell * LAGS + i];

@@ -246,8 +246,8 @@ static void test_ranks_on_their_own(void **state)
 
 static bool is_same_unit(const struct unit *a, const struct unit *b)
 {
-    return a->kind == b->kind && a->weight == b->weight && a->first_cell == b->first_cell &&
-           a->cell_count == b->cell_count && a->team_size == b->team_size;
+    return a->kind == b->kind && a->weight == b->weight && a->first_chain == b->first_chain &&
+           a->chain_count == b->chain_count && a->cell_count == b->cell_count && a->team_size == b->team_size;
 }
 
 /* A machine whose LAPACK is slow computes the same units under the same numbers, in another order. */
@@ -276,7 +276,32 @@ static void test_measured_speed_changes_the_order_alone(void **state)
     close_units(scaled);
 }
 
-/* Units cover all cells of the grid, each once. */
+/* Marks the cells of a unit, which all have one of its chains, and returns how many these chains are. */
+static uint64_t see_cells(const struct sweep *sweep, const struct unit *unit, uint8_t *seen)
+{
+    uint64_t cells = 0, chains = 0;
+    uint8_t *has_cell = calloc(unit->chain_count, 1);
+    assert_non_null(has_cell);
+    for (uint64_t row = 0; row < grid_plane_rows(sweep); row++) {
+        uint64_t first, count = unit_cells_in_row(sweep, unit, row, &first);
+        for (uint64_t i = first; i < first + count; i++, cells++) {
+            assert_true(i < grid_cell_count(sweep));
+            const struct cell cell = grid_cell_at(sweep, i);
+            const uint64_t chain = grid_chain_of(sweep, &cell) - unit->first_chain;
+            assert_int_equal(seen[i]++, 0);
+            assert_true(chain < unit->chain_count);
+            assert_int_equal(grid_weight_number(sweep, &cell), unit->weight);
+            assert_true(grid_coupling(sweep, &cell) == grid_chain_coupling(sweep, unit->first_chain + chain));
+            chains += has_cell[chain] == 0;
+            has_cell[chain] = 1;
+        }
+    }
+    assert_int_equal(cells, unit->cell_count);
+    free(has_cell);
+    return chains;
+}
+
+/* Units cover all cells of the grid, each once, and each chain belongs to one of them. */
 static void test_units_cover_the_grid(void **state)
 {
     (void)state;
@@ -288,10 +313,8 @@ static void test_units_cover_the_grid(void **state)
         assert_non_null(seen);
         for (uint64_t number = 0; number < unit_list_count(planned.list); number++) {
             struct unit unit = unit_list_at(planned.list, number);
-            for (uint64_t i = 0; unit.kind == UNIT_CHAINS && i < unit.cell_count; i++) {
-                assert_true(unit.first_cell + i < cells);
-                assert_int_equal(seen[unit.first_cell + i]++, 0);
-            }
+            if (unit.kind == UNIT_CHAINS)
+                assert_int_equal(see_cells(planned.sweep, &unit, seen), unit.chain_count);
         }
         for (uint64_t cell = 0; cell < cells; cell++)
             assert_int_equal(seen[cell], 1);
