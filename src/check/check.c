@@ -184,9 +184,13 @@ static enum status check_provenance(const struct stream *stream, struct check_su
 static enum status check_seal(const struct stream *stream, struct check_summary *summary)
 {
     const struct seal_faults *faults = &summary->seal;
+    const struct sweep *sweep = stream->file->layout.sweep;
     TRY(seal_verify(stream->file, &summary->seal));
     for (int i = 0; i < DIMENSION_COUNT; i++)
         summary->rules[CHECK_COORDINATES].tested += stream->file->layout.sizes[i];
+    if (stream->file->layout.has_coupling)
+        summary->rules[CHECK_COORDINATES].tested +=
+            (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
     summary->rules[CHECK_COORDINATES].wrong = summary->rules[CHECK_COORDINATES].wrong_cells = faults->coordinates;
     summary->rules[CHECK_STRUCTURE].tested = stream->file->layout.count;
     summary->rules[CHECK_STRUCTURE].wrong = summary->rules[CHECK_STRUCTURE].wrong_cells = faults->structure;

@@ -4,11 +4,15 @@
 #include "base/memory.h"
 #include "gradient/certify.h"
 #include "gradient/exact_chain.h"
+#include "gradient/jacobian_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 void chain_norms_destroy(struct chain_norms *norms)
 {
+    memory_free(norms->members);
+    memory_free(norms->kinds);
     memory_free(norms->log_norms);
     memory_free(norms->log_frobenius);
     memory_free(norms->verdicts);
@@ -17,11 +21,54 @@ void chain_norms_destroy(struct chain_norms *norms)
     *norms = (struct chain_norms){ 0 };
 }
 
-static enum status create(const struct batch *batch, enum jacobian_method method, long chains,
-                          struct chain_norms *norms)
+/* ---- chains that are alike ---- */
+
+/* To the bit. The oldest steps come first: states that vanish differ there, and not any more at the end. */
+static bool are_alike(const struct trajectory *trajectory, long window, long a, long b)
 {
-    const long count = chains * batch->lag_count;
-    *norms = (struct chain_norms){ .method = method, .chains = chains };
+    const size_t bytes = (size_t)trajectory->hidden_size * sizeof(double);
+    for (long i = window - 1; i >= 0; i--) {
+        const double *shifts = trajectory->log_shifts + i * trajectory->chains;
+        if (memcmp(trajectory_derivative(trajectory, i, a), trajectory_derivative(trajectory, i, b), bytes) != 0 ||
+            memcmp(&shifts[a], &shifts[b], sizeof *shifts) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The kind of a chain among those before it; a new one where it is unlike them all. Neighbours are the likeliest. Wide
+ * derivatives are not looked at: such a chain is of its own kind. */
+static long find_kind(const struct trajectory *trajectory, long window, const struct chain_norms *norms, long chain)
+{
+    for (long kind = norms->chains - 1; kind >= 0 && !trajectory_is_wide(trajectory, chain); kind--)
+        if (!trajectory_is_wide(trajectory, norms->members[kind]) &&
+            are_alike(trajectory, window, norms->members[kind], chain))
+            return kind;
+    return norms->chains;
+}
+
+static enum status find_kinds(const struct batch *batch, const struct trajectory *trajectory, long chains,
+                              struct chain_norms *norms)
+{
+    const long window = batch->lags[batch->lag_count - 1];
+    TRY(memory_allocate(&norms->members, chains, "kinds of chains"));
+    TRY(memory_allocate(&norms->kinds, chains, "kinds of chains"));
+    norms->chains = 0;
+    for (long chain = 0; chain < chains; chain++) {
+        norms->kinds[chain] = find_kind(trajectory, window, norms, chain);
+        if (norms->kinds[chain] == norms->chains)
+            norms->members[norms->chains++] = chain;
+    }
+    return STATUS_OK;
+}
+
+static enum status create(const struct batch *batch, enum jacobian_method method, const struct trajectory *trajectory,
+                          long of_trajectory, struct chain_norms *norms)
+{
+    *norms = (struct chain_norms){ .method = method, .chains = 1 };
+    if (trajectory)
+        TRY(find_kinds(batch, trajectory, of_trajectory, norms));
+    const long chains = norms->chains, count = chains * batch->lag_count;
     TRY(memory_allocate(&norms->log_norms, count, "norms of chains"));
     if (measure_any_needs(batch->measures, NEEDS_PRODUCTS))
         TRY(memory_allocate(&norms->log_frobenius, count, "Frobenius norms of chains"));
@@ -70,7 +117,8 @@ static enum status measure_wide(const struct jacobian_problem *problem, struct g
 {
     const long place = chain * problem->lag_count;
     double *log_norms = norms->log_norms + place;
-    const bool is_wide = problem->trajectory && trajectory_is_wide(problem->trajectory, chain);
+    const bool is_wide =
+        problem->trajectory && trajectory_is_wide(problem->trajectory, jacobian_member(problem, chain));
     /* On a grid nothing more is known of a zero than that the products gave it. */
     if (weights_grid(problem->weights) || (!is_wide && !has_lost_zero(problem, log_norms, first_zero)))
         return STATUS_OK;
@@ -117,9 +165,10 @@ enum status chain_norms_find(const struct batch *batch, struct gradient_context 
                              const struct trajectory *trajectory, long chains, const double *log_unit_bounds,
                              struct chain_norms *norms)
 {
-    const struct jacobian_problem problem = chain_norms_problem(batch, trajectory, chains);
-    TRY(create(batch, method, chains, norms));
-    TRY(chain_norms_accept_failure(batch, find(&problem, context, norms), norms->outcomes, chains));
+    TRY(create(batch, method, trajectory, chains, norms));
+    struct jacobian_problem problem = chain_norms_problem(batch, trajectory, norms->chains);
+    problem.members = norms->members;
+    TRY(chain_norms_accept_failure(batch, find(&problem, context, norms), norms->outcomes, norms->chains));
     /* J_1 of identity is W itself, and its bound an equality: the norm that is known better stands on both sides. */
     if (trajectory == NULL && batch->lags[0] == 1 && !batch_is_untied(batch) && norms->outcomes[0] == JACOBIAN_FOUND)
         norms->log_norms[0] = batch_log_unit_norm(batch);
@@ -128,5 +177,5 @@ enum status chain_norms_find(const struct batch *batch, struct gradient_context 
     /* Proofs are part of the measure of norms, which fails with them. */
     return chain_norms_accept_failure(
         batch, certify_bounds(&problem, context, norms->log_norms, log_unit_bounds, norms->outcomes, norms->verdicts),
-        norms->outcomes, chains);
+        norms->outcomes, norms->chains);
 }

@@ -5,11 +5,15 @@
 
 #include "gradient/batch.h"
 
-/* Normalised as in gradient/jacobian.h. One chain serves all cells of identity; in closed form, where the bound says
- * all, there is none. */
+/* Normalised as in gradient/jacobian.h: functions of W_unit and of the derivatives of the window alone. Chains whose
+ * windows are equal to the bit, as where states have vanished, or where relu's keep their direction, therefore have one
+ * product and its norms, which are found once. One product serves all chains of identity; in closed form, where the
+ * bound says all, there is none. */
 struct chain_norms {
     enum jacobian_method method;
-    long chains;
+    long chains;                     /* that differ */
+    long *members;                   /* [chains]: the first of the trajectory's of each kind; NULL for identity */
+    long *kinds;                     /* [of the trajectory]: whose norms are a chain's; likewise */
     double *log_norms;               /* [chains][lag_count] */
     double *log_frobenius;           /* likewise; NULL unless a measure needs products */
     uint8_t *verdicts;               /* likewise, proven ones; NULL unless they are asked for */
@@ -29,7 +33,7 @@ void chain_norms_destroy(struct chain_norms *norms);
 /* Whose norms are those of chain `chain` of a task. */
 static inline long chain_norms_of(const struct chain_norms *norms, long chain)
 {
-    return norms->chains > 1 ? chain : 0;
+    return norms->kinds ? norms->kinds[chain] : 0;
 }
 SCOPED_VALUE(chain_norms, chain_norms_destroy)
 

@@ -30,7 +30,8 @@ struct jacobian_problem {
     long steps;                          /* T */
     long first_chain;                    /* the trajectory's chains first_chain .. first_chain + chains - 1 */
     long chains;
-    const long *lags; /* ascending, the last at most the trajectory's window and T */
+    const long *members; /* [chains]: those of the trajectory's in their stead; NULL: these */
+    const long *lags;    /* ascending, the last at most the trajectory's window and T */
     long lag_count;
     double tolerance; /* of ln ||J_l||, absolute */
 };

@@ -22,21 +22,35 @@ enum status jacobian_check_stop(const struct gradient_context *context)
     return STATUS_OK;
 }
 
+long jacobian_member(const struct jacobian_problem *problem, long chain)
+{
+    return problem->members ? problem->members[chain] : problem->first_chain + chain;
+}
+
+struct jacobian_problem jacobian_problem_of_one(const struct jacobian_problem *problem, long chain)
+{
+    struct jacobian_problem one = *problem;
+    one.first_chain = jacobian_member(problem, chain);
+    one.members = NULL;
+    one.chains = 1;
+    return one;
+}
+
 const double *jacobian_diagonal(const struct jacobian_problem *problem, long step_index, long chain)
 {
-    return trajectory_derivative(problem->trajectory, step_index, problem->first_chain + chain);
+    return trajectory_derivative(problem->trajectory, step_index, jacobian_member(problem, chain));
 }
 
 const double *jacobian_wide_diagonal(const struct jacobian_problem *problem, long step_index, long chain,
                                      const int64_t **exponents)
 {
-    return trajectory_wide_derivative(problem->trajectory, step_index, problem->first_chain + chain, exponents);
+    return trajectory_wide_derivative(problem->trajectory, step_index, jacobian_member(problem, chain), exponents);
 }
 
 double jacobian_log_shift(const struct jacobian_problem *problem, long step_index, long chain)
 {
     const struct trajectory *trajectory = problem->trajectory;
-    return trajectory ? trajectory->log_shifts[step_index * trajectory->chains + problem->first_chain + chain] : 0.0;
+    return trajectory ? trajectory->log_shifts[step_index * trajectory->chains + jacobian_member(problem, chain)] : 0.0;
 }
 
 struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *problem,
@@ -190,9 +204,7 @@ static enum status operator_create(const struct jacobian_problem *problem, struc
 static enum status fall_back(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
                              long from, double *log_norms, enum jacobian_outcome *outcome)
 {
-    struct jacobian_problem narrowed = *problem;
-    narrowed.first_chain += chain;
-    narrowed.chains = 1;
+    struct jacobian_problem narrowed = jacobian_problem_of_one(problem, chain);
     narrowed.lags += from;
     narrowed.lag_count -= from;
     return jacobian_norms_explicit(&narrowed, context, log_norms + chain * problem->lag_count + from, NULL, outcome);

@@ -10,6 +10,10 @@
 /* STATUS_STOPPED where a stop was requested. */
 CHECKED enum status jacobian_check_stop(const struct gradient_context *context);
 
+/* Which of the trajectory's chains one of the problem's is, and a problem that has it alone. */
+long jacobian_member(const struct jacobian_problem *problem, long chain);
+struct jacobian_problem jacobian_problem_of_one(const struct jacobian_problem *problem, long chain);
+
 /* The diagonal of the step Jacobian S_{T - step_index} of one of the problem's chains (it must have a trajectory). */
 const double *jacobian_diagonal(const struct jacobian_problem *problem, long step_index, long chain);
 

@@ -45,6 +45,8 @@ static void print_sweep(const struct sweep *sweep, const struct unit_list *list,
     char text[TEXT];
     fprintf(out, "sweep              %s\n", sweep->name);
     fprintf(out, "cells              %llu\n", (unsigned long long)grid_cell_count(sweep));
+    fprintf(out, "chains             %llu\n",
+            (unsigned long long)(grid_cell_count(sweep) / grid_plane_size(sweep) * grid_chain_count(sweep)));
     fprintf(out, "weight matrices    %llu\n", (unsigned long long)grid_weight_count(sweep));
     fprintf(out, "units of work      %llu\n", (unsigned long long)unit_list_count(list));
     fprintf(out, "steps              %ld\n", sweep->model.steps);

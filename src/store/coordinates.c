@@ -3,6 +3,7 @@
 #include "base/crc32c.h"
 #include "base/memory.h"
 #include "h5/attribute.h"
+#include "h5/scope.h"
 
 #include <math.h>
 #include <string.h>
@@ -123,4 +124,53 @@ enum status coordinates_compare(hid_t file, const struct layout *layout, enum di
     TRY(make_values(layout, dimension, &expected));
     return status_prefix(compare_with(file, layout, dimension, expected, scale, differs, checksum), "coordinate %s",
                          layout_coordinate(layout, dimension));
+}
+
+/* ---- couplings ---- */
+
+const char coordinates_coupling[] = "coupling";
+const enum dimension coordinates_coupling_dimensions[COUPLING_RANK] = { (enum dimension)AXIS_SPECTRAL_RADIUS,
+                                                                        (enum dimension)AXIS_GAMMA };
+
+static struct h5_shape coupling_shape(const struct layout *layout)
+{
+    struct h5_shape shape = { .rank = COUPLING_RANK };
+    for (int axis = 0; axis < COUPLING_RANK; axis++)
+        shape.sizes[axis] = layout->sizes[coordinates_coupling_dimensions[axis]];
+    return shape;
+}
+
+static enum status create_coupling(hid_t file, const struct layout *layout, const hid_t *scales)
+{
+    SCOPED_ID dataset = H5I_INVALID_HID;
+    const struct h5_shape shape = coupling_shape(layout);
+    const double missing = NAN; /* there is none: but floats that are no coordinates have it */
+    TRY(h5_dataset_create(file, coordinates_coupling, ELEMENT_FLOAT64, &shape, &missing, &dataset));
+    for (int axis = 0; axis < COUPLING_RANK; axis++)
+        TRY(h5_scale_attach(dataset, axis, scales[coordinates_coupling_dimensions[axis]]));
+    TRY(h5_attribute_write_text(dataset, "long_name",
+                                "spectral radius times gamma as computed with (native scale: gamma); cells that agree "
+                                "in it are copies of one chain"));
+    TRY(h5_attribute_write_text(dataset, "units", "1"));
+    TRY(h5_attribute_write(dataset, "_FillValue", ELEMENT_FLOAT64, 1, &missing));
+    return h5_dataset_write(dataset, ELEMENT_FLOAT64, 0, h5_shape_elements(&shape), layout->sweep->couplings.values);
+}
+
+enum status coordinates_create_coupling(hid_t file, const struct layout *layout, const hid_t *scales)
+{
+    return status_prefix(create_coupling(file, layout, scales), "dataset %s", coordinates_coupling);
+}
+
+enum status coordinates_compare_coupling(hid_t file, const struct layout *layout, hid_t *dataset, int64_t *differs,
+                                         uint32_t *checksum)
+{
+    const struct h5_shape shape = coupling_shape(layout);
+    const uint64_t count = h5_shape_elements(&shape);
+    SCOPED_MEMORY double *found = NULL;
+    TRY(memory_allocate(&found, count, "couplings"));
+    TRY(h5_dataset_open(file, coordinates_coupling, ELEMENT_FLOAT64, &shape, dataset));
+    TRY(status_prefix(h5_dataset_read(*dataset, ELEMENT_FLOAT64, 0, count, found), "dataset %s", coordinates_coupling));
+    *checksum = crc32c(*checksum, coordinates_coupling, sizeof coordinates_coupling);
+    *differs = compare_values(ELEMENT_FLOAT64, count, found, layout->sweep->couplings.values, checksum);
+    return STATUS_OK;
 }

@@ -35,6 +35,8 @@ static void print_axes(const struct sweep *sweep, FILE *out)
     for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
         if (axes_has(sweep, axis))
             print_axis(sweep, axis, out);
+    fprintf(out, "  %-16s %6ld  of %ld products of spectral_radius and gamma; cells that agree in it are one chain\n",
+            "coupling", sweep->couplings.count, sweep->spectral_radius_count * sweep->gamma_count);
 }
 
 /* The measures as the sweep file names them, with what it says about them. */

@@ -20,7 +20,7 @@ static const enum dimension dimensions_along[DATASET_DIMENSIONS] = {
 
 static const struct layout_format formats[FORMAT_VERSION + 1] = {
     [1] = { .tail_count = TAIL_PROVENANCE + 1, .flags_have_fill = true },
-    [2] = { .tail_count = TAIL_COUNT, .runs_group = "runs", .is_sealed = true },
+    [2] = { .tail_count = TAIL_COUNT, .runs_group = "runs", .is_sealed = true, .has_coupling = true },
 };
 
 static const struct layout_dataset head[HEAD_COUNT] = {
@@ -174,6 +174,7 @@ enum status layout_create(const struct sweep *sweep, long version, struct layout
     *layout = (struct layout){ .sweep = sweep,
                                .version = version,
                                .format = &formats[version],
+                               .has_coupling = formats[version].has_coupling,
                                .measured = measure_dataset_count(sweep->measures) };
     layout->count = HEAD_COUNT + layout->measured + layout->format->tail_count;
     TRY(memory_allocate(&layout->datasets, layout->count, "the layout of the results file"));
@@ -278,5 +279,7 @@ uint64_t layout_file_bytes(const struct layout *layout)
     uint64_t bytes = layout->count * BYTES_A_DATASET + BYTES_A_FILE + 2 * strlen(layout->sweep->text);
     for (int i = 0; i < DIMENSION_COUNT; i++)
         bytes += layout->sizes[i] * sizeof(int64_t);
+    if (layout->has_coupling)
+        bytes += BYTES_A_DATASET + layout->sizes[AXIS_SPECTRAL_RADIUS] * layout->sizes[AXIS_GAMMA] * sizeof(double);
     return bytes;
 }

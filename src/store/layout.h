@@ -43,6 +43,7 @@ struct layout_format {
     const char *runs_group; /* where provenance and its dimensions are; NULL: in the root group */
     bool flags_have_fill;   /* uint8 datasets announce 255 as _FillValue */
     bool is_sealed;         /* checksums cover coordinates and attributes (store/seal.h) */
+    bool has_coupling;      /* files have it, but for early ones */
 };
 
 /* One dataset of the file. */
@@ -70,6 +71,7 @@ struct layout {
     size_t count;                    /* HEAD_COUNT + measured + format->tail_count */
     struct layout_dataset *datasets;
     struct failure_flags *failures; /* of failure_reason */
+    bool has_coupling; /* as files of this version have that are made; of one that is there its reader says */
 };
 
 /* Lays out the file of a sweep, which is borrowed, in a version from FORMAT_OLDEST to FORMAT_VERSION. Its owner's

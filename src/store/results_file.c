@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "h5/attribute.h"
 #include "h5/file.h"
+#include "store/coordinates.h"
 #include "store/create.h"
 #include "store/disk.h"
 #include "sweep/grid.h"
@@ -52,6 +53,7 @@ static enum status look_at_layout(struct results_file *results_file, const struc
     int64_t version = 0;
     TRY(read_version(results_file->file, &version));
     TRY(layout_create(sweep, (long)version, &results_file->layout));
+    results_file->layout.has_coupling = H5Lexists(results_file->file, coordinates_coupling, H5P_DEFAULT) > 0;
     TRY(memory_allocate(&results_file->datasets, results_file->layout.count, "the handles of the datasets"));
     return shard_read(results_file->file, grid_cell_count(sweep), &results_file->shard);
 }

@@ -98,15 +98,33 @@ static enum status visit_coordinate(struct walk *walk, enum dimension dimension)
     return survey(walk, walk->scales[dimension], layout_coordinate(walk->layout, dimension));
 }
 
+static void require_scales(struct walk *walk, hid_t dataset, const char *name, int rank,
+                           const enum dimension *dimensions)
+{
+    for (int axis = 0; axis < rank && walk->faults; axis++)
+        if (!h5_survey_has_scale(dataset, axis, walk->scales[dimensions[axis]]))
+            note(walk, &walk->faults->structure, "%s: its dimension %d has not the scale %s", name, axis,
+                 layout_dimension_name(dimensions[axis]));
+}
+
+static enum status visit_coupling(struct walk *walk)
+{
+    SCOPED_ID dataset = H5I_INVALID_HID;
+    int64_t differs = -1;
+    TRY(coordinates_compare_coupling(walk->file, walk->layout, &dataset, &differs, &walk->coordinates));
+    if (differs >= 0 && walk->faults)
+        note(walk, &walk->faults->coordinates, "%s is not that of the sweep: its value number %" PRId64,
+             coordinates_coupling, differs);
+    require_scales(walk, dataset, coordinates_coupling, COUPLING_RANK, coordinates_coupling_dimensions);
+    return survey(walk, dataset, coordinates_coupling);
+}
+
 static enum status visit_dataset(struct walk *walk, const struct layout_dataset *rule)
 {
     SCOPED_ID dataset = H5I_INVALID_HID;
     TRY(h5_dataset_open(walk->file, rule->name, rule->element, &rule->shape, &dataset));
     enum status status = survey(walk, dataset, rule->name);
-    for (int axis = 0; axis < rule->shape.rank && walk->faults; axis++)
-        if (!h5_survey_has_scale(dataset, axis, walk->scales[rule->dimensions[axis]]))
-            note(walk, &walk->faults->structure, "%s: its dimension %d has not the scale %s", rule->name, axis,
-                 layout_dimension_name(rule->dimensions[axis]));
+    require_scales(walk, dataset, rule->name, rule->shape.rank, rule->dimensions);
     return status;
 }
 
@@ -120,7 +138,7 @@ static bool is_in_layout(const struct layout *layout, const char *path)
     for (size_t i = 0; i < layout->count; i++)
         if (strcmp(path, layout->datasets[i].name) == 0)
             return true;
-    return false;
+    return layout->has_coupling && strcmp(path, coordinates_coupling) == 0;
 }
 
 static void tell_link(const char *name, void *context)
@@ -159,7 +177,7 @@ static enum status visit_coordinates(struct walk *walk)
     for (int i = 0; i < DIMENSION_COUNT; i++)
         if (walk->layout->sizes[i] > 0)
             TRY(visit_coordinate(walk, (enum dimension)i));
-    return STATUS_OK;
+    return walk->layout->has_coupling ? visit_coupling(walk) : STATUS_OK;
 }
 
 static enum status visit_others(struct walk *walk)

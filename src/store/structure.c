@@ -12,7 +12,9 @@
 
 static const char methods_text[] =
     "x_t = W sigma(x_{t-1}) + w_in i_t + b; S_t = W diag(sigma'(x_{t-1})); J_l = S_T S_{T-1} ... S_{T-l+1}. "
-    "The activations are scaled so that sup|sigma'| = gamma. All norms are natural logarithms; the spectral norm "
+    "The activations are scaled so that sup|sigma'| = gamma. Cells of one network with the same coupling rho gamma, to "
+    "12 "
+    "digits, are copies of one chain, computed with that coupling. All norms are natural logarithms; the spectral norm "
     "||J_l||_2 comes from the product itself (method explicit), from Lanczos iterations on v -> J_l^T J_l v, accepted "
     "on "
     "their residual (implicit), or from the known norm of a power of W (closed form). The bound is (gamma ||W||_2)^l; "
@@ -95,6 +97,8 @@ static enum status write_contents(hid_t file, const struct layout *layout, const
     for (int i = 0; i < DIMENSION_COUNT; i++)
         if (layout->sizes[i] > 0)
             TRY(coordinates_create(file, layout, (enum dimension)i, &scales[i]));
+    if (layout->has_coupling)
+        TRY(coordinates_create_coupling(file, layout, scales));
     for (size_t i = 0; i < layout->count; i++)
         TRY(create_dataset(file, &layout->datasets[i], scales));
     return seal_write(file, layout);

@@ -31,6 +31,11 @@ static uint64_t target_weight(const struct transfer *transfer, uint64_t number)
 enum status transfer_look_at(const struct results_file *source)
 {
     struct seal_faults faults;
+    if (!source->layout.has_coupling)
+        log_warning(
+            "%s: made before cells with the same product of spectral radius and gamma were copies of one chain; "
+            "beside what is computed now its cells are right to rounding, and not the same to the bit",
+            source->path);
     TRY(seal_verify(source, &faults));
     if (seal_judge(source->path, &faults, STATUS_FOREIGN_FILE) != STATUS_OK)
         log_warning("%s; cells are taken by their own checksums", status_message());

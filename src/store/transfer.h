@@ -28,7 +28,8 @@ struct transfer_conflict {
     uint64_t number;
 };
 
-/* Reads what is beside the numbers of a file, and tells on stderr where it is damaged: each cell is verified by itself,
+/* Reads what is beside the numbers of a file, and tells on stderr where it is damaged, or from before cells were copies
+ * of chains: each cell is verified by itself,
  * and the target has coordinates and attributes of its own. Errors: STATUS_FOREIGN_FILE for what cannot be read. */
 CHECKED enum status transfer_look_at(const struct results_file *source);
 

@@ -118,6 +118,8 @@ class Comparison:
         grid, lags = self.sweep["grid"], self.lags
         radii = [1.0] if self.native else grid["spectral_radius"]
         gain, gamma = (plane.ravel() for plane in np.meshgrid(radii, grid["gamma"], indexing="ij"))
+        couplings = [float(f"{product:.12g}") for product in gain * gamma]
+        self.require(np.array_equal(self.results["coupling"].ravel(), couplings), "coupling is not rho gamma to 12 digits")
         kept = theory.derivatives(weights, self.sweep["model"], activation, gain, gamma, self.steps, lags[-1])
         spectral, frobenius = theory.log_norms(weights, gain, kept, self.steps, lags)
         bounds, log_norm, log_radius = theory.log_bounds(weights, gain, gamma, self.steps, lags)
