@@ -15,8 +15,17 @@ void blas_describe(char *text, size_t size)
 {
     void (*mkl_version)(char *, int) = NULL;
     const char *configuration = ask("openblas_get_config"), *kernels = ask("openblas_get_corename");
+    void (*flexiblas_version)(int *, int *, int *) = NULL;
     text[0] = '\0';
-    if (configuration != NULL)
+    if ((*(void **)&flexiblas_version = dlsym(RTLD_DEFAULT, "flexiblas_get_version")) != NULL) {
+        int major = 0, minor = 0, patch = 0;
+        int (*backend)(char *, size_t) = NULL;
+        char behind[64] = "unknown";
+        flexiblas_version(&major, &minor, &patch);
+        if ((*(void **)&backend = dlsym(RTLD_DEFAULT, "flexiblas_current_backend")) != NULL)
+            backend(behind, sizeof behind);
+        snprintf(text, size, "FlexiBLAS %d.%d.%d over %.63s", major, minor, patch, behind);
+    } else if (configuration != NULL)
         snprintf(text, size, "%.120s, kernels %.40s", configuration, kernels != NULL ? kernels : "unknown");
     else if ((configuration = ask("bli_info_get_version_str")) != NULL)
         snprintf(text, size, "BLIS %.120s", configuration);

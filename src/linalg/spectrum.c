@@ -145,6 +145,9 @@ void spectrum_set_blas_threads(int threads)
 {
     void (*set_int)(int) = NULL;
     void (*set_long)(int64_t) = NULL;
+    /* FlexiBLAS hands it on to the BLAS that it stands before, whose own name is hidden then. */
+    if ((*(void **)&set_int = dlsym(RTLD_DEFAULT, "flexiblas_set_num_threads")) != NULL)
+        set_int(threads);
     if ((*(void **)&set_int = dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) != NULL)
         set_int(threads);
     if ((*(void **)&set_int = dlsym(RTLD_DEFAULT, "MKL_Set_Num_Threads")) != NULL)

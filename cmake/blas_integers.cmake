@@ -20,7 +20,8 @@ if(NOT CMAKE_CROSSCOMPILING)
     if(NOT GRADSWEEP_BLAS_HAS_32_BIT_INTEGERS)
         # Forgotten, so that the next configuration looks again.
         unset(GRADSWEEP_BLAS_HAS_32_BIT_INTEGERS CACHE)
-        message(FATAL_ERROR "The BLAS found (${BLAS_LIBRARIES}) has 64-bit integers or cannot be used; one with 32-bit "
-            "integers is needed. On Debian: apt-get install libopenblas-dev; elsewhere choose with -DBLA_VENDOR=...")
+        set(no FALSE)
+        gradsweep_require(no "A BLAS" libopenblas-dev VARIABLES "BLA_VENDOR to the name of another BLAS (MKL: Intel10_64lp_seq)"
+            REASON "The BLAS found (${BLAS_LIBRARIES}) has 64-bit integers or cannot be used; one with 32-bit integers is needed.")
     endif()
 endif()

@@ -1,0 +1,40 @@
+# What gradsweep stands on, found in the usual ways; each with one line that says what is missing and which variable helps.
+# All of it is put together in the target gradsweep_dependencies. MPI goes first: HDF5 and ScaLAPACK must have been built for the
+# same one, or the program crashes, so they are tried together (probe.cmake).
+
+add_library(gradsweep_dependencies INTERFACE)
+include(CheckCSourceCompiles)
+include(cmake/require.cmake)
+include(cmake/probe.cmake)
+
+find_package(PkgConfig QUIET)
+gradsweep_require(PKG_CONFIG_FOUND "pkg-config" pkg-config VARIABLES "PKG_CONFIG_EXECUTABLE to pkg-config or pkgconf")
+
+include(cmake/mpi.cmake)
+include(cmake/hdf5.cmake)
+include(cmake/linear_algebra.cmake)
+
+pkg_check_modules(FYAML QUIET IMPORTED_TARGET libfyaml)
+gradsweep_require(FYAML_FOUND "libfyaml" libfyaml-dev
+    VARIABLES "CMAKE_PREFIX_PATH to its folder" "PKG_CONFIG_PATH, in the environment, to that of libfyaml.pc")
+target_link_libraries(gradsweep_dependencies INTERFACE PkgConfig::FYAML)
+
+find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
+gradsweep_require(RANDOM123_INCLUDE_DIR "Random123 (header Random123/philox.h)" librandom123-dev
+    VARIABLES "RANDOM123_INCLUDE_DIR to the folder above Random123/" "CMAKE_PREFIX_PATH")
+find_path(XXHASH_INCLUDE_DIR xxhash.h)
+gradsweep_require(XXHASH_INCLUDE_DIR "xxHash (header xxhash.h)" libxxhash-dev
+    VARIABLES "XXHASH_INCLUDE_DIR to the folder of xxhash.h" "CMAKE_PREFIX_PATH")
+find_library(XXHASH_LIBRARY NAMES xxhash)
+gradsweep_require(XXHASH_LIBRARY "xxHash (library libxxhash)" libxxhash-dev
+    VARIABLES "XXHASH_LIBRARY to libxxhash.so" "CMAKE_PREFIX_PATH")
+target_include_directories(gradsweep_dependencies SYSTEM INTERFACE ${RANDOM123_INCLUDE_DIR} ${XXHASH_INCLUDE_DIR})
+target_link_libraries(gradsweep_dependencies INTERFACE ${XXHASH_LIBRARY})
+
+find_package(Threads REQUIRED)
+target_link_libraries(gradsweep_dependencies INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
+
+find_package(OpenMP COMPONENTS C QUIET)
+if(OpenMP_C_FOUND)
+    target_link_libraries(gradsweep_dependencies INTERFACE ${OpenMP_C_LIBRARIES})
+endif()
