@@ -3,9 +3,16 @@
 #ifndef GRADSWEEP_TESTS_QUAD_NORM_H
 #define GRADSWEEP_TESTS_QUAD_NORM_H
 
+#include <float.h>
 #include <stdlib.h>
 
+#if LDBL_MANT_DIG == 113 /* on 64-bit ARM */
+typedef long double quad;
+#elif defined(__SIZEOF_FLOAT128__)
 typedef __float128 quad;
+#else
+#error "this compiler has no numbers of 113 bits: configure with -DGRADSWEEP_BUILD_TESTS=OFF"
+#endif
 
 static inline quad quad_abs(quad x)
 {

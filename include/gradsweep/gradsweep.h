@@ -100,7 +100,7 @@ GRADSWEEP_API int gradsweep_help_sweep(const char *key, bool json, FILE *out);
 /* The message of the last failure in this thread; "" if there was none. Valid until the next call. */
 GRADSWEEP_API const char *gradsweep_message(void);
 
-/* "0.1.0" */
+/* "0.2.0" */
 GRADSWEEP_API const char *gradsweep_version(void);
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 #include "cli/start.h"
 
 #include "gradsweep/gradsweep.h"
+#include "run/provenance.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,13 @@ static void print_help(FILE *out)
     fprintf(out, "\n  gradsweep COMMAND --help tells more of each; gradsweep --version its version.\n"
                  "  Exit codes: 0 complete, 1 failed, 2 wrong use or a mistake in the sweep file,\n"
                  "  3 check found something wrong, 75 stopped before the end, resumable.\n");
+}
+
+static void print_version(void)
+{
+    char build[4096];
+    provenance_describe_build(build, sizeof build);
+    printf("gradsweep %s\n%s", gradsweep_version(), build);
 }
 
 /* The known command that a mistyped one shares the most letters at the start with; NULL where there is none. */
@@ -70,7 +78,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-        printf("gradsweep %s\n", gradsweep_version());
+        print_version();
         return 0;
     }
     for (int i = 0; i < COMMAND_COUNT; i++)

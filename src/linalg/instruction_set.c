@@ -2,9 +2,10 @@
 
 #include <stdatomic.h>
 
-static const char *const names[] = {
-    [INSTRUCTIONS_AVX512] = "avx512", [INSTRUCTIONS_AVX2] = "avx2", [INSTRUCTIONS_PLAIN] = "plain"
-};
+static const char *const names[] = { [INSTRUCTIONS_AVX512] = "avx512",
+                                     [INSTRUCTIONS_AVX2] = "avx2",
+                                     [INSTRUCTIONS_NEON] = "neon",
+                                     [INSTRUCTIONS_PLAIN] = "plain" };
 
 enum { NONE_YET = -1 };
 
@@ -18,11 +19,17 @@ static bool is_supported(enum instruction_set set)
         return __builtin_cpu_supports("avx512f");
     case INSTRUCTIONS_AVX2:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case INSTRUCTIONS_NEON:
+        return false;
     case INSTRUCTIONS_PLAIN:
         return true;
     }
 #endif
+#ifdef __aarch64__
+    return set == INSTRUCTIONS_NEON || set == INSTRUCTIONS_PLAIN;
+#else
     return set == INSTRUCTIONS_PLAIN;
+#endif
 }
 
 bool instruction_set_select(enum instruction_set set)

@@ -5,8 +5,9 @@
 
 #include <stdbool.h>
 
-/* Best first. AVX2 stands for AVX2 with FMA; PLAIN is whatever the compiler assumes by itself. */
-enum instruction_set { INSTRUCTIONS_AVX512, INSTRUCTIONS_AVX2, INSTRUCTIONS_PLAIN };
+/* Best first. AVX2 stands for AVX2 with FMA, NEON for that of 64-bit ARM, which always has it; PLAIN is whatever the
+ * compiler assumes by itself. */
+enum instruction_set { INSTRUCTIONS_AVX512, INSTRUCTIONS_AVX2, INSTRUCTIONS_NEON, INSTRUCTIONS_PLAIN };
 
 /* The best that this CPU has, or what was selected. */
 enum instruction_set instruction_set(void);

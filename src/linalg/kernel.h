@@ -5,6 +5,8 @@
 #ifndef GRADSWEEP_LINALG_KERNEL_H
 #define GRADSWEEP_LINALG_KERNEL_H
 
+#include "base/strict_arithmetic.h"
+
 #include <stdbool.h>
 
 enum {
@@ -30,6 +32,7 @@ typedef void kernel_panel(long depth, int height, const double *panel, const str
 /* NULL where the program was compiled for another kind of processor. */
 extern kernel_panel *const kernel_avx512;
 extern kernel_panel *const kernel_avx2;
+extern kernel_panel *const kernel_neon;
 extern kernel_panel *const kernel_plain;
 
 #endif

@@ -31,6 +31,8 @@ static kernel_panel *current_kernel(void)
         return kernel_avx512;
     case INSTRUCTIONS_AVX2:
         return kernel_avx2;
+    case INSTRUCTIONS_NEON:
+        return kernel_neon;
     case INSTRUCTIONS_PLAIN:
         break;
     }

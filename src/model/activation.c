@@ -48,6 +48,7 @@ static const struct activation_loops *loops_of(const struct activation *activati
     case INSTRUCTIONS_AVX2:
         loops = activation_loops_avx2;
         break;
+    case INSTRUCTIONS_NEON: /* which the compiler assumes by itself */
     case INSTRUCTIONS_PLAIN:
         break;
     }

@@ -5,6 +5,8 @@
 #ifndef GRADSWEEP_MODEL_ACTIVATION_MATH_H
 #define GRADSWEEP_MODEL_ACTIVATION_MATH_H
 
+#include "base/strict_arithmetic.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -36,6 +36,19 @@ struct tally {
     _Atomic double work_seconds;
 };
 
+/* MPICH's stand-in for statuses that nobody wants is an address of no object, which GCC takes for an overflow. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#endif
+static int test_all(int count, MPI_Request *requests, int *done)
+{
+    return MPI_Testall(count, requests, done, MPI_STATUSES_IGNORE);
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
 struct counter {
     struct world world; /* the communicator is the counter's own */
     double grace_seconds;
@@ -161,9 +174,8 @@ static enum status serve(struct counter *counter, bool *ended)
         counter->all_arrived = true;
     }
     int sent = 0;
-    TRY(world_check(
-        MPI_Testall((1 + NOTICE_KINDS) * counter->world.size, counter->requests, &sent, MPI_STATUSES_IGNORE),
-        "finishing messages"));
+    TRY(world_check(test_all((1 + NOTICE_KINDS) * counter->world.size, counter->requests, &sent),
+                    "finishing messages"));
     *ended = counter->all_arrived && counter->departures == others && sent;
     return STATUS_OK;
 }
@@ -330,7 +342,7 @@ static enum status claim_from_root(struct counter *counter, int number, int64_t 
     TRY(world_check(MPI_Isend(&letter, sizeof letter, MPI_BYTE, 0, TAG_LETTER, communicator, &requests[1]),
                     "claiming work"));
     for (int done = 0;;) {
-        TRY(world_check(MPI_Testall(2, requests, &done, MPI_STATUSES_IGNORE), "claiming work"));
+        TRY(world_check(test_all(2, requests, &done), "claiming work"));
         if (done)
             return STATUS_OK;
         clock_sleep(claim_poll_seconds);

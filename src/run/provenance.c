@@ -61,18 +61,53 @@ static void find_cpu_name(char *name, size_t size)
     fclose(file);
 }
 
-static void append_libraries(struct writer *writer)
+struct libraries {
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[64], blas[256]; /* "" where one does not tell */
+};
+
+static void find_libraries(struct libraries *libraries)
 {
     unsigned major = 0, minor = 0, release = 0;
-    char version[MPI_MAX_LIBRARY_VERSION_STRING] = "", hdf5[64] = "", blas[256];
     int length;
-    if (MPI_Get_library_version(version, &length) == MPI_SUCCESS)
-        append_text(writer, "mpi", version);
+    *libraries = (struct libraries){ 0 };
+    if (MPI_Get_library_version(libraries->mpi, &length) != MPI_SUCCESS)
+        libraries->mpi[0] = '\0';
     if (H5get_libversion(&major, &minor, &release) >= 0)
-        snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
-    append_text(writer, "hdf5", hdf5);
-    blas_describe(blas, sizeof blas);
-    append_text(writer, "blas", blas);
+        snprintf(libraries->hdf5, sizeof libraries->hdf5, "%u.%u.%u", major, minor, release);
+    blas_describe(libraries->blas, sizeof libraries->blas);
+}
+
+static void append_libraries(struct writer *writer)
+{
+    struct libraries libraries;
+    find_libraries(&libraries);
+    append_text(writer, "mpi", libraries.mpi);
+    append_text(writer, "hdf5", libraries.hdf5);
+    append_text(writer, "blas", libraries.blas);
+}
+
+/* A line of its own; of many lines the first. */
+static void append_line(struct writer *writer, const char *name, const char *value)
+{
+    append(writer, "%-9s %.*s\n", name, value[0] ? (int)strcspn(value, "\n") : 7, value[0] ? value : "unknown");
+}
+
+void provenance_describe_build(char *text, size_t size)
+{
+    struct writer writer = { text, size, 0 };
+    struct libraries libraries;
+    find_libraries(&libraries);
+    text[0] = '\0';
+    append_line(&writer, "revision", GRADSWEEP_GIT_REVISION);
+#ifdef __clang__
+    append_line(&writer, "compiler", __VERSION__);
+#else
+    append_line(&writer, "compiler", "GCC " __VERSION__);
+#endif
+    append_line(&writer, "MPI", libraries.mpi);
+    append_line(&writer, "HDF5", libraries.hdf5);
+    append_line(&writer, "BLAS", libraries.blas);
+    append_line(&writer, "kernel", instruction_set_name());
 }
 
 const char *provenance_program(void)

@@ -21,6 +21,10 @@ struct provenance {
 /* Version and revision of this program; a constant. */
 const char *provenance_program(void);
 
+/* The build that runs, for people, into text[size], a line each: revision, compiler, MPI, HDF5, BLAS and kernel as they
+ * are loaded. "unknown" is what does not tell. Needs no MPI that was started. */
+void provenance_describe_build(char *text, size_t size);
+
 /* Writes the JSON object, NUL-terminated, into text[size]: times, host, CPU, ranks, teams, Slurm job, version,
  * compiler, library versions, exit code. */
 void provenance_write(const struct provenance *provenance, char *text, size_t size);

@@ -174,7 +174,7 @@ class Tables(CommandTest):
         for name in ("run", "plan", "check", "info"):
             self.assertRegex(ended.stdout, rf"\n  {name} ")
             self.assertIn(f"Usage: gradsweep {name}", gradsweep(name, "--help").stdout)
-        self.assertRegex(gradsweep("--version").stdout, r"^gradsweep \d+\.\d+\.\d+\n$")
+        self.assertRegex(gradsweep("--version").stdout, r"^gradsweep \d+\.\d+\.\d+\nrevision .+\ncompiler .+\nMPI .+\nHDF5 .+\nBLAS .+\nkernel .+\n$")
 
 
 class EdgesOfGrids(CommandTest):

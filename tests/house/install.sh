@@ -1,30 +1,71 @@
 #!/usr/bin/env bash
-# An installation has its library, its pkg-config file, its command and the analysis; the first two are found from wherever it
-# is moved, and the last one runs there.
-# usage: tests/house/install.sh CMAKE BUILD
+# An installation is whole without the source and wherever it is moved: the command, the library and what finds it, the analysis, job
+# scripts with their sweeps, documentation. A program of one's own is built with it both ways. DESTDIR is respected, two versions lie
+# side by side, and uninstalling leaves nothing.
+# usage: tests/house/install.sh CMAKE BUILD [C_COMPILER MPI_C_COMPILER MPIEXEC]
 set -euo pipefail
-cmake=$1 build=$2
+cmake=$1 build=$2 compiler=${3:-} mpicc=${4:-} mpiexec=${5:-}
+source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
+wrong() {
+    echo "$*"
+    exit 1
+}
 "$cmake" --install "$build" --prefix "$place/first" >/dev/null
 mv "$place/first" "$place/moved"
+prefix=$place/moved
 
-config=$(find "$place/moved" -name gradsweep.pc)
-[ -n "$config" ] || { echo "no gradsweep.pc was installed"; exit 1; }
+for file in bin/gradsweep share/gradsweep/jobs/sweep.sbatch share/gradsweep/jobs/slurm.sh share/gradsweep/jobs/sweeps/quickstart.yaml \
+    share/gradsweep/modulefile share/doc/gradsweep/README.md share/doc/gradsweep/CHANGELOG.md share/doc/gradsweep/architecture.md; do
+    [ -s "$prefix/$file" ] || wrong "$file was not installed"
+done
+config=$(find "$prefix" -name gradsweep.pc)
+[ -n "$config" ] || wrong "no gradsweep.pc was installed"
 export PKG_CONFIG_PATH=${config%/*}
 libdir=$(pkg-config --variable=libdir gradsweep)
-ls "$libdir"/libgradsweep.so*
-includedir=$(pkg-config --variable=includedir gradsweep)
-if [ -d "$(dirname "${BASH_SOURCE[0]}")/../../include/gradsweep" ]; then
-    ls "$includedir"/gradsweep/*.h
-fi
-if [ -x "$build/src/gradsweep" ]; then
-    "$place/moved/bin/gradsweep" --version
-fi
-source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/environment.sh"
-analysis=$(find "$place/moved" -name report.py)
-[ -x "$analysis" ] || { echo "no report.py was installed"; exit 1; }
+ls "$libdir"/libgradsweep.so* "$(pkg-config --variable=includedir gradsweep)"/gradsweep/*.h
+
+# Nothing of the variables that a build needs: the command finds its libraries, and says what they are.
+said=$(env -u LD_LIBRARY_PATH "$prefix/bin/gradsweep" --version)
+grep -q "^gradsweep $(pkg-config --modversion gradsweep)$" <<<"$said" || wrong "--version says $said"
+for line in revision compiler MPI HDF5 BLAS kernel; do
+    grep -qE "^$line +[^ ]" <<<"$said" || wrong "--version says nothing of $line: $said"
+done
+"$prefix/bin/gradsweep" plan "$prefix/share/gradsweep/jobs/sweeps/quickstart.yaml" --ranks 2 >/dev/null
+
+source "$source_folder/jobs/environment.sh"
+analysis=$(find "$prefix" -path "*/analysis/report.py")
+[ -x "$analysis" ] || wrong "no report.py was installed"
 if python=$(python_with_h5py 2>/dev/null); then
     "$python" "$analysis" --help >/dev/null
+    if [ -d "$prefix/libexec/gradsweep" ]; then
+        GRADSWEEP_PYTHON=$python "$prefix/bin/gradsweep" report --help >/dev/null
+    fi
 fi
+
+# DESTDIR, and what was put there taken away again. The next one lies beside this one: 0.2 and 0.3 share no file but by their folders.
+DESTDIR=$place/image "$cmake" --install "$build" --prefix /opt/gradsweep/one >/dev/null
+[ -x "$place/image/opt/gradsweep/one/bin/gradsweep" ] || wrong "DESTDIR is not respected"
+[ ! -e /opt/gradsweep/one ] || wrong "with DESTDIR something was installed outside"
+DESTDIR=$place/image "$cmake" --install "$build" --prefix /opt/gradsweep/two >/dev/null
+DESTDIR=$place/image "$cmake" --build "$build" --target uninstall >/dev/null
+[ ! -e "$place/image/opt/gradsweep/two" ] || wrong "uninstalling leaves" "$(find "$place/image/opt/gradsweep/two")"
+"$place/image/opt/gradsweep/one/bin/gradsweep" --version >/dev/null || wrong "uninstalling one version takes another"
+
+# A program of one's own, by CMake and by pkg-config; each runs a sweep of one cell on two ranks.
+[ -n "$mpiexec" ] || exit 0
+example=$prefix/share/doc/gradsweep/examples/external
+sweep=$place/sweep.yaml
+echo "grid: {hidden_size: 4, spectral_radius: 1, gamma: 1, lag: 4}" >"$sweep"
+make -s -C "$example" CC="$mpicc" external >/dev/null
+mv "$example/external" "$place/by-pkg-config"
+"$cmake" -S "$example" -B "$place/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" \
+    -DMPI_C_COMPILER="$mpicc" -DCMAKE_BUILD_TYPE=Release >/dev/null
+"$cmake" --build "$place/build" >/dev/null
+mv "$place/build/external" "$place/by-cmake"
+for way in by-pkg-config by-cmake; do
+    "$mpiexec" -n 2 "$place/$way" "$sweep" "$place/$way.h5" </dev/null | grep -q "^complete: gradsweep" || wrong "$way does not run"
+    "$prefix/bin/gradsweep" check "$place/$way.h5" >/dev/null
+done

@@ -80,6 +80,7 @@ static void check_kernel(enum instruction_set set, const char *name)
     check_dimension(130, false, WIDEST);
 }
 
+#ifdef __x86_64__
 static void avx512_is_a_chain_of_fma(void **state)
 {
     (void)state;
@@ -91,6 +92,16 @@ static void avx2_is_a_chain_of_fma(void **state)
     (void)state;
     check_kernel(INSTRUCTIONS_AVX2, "avx2");
 }
+
+#endif
+
+#ifdef __aarch64__
+static void neon_is_a_chain_of_fma(void **state)
+{
+    (void)state;
+    check_kernel(INSTRUCTIONS_NEON, "neon");
+}
+#endif
 
 static void plain_is_a_chain_of_fma(void **state)
 {
@@ -132,10 +143,13 @@ static void what_is_not_finite_stays_in_its_column(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(avx512_is_a_chain_of_fma),
-        cmocka_unit_test(avx2_is_a_chain_of_fma),
-        cmocka_unit_test(plain_is_a_chain_of_fma),
-        cmocka_unit_test(what_is_not_finite_stays_in_its_column),
+#ifdef __x86_64__
+        cmocka_unit_test(avx512_is_a_chain_of_fma), cmocka_unit_test(avx2_is_a_chain_of_fma),
+#endif
+#ifdef __aarch64__
+        cmocka_unit_test(neon_is_a_chain_of_fma),
+#endif
+        cmocka_unit_test(plain_is_a_chain_of_fma),  cmocka_unit_test(what_is_not_finite_stays_in_its_column),
     };
     const int failures = cmocka_run_group_tests(tests, NULL, NULL);
     return failures == 0 && lacks_a_kernel ? 77 : failures;

@@ -1,0 +1,62 @@
+# What an installation holds beside the command and the library, which src/CMakeLists.txt installs: all that is needed without the
+# source. Folders are searched, so that a new man page, completion or sweep joins by being there.
+#
+#   include/gradsweep, lib/pkgconfig, lib/cmake/gradsweep   for programs that call the library
+#   share/gradsweep/analysis, jobs, modulefile              the analysis, the scripts of a cluster with the sweeps, a modulefile
+#   share/doc/gradsweep, share/man, shells' completions
+
+set(share ${CMAKE_INSTALL_DATADIR}/gradsweep)
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+# ---- for programs that call the library: find_package(gradsweep), pkg-config ----
+include(CMakePackageConfigHelpers)
+set(GRADSWEEP_SHARE_DIR ${share})
+list(GET MPI_C_LIBRARIES 0 GRADSWEEP_MPI_LIBRARY)
+set(config ${CMAKE_INSTALL_LIBDIR}/cmake/gradsweep)
+configure_package_config_file(cmake/gradsweepConfig.cmake.in gradsweepConfig.cmake INSTALL_DESTINATION ${config}
+    PATH_VARS GRADSWEEP_SHARE_DIR)
+# Before version 1 every 0.N may change the interface.
+write_basic_package_version_file(gradsweepConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/gradsweepConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/gradsweepConfigVersion.cmake
+    DESTINATION ${config})
+install(EXPORT gradsweepTargets NAMESPACE gradsweep:: DESTINATION ${config})
+
+# The way from the pkg-config folder back to the prefix: lib is one folder deep, lib/x86_64-linux-gnu two.
+file(RELATIVE_PATH GRADSWEEP_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR} /prefix)
+string(REGEX REPLACE "/$" "" GRADSWEEP_PC_PREFIX "${GRADSWEEP_PC_PREFIX}")
+configure_file(cmake/gradsweep.pc.in gradsweep.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/gradsweep.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# ---- the analysis beside the command; in Python's own path with: pip install ./analysis ----
+install(DIRECTORY analysis DESTINATION ${share} USE_SOURCE_PERMISSIONS
+    PATTERN __pycache__ EXCLUDE PATTERN build EXCLUDE PATTERN *.egg-info EXCLUDE)
+
+# ---- on a cluster: job scripts, sweeps, a modulefile ----
+# What installs packages and builds belongs to the source.
+install(DIRECTORY jobs DESTINATION ${share} USE_SOURCE_PERMISSIONS PATTERN install.sh EXCLUDE PATTERN quickstart.sh EXCLUDE)
+configure_file(cmake/modulefile.in modulefile @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modulefile DESTINATION ${share})
+
+# ---- to be read ----
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE PATTERN completions EXCLUDE)
+install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+file(GLOB pages CONFIGURE_DEPENDS docs/man/*.[1-9])
+foreach(page IN LISTS pages)
+    string(REGEX MATCH "[1-9]$" section ${page})
+    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+# Named as each shell looks for them.
+file(GLOB completions CONFIGURE_DEPENDS docs/completions/*)
+foreach(file IN LISTS completions)
+    if(file MATCHES "/gradsweep(\\.bash)?$")
+        install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gradsweep)
+    elseif(file MATCHES "/_gradsweep(\\.zsh)?$")
+        install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _gradsweep)
+    elseif(file MATCHES "\\.fish$")
+        install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+    endif()
+endforeach()
+
+configure_file(cmake/uninstall.cmake.in uninstall.cmake @ONLY)
+add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -P ${CMAKE_CURRENT_BINARY_DIR}/uninstall.cmake
+    COMMENT "Removing what the last installation put in place" VERBATIM)
