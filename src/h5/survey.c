@@ -31,7 +31,7 @@ static void add_texts(struct h5_survey *survey, const struct attribute *attribut
     for (size_t i = 0; i < attribute->count; i++) {
         const char *text = values + i * attribute->size;
         if (is_variable)
-            memcpy(&text, text, sizeof text);
+            memcpy(&text, values + i * attribute->size, sizeof text);
         const size_t length = is_variable ? (text ? strlen(text) : 0) : strnlen(text, attribute->size);
         add(survey, text, length);
         add(survey, "", 1);
