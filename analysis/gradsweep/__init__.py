@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from gradsweep.version import __version__ as __version__
 
 # Where each name comes from; nothing is imported before it is asked for.
 _NAMES = {
