@@ -6,9 +6,6 @@ enum { LAGS = 5, CELLS = 6, LARGEST_LAG = 40 };
 static const long lags[LAGS] = { 1, 2, 5, 16, LARGEST_LAG };
 static const struct model quiet = { .initial_state = INITIAL_STATE_GAUSSIAN, .initial_state_scale = 1.0, .steps = 60 };
 static const double radii[CELLS] = { 0.5, 0.5, 1.0, 1.0, 1.6, 1.6 }, gammas[CELLS] = { 0.3, 1.0, 0.3, 1.0, 0.3, 1.0 };
-static const char *const ensembles[] = { "ginibre",  "uniform", "sparse", "orthogonal", "symmetric", "antisymmetric",
-                                         "elliptic", "cycle",   "chain",  "nonnormal",  "untied" };
-enum { ENSEMBLES = sizeof ensembles / sizeof *ensembles };
 
 /* Of the sum: the tolerance, and as much for rounding, l 8 d u < 1e-12 here. */
 static const double TOLERANCE = 2e-10;
@@ -69,15 +66,15 @@ static void bounds_stand_in_a_chain(void **state)
 {
     (void)state;
     double worst = -INFINITY;
-    for (size_t e = 0; e < ENSEMBLES; e++)
+    for (size_t e = 0; drawn_ensemble(e); e++)
         for (size_t a = 0; a < activation_count(); a++)
             for (long d = 1; d <= 33; d += 16) {
-                struct ensemble ensemble = ensemble_named(ensembles[e]);
+                struct ensemble ensemble = ensemble_named(drawn_ensemble(e));
                 bool native = !has_radius(&ensemble, d);
                 struct batch batch = batch_of(activation_at(a), native);
                 struct with_steps w = measure_steps(&ensemble, d, batch);
                 char what[128];
-                snprintf(what, sizeof what, "%s, %s, d = %ld", ensembles[e], activation_at(a)->name, d);
+                snprintf(what, sizeof what, "%s, %s, d = %ld", ensemble.kind->name, activation_at(a)->name, d);
                 for (long i = 0; i < batch.count * LAGS; i++) {
                     double lag = (double)lags[i % LAGS], previous = i % LAGS ? w.maxima[i - 1] : -INFINITY;
                     assert_int_equal(first_failure(&w.measured.outcomes[i / LAGS]), JACOBIAN_FOUND);
@@ -96,8 +93,8 @@ static void bounds_stand_in_a_chain(void **state)
 static void identity_makes_all_bounds_equal(void **state)
 {
     (void)state;
-    for (size_t e = 0; e < ENSEMBLES; e++) {
-        struct ensemble ensemble = ensemble_named(ensembles[e]);
+    for (size_t e = 0; drawn_ensemble(e); e++) {
+        struct ensemble ensemble = ensemble_named(drawn_ensemble(e));
         bool native = !has_radius(&ensemble, 12), is_untied = ensemble.kind->is_fresh_at_every_step;
         struct with_steps w = measure_steps(&ensemble, 12, batch_of(activation_find("identity"), native));
         for (long i = 0; i < (native ? 2 : CELLS) * LAGS; i++) {
@@ -177,10 +174,10 @@ static void step_norms_agree_with_an_svd(void **state)
     static const char *const activations[] = { "tanh", "relu", "gelu" };
     static const long sizes[] = { 1, 2, 17, 48 };
     double worst_sum = 0, worst_maximum = 0;
-    for (size_t e = 0; e < ENSEMBLES; e++)
+    for (size_t e = 0; drawn_ensemble(e); e++)
         for (size_t a = 0; a < 3; a++)
             for (size_t s = 0; s < 4; s++) {
-                struct ensemble ensemble = ensemble_named(ensembles[e]);
+                struct ensemble ensemble = ensemble_named(drawn_ensemble(e));
                 compare_with_svd(&ensemble, activation_find(activations[a]), sizes[s], &worst_sum, &worst_maximum);
             }
     print_message("against an SVD of every step: sums err by at most %.2g, maxima by %.2g\n", worst_sum, worst_maximum);

@@ -22,4 +22,13 @@ static inline struct ensemble ensemble_of(const char *name, double parameter)
     return ensemble;
 }
 
+/* The names of all kinds that have a law, one after the other; NULL behind the last. */
+static inline const char *drawn_ensemble(size_t number)
+{
+    for (size_t i = 0; i < ensemble_kind_count(); i++)
+        if (!ensemble_kind_at(i)->is_file && number-- == 0)
+            return ensemble_kind_at(i)->name;
+    return NULL;
+}
+
 #endif

@@ -31,14 +31,11 @@ static bool is(const struct activation *activation, const char *name)
 static void names_are_found(void **state)
 {
     (void)state;
-    static const char *const names[] = { "identity", "tanh",      "sigmoid", "relu", "leaky_relu", "softsign",
-                                         "erf",      "hard_tanh", "sin",     "gelu", "silu",       "elu" };
-    assert_int_equal(activation_count(), sizeof names / sizeof *names);
     for (size_t i = 0; i < activation_count(); i++) {
-        assert_string_equal(find(names[i])->name, names[i]);
-        assert_ptr_equal(activation_find(names[i]), activation_at(i));
-        assert_int_equal(activation_at(i)->is_identity, i == 0);
+        assert_ptr_equal(activation_find(activation_at(i)->name), activation_at(i));
+        assert_int_equal(activation_at(i)->is_identity, is(activation_at(i), "identity"));
     }
+    assert_non_null(activation_find("identity"));
     assert_null(activation_at(activation_count()));
     assert_null(activation_find("Tanh"));
     assert_null(activation_find(""));

@@ -21,18 +21,19 @@ AGREEMENT = TOLERANCE / 50
 # Radii and norms are right to rounding; the spread of eigenvalues of non-normal W is added.
 SPECTRUM_TOLERANCE = 1e-11
 
-SPARSE = {"kind": "sparse", "density": 0.3}
-ENSEMBLES = ["ginibre", "uniform", SPARSE, "orthogonal", "symmetric", "antisymmetric", {"kind": "elliptic", "tau": 0.6},
-             {"kind": "elliptic", "tau": -0.4, "label": "elliptic-"}, "cycle", {"kind": "nonnormal", "departure": 0.5},
-             "untied"]
-CHAIN = {"kind": "chain", "coupling": 0.9}
-ALL_ACTIVATIONS = list(theory.ACTIVATIONS)
+# Ensembles that are run with other parameters than their defaults; all others, and all activations, are those of the program's
+# tables. What draws.py or theory.py do not know fails.
+SPARSE, NONNORMAL = {"kind": "sparse", "density": 0.3}, {"kind": "nonnormal", "departure": 0.5}
+CHOSEN = {"sparse": [SPARSE], "elliptic": [{"kind": "elliptic", "tau": 0.6}, {"kind": "elliptic", "tau": -0.4, "label": "elliptic-"}],
+          "chain": [{"kind": "chain", "coupling": 0.9}], "nonnormal": [NONNORMAL]}
+# In the sweeps below: all ensembles of the table, all of a spectral radius that is not 0 alone, and all activations.
+ENSEMBLES, RESCALED, ACTIVATIONS = "all ensembles", "all that can be rescaled", "all activations"
 NO_INPUT = {"input": {"kind": "none"}, "bias": {"kind": "zero"}, "initial_state": {"kind": "gaussian", "scale": 1.0}}
 
 BASE = {
     "seed": 2013,
-    "weights": {"ensemble": ENSEMBLES, "replicas": 1},
-    "model": {"activation": ALL_ACTIVATIONS, "warmup": 12, **NO_INPUT},
+    "weights": {"ensemble": RESCALED, "replicas": 1},
+    "model": {"activation": ACTIVATIONS, "warmup": 12, **NO_INPUT},
     "grid": {"hidden_size": [2, 8], "spectral_radius": [0.8, 1.25], "gamma": [0.8, 1.25],
              "lag": [1, 2, 3, 8, 21, 64]},  # 0.8 * 1.25 = 1: neither condition is met there
     "measure": ["jacobian_norm", "frobenius_norm"],
@@ -51,13 +52,13 @@ SWEEPS = {
                   "initial_state": {"kind": "zero"}, "warmup": 30},
         "grid": {"hidden_size": [5], "spectral_radius": [0.3, 0.95], "gamma": [1.0]}}),
     "native": program.merged(BASE, {
-        "seed": 0, "weights": {"ensemble": ENSEMBLES + [CHAIN]},
+        "seed": 0, "weights": {"ensemble": ENSEMBLES},
         "grid": {"hidden_size": [1, 2, 5, 33], "spectral_radius": "native", "gamma": [0.9]}}),
     "native, from zero": program.merged(BASE, {
-        "weights": {"ensemble": ENSEMBLES + [CHAIN], "replicas": 2}, "model": {"initial_state": {"kind": "zero"}},
+        "weights": {"ensemble": ENSEMBLES, "replicas": 2}, "model": {"initial_state": {"kind": "zero"}},
         "grid": {"hidden_size": [1, 3], "spectral_radius": "native", "gamma": [0.5, 1.5], "lag": [2, 64]}}),
     "native, from zero, with bias": program.merged(BASE, {
-        "weights": {"ensemble": ENSEMBLES + [CHAIN]},
+        "weights": {"ensemble": ENSEMBLES},
         "model": {"initial_state": {"kind": "zero"}, "bias": {"kind": "gaussian", "scale": 1.0}},
         "grid": {"hidden_size": [8], "spectral_radius": "native", "gamma": [0.5, 1.5], "lag": [5]}}),
     "closed forms": program.merged(BASE, {  # of normal W, where no Frobenius norms are asked for
@@ -65,12 +66,24 @@ SWEEPS = {
         "grid": {"hidden_size": [33], "spectral_radius": [1.0], "gamma": [0.7, 1.0], "lag": [1, 4, 64]},
         "measure": ["jacobian_norm"]}),
     "vectors": program.merged(BASE, {  # large enough for products never to be formed
-        "seed": 11, "weights": {"ensemble": ["ginibre", SPARSE, "orthogonal", {"kind": "nonnormal", "departure": 0.5}]},
+        "seed": 11, "weights": {"ensemble": ["ginibre", SPARSE, "orthogonal", NONNORMAL]},
         "model": {"activation": ["identity", "tanh", "relu", "gelu"],
                   "input": {"kind": "gaussian", "size": 2, "scale": 1}},
         "grid": {"hidden_size": [100], "spectral_radius": [0.9], "gamma": [1.0], "lag": [1, 20]},
         "measure": ["jacobian_norm"]}),
 }
+
+
+def from_tables(sweep, ensembles, activations):
+    """The sweep with the entries that stand for whole tables written out."""
+    listed = {ENSEMBLES: ensembles, RESCALED: [entry for entry in ensembles if kind_of(entry) != "chain"], ACTIVATIONS: activations}
+    given = sweep["weights"]["ensemble"], sweep["model"]["activation"]
+    chosen = [entries if isinstance(entries, list) else listed[entries] for entries in given]
+    return program.merged(sweep, {"weights": {"ensemble": chosen[0]}, "model": {"activation": chosen[1]}})
+
+
+def kind_of(ensemble):
+    return ensemble["kind"] if isinstance(ensemble, dict) else ensemble
 
 
 class Comparison:
@@ -93,9 +106,9 @@ class Comparison:
         self.results = program.run(gradsweep, self.sweep, may_fail=True)
         for (e, ensemble), (h, size), replica in itertools.product(
                 enumerate(sweep_weights["ensemble"]), enumerate(grid["hidden_size"]), range(sweep_weights["replicas"])):
-            ensemble = {"kind": ensemble} if isinstance(ensemble, str) else ensemble
-            parameters = tuple((k, v) for k, v in ensemble.items() if k not in ("kind", "label"))
-            network = draws.Network(self.sweep["seed"], ensemble["kind"], parameters, size, replica)
+            given = ensemble if isinstance(ensemble, dict) else {}
+            parameters = tuple((k, v) for k, v in given.items() if k not in ("kind", "label"))
+            network = draws.Network(self.sweep["seed"], kind_of(ensemble), parameters, size, replica)
             self.compare_network(theory.Weights(network, self.native), (e, h, replica))
 
     def compare_network(self, weights, place):
@@ -173,8 +186,12 @@ def condition(log_value):
 
 def main():
     wrong, methods, seen, compared, left_out = [], set(), set(), 0, 0
+    # Networks from files have no law; tests/field and tests/command compare them where they are read.
+    kinds = [choice["name"] for choice in program.table(sys.argv[1], "weights.ensemble") if not choice["is_file"]]
+    ensembles = [entry for kind in kinds for entry in CHOSEN.get(kind, [kind])]
+    activations = [choice["name"] for choice in program.table(sys.argv[1], "model.activation")]
     for name, sweep in SWEEPS.items():
-        comparison = Comparison(name, sweep)
+        comparison = Comparison(name, from_tables(sweep, ensembles, activations))
         comparison.run(sys.argv[1])
         print(f"{name}: {comparison.compared} norms compared, {comparison.left_out} left out")
         wrong += comparison.wrong
@@ -182,8 +199,8 @@ def main():
         seen |= comparison.seen
         compared += comparison.compared
         left_out += comparison.left_out
-    kinds = {entry["kind"] if isinstance(entry, dict) else entry for entry in ENSEMBLES + [CHAIN]}
-    if missing := set(itertools.product(ALL_ACTIVATIONS, kinds)) - seen:
+    kinds = {entry["kind"] if isinstance(entry, dict) else entry for entry in ENSEMBLES}
+    if missing := set(itertools.product(activations, kinds)) - seen:
         wrong.append(f"nothing could be compared for {sorted(missing)}")
     if left_out > 0.02 * compared:
         wrong.append("too much was left out")

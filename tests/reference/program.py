@@ -26,3 +26,9 @@ def run(gradsweep, sweep, may_fail=False):
         with h5py.File(out) as file:
             return {name: file[name].asstr()[:] if h5py.check_string_dtype(file[name].dtype) else file[name][:]
                     for name in file if name != "runs"}
+
+
+def table(gradsweep, key):
+    """What may stand at a key of the sweep file, as the program's own tables have it."""
+    told = subprocess.run([gradsweep, "help", "sweep", key, "--json"], capture_output=True, text=True, check=True).stdout
+    return json.loads(told)["keys"][0]["choices"]
