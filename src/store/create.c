@@ -7,7 +7,6 @@
 #include "store/disk.h"
 #include "store/output.h"
 #include "store/publish.h"
-#include "store/store.h"
 
 #include <limits.h>
 #include <unistd.h>

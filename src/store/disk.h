@@ -44,4 +44,9 @@ CHECKED enum status disk_read(int descriptor, uint64_t place, uint64_t count, vo
  * that failed), and returns `code`. */
 CHECKED enum status disk_explain(enum status code, const char *path);
 
+/* What strerror says of an errno, and what it does not say where the file system of `path` (a file or folder; it need
+ * not exist, its folder must) has no room: whether bytes are lacking or files (inodes), somebody's quota, or a limit
+ * that this process was given. Valid until the thread's next call. */
+const char *disk_reason(int reason, const char *path);
+
 #endif

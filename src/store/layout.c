@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "gradient/chain_cost.h"
-#include "store/store.h"
 #include "sweep/grid.h"
 
 #include <assert.h>

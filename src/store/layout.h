@@ -5,7 +5,7 @@
 
 #include "gradient/measure.h"
 #include "h5/dataset.h"
-#include "store/store.h"
+#include "store/cells.h"
 #include "sweep/axes.h"
 
 /* The axes of the sweep come first, by their own numbers. */

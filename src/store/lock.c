@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "store/disk_reason.h"
+#include "store/disk.h"
 #include "store/hold.h"
 #include "store/output.h"
 

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "store/disk.h"
-#include "store/disk_reason.h"
 
 #include <dirent.h>
 #include <errno.h>

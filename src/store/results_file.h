@@ -2,9 +2,9 @@
 #ifndef GRADSWEEP_STORE_RESULTS_FILE_H
 #define GRADSWEEP_STORE_RESULTS_FILE_H
 
+#include "store/cells.h"
 #include "store/layout.h"
 #include "store/shard.h"
-#include "store/store.h"
 
 struct results_file {
     char *path;

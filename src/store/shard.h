@@ -9,7 +9,7 @@
 #ifndef GRADSWEEP_STORE_SHARD_H
 #define GRADSWEEP_STORE_SHARD_H
 
-#include "store/store.h"
+#include "store/cells.h"
 
 #include <hdf5.h>
 #include <stdbool.h>

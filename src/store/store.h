@@ -9,38 +9,13 @@
 #include "gradient/measure.h"
 #include "gradient/weight_result.h"
 #include "parallel/world.h"
-#include "store/failure.h"
+#include "store/cells.h"
 #include "sweep/grid.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct store;
-
-enum store_status { STORE_PENDING = 0, STORE_DONE = 1, STORE_FAILED = 2 };
-
-enum store_mode { STORE_NEW, STORE_OVERWRITE, STORE_RESUME };
-
-/* One of `count` parts of a sweep that are computed apart, each into a file of its own (store/shard.h). Which cells are
- * its own is a function of the sweep, `number` and `count` alone. */
-struct shard {
-    long number, count; /* I of N, from 1; 0 of 0 is the whole sweep */
-    uint64_t cells;     /* its own; of the whole, and as long as its units are not known, 0 */
-};
-
-static inline bool shard_is_whole(const struct shard *shard)
-{
-    return shard->count == 0;
-}
-
-/* The same with where its cells are. */
-struct shard_cells {
-    struct shard mark;
-    uint64_t range_count;
-    /* Range 0 .. range_count-1 of its cells; may be empty. Called from any rank with `context`. */
-    void (*range_at)(const void *context, uint64_t range, uint64_t *first, uint64_t *count);
-    const void *context;
-};
 
 /* Creates, or with STORE_RESUME opens, the results file of a sweep, or of one shard of it, for a run: takes the lock
  * (`break_lock` takes it from an owner that cannot be seen to live), removes what dead owners left, creates the file
@@ -59,9 +34,6 @@ CHECKED enum status store_open(const struct world *world, const struct sweep *sw
 
 /* How many cells are done, failed, pending; of a shard, only its own. Streams the file; memory does not grow with the
  * grid. Not collective. */
-struct store_tally {
-    uint64_t done, failed, pending;
-};
 CHECKED enum status store_count(struct store *store, struct store_tally *tally);
 
 /* *is_finished := the file at `path` is a compressed copy (h5repack, nccopy) of this sweep's, or shard's, results in
@@ -89,34 +61,7 @@ CHECKED enum status store_read_weight(struct store *store, uint64_t weight, stru
  * STATUS_IO, STATUS_MEMORY. */
 CHECKED enum status store_write_weight(struct store *store, uint64_t weight, const struct weight_facts *facts);
 
-/* The results of cells first .. first+count-1. */
-struct cell_results {
-    uint64_t first;
-    uint64_t count;
-    /* [dataset_count] one array a dataset, in the order of measure_dataset_at(sweep->measures), NULL for those of
-     * WEIGHT shape: count * (values a cell) doubles or uint8_t, C order. */
-    void **values;
-    size_t dataset_count;
-    uint8_t *status;         /* [count] enum store_status; STORE_PENDING: leave this cell's place in the file alone */
-    uint8_t *failure_reason; /* [count] codes of store/failure.h */
-    uint8_t *method;         /* [count] enum jacobian_method (gradient/chain_cost.h) */
-    uint16_t *team_size;     /* [count] */
-    double *cell_seconds;    /* [count] */
-    double *predicted_seconds;
-};
-
-/* Values, and bytes of them, that a cell has in a dataset (measure_values_per_cell). */
-uint64_t store_values_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
-size_t store_bytes_per_cell(const struct sweep *sweep, const struct dataset_rule *rule);
-
-/* Allocates results of `count` cells, filled as an untouched file is (NaN, 255, pending); store_free_results releases.
- * Errors: STATUS_MEMORY. */
-CHECKED enum status store_allocate_results(const struct sweep *sweep, uint64_t first, uint64_t count,
-                                           struct cell_results *results);
-void store_free_results(struct cell_results *results);
-SCOPED_VALUE(cell_results, store_free_results)
-
-/* Writes them in place, computing the checksums. Not collective. Errors: STATUS_IO with path and cause. */
+/* Writes results of cells in place, computing the checksums. Not collective. Errors: STATUS_IO with path and cause. */
 CHECKED enum status store_write_cells(struct store *store, const struct cell_results *results);
 
 /* needed[i] := 1 where cell first+i must be computed: pending, done with a wrong checksum, or (retry_failed) failed.

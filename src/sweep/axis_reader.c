@@ -1,6 +1,8 @@
 /* Numeric axes: a number, a list, {start, stop, num, scale}, {start, stop, step} or {log2: N}. */
 #include "sweep/reader.h"
 
+#include "sweep/keys.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,14 +207,14 @@ static enum status read_mapping(struct axis *axis, bool takes_powers)
     static const char *const stepped_keys[] = { "start", "stop", "step" };
     static const char *const power_keys[] = { "log2" };
     if (takes_powers && yaml_find(axis->node, "log2") >= 0) {
-        TRY(reader_check_keys(axis->reader, axis->node, axis->path, 1, power_keys));
+        TRY(keys_check(axis->reader, axis->node, axis->path, 1, power_keys));
         return read_powers(axis);
     }
     if (yaml_find(axis->node, "step") >= 0) {
-        TRY(reader_check_keys(axis->reader, axis->node, axis->path, 3, stepped_keys));
+        TRY(keys_check(axis->reader, axis->node, axis->path, 3, stepped_keys));
         return read_stepped(axis);
     }
-    TRY(reader_check_keys(axis->reader, axis->node, axis->path, takes_powers ? 5 : 4, spaced_keys));
+    TRY(keys_check(axis->reader, axis->node, axis->path, takes_powers ? 5 : 4, spaced_keys));
     return read_spaced(axis);
 }
 

@@ -3,6 +3,7 @@
 #include "gradient/measure.h"
 #include "sweep/absences.h"
 #include "sweep/axes.h"
+#include "sweep/keys.h"
 #include "sweep/network_files.h"
 #include "sweep/schema.h"
 
@@ -41,7 +42,7 @@ static size_t list_names(const char *section, const char *names[MAX_NAMES])
 static enum status check_keys(struct reader *reader, const struct yaml_node *mapping, const char *section)
 {
     const char *names[MAX_NAMES];
-    return reader_check_keys(reader, mapping, section, list_names(section, names), names);
+    return keys_check(reader, mapping, section, list_names(section, names), names);
 }
 
 static enum status check_sections(struct reader *reader, const struct yaml_node *root)

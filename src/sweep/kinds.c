@@ -1,4 +1,5 @@
 /* Things of several kinds, each with its parameters: a name, or {kind: name, parameters...}. */
+#include "sweep/keys.h"
 #include "sweep/network_files.h"
 #include "sweep/schema.h"
 #include "sweep/text.h"
@@ -49,7 +50,7 @@ static enum status read_parameters(struct reader *reader, const struct yaml_node
     char kind_path[2 * SCHEMA_PATH];
     snprintf(kind_path, sizeof kind_path, "%s of kind %s", path, kind);
     if (node->kind == YAML_MAPPING)
-        TRY(reader_check_keys(reader, node, kind_path, key_count, keys));
+        TRY(keys_check(reader, node, kind_path, key_count, keys));
     for (size_t i = 0; i < count; i++) {
         char parameter_path[2 * SCHEMA_PATH];
         bool is_good = false;

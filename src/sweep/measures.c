@@ -2,6 +2,7 @@
 #include "sweep/schema.h"
 
 #include "gradient/measure.h"
+#include "sweep/keys.h"
 
 #include <math.h>
 
@@ -47,7 +48,7 @@ static enum status read_parameters(struct reader *reader, const struct yaml_node
     describe_form(measure, form);
     if (node->kind != YAML_MAPPING)
         return reader_expected(reader, node, path, form);
-    TRY(reader_check_keys(reader, node, path, measure->parameter_count, names));
+    TRY(keys_check(reader, node, path, measure->parameter_count, names));
     for (size_t i = 0; i < measure->parameter_count; i++) {
         const struct number_range range = schema_measure_range(&measure->parameters[i]);
         bool is_good = false;

@@ -1,5 +1,6 @@
 #include "sweep/network_files.h"
 
+#include "sweep/keys.h"
 #include "sweep/text.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static enum status read_content(struct reader *reader, const struct yaml_node *n
         return reader_expected(reader, content, path, "the fingerprints of the file's arrays, {name: fingerprint}");
     for (int array = 0; array < NETWORK_ARRAYS; array++)
         names[array] = network_array_name((enum network_array)array);
-    TRY(reader_check_keys(reader, content, path, NETWORK_ARRAYS, names));
+    TRY(keys_check(reader, content, path, NETWORK_ARRAYS, names));
     for (int array = 0; array < NETWORK_ARRAYS; array++) {
         long item = yaml_find(content, names[array]);
         if (item >= 0 && is_fingerprint(content->items[item]))

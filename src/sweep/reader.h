@@ -27,10 +27,6 @@ CHECKED enum status reader_expected(struct reader *reader, const struct yaml_nod
 CHECKED enum status reader_unknown(struct reader *reader, const struct yaml_node *node, const char *path,
                                    const char *what, size_t count, const char *const *names);
 
-/* Notes the keys of a mapping that are repeated or not among names[count]. */
-CHECKED enum status reader_check_keys(struct reader *reader, const struct yaml_node *mapping, const char *path,
-                                      size_t count, const char *const *names);
-
 /* A number within the range; *is_good false, and *value as it was, after a mistake. */
 CHECKED enum status reader_number(struct reader *reader, const struct yaml_node *node, const char *path,
                                   const struct number_range *range, double *value, bool *is_good);

@@ -1,5 +1,5 @@
-"""The worked examples of docs/architecture.md: each patch of tests/house/additions/ adds an ensemble, an activation or a measure.
-They are applied to a copy, whose command is built, run, and compared with NumPy; and what they touch is counted.
+"""The worked examples of docs/architecture.md: each patch of tests/house/additions/ adds an ensemble, an activation, a measure,
+an axis or a command. They are applied to a copy, whose command is built, run, and compared with NumPy; and what they touch is counted.
 
     additions.py PROJECT CMAKE"""
 
@@ -25,8 +25,8 @@ import program  # noqa: E402
 import theory  # noqa: E402
 
 # What an addition may touch: new files, and files in which a row is added. Softplus finds the logistic function that it is made of
-# in the file of its family, and stands there.
-ALLOWED = {"toeplitz": (1, 1), "softplus": (0, 2), "stable_rank": (1, 1)}
+# in the file of its family, and stands there. A command is declared beside the others.
+ALLOWED = {"toeplitz": (1, 1), "softplus": (0, 2), "stable_rank": (1, 1), "defaults": (1, 2)}
 
 SWEEP = {
     "seed": 41,
@@ -108,11 +108,28 @@ def check(gradsweep, folder):
         fail(f"check ended with {told.returncode}:\n{told.stdout}{told.stderr}")
 
 
+def write_defaults(gradsweep, folder):
+    """The new command tells every value that the sweep has, in a form that reads back to the same sweep; or what is wrong."""
+    def told(text):
+        (folder / "some.yaml").write_text(text)
+        return subprocess.run([gradsweep, "defaults", folder / "some.yaml"], capture_output=True, text=True)
+    whole = told("grid: {hidden_size: 4, spectral_radius: 1, gamma: [0.5, 1], lag: 3}\n")
+    again = told(whole.stdout)
+    if whole.returncode != 0 or "\nseed: 2013\n" not in whole.stdout or again.stdout != whole.stdout:
+        fail(f"defaults ended with {whole.returncode}:\n{whole.stdout}{whole.stderr}\nand of that with\n{again.stdout}{again.stderr}")
+    wrong = told("grid: {hidden_size: -4, spectral_radius: 1, gamma: [0.5, 1], lag: 3}\n")
+    if wrong.returncode != 2 or wrong.stdout or "1:21: error" not in wrong.stderr:
+        fail(f"defaults of a sweep with a mistake ended with {wrong.returncode}:\n{wrong.stdout}{wrong.stderr}")
+    if "  defaults " not in subprocess.run([gradsweep, "--help"], capture_output=True, text=True).stdout:
+        fail("gradsweep --help does not tell of the command that was added")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="gradsweep-test-") as folder:
         gradsweep = build(Path(folder))
         compare_with_numpy(gradsweep)
         check(gradsweep, Path(folder))
+        write_defaults(gradsweep, Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The rules of the house that a text search can check:
 
 - an include points to its own floor or a lower one, as "floor/file.h"; h5/ and linalg/ know nothing of each other;
+- the files of one floor include each other in no circle, but for the pairs of TWO_HALVES;
 - an owner (base/scope.h) has a value where it is declared: it is released at every exit;
 - no source file has more than 500 lines.
 
@@ -13,6 +14,8 @@ import tempfile
 
 FLOORS = ["base", "parallel", "h5", "linalg", "model", "gradient", "sweep", "store", "check", "run", "cli"]
 STRANGERS = [{"h5", "linalg"}]
+# Pairs that may name each other, and why. X.h, X.c and X_internal.h are one.
+TWO_HALVES = {("model/ensemble", "model/ensemble_law"): "ensemble_law.h is what ensemble.h keeps from all but its rows"}
 MOST_LINES = 500
 FOLDERS = ["src", "include", "tests", "analysis", "jobs"]
 SUFFIXES = {".c", ".h", ".py", ".sh", ".cmake", ".txt"}
@@ -46,6 +49,40 @@ def include_faults(root):
                 yield f"{path}:{number}: {fault}"
 
 
+def includes_within_floors(root):
+    """By "floor/file", without the ending: the other files of its floor that it includes."""
+    includes = {}
+    for path in sorted((root / "src").rglob("*.[ch]")):
+        floor = path.relative_to(root / "src").parts[0]
+        own = f"{floor}/{path.stem.removesuffix('_internal')}"
+        for line in path.read_text().splitlines():
+            target = QUOTED_INCLUDE.match(line)
+            if target and target.group(1).startswith(floor + "/"):
+                includes.setdefault(own, set()).add(target.group(1).rsplit(".", 1)[0].removesuffix("_internal"))
+    return includes
+
+
+def circle_faults(root):
+    """A circle is told once, by the shortest way from its first file back to that."""
+    includes, told = includes_within_floors(root), set()
+    for first in sorted(includes):
+        ways, came_from = [first], {}
+        while ways and first not in came_from:
+            file = ways.pop(0)
+            for target in sorted(includes.get(file, set()) - {file} - came_from.keys()):
+                came_from[target] = file
+                ways.append(target)
+        if first not in came_from:
+            continue
+        circle = [came_from[first]]
+        while circle[-1] != first:
+            circle.append(came_from[circle[-1]])
+        circle = circle[::-1]
+        if frozenset(circle) not in told and tuple(sorted(circle)) not in TWO_HALVES:
+            yield f"a circle of includes: {' -> '.join([*circle, first])}"
+        told.add(frozenset(circle))
+
+
 OWNERS = re.compile(r"^\s*SCOPED(?:_MEMORY|_ID|_FILE|\(\w+\))\s[^;]*;", re.MULTILINE)
 NESTED = re.compile(r"\([^()]*\)|\{[^{}]*\}")
 
@@ -72,7 +109,7 @@ def length_faults(root):
 
 
 def faults(root):
-    return [*include_faults(root), *owner_faults(root), *length_faults(root)]
+    return [*include_faults(root), *circle_faults(root), *owner_faults(root), *length_faults(root)]
 
 
 def self_test():
@@ -85,6 +122,12 @@ def self_test():
         "src/h5/slab.c": '#include "parallel/world.h"\n#include "linalg/block.h"\n',
         "src/store/file.c": '#include "file.h"\n#include "../base/log.h"\n',
         "src/attic/old.c": "",
+        "src/run/one.h": '#include "run/two.h"\n',
+        "src/run/two.c": '#include "run/three.h"\n',
+        "src/run/three_internal.h": '#include "run/one.h"\n',
+        "src/run/four.c": '#include "run/four.h"\n#include "run/one.h"\n',
+        "src/model/ensemble.c": '#include "model/ensemble_law.h"\n',
+        "src/model/ensemble_law.h": '#include "model/ensemble.h"\n',
         "src/base/owner.c": "    SCOPED(a) x = f(1, 2), y = { 3, { 4 } };\n    SCOPED_MEMORY double *p = NULL,\n        *q;\n",
         "src/base/long.c": "\n" * 501,
         "src/base/just.c": "\n" * 500,
@@ -92,6 +135,7 @@ def self_test():
     }
     expected = [
         "attic/old.c: is on no floor",
+        "a circle of includes: run/one -> run/two -> run/three -> run/one",
         "base/owner.c:3: an owner without a value",
         "base/log.c:2: \"parallel/world.h\" points up",
         "h5/slab.c:2: \"linalg/block.h\" points up",

@@ -4,9 +4,9 @@
     mutants.py PROJECT WORK --planted [NAME]...                                       those of PLANTED, which must be killed
 
 WORK keeps a copy of the project with a build of its own, and results.jsonl: what was tried is not tried again. A mutant that
-does not compile, or compiles to the same code, is none. The tests of one take --seconds at most when nothing is wrong: first
-those that include the mutated file's header, then those of its floor, then those of the floors that NEIGHBOURS names; each time the
-quickest first. Ends with a table of the survivors; exit code 1 if a planted one is among them."""
+does not compile, or compiles to the same code, is none. The tests of one take --seconds of processors at most when nothing is
+wrong: first those that include the mutated file's header, then those of its floor, then the quick ones of the floors that
+NEIGHBOURS names; each time the quickest first. Ends with a table of the survivors; exit code 1 if a planted one is among them."""
 
 import argparse
 import hashlib
@@ -114,10 +114,13 @@ class Laboratory:
         self.build, self.temporary = work / "build", work / "tmp"
         work.mkdir(parents=True, exist_ok=True)
         self.take_over(project)
+        self.usual_file = work / "usual.json"
         self.environment = {**os.environ, "TMPDIR": str(self.temporary)}
         # Optimised little: what is sought is whether tests notice, and most of the time goes into compiling.
         options = ["-DCMAKE_BUILD_TYPE=None", "-DCMAKE_C_FLAGS=-O1"]
         subprocess.run(["cmake", "-S", self.copy, "-B", self.build, "-G", "Ninja", *options], check=True, stdout=subprocess.DEVNULL)
+        if not self.make():  # ctest tells the commands of what is built
+            sys.exit("mutants: the project itself does not build")
         shown = subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], check=True, capture_output=True).stdout
         self.tests = {}
         for test in json.loads(shown)["tests"]:
@@ -127,7 +130,6 @@ class Laboratory:
             usual = "campaign" not in properties.get("LABELS", []) and not test["name"].startswith(("house", "additions"))
             if sources and usual and not re.search(r"_[12456]_ranks|_tcp", test["name"]):
                 self.tests[test["name"]] = (test["command"], properties, sources[0])
-        self.usual_file = work / "usual.json"
         self.usual = json.loads(self.usual_file.read_text()) if self.usual_file.exists() else {}
 
     def take_over(self, project):
@@ -143,7 +145,7 @@ class Laboratory:
                 shutil.copy(project / name, self.copy / name)
 
     def make(self, *targets):
-        return subprocess.run(["ninja", "-C", self.build, *targets], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run(["ninja", "-j1", "-C", self.build, *targets], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     def targets(self, name):
         command, _, source = self.tests[name]
@@ -153,16 +155,17 @@ class Laboratory:
         return ["gradsweep", *tools, *[word for word in ("make_results_file", "print_network") if any(word in c for c in command)]]
 
     def passes(self, name, most):
-        """Whether a test passes within so many seconds; "too slow" where it does neither that nor fail."""
+        """Whether a test passes, none of its processes using more than so many seconds; "too slow" where it hangs."""
         command, properties, _ = self.tests[name]
+        limits = ((resource.RLIMIT_FSIZE, 2**31), (resource.RLIMIT_CPU, int(most) + 1))  # a process's
         environment = {**self.environment, **dict(entry.split("=", 1) for entry in properties.get("ENVIRONMENT", []))}
         shutil.rmtree(self.temporary, ignore_errors=True)
         self.temporary.mkdir()
         process = subprocess.Popen(command, env=environment, cwd=self.build / "tests", start_new_session=True, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**31, 2**31)))
+                                   preexec_fn=lambda: [resource.setrlimit(what, (limit, limit)) for what, limit in limits])
         try:
-            return process.wait(most) in (0, 77)
+            return process.wait(60 + 20 * most) in (0, 77)
         except subprocess.TimeoutExpired:
             return "too slow"
         finally:  # all of its session: ranks are process groups of their own
@@ -175,11 +178,13 @@ class Laboratory:
             process.wait()
 
     def usual_seconds(self, name):
-        """How long a test takes on the copy as it is; None for one that does not pass there."""
+        """What a test takes on the copy as it is, of the processors; None for one that does not pass there."""
         if name not in self.usual:
-            began = time.monotonic()
-            passed = self.make(*self.targets(name)) and (began := time.monotonic()) and self.passes(name, 300) is True
-            self.usual[name] = time.monotonic() - began if passed else None
+            passed = self.make(*self.targets(name))
+            used = resource.getrusage(resource.RUSAGE_CHILDREN)
+            passed = passed and self.passes(name, 300) is True
+            now = resource.getrusage(resource.RUSAGE_CHILDREN)
+            self.usual[name] = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime if passed else None
             self.usual_file.write_text(json.dumps(self.usual))
         return self.usual[name]
 
@@ -192,6 +197,8 @@ class Laboratory:
             folder = source.parent.name
             if source.suffix == ".c" and header in source.read_text():
                 return 0
+            if folder != floor and "quick" not in self.tests[name][1].get("LABELS", []):
+                return None
             return 1 if folder == floor else 2 + NEIGHBOURS[floor].index(folder) if folder in NEIGHBOURS[floor] else None
 
         chosen, used = [], 0.0
@@ -232,7 +239,7 @@ class Laboratory:
             else:
                 known["tests"] = tests
                 for name in tests:
-                    told = self.make(*self.targets(name)) and self.passes(name, 20 + 8 * self.usual[name])
+                    told = self.make(*self.targets(name)) and self.passes(name, 5 + 5 * self.usual[name])
                     if told is not True:
                         known.update(outcome="killed", by=f"{name}: {told}" if told else name)
                         break
