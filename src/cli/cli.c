@@ -1,24 +1,13 @@
 #include "cli/cli.h"
 
 #include "gradsweep/gradsweep.h"
+#include "parallel/launch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Before MPI has started, the launchers' variables say which process this is. */
-static bool is_first_process(void)
-{
-    static const char *const variables[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID" };
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *rank = getenv(variables[i]);
-        if (rank)
-            return strcmp(rank, "0") == 0;
-    }
-    return true;
-}
 
 /* A launcher ends all processes as soon as one ends with an error: the first must have said what is wrong by then. */
 static void let_first_process_speak(void)
@@ -28,7 +17,7 @@ static void let_first_process_speak(void)
 
 int cli_usage_error(const char *format, ...)
 {
-    if (!is_first_process()) {
+    if (!launch_is_first()) {
         let_first_process_speak();
         return CLI_EXIT_USAGE;
     }
@@ -71,7 +60,7 @@ void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
     argp_err_exit_status = CLI_EXIT_USAGE;
     error_t failed =
-        is_first_process() ? argp_parse(argp, argc, argv, 0, NULL, input) : parse_silently(argp, argc, argv, input);
+        launch_is_first() ? argp_parse(argp, argc, argv, 0, NULL, input) : parse_silently(argp, argc, argv, input);
     if (failed)
         exit(CLI_EXIT_USAGE);
 }
@@ -98,7 +87,7 @@ static bool is_started_by_launcher(void)
 
 void cli_print_once(void)
 {
-    if (is_first_process() || !is_started_by_launcher())
+    if (launch_is_first() || !is_started_by_launcher())
         return;
     if (freopen("/dev/null", "w", stdout) == NULL || freopen("/dev/null", "w", stderr) == NULL)
         exit(CLI_EXIT_USAGE);

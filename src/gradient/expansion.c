@@ -350,21 +350,11 @@ static double expansion_error(const struct measured_cell *cell, const struct exp
     return rule_step_rounding(cell, (double)lag + 1) * expansion->condition * exp(log_growth);
 }
 
-static void residual_is_rounding(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
-{
-    const double *norms = data[0], *residuals = data[1], *condition = data[3];
-    struct expanded expansion;
-    if (!summarise(cell, data[2], *condition, &expansion))
-        return;
-    for (long i = 0; i < cell->lag_count; i++) {
-        const double allowed = expansion_error(cell, &expansion, cell->lags[i], norms[i]);
-        if (allowed < LARGEST_USEFUL_ERROR && !isnan(residuals[i]))
-            rule_count_margin(tally, log(allowed) - log(residuals[i]));
-    }
-}
+/* Tests one lag's residual, below LARGEST_USEFUL_ERROR, beside what rounding allows. */
+typedef void residual_test(double residual, double allowed, struct rule_tally *tally);
 
-/* Without a residual e_l must be 0, and so must the expansion. */
-static void residual_is_known(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+static void test_residuals(const struct measured_cell *cell, const void *const data[], residual_test *test,
+                           struct rule_tally *tally)
 {
     const double *norms = data[0], *residuals = data[1], *condition = data[3];
     struct expanded expansion;
@@ -373,8 +363,31 @@ static void residual_is_known(const struct measured_cell *cell, const void *cons
     for (long i = 0; i < cell->lag_count; i++) {
         const double allowed = expansion_error(cell, &expansion, cell->lags[i], norms[i]);
         if (allowed < LARGEST_USEFUL_ERROR)
-            rule_count(tally, !isnan(residuals[i]));
+            test(residuals[i], allowed, tally);
     }
+}
+
+static void is_below(double residual, double allowed, struct rule_tally *tally)
+{
+    if (!isnan(residual))
+        rule_count_margin(tally, log(allowed) - log(residual));
+}
+
+static void is_known(double residual, double allowed, struct rule_tally *tally)
+{
+    (void)allowed;
+    rule_count(tally, !isnan(residual));
+}
+
+static void residual_is_rounding(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    test_residuals(cell, data, is_below, tally);
+}
+
+/* Without a residual e_l must be 0, and so must the expansion. */
+static void residual_is_known(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
+{
+    test_residuals(cell, data, is_known, tally);
 }
 
 /* ||sum c_i (gamma lambda_i)^l q_i|| <= sum |c_i| |gamma lambda_i|^l for unit q_i. */

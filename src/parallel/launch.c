@@ -18,9 +18,21 @@
 /* Slurm gives numbers from here on to steps that nobody started with srun: the script of a job, salloc's shell. */
 static const long FIRST_SPECIAL_STEP = 0xfffffff0;
 
-static const char *const size_variables[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
-                                              "JSM_NAMESPACE_SIZE", "MPI_LOCALNRANKS" };
-static const char step_variable[] = "SLURM_STEP_NUM_TASKS";
+/* What tells a process which one of how many it is; NULL: does not tell. The first row that is there decides. */
+static const struct launcher {
+    const char *rank, *size;
+} launchers[] = {
+    { "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE" },
+    { "PMI_RANK", "PMI_SIZE" },
+    { "PMIX_RANK", NULL },
+    { "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE" },
+    { "JSM_NAMESPACE_RANK", "JSM_NAMESPACE_SIZE" },
+    { "MPI_LOCALRANKID", "MPI_LOCALNRANKS" },
+    { "SLURM_PROCID", "SLURM_STEP_NUM_TASKS" },
+};
+enum { LAUNCHERS = sizeof launchers / sizeof *launchers };
+/* Slurm's counts in a step alone. */
+#define SLURM_STEP (&launchers[LAUNCHERS - 1])
 
 /* -1 where there is no such variable, or no number in it. */
 static long find_number(const char *variable)
@@ -41,36 +53,31 @@ static bool is_in_slurm_step(void)
 
 static bool is_first_process(void)
 {
-    static const char *const rank_variables[] = { "OMPI_COMM_WORLD_RANK", "PMI_RANK",           "PMIX_RANK",
-                                                  "MV2_COMM_WORLD_RANK",  "JSM_NAMESPACE_RANK", "MPI_LOCALRANKID",
-                                                  "SLURM_PROCID" };
-    for (size_t i = 0; i < sizeof rank_variables / sizeof *rank_variables; i++) {
-        const long rank = find_number(rank_variables[i]);
+    for (int i = 0; i < LAUNCHERS; i++) {
+        const long rank = find_number(launchers[i].rank);
         if (rank >= 0)
             return rank == 0;
     }
     return true;
 }
 
-static void find_launcher(struct launch *launch)
+struct launch launch_find(void)
 {
-    *launch = (struct launch){ .ranks = 1, .is_first = true };
-    for (size_t i = 0; launch->variable == NULL && i < sizeof size_variables / sizeof *size_variables; i++)
-        if (find_number(size_variables[i]) > 0)
-            launch->variable = size_variables[i];
-    if (launch->variable == NULL && is_in_slurm_step() && find_number(step_variable) > 0)
-        launch->variable = step_variable;
-    if (launch->variable == NULL)
-        return;
-    launch->ranks = find_number(launch->variable);
-    launch->is_first = launch->ranks == 1 || is_first_process();
+    struct launch launch = { .ranks = 1, .is_first = true };
+    for (int i = 0; launch.variable == NULL && i < LAUNCHERS; i++)
+        if (launchers[i].size && find_number(launchers[i].size) > 0 &&
+            (&launchers[i] != SLURM_STEP || is_in_slurm_step()))
+            launch.variable = launchers[i].size;
+    if (launch.variable == NULL)
+        return launch;
+    launch.ranks = find_number(launch.variable);
+    launch.is_first = launch.ranks == 1 || is_first_process();
+    return launch;
 }
 
 bool launch_is_first(void)
 {
-    struct launch launch;
-    find_launcher(&launch);
-    return launch.is_first;
+    return launch_find().is_first;
 }
 
 /* ---- what the MPI library must find ---- */
@@ -92,7 +99,7 @@ static void set_environment(const struct launch *launch)
     setenv("OMPI_MCA_ess_singleton_isolated", "1", keep);
     /* Nor a directory under /tmp: all such ranks of a user on a host would have the same one, and one that ends takes
      * it away while another makes it (1 start of 240 failed, six at a time). */
-    if (launch->variable == NULL || (launch->variable == step_variable && launch->ranks == 1))
+    if (launch->variable == NULL || (launch->variable == SLURM_STEP->size && launch->ranks == 1))
         setenv("OMPI_MCA_orte_create_session_dirs", "0", keep);
     if (!may_read_other_processes())
         setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", keep);
@@ -100,9 +107,9 @@ static void set_environment(const struct launch *launch)
 
 enum status launch_prepare(struct launch *launch)
 {
-    find_launcher(launch);
+    *launch = launch_find();
     set_environment(launch);
-    if (launch->variable != step_variable)
+    if (launch->variable != SLURM_STEP->size)
         return STATUS_OK;
     if (launch->ranks == 1) {
         unsetenv("SLURM_STEP_ID"); /* by which Open MPI knows of the step, and would go to its PMIx */
@@ -113,7 +120,7 @@ enum status launch_prepare(struct launch *launch)
                            "srun has started %ld tasks (%s) that MPI cannot make ranks of one run of: each would be a "
                            "run of its own. Start it with srun --mpi=pmix (srun --mpi=list names what there is), with "
                            "mpirun, or with srun --ntasks=1 for one rank",
-                           launch->ranks, step_variable);
+                           launch->ranks, SLURM_STEP->size);
     return STATUS_OK;
 }
 

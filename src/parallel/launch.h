@@ -4,17 +4,15 @@
  * them would compute the same sweep into the same file. So what the launchers' variables say is compared with what MPI
  * says, and one rank where N were meant is refused:
  *
- *     started by                                      said by                                 MPI gives
- *     mpirun of Open MPI                              OMPI_COMM_WORLD_SIZE=N                  N
- *     mpiexec of MPICH or Intel MPI                   PMI_SIZE=N                              1: refused where N > 1
- *     other launchers                                 MV2_COMM_WORLD_SIZE, JSM_NAMESPACE_SIZE,
- *                                                     MPI_LOCALNRANKS                         1: refused where N > 1
- *     srun --mpi=pmix                                 SLURM_STEP_NUM_TASKS=N, PMIX_RANK       N
- *     srun --mpi=pmi2                                 SLURM_STEP_NUM_TASKS=N, PMI_FD          N, or MPI refuses
- *     srun --mpi=none, N > 1                          SLURM_STEP_NUM_TASKS=N                  (refused before it
- * starts) srun of one task, whatever --mpi                SLURM_STEP_NUM_TASKS=1                  1, without the step's
- * PMIx a job script or salloc's shell, without srun    SLURM_NTASKS=N, no SLURM_STEP_ID        1: rightly so nothing
- * nothing                                 1
+ * -  mpirun of Open MPI: OMPI_COMM_WORLD_SIZE = N, and MPI gives N
+ * -  mpiexec of MPICH or Intel MPI: PMI_SIZE = N, and MPI gives 1: refused where N > 1
+ * -  other launchers: MV2_COMM_WORLD_SIZE, JSM_NAMESPACE_SIZE, MPI_LOCALNRANKS; the same
+ * -  srun --mpi=pmix: SLURM_STEP_NUM_TASKS = N and PMIX_RANK; N
+ * -  srun --mpi=pmi2: SLURM_STEP_NUM_TASKS = N and PMI_FD; N, or MPI refuses
+ * -  srun --mpi=none: SLURM_STEP_NUM_TASKS = N; N > 1 is refused before MPI starts
+ * -  srun of one task, whatever --mpi: SLURM_STEP_NUM_TASKS = 1; 1, without the step's PMIx
+ * -  a job script or salloc's shell, without srun: SLURM_NTASKS = N, but no SLURM_STEP_ID; 1, and rightly so
+ * -  nothing: nothing; 1
  *
  * The first of these variables that is there decides. A step of one task does without Slurm's PMIx, which serves the
  * first program of a step alone and not the second one of a script. */
@@ -35,6 +33,9 @@ struct launch {
  * the user has not set it. Before MPI_Init. Errors: STATUS_REFUSED where MPI cannot start as many ranks as were meant.
  */
 CHECKED enum status launch_prepare(struct launch *launch);
+
+/* What the launcher says, wherever its variables stand. */
+struct launch launch_find(void);
 
 /* Whether this process is the first, or the only, of those that were started together, as far as the launcher says. */
 bool launch_is_first(void);

@@ -1,6 +1,7 @@
 #include "store/once.h"
 
 #include "base/clock.h"
+#include "parallel/launch.h"
 #include "store/hold.h"
 
 #include <ctype.h>
@@ -21,30 +22,11 @@ static const double poll_seconds = 0.02;
 static const double meeting_seconds = 5.0;
 
 struct launch_place {
-    long processes;
-    bool is_first;
+    struct launch launch;
     char path[PATH_MAX];
 };
 
 /* ---- the launcher ---- */
-
-static bool has_several_processes(struct launch_place *place)
-{
-    static const struct {
-        const char *rank, *size;
-    } variables[] = { { "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE" },
-                      { "PMI_RANK", "PMI_SIZE" },
-                      { "SLURM_PROCID", "SLURM_STEP_NUM_TASKS" } };
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *rank = getenv(variables[i].rank), *size = getenv(variables[i].size);
-        if (rank == NULL || size == NULL)
-            continue;
-        place->processes = atol(size);
-        place->is_first = strcmp(rank, "0") == 0;
-        return place->processes > 1;
-    }
-    return false;
-}
 
 /* What all processes of the launch have in common, and no other launch has. */
 static void find_key(char key[KEY_LENGTH + 1])
@@ -89,7 +71,7 @@ static bool is_current(const struct launch_place *place, int descriptor)
 static void meet_others(const struct launch_place *place, int descriptor, int exit_code, long taken)
 {
     const double until = clock_seconds() + meeting_seconds;
-    bool is_last = !write_record(descriptor, exit_code, taken) || taken == place->processes;
+    bool is_last = !write_record(descriptor, exit_code, taken) || taken == place->launch.ranks;
     close(descriptor);
     while (!is_last && access(place->path, F_OK) == 0) {
         clock_sleep(poll_seconds);
@@ -115,14 +97,14 @@ static int do_or_take(const struct launch_place *place, int descriptor, int (*wo
 /* Nobody can be waited for. */
 static int do_if_first(const struct launch_place *place, int (*work)(void *), void *context)
 {
-    return place->is_first ? work(context) : 0;
+    return place->launch.is_first ? work(context) : 0;
 }
 
 int once_do(const char *output, int (*work)(void *context), void *context)
 {
-    struct launch_place place = { 0 };
+    struct launch_place place = { .launch = launch_find() };
     char key[KEY_LENGTH + 1];
-    if (!has_several_processes(&place))
+    if (place.launch.ranks == 1)
         return work(context);
     find_key(key);
     if ((size_t)snprintf(place.path, sizeof place.path, "%s.launch-%s", output, key) >= sizeof place.path)

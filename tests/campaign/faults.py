@@ -112,9 +112,7 @@ class Campaign:
             return "failed"
         require(str(self.place) in told[0], f"the path is not told: {text}")
         if not isinstance(effect, str):
-            # MPI-IO says itself why it could not read: HDF5 only sees that what came is not what was written.
-            by_whom = text if call == "read" and case[3] else told[0]
-            require(os.strerror(effect) in by_whom, f"the cause, {os.strerror(effect)}, is not told: {text}")
+            require(os.strerror(effect) in told[0], f"the cause, {os.strerror(effect)}, is not told: {text}")
         left = sorted(path.name for path in self.place.iterdir())
         require(call == "unlink" or left in ([], ["out.h5"]), f"{left} left behind: {text}")
         return "refused" if exit_code == 2 else "failed"
