@@ -70,7 +70,10 @@ static enum status open_attribute(hid_t object, const char *name, hid_t *attribu
 {
     h5_expect_failure();
     *attribute = H5Aopen(object, name, H5P_DEFAULT);
-    return *attribute < 0 ? h5_fail(code_of_failure(), "no attribute %s", name) : STATUS_OK;
+    if (*attribute >= 0)
+        return STATUS_OK;
+    return errno != 0 ? h5_fail(STATUS_IO, "cannot open the attribute %s", name)
+                      : h5_fail(STATUS_FOREIGN_FILE, "no attribute %s", name);
 }
 
 enum status h5_attribute_read_text(hid_t object, const char *name, char **text)
