@@ -1,12 +1,12 @@
 """Do the tests notice? Changes the source on purpose, one place at a time, and runs the nearest tests against each mutant.
 
-    mutants.py PROJECT WORK [--count N] [--seed S] [--floor FLOOR]... [--seconds T]   mutants at random, spread over the floors
-    mutants.py PROJECT WORK --planted [NAME]...                                       those of PLANTED, which must be killed
+    mutants.py PROJECT WORK [--count N] [--seed S] [--floor FLOOR]...   mutants at random, spread over the floors
+    mutants.py PROJECT WORK --planted [NAME]...                         those of PLANTED, which must be killed
 
 WORK keeps a copy of the project with a build of its own, and results.jsonl: what was tried is not tried again. A mutant that
 does not compile, or compiles to the same code, is none. The tests of one take --seconds of processors at most when nothing is
 wrong: first those that include the mutated file's header, then those of its floor, then the quick ones of the floors that
-NEIGHBOURS names; each time the quickest first. Ends with a table of the survivors; exit code 1 if a planted one is among them."""
+NEIGHBOURS names; each time the quickest first; with --tests no others than those. Ends with a table of the survivors; exit code 1 if a planted one is among them."""
 
 import argparse
 import hashlib
@@ -109,7 +109,7 @@ def planted(project, name):
 class Laboratory:
     """The copy, its build, and its tests."""
 
-    def __init__(self, project, work, seconds):
+    def __init__(self, project, work, seconds, chosen):
         self.copy, self.seconds, self.results = work / "copy", seconds, work / "results.jsonl"
         self.build, self.temporary = work / "build", work / "tmp"
         work.mkdir(parents=True, exist_ok=True)
@@ -119,15 +119,16 @@ class Laboratory:
         # Optimised little: what is sought is whether tests notice, and most of the time goes into compiling.
         options = ["-DCMAKE_BUILD_TYPE=None", "-DCMAKE_C_FLAGS=-O1"]
         subprocess.run(["cmake", "-S", self.copy, "-B", self.build, "-G", "Ninja", *options], check=True, stdout=subprocess.DEVNULL)
-        if not self.make():  # ctest tells the commands of what is built
-            sys.exit("mutants: the project itself does not build")
-        shown = subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], check=True, capture_output=True).stdout
+        shown = self.registered()
+        if missing := [test["name"] for test in shown if "command" not in test and re.search(chosen, test["name"])]:
+            self.make(*missing)  # ctest knows the commands of what is built
+            shown = self.registered()
         self.tests = {}
-        for test in json.loads(shown)["tests"]:
+        for test in shown:
             properties = {entry["name"]: entry["value"] for entry in test["properties"]}
             sources = [path for path in (self.copy / "tests").rglob("*.[cp]*") for word in test.get("command", [])
                        if word == str(path) or (path.suffix == ".c" and Path(word).name == path.stem)]
-            usual = "campaign" not in properties.get("LABELS", []) and not test["name"].startswith(("house", "additions"))
+            usual = re.search(chosen, test["name"]) and "campaign" not in properties.get("LABELS", []) and not test["name"].startswith(("house", "additions"))
             if sources and usual and not re.search(r"_[12456]_ranks|_tcp", test["name"]):
                 self.tests[test["name"]] = (test["command"], properties, sources[0])
         self.usual = json.loads(self.usual_file.read_text()) if self.usual_file.exists() else {}
@@ -144,8 +145,12 @@ class Laboratory:
                 (self.copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(project / name, self.copy / name)
 
+    def registered(self):
+        shown = subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], check=True, capture_output=True).stdout
+        return json.loads(shown)["tests"]
+
     def make(self, *targets):
-        return subprocess.run(["ninja", "-j1", "-C", self.build, *targets], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run(["ninja", "-C", self.build, *targets], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     def targets(self, name):
         command, _, source = self.tests[name]
@@ -272,10 +277,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--floor", action="append", choices=FLOORS)
     parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--tests", default="", help="a pattern: no others than these")
     parser.add_argument("--planted", nargs="*")
     options = parser.parse_args()
     project = options.project.resolve()
-    laboratory, tried = Laboratory(project, options.work.resolve(), options.seconds), []
+    laboratory, tried = Laboratory(project, options.work.resolve(), options.seconds, options.tests), []
 
     def attempt(mutant):
         began = time.monotonic()
