@@ -71,13 +71,13 @@ def command_line(*arguments, ranks=None, tcp=False, launcher=None):
     return launcher + [GRADSWEEP] + [str(argument) for argument in arguments]
 
 
-def gradsweep(*arguments, timeout=TIMEOUT, **how):
+def gradsweep(*arguments, **how):
     """Runs the command to its end, started as command_line says; returncode, stdout and stderr."""
     environment = dict(os.environ)
     if not how and arguments[:1] != ("run",):  # these start no MPI: a sanitizer tells of what they forgot to free
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=1"
     return subprocess.run(command_line(*arguments, **how), env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=timeout)
+                          text=True, timeout=TIMEOUT)
 
 
 def with_library(library, **faults):

@@ -313,4 +313,5 @@ if __name__ == "__main__":
     if reason:
         print(f"SKIPPED: no run was spread over hosts: {reason}")
         sys.exit(77)
+    command.TIMEOUT = 600  # ranks that share a core and wait for each other over TCP, beside other tests
     command.main()
