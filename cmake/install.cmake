@@ -38,8 +38,21 @@ configure_file(cmake/modulefile.in modulefile @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modulefile DESTINATION ${share})
 
 # ---- to be read ----
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE PATTERN completions EXCLUDE)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE PATTERN completions EXCLUDE
+    PATTERN generate.py EXCLUDE)
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# Manual pages, completion and the reference of the sweep file are made by the command that is installed, from its own tables.
+find_program(GRADSWEEP_PYTHON3 python3 PATHS /usr/bin NO_DEFAULT_PATH DOC "Makes manual pages and completion at installation")
+find_program(GRADSWEEP_PYTHON3 python3)
+if(TARGET gradsweep AND GRADSWEEP_PYTHON3)
+    set(made ${CMAKE_BINARY_DIR}/manual)
+    install(CODE "execute_process(COMMAND ${GRADSWEEP_PYTHON3} -B ${CMAKE_SOURCE_DIR}/docs/generate.py $<TARGET_FILE:gradsweep> ${made}
+        COMMAND_ERROR_IS_FATAL ANY)")
+    install(DIRECTORY ${made}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+    install(FILES ${made}/sweep-reference.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+    install(FILES ${made}/gradsweep.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gradsweep)
+    install(FILES ${made}/_gradsweep DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+endif()
 file(GLOB pages CONFIGURE_DEPENDS docs/man/*.[1-9])
 foreach(page IN LISTS pages)
     string(REGEX MATCH "[1-9]$" section ${page})

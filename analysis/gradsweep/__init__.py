@@ -8,6 +8,7 @@
 
 The floors, an import only ever points down:
 
+    commands/           gradsweep report, plot, export, watch, torch
     report/             the report: one page of tables and figures
     plots/              figures
     data/               results files as datasets, and what follows from their numbers
@@ -36,7 +37,7 @@ _NAMES = {
 }
 _PLOTS = (
     "STYLE style plot_cancellation plot_chain plot_conditions plot_conditions_map plot_contributions plot_critical "
-    "plot_decay plot_expansion plot_growth plot_phase plot_rate plot_spectrum plot_triangle"
+    "plot_decay plot_expansion plot_growth plot_half_life plot_phase plot_rate plot_spectrum plot_triangle"
 ).split()
 _NAMES.update({name: ("plots", name) for name in _PLOTS})
 __all__ = ["__version__", *_NAMES]

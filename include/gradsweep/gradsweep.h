@@ -86,9 +86,9 @@ GRADSWEEP_API int gradsweep_merge(const char *output, size_t count, const char *
  * refused, and so is an axis that lacks a value. gradsweep_run then resumes `output`. Not collective, needs no MPI. */
 GRADSWEEP_API int gradsweep_extend(const struct gradsweep_sweep *sweep, const char *old, const char *output);
 
-/* Prints to `out` the axes, progress, failures and provenance of a results file, of a running one too. Not collective.
- */
-GRADSWEEP_API int gradsweep_info(const char *path, FILE *out);
+/* Prints to `out` the axes, progress, rate, time to go, failures and provenance of a results file, of a running one
+ * too; for people, or as one JSON object. Not collective. */
+GRADSWEEP_API int gradsweep_info(const char *path, bool json, FILE *out);
 
 /* Prints to `out` a table of what was checked: completeness, checksums, invariants, verdicts. Not collective. */
 GRADSWEEP_API int gradsweep_check(const char *path, FILE *out);

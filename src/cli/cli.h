@@ -16,6 +16,7 @@ int cli_check(int argc, char **argv);
 int cli_merge(int argc, char **argv);
 int cli_extend(int argc, char **argv);
 int cli_help(int argc, char **argv);
+int cli_new(int argc, char **argv);
 
 /* Parses with argp; on wrong use prints one message, from the first process of a parallel run only, and exits with 2.
  */

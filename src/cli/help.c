@@ -51,7 +51,9 @@ int cli_help(int argc, char **argv)
                                .args_doc = "sweep [KEY]",
                                .doc = "Tells what may stand in a sweep file: its keys with form, range and default; "
                                       "ensembles, activations and measures with their parameters and datasets. KEY is "
-                                      "one of them (grid.gamma) or a section (grid)." };
+                                      "one of them (grid.gamma) or a section (grid)."
+                                      "\vExamples:\n  gradsweep help sweep\n  gradsweep help sweep weights.ensemble\n"
+                                      "  gradsweep help sweep measure --json\n" };
     cli_parse(&argp, argc, argv, &asked);
     cli_print_once();
     return cli_report(gradsweep_help_sweep(asked.key, asked.json, stdout));

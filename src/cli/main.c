@@ -1,16 +1,18 @@
 #include "cli/cli.h"
+#include "cli/external.h"
 #include "cli/standard_streams.h"
 #include "cli/start.h"
 
 #include "gradsweep/gradsweep.h"
 #include "run/provenance.h"
+#include "sweep/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const struct command {
     const char *name;
-    int (*function)(int argc, char **argv);
+    int (*function)(int argc, char **argv); /* NULL: a program of its own, gradsweep-NAME, of the analysis */
     const char *help;
 } commands[] = {
     { "run", cli_run, "compute a sweep and write its results file; under mpirun or srun on all ranks" },
@@ -19,7 +21,13 @@ static const struct command {
     { "info", cli_info, "axes, progress, failures and provenance of a results file" },
     { "merge", cli_merge, "the results files of a job array's shards into one" },
     { "extend", cli_extend, "a results file for longer axes, with all that is finished" },
+    { "new", cli_new, "a commented sweep file to start from: gradsweep new NAME > SWEEP.yaml" },
     { "help", cli_help, "what may stand in a sweep file: gradsweep help sweep [KEY] [--json]" },
+    { "report", NULL, "one page of a results file to explore in a browser, without a network" },
+    { "plot", NULL, "one figure of a results file, as PDF, SVG or PNG" },
+    { "export", NULL, "a results file as a table (CSV, Parquet) or a part of it as NetCDF" },
+    { "watch", NULL, "progress, failures and a map of a sweep that runs, in the terminal" },
+    { "torch", NULL, "a network file and a sweep from a PyTorch checkpoint" },
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
@@ -41,29 +49,39 @@ static void print_version(void)
     printf("gradsweep %s\n%s", gradsweep_version(), build);
 }
 
-/* The known command that a mistyped one shares the most letters at the start with; NULL where there is none. */
-static const char *nearest_command(const char *name)
+static const struct command *find_command(const char *name)
 {
-    const char *nearest = NULL;
-    size_t longest = 0;
-    for (int i = 0; i < COMMAND_COUNT; i++) {
-        size_t common = 0;
-        while (name[common] && name[common] == commands[i].name[common])
-            common++;
-        if (common > longest) {
-            longest = common;
-            nearest = commands[i].name;
-        }
-    }
-    return nearest;
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
 }
 
 static int refuse_unknown(const char *name)
 {
-    const char *nearest = nearest_command(name);
+    const char *names[COMMAND_COUNT];
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i].name;
+    const char *nearest = suggest_nearest(name, COMMAND_COUNT, names);
     if (nearest)
         return cli_usage_error("unknown command '%s'; did you mean '%s'? (gradsweep --help lists all)", name, nearest);
     return cli_usage_error("unknown command '%s'; gradsweep --help lists all", name);
+}
+
+/* What is no function of this program: one of the analysis, or of the user's own. Returns only where it is not there.
+ */
+static int call_external(const struct command *command, const char *name, char **argv)
+{
+    const int failure = external_become(name, argv);
+    if (failure != 0)
+        return cli_usage_error("gradsweep-%s cannot be started: %s", name, strerror(failure));
+    if (command == NULL)
+        return refuse_unknown(name);
+    return cli_usage_error(
+        "'%s' is a command of the analysis, in Python, which is not installed: there is no "
+        "gradsweep-%s in ../libexec/gradsweep beside this command, nor on PATH. cmake --install puts "
+        "it there, and so does pip install ./analysis in gradsweep's source",
+        name, name);
 }
 
 int main(int argc, char **argv)
@@ -81,12 +99,11 @@ int main(int argc, char **argv)
         print_version();
         return 0;
     }
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            char name[32];
-            snprintf(name, sizeof name, "gradsweep %s", commands[i].name);
-            argv[1] = name;
-            return commands[i].function(argc - 1, argv + 1);
-        }
-    return refuse_unknown(argv[1]);
+    const struct command *command = find_command(argv[1]);
+    if (command == NULL || command->function == NULL)
+        return call_external(command, argv[1], argv + 1);
+    char name[32];
+    snprintf(name, sizeof name, "gradsweep %s", command->name);
+    argv[1] = name;
+    return command->function(argc - 1, argv + 1);
 }

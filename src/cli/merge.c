@@ -49,7 +49,8 @@ int cli_merge(int argc, char **argv)
                                       .doc =
                                           "Makes the results file of a sweep of its shards' files (run --shard I/N). "
                                           "Exit code 0: complete; 75: cells are missing, which run --resume computes "
-                                          "into it; 1: two shards contradict each other, or cells have failed." };
+                                          "into it; 1: two shards contradict each other, or cells have failed."
+                                          "\vExample:\n  gradsweep merge out.h5 1.h5 2.h5 3.h5\n" };
     struct merge_arguments arguments = { .shards = calloc((size_t)argc, sizeof *arguments.shards) };
     if (arguments.shards == NULL)
         return cli_usage_error("no memory for %d names of files", argc);
@@ -116,7 +117,9 @@ int cli_extend(int argc, char **argv)
         .args_doc = "SWEEP.yaml OLD.h5",
         .doc = "Makes the results file of a sweep with longer axes (any but lag) than those of "
                "OLD.h5, with all that is finished there. run --resume then computes the "
-               "rest into it.",
+               "rest into it."
+               "\vExample:\n  gradsweep extend longer.yaml old.h5 -o new.h5\n"
+               "  gradsweep run longer.yaml -o new.h5 --resume\n",
         .children = cli_sweep_children
     };
     struct extend_arguments arguments = { 0 };

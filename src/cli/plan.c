@@ -95,13 +95,15 @@ int cli_plan(int argc, char **argv)
         { "memory-per-rank", OPTION_MEMORY, "BYTES", 0, "refuse what needs more, e.g. 4G", 0 },
         { 0 },
     };
-    static const struct argp argp = { .options = options,
-                                      .parser = parse,
-                                      .args_doc = "SWEEP.yaml",
-                                      .doc =
-                                          "Predicts what a sweep will cost: the schedule of a run against a model of "
-                                          "costs, scaled by a short measurement of this machine.",
-                                      .children = cli_sweep_children };
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "SWEEP.yaml",
+        .doc = "Predicts what a sweep will cost: the schedule of a run against a model of "
+               "costs, scaled by a short measurement of this machine."
+               "\vExample:\n  gradsweep plan sweep.yaml --ranks 1,64,1024 --memory-per-rank 4G\n",
+        .children = cli_sweep_children
+    };
     struct plan_arguments arguments = { .count = 1, .ranks = { 1 }, .cores_per_node = CORES_PER_NODE };
     cli_parse(&argp, argc, argv, &arguments);
     cli_print_once();

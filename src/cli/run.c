@@ -147,18 +147,24 @@ int cli_run(int argc, char **argv)
         { "max-failures", KEY_MAX_FAILURES, "N", 0, "stop when so many cells have failed (exit code 1)", 0 },
         { "break-lock", KEY_BREAK_LOCK, NULL, 0,
           "take the lock of the results file from a run on another host that has ended", 0 },
-        { "progress", KEY_PROGRESS, "STYLE", 0, "auto, bar, json or none", 0 },
+        { "progress", KEY_PROGRESS, "STYLE", 0,
+          "auto (the default: a bar on a terminal, else lines), bar, json or none", 0 },
         { "shard", KEY_SHARD, "I/N", 0,
           "compute every N-th unit of work alone, from the I-th; gradsweep merge joins the files", 0 },
         { 0 },
     };
-    static const struct argp argp = { .options = options,
-                                      .parser = parse,
-                                      .args_doc = "SWEEP.yaml",
-                                      .doc =
-                                          "Computes a sweep and writes its results file. Start it under mpirun or srun "
-                                          "to use several ranks; alone it is one rank.",
-                                      .children = cli_sweep_children };
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "SWEEP.yaml",
+        .doc = "Computes a sweep and writes its results file. Start it under mpirun or srun "
+               "to use several ranks; alone it is one rank."
+               "\vExamples:\n  mpirun gradsweep run sweep.yaml -o out.h5\n"
+               "  gradsweep run sweep.yaml -o out.h5 --resume --max-time 11:45:00\n"
+               "  gradsweep run sweep.yaml -o try.h5 --set grid.hidden_size=16 --set weights.replicas=1\n"
+               "Exit codes: 0 complete; 1 failed; 2 wrong use or a mistake in the sweep file; 75 stopped, resumable.\n",
+        .children = cli_sweep_children
+    };
     struct run_arguments arguments = { 0 };
     cli_parse(&argp, argc, argv, &arguments);
     struct gradsweep_sweep sweep = cli_sweep(&arguments.sweep);

@@ -37,9 +37,9 @@ int gradsweep_help_sweep(const char *key, bool json, FILE *out)
     return status_exit_code(sweep_help(key, json, out));
 }
 
-int gradsweep_info(const char *path, FILE *out)
+int gradsweep_info(const char *path, bool json, FILE *out)
 {
-    return status_exit_code(store_info(path, out));
+    return status_exit_code(json ? store_info_json(path, out) : store_info(path, out));
 }
 
 int gradsweep_check(const char *path, FILE *out)

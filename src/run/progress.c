@@ -56,21 +56,25 @@ void progress_show(struct progress *progress, uint64_t done, uint64_t failed, do
     uint64_t finished = fewer(progress->earlier_done + done, progress->cells - failed);
     double rate = elapsed > 0.0 ? flops / elapsed * 1e-9 : 0.0;
     double remaining = work_share > 0.0 ? elapsed / work_share * (1.0 - work_share) : NAN;
+    const bool is_complete = finished + failed >= progress->cells;
+    if (is_complete)
+        remaining = 0.0;
     double percent = progress->cells ? 100.0 * (double)(finished + failed) / (double)progress->cells : 100.0;
     if (progress->style == PROGRESS_JSON) {
         fprintf(stderr,
                 "{\"cells\": %llu, \"done\": %llu, \"failed\": %llu, \"gflops\": %.3f, \"elapsed_seconds\": %.3f, "
                 "\"remaining_seconds\": %.3f}\n",
                 (unsigned long long)progress->cells, (unsigned long long)finished, (unsigned long long)failed, rate,
-                elapsed, is_last || !(remaining >= 0.0) ? 0.0 : remaining);
+                elapsed, remaining >= 0.0 ? remaining : 0.0);
         return;
     }
     char remaining_text[32], elapsed_text[32];
-    duration_text(is_last ? 0.0 : remaining, remaining_text, sizeof remaining_text);
+    duration_text(remaining, remaining_text, sizeof remaining_text);
     duration_text(elapsed, elapsed_text, sizeof elapsed_text);
     bool is_bar = progress->style == PROGRESS_BAR;
-    fprintf(stderr, "%sgradsweep: %llu of %llu cells (%.1f%%), %llu failed, %.1f GF/s, %s elapsed, %s to go%s",
+    fprintf(stderr, "%sgradsweep: %llu of %llu cells (%.1f%%), %llu failed, %.1f GF/s, %s elapsed, %s%s to go%s",
             is_bar ? "\r\033[K" : "", (unsigned long long)finished, (unsigned long long)progress->cells, percent,
-            (unsigned long long)failed, rate, elapsed_text, remaining_text, is_bar && !is_last ? "" : "\n");
+            (unsigned long long)failed, rate, elapsed_text, is_last && !is_complete ? "stopped with about " : "",
+            remaining_text, is_bar && !is_last ? "" : "\n");
     fflush(stderr);
 }

@@ -4,6 +4,7 @@
 #include "linalg/instruction_set.h"
 
 #include <hdf5.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -128,7 +129,8 @@ void provenance_write(const struct provenance *provenance, char *text, size_t si
     append_text(&writer, "cpu", cpu);
     if (!shard_is_whole(&provenance->shard))
         append(&writer, "\"shard\": \"%ld/%ld\", ", provenance->shard.number, provenance->shard.count);
-    append(&writer, "\"ranks\": %d, \"teams\": [", provenance->ranks);
+    append(&writer, "\"cells_before\": %" PRIu64 ", \"ranks\": %d, \"teams\": [", provenance->cells_before,
+           provenance->ranks);
     for (int i = 0; i < provenance->team_count; i++)
         append(&writer, i == 0 ? "%d" : ", %d", provenance->team_sizes[i]);
     append(&writer, "], \"threads\": %d, ", provenance->threads);

@@ -5,11 +5,13 @@
 #include "run/shard_units.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct provenance {
     char start[32]; /* UTC, ISO 8601 */
     char end[32];   /* "" while the run goes on */
     struct shard shard;
+    uint64_t cells_before; /* done or failed before this run */
     int ranks;
     int team_count; /* sizes of teams */
     const int *team_sizes;

@@ -278,6 +278,7 @@ static enum status prepare(struct run *run, bool is_fresh)
         TRY(count_cells(run, &tally));
     }
     run->earlier_failures = run->options->retry_failed ? 0 : tally.failed;
+    run->provenance.cells_before = tally.done + run->earlier_failures;
     run->progress = progress_start(run->options->progress, run->cells, tally.done, run->earlier_failures);
     if (is_first(run))
         log_info("%s: %llu cells in %llu units on %d rank%s%s", run->options->output, (unsigned long long)run->cells,

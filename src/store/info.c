@@ -1,17 +1,18 @@
 #include "base/memory.h"
 #include "h5/attribute.h"
 #include "store/first_look.h"
+#include "store/info_facts.h"
+#include "store/info_json.h"
 #include "store/inspect.h"
 #include "store/lock.h"
-#include "store/provenance_rows.h"
-#include "store/resume.h"
 #include "store/seal.h"
 #include "sweep/grid.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
-enum { RUNS_SHOWN = 5, VALUES_SHOWN = 12, REASON_BLOCK = 1 << 20 };
+enum { RUNS_SHOWN = 5, VALUES_SHOWN = 12 };
 
 /* The length of an axis, and its values with the middle of a long one left out. */
 static void print_axis(const struct sweep *sweep, enum sweep_axis axis, FILE *out)
@@ -56,38 +57,34 @@ static void print_measures(const struct sweep *sweep, FILE *out)
             sweep->options.certify ? "true" : "false", sweep->distribute_from);
 }
 
-/* Counts the reasons of failed cells, streaming both datasets. */
-static enum status count_reasons(const struct results_file *file, uint64_t reasons[FAILURE_CODES])
+/* "1:02:03" or "2:03". */
+static void print_duration(double seconds, FILE *out)
 {
-    const uint64_t cells = grid_cell_count(file->layout.sweep);
-    SCOPED_MEMORY uint8_t *statuses = NULL, *codes = NULL;
-    TRY(memory_allocate(&statuses, REASON_BLOCK, "statuses"));
-    TRY(memory_allocate(&codes, REASON_BLOCK, "failure reasons"));
-    for (uint64_t first = 0, count; first < cells; first += count) {
-        count = cells - first < REASON_BLOCK ? cells - first : REASON_BLOCK;
-        TRY(results_file_read(file, HEAD_STATUS, first, count, statuses));
-        TRY(results_file_read(file, HEAD_FAILURE_REASON, first, count, codes));
-        for (uint64_t i = 0; i < count; i++)
-            reasons[codes[i]] += statuses[i] == STORE_FAILED;
-    }
-    return STATUS_OK;
+    const long whole = lround(seconds);
+    if (whole >= 3600)
+        fprintf(out, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        fprintf(out, "%ld:%02ld", whole / 60, whole % 60);
 }
 
-static enum status print_progress(const struct results_file *file, FILE *out)
+static void print_progress(const struct results_file *file, const struct info_facts *facts, FILE *out)
 {
-    struct store_tally tally;
-    uint64_t reasons[FAILURE_CODES] = { 0 };
+    const struct store_tally *tally = &facts->tally;
     char text[FAILURE_TEXT];
-    TRY(resume_count(file, &tally));
     const double cells = (double)file->own_cells;
-    fprintf(out, "progress\n  %" PRIu64 " cells done (%.1f%%), %" PRIu64 " failed, %" PRIu64 " pending\n", tally.done,
-            cells > 0 ? 100.0 * (double)tally.done / cells : 100.0, tally.failed, tally.pending);
-    if (tally.failed > 0)
-        TRY(count_reasons(file, reasons));
+    fprintf(out, "progress%s\n  %" PRIu64 " cells done (%.1f%%), %" PRIu64 " failed, %" PRIu64 " pending\n",
+            facts->is_running ? ": running" : "", tally->done, cells > 0 ? 100.0 * (double)tally->done / cells : 100.0,
+            tally->failed, tally->pending);
+    if (isfinite(facts->cells_per_second) && facts->cells_per_second > 0.0)
+        fprintf(out, "  %.3g cells/s in the last run\n", facts->cells_per_second);
+    if (tally->pending > 0 && isfinite(facts->seconds_to_go)) {
+        fputs("  about ", out);
+        print_duration(facts->seconds_to_go, out);
+        fputs(facts->is_running ? " to go\n" : " to go, with as many ranks as the last run\n", out);
+    }
     for (int code = 0; code < FAILURE_CODES; code++)
-        if (reasons[code] > 0 && failure_text((uint8_t)code, text))
-            fprintf(out, "  failed: %s %" PRIu64 "\n", text, reasons[code]);
-    return STATUS_OK;
+        if (facts->reasons[code] > 0 && failure_text((uint8_t)code, text))
+            fprintf(out, "  failed: %s %" PRIu64 "\n", text, facts->reasons[code]);
 }
 
 /* Texts of the file, on one line and without what a terminal would take for commands. */
@@ -98,30 +95,44 @@ static void print_plainly(const char *text, FILE *out)
     fputc('\n', out);
 }
 
-/* Damaged rows are counted with the others, so that nothing is missed. */
-static enum status count_runs(const struct results_file *file, uint64_t *runs)
+/* What a run says of itself, key by key; of a text that is none of ours, all of it. */
+static void print_run(const char *row, FILE *out)
 {
-    char row[PROVENANCE_CHARACTERS + 1];
-    enum row_state state = ROW_FREE;
-    for (*runs = PROVENANCE_RUNS; *runs > 0; (*runs)--) {
-        TRY(provenance_rows_read(file, *runs - 1, row, &state));
-        if (state != ROW_FREE)
-            break;
+    static const char *const keys[] = { "host", "slurm_job", "version", "git_revision", "cpu" };
+    char value[256];
+    info_facts_text(row, "start", value, sizeof value);
+    if (value[0] == '\0') {
+        print_plainly(row, out);
+        return;
     }
-    return STATUS_OK;
+    fprintf(out, "%s", value);
+    const double exit_code = info_facts_number(row, "exit_code"), ranks = info_facts_number(row, "ranks");
+    if (isfinite(exit_code)) {
+        fputs(", ", out);
+        print_duration(info_facts_elapsed(row), out);
+        fprintf(out, ", exit code %.0f", exit_code);
+    } else
+        fputs(", has not ended by itself", out);
+    if (isfinite(ranks))
+        fprintf(out, ", %.0f rank%s", ranks, ranks == 1.0 ? "" : "s");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        info_facts_text(row, keys[i], value, sizeof value);
+        if (value[0] != '\0')
+            fprintf(out, "%s%s %s", i % 3 == 2 ? "\n    " : ", ", keys[i], value);
+    }
+    fputc('\n', out);
 }
 
-static enum status print_runs(const struct results_file *file, FILE *out)
+static enum status print_runs(const struct results_file *file, const struct info_facts *facts, FILE *out)
 {
-    uint64_t runs = 0;
     char row[PROVENANCE_CHARACTERS + 1] = "";
     enum row_state state = ROW_FREE;
-    TRY(count_runs(file, &runs));
+    const uint64_t runs = facts->runs;
     fprintf(out, "runs: %" PRIu64 "%s\n", runs, runs > RUNS_SHOWN ? ", the last of them:" : "");
     for (uint64_t run = runs > RUNS_SHOWN ? runs - RUNS_SHOWN : 0; run < runs; run++) {
         TRY(provenance_rows_read(file, run, row, &state));
         fputs(state == ROW_DAMAGED ? "  (damaged) " : "  ", out);
-        print_plainly(row, out);
+        print_run(row, out);
     }
     return STATUS_OK;
 }
@@ -139,6 +150,8 @@ static enum status print_all(const struct results_file *file, FILE *out)
 {
     char owner[256];
     struct seal_faults faults;
+    struct info_facts facts;
+    TRY(info_facts_collect(file, &facts));
     fprintf(out, "%s: %s\n", file->path, file->layout.sweep->name);
     TRY(print_attribute(file, "sweep_hash", "sweep hash", out));
     TRY(print_attribute(file, "git_revision", "made by revision", out));
@@ -153,21 +166,31 @@ static enum status print_all(const struct results_file *file, FILE *out)
         fprintf(out, "  %-16s %s\n", "locked by", owner);
     print_axes(file->layout.sweep, out);
     print_measures(file->layout.sweep, out);
-    TRY(print_progress(file, out));
-    TRY(print_runs(file, out));
+    print_progress(file, &facts, out);
+    TRY(print_runs(file, &facts, out));
     TRY(seal_verify(file, &faults));
     for (size_t i = 0; i < faults.shown; i++)
         fprintf(out, "damaged: %s\n", faults.examples[i]);
     return seal_judge(file->path, &faults, STATUS_FOREIGN_FILE);
 }
 
-enum status store_info(const char *path, FILE *out)
+static enum status tell(const char *path, enum status (*print)(const struct results_file *file, FILE *out), FILE *out)
 {
     SCOPED(sweep) *sweep = NULL;
     SCOPED(results_file) file = RESULTS_FILE_NONE;
     TRY(first_look(path));
     TRY(results_file_read_sweep(path, &sweep));
     TRY(results_file_open(path, sweep, NULL, &file));
-    TRY(print_all(&file, out));
+    TRY(print(&file, out));
     return results_file_close(&file);
+}
+
+enum status store_info(const char *path, FILE *out)
+{
+    return tell(path, print_all, out);
+}
+
+enum status store_info_json(const char *path, FILE *out)
+{
+    return tell(path, info_json_write, out);
 }

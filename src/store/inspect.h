@@ -11,4 +11,7 @@
  * the file is not ours, STATUS_IO where it cannot be read. */
 CHECKED enum status store_info(const char *path, FILE *out);
 
+/* The same as one JSON object on one line (store/info_json.h has its keys). Errors: likewise. */
+CHECKED enum status store_info_json(const char *path, FILE *out);
+
 #endif

@@ -255,14 +255,33 @@ void lock_release(struct lock *lock)
     lock->path = NULL;
 }
 
-void lock_describe(const char *output, char *text, size_t size)
+/* The lock file of `output`, open to read; -1 where there is none. */
+static int open_record(const char *output)
 {
     char resolved[PATH_MAX], path[PATH_MAX + sizeof ".lock"];
-    text[0] = '\0';
     if (output_resolve(output, resolved, sizeof resolved) != STATUS_OK)
-        return;
+        return -1;
     snprintf(path, sizeof path, "%s.lock", resolved);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+bool lock_is_held(const char *output)
+{
+    const int descriptor = open_record(output);
+    if (descriptor < 0)
+        return false;
+    struct owner owner, now = owner_this();
+    struct flock held = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    const bool has_let_go = fcntl(descriptor, F_GETLK, &held) == 0 && held.l_type == F_UNLCK;
+    const bool is_held = read_owner(descriptor, &owner) && owner_life(&owner, &now, has_let_go) != OWNER_DEAD;
+    close(descriptor);
+    return is_held;
+}
+
+void lock_describe(const char *output, char *text, size_t size)
+{
+    text[0] = '\0';
+    const int descriptor = open_record(output);
     if (descriptor < 0)
         return;
     struct owner owner;

@@ -28,6 +28,9 @@ CHECKED enum status lock_acquire(const char *output, bool take_over, struct lock
 /* Removes the lock file, if it is still ours, and lets go. Does nothing for a lock that is not held. */
 void lock_release(struct lock *lock);
 
+/* Whether somebody who lives, or of whom it cannot be told, has the lock of `output`. */
+bool lock_is_held(const char *output);
+
 /* Describes the owner of the lock of `output` for people into text[size]; "" if there is no lock file. */
 void lock_describe(const char *output, char *text, size_t size);
 

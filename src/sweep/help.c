@@ -1,11 +1,11 @@
 #include "sweep/help.h"
 
+#include "base/json.h"
 #include "gradient/measure.h"
 #include "gradient/weight_result.h"
 #include "sweep/schema.h"
 #include "sweep/suggest.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { MAX_KEYS = 64 };
@@ -36,82 +36,21 @@ static void print_rule(const struct key_rule *rule, FILE *out)
 
 /* ---- as JSON (RFC 8259) ---- */
 
-/* An object or a list that is being written. */
-struct json {
-    FILE *out;
-    bool has_entries;
-};
-
-static void json_text(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++)
-        if (*text == '"' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            fprintf(out, "\\u%04x", (unsigned)*text);
-        else
-            fputc(*text, out);
-    fputc('"', out);
-}
-
-static struct json start(FILE *out, char bracket)
-{
-    fputc(bracket, out);
-    return (struct json){ .out = out };
-}
-
-/* Before each entry of a list; with a name, of an object. */
-static void next(struct json *json, const char *name)
-{
-    fputs(json->has_entries ? ", " : "", json->out);
-    json->has_entries = true;
-    if (name) {
-        json_text(json->out, name);
-        fputs(": ", json->out);
-    }
-}
-
-static void add_text(struct json *object, const char *name, const char *text)
-{
-    next(object, name);
-    if (text)
-        json_text(object->out, text);
-    else
-        fputs("null", object->out);
-}
-
-/* null for NaN (there is none) and for infinities (no bound). */
-static void add_number(struct json *object, const char *name, double number)
-{
-    next(object, name);
-    if (isfinite(number))
-        fprintf(object->out, "%.17g", number);
-    else
-        fputs("null", object->out);
-}
-
-static void add_flag(struct json *object, const char *name, bool flag)
-{
-    next(object, name);
-    fputs(flag ? "true" : "false", object->out);
-}
-
 static void add_range(struct json *object, const struct number_range *range)
 {
-    add_number(object, "lowest", range->lowest);
-    add_number(object, "highest", range->highest);
-    add_flag(object, "lowest_excluded", range->lowest_excluded);
-    add_flag(object, "is_integer", range->is_integer);
+    json_add_number(object, "lowest", range->lowest);
+    json_add_number(object, "highest", range->highest);
+    json_add_flag(object, "lowest_excluded", range->lowest_excluded);
+    json_add_flag(object, "is_integer", range->is_integer);
 }
 
 /* An element of the list of parameters, open at its end. */
 static struct json start_parameter(struct json *list, const char *name, const char *help)
 {
-    next(list, NULL);
-    struct json object = start(list->out, '{');
-    add_text(&object, "name", name);
-    add_text(&object, "help", help);
+    json_next(list, NULL);
+    struct json object = json_start(list->out, '{');
+    json_add_text(&object, "name", name);
+    json_add_text(&object, "help", help);
     return object;
 }
 
@@ -120,20 +59,20 @@ static struct json start_choice(struct json *list, const char *name, const char 
 {
     fputs(list->has_entries ? ",\n     " : "\n     ", list->out);
     list->has_entries = true;
-    struct json object = start(list->out, '{');
-    add_text(&object, "name", name);
-    add_text(&object, "help", help);
+    struct json object = json_start(list->out, '{');
+    json_add_text(&object, "name", name);
+    json_add_text(&object, "help", help);
     return object;
 }
 
 static void add_parameters(struct json *choice, size_t count, const struct parameter_rule *rules)
 {
-    next(choice, "parameters");
-    struct json parameters = start(choice->out, '[');
+    json_next(choice, "parameters");
+    struct json parameters = json_start(choice->out, '[');
     for (size_t i = 0; i < count; i++) {
         struct json told = start_parameter(&parameters, rules[i].name, rules[i].help);
         add_range(&told, &rules[i].range);
-        add_number(&told, "default", rules[i].default_value);
+        json_add_number(&told, "default", rules[i].default_value);
         fputc('}', choice->out);
     }
     fputc(']', choice->out);
@@ -155,8 +94,8 @@ static void tell_ensembles(struct json *list)
         const struct ensemble_kind *kind = ensemble_kind_at(i);
         struct parameter_rule rules[ENSEMBLE_MAX_PARAMETERS];
         struct json object = start_choice(list, kind->name, kind->help);
-        add_flag(&object, "is_file", kind->is_file);
-        add_flag(&object, "is_fresh_at_every_step", kind->is_fresh_at_every_step);
+        json_add_flag(&object, "is_file", kind->is_file);
+        json_add_flag(&object, "is_fresh_at_every_step", kind->is_fresh_at_every_step);
         schema_ensemble_parameters(kind, rules);
         add_parameters(&object, kind->parameter_count, rules);
         fputc('}', list->out);
@@ -167,7 +106,7 @@ static void tell_activations(struct json *list)
 {
     for (size_t i = 0; i < activation_count(); i++) {
         struct json object = start_choice(list, activation_at(i)->name, NULL);
-        add_number(&object, "derivative_supremum", activation_at(i)->derivative_supremum);
+        json_add_number(&object, "derivative_supremum", activation_at(i)->derivative_supremum);
         fputc('}', list->out);
     }
 }
@@ -179,17 +118,17 @@ static void add_datasets(struct json *list, const struct dataset_rule *datasets,
     };
     for (size_t i = 0; i < count; i++) {
         const struct dataset_rule *rule = &datasets[i];
-        next(list, NULL);
-        struct json object = start(list->out, '{');
-        add_text(&object, "name", rule->name);
-        add_text(&object, "long_name", rule->long_name);
-        add_text(&object, "units", rule->units ? rule->units : "1");
-        add_text(&object, "type", rule->type == TYPE_FLOAT64 ? "float64" : "uint8");
-        add_text(&object, "of", rule->owner == OF_CELL ? "cell" : "weight");
-        next(&object, "along");
-        struct json along = start(list->out, '[');
+        json_next(list, NULL);
+        struct json object = json_start(list->out, '{');
+        json_add_text(&object, "name", rule->name);
+        json_add_text(&object, "long_name", rule->long_name);
+        json_add_text(&object, "units", rule->units ? rule->units : "1");
+        json_add_text(&object, "type", rule->type == TYPE_FLOAT64 ? "float64" : "uint8");
+        json_add_text(&object, "of", rule->owner == OF_CELL ? "cell" : "weight");
+        json_next(&object, "along");
+        struct json along = json_start(list->out, '[');
         for (int k = 0; k < DATASET_MAX_ALONG && rule->along[k]; k++)
-            add_text(&along, NULL, dimensions[rule->along[k]]);
+            json_add_text(&along, NULL, dimensions[rule->along[k]]);
         fputs("]}", list->out);
     }
 }
@@ -199,20 +138,20 @@ static void tell_measures(struct json *list)
     for (int number = 0; number < MEASURES; number++) {
         const struct measure *measure = measure_at(number);
         struct json object = start_choice(list, measure->name, measure->help);
-        add_flag(&object, "is_always_measured", measure->is_always_measured);
-        next(&object, "parameters");
-        struct json parameters = start(list->out, '[');
+        json_add_flag(&object, "is_always_measured", measure->is_always_measured);
+        json_next(&object, "parameters");
+        struct json parameters = json_start(list->out, '[');
         for (size_t i = 0; i < measure->parameter_count; i++) {
             const struct measure_parameter *parameter = &measure->parameters[i];
             struct json told = start_parameter(&parameters, parameter->name, parameter->help);
             const struct number_range range = schema_measure_range(parameter);
             add_range(&told, &range);
-            add_text(&told, "default", parameter->default_text);
+            json_add_text(&told, "default", parameter->default_text);
             fputc('}', list->out);
         }
         fputc(']', list->out);
-        next(&object, "datasets");
-        struct json datasets = start(list->out, '[');
+        json_next(&object, "datasets");
+        struct json datasets = json_start(list->out, '[');
         add_datasets(&datasets, measure->datasets, measure->dataset_count);
         if (measure->weights)
             add_datasets(&datasets, measure->weights->datasets, measure->weights->dataset_count);
@@ -232,18 +171,18 @@ static void add_rule(struct json *object, const struct key_rule *rule)
 {
     char path[SCHEMA_PATH];
     schema_path(rule, path);
-    add_text(object, "path", path);
-    add_text(object, "help", rule->help);
-    add_text(object, "form", rule->expected);
+    json_add_text(object, "path", path);
+    json_add_text(object, "help", rule->help);
+    json_add_text(object, "form", rule->expected);
     if (has_range(rule))
         add_range(object, &rule->range);
-    add_flag(object, "is_required", rule->default_text == NULL);
-    add_text(object, "default", rule->default_text);
-    add_flag(object, "is_axis", is_axis(rule));
+    json_add_flag(object, "is_required", rule->default_text == NULL);
+    json_add_text(object, "default", rule->default_text);
+    json_add_flag(object, "is_axis", is_axis(rule));
     if (rule->explain == NULL)
         return;
-    next(object, "choices");
-    struct json list = start(object->out, '[');
+    json_next(object, "choices");
+    struct json list = json_start(object->out, '[');
     if (rule->read == read_ensembles)
         tell_ensembles(&list);
     else if (rule->read == read_activations)
@@ -300,7 +239,7 @@ enum status sweep_help(const char *key, bool json, FILE *out)
         }
         fputs(list.has_entries ? ",\n  " : "\n  ", out);
         list.has_entries = true;
-        struct json object = start(out, '{');
+        struct json object = json_start(out, '{');
         add_rule(&object, rule);
         fputc('}', out);
     }

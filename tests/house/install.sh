@@ -18,7 +18,9 @@ mv "$place/first" "$place/moved"
 prefix=$place/moved
 
 for file in bin/gradsweep share/gradsweep/jobs/sweep.sbatch share/gradsweep/jobs/slurm.sh share/gradsweep/jobs/sweeps/quickstart.yaml \
-    share/gradsweep/modulefile share/doc/gradsweep/README.md share/doc/gradsweep/CHANGELOG.md share/doc/gradsweep/architecture.md; do
+    share/gradsweep/modulefile share/doc/gradsweep/README.md share/doc/gradsweep/CHANGELOG.md share/doc/gradsweep/architecture.md \
+    share/doc/gradsweep/sweep-reference.md share/man/man1/gradsweep-run.1 share/bash-completion/completions/gradsweep \
+    share/zsh/site-functions/_gradsweep; do
     [ -s "$prefix/$file" ] || wrong "$file was not installed"
 done
 config=$(find "$prefix" -name gradsweep.pc)
@@ -40,9 +42,7 @@ analysis=$(find "$prefix" -path "*/analysis/report.py")
 [ -x "$analysis" ] || wrong "no report.py was installed"
 if python=$(python_with_h5py 2>/dev/null); then
     "$python" "$analysis" --help >/dev/null
-    if [ -d "$prefix/libexec/gradsweep" ]; then
-        GRADSWEEP_PYTHON=$python "$prefix/bin/gradsweep" report --help >/dev/null
-    fi
+    GRADSWEEP_PYTHON=$python "$prefix/bin/gradsweep" report --help >/dev/null
 fi
 
 # DESTDIR, and what was put there taken away again. The next one lies beside this one: 0.2 and 0.3 share no file but by their folders.

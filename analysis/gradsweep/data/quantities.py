@@ -76,6 +76,21 @@ def rates(dataset: xr.Dataset) -> xr.DataArray:
     return longest.isel(lag=-1, drop=True) if "lag" in longest.dims else longest.drop_vars("lag", errors="ignore")
 
 
+def mean_interval(values: np.ndarray, ci: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence interval of the mean over the first axis, the replicas: Student's t; [replica, ...] -> low, high [...].
+    NaN for one replica; entries that are no finite numbers do not count."""
+    from scipy.stats import t
+
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    several = np.where(count > 1, count, 2)
+    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+    square = np.where(known, (np.where(known, values, 0.0) - mean) ** 2, 0.0).sum(axis=0)
+    half = t.ppf(0.5 * (1.0 + ci), several - 1) * np.sqrt(square / (several - 1) / several)
+    half = np.where(count > 1, half, np.nan)
+    return mean - half, mean + half
+
+
 def critical(
     dataset: xr.Dataset,
     axis: str = "spectral_radius",

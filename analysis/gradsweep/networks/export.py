@@ -225,10 +225,7 @@ def sweep_text(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, note
             f"grid: {{hidden_size: {len(arrays['W'])}, spectral_radius: native, gamma: 1, lag: {{log2: {longest}}}}}\n")
 
 
-def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="export_torch.py",
-                                     description="Turns a recurrent network of PyTorch into a network file of gradsweep.",
-                                     epilog="The mapping of conventions stands at the beginning of gradsweep/networks/export.py.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", metavar="CHECKPOINT",
                         help="what torch.save or safetensors wrote: a state_dict, or anything that holds one")
     parser.add_argument("-o", "--output", metavar="NETWORK.h5", required=True, help="the network file to write")
@@ -237,11 +234,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--nonlinearity", choices=("tanh", "relu"),
                         help="that of the nn.RNN (default: what the checkpoint says; a state_dict does not: tanh)")
     parser.add_argument("--prefix", help="what stands before weight_hh, such as 'encoder.rnn.', where there are several")
-    return parser.parse_args(arguments)
 
 
-def main(arguments: list[str]) -> int:
-    options = parse_arguments(arguments)
+def convert(options: argparse.Namespace, program: str) -> int:
+    """Writes the network file and prints a sweep of it; what goes wrong is told on stderr as `program: ...`. Returns the
+    exit code."""
     try:
         arrays, nonlinearity, notes = read_network(options.checkpoint, options.prefix, options.nonlinearity)
         size, input_size = arrays["w_in"].shape
@@ -250,7 +247,15 @@ def main(arguments: list[str]) -> int:
         arrays["x0"] = initial_state(options.initial_state, size, nonlinearity)
         write_network(options.output, arrays, os.path.basename(options.checkpoint), nonlinearity)
     except ExportError as error:
-        print(f"export_torch.py: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 1
     print(sweep_text(os.path.abspath(options.output), arrays, nonlinearity, notes), end="")
     return 0
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="export_torch.py",
+                                     description="Turns a recurrent network of PyTorch into a network file of gradsweep.",
+                                     epilog="The mapping of conventions stands at the beginning of gradsweep/networks/export.py.")
+    add_arguments(parser)
+    return convert(parser.parse_args(arguments), "export_torch.py")

@@ -12,6 +12,7 @@ from .critical import plot_critical
 from .decay import plot_decay, plot_rate
 from .gradient import plot_contributions, plot_triangle
 from .growth import plot_conditions, plot_growth
+from .half_life import plot_half_life
 from .phase import plot_phase
 from .plane import plot_cancellation, plot_conditions_map
 from .spectra import plot_expansion, plot_spectrum
@@ -28,6 +29,7 @@ __all__ = [
     "plot_decay",
     "plot_expansion",
     "plot_growth",
+    "plot_half_life",
     "plot_phase",
     "plot_rate",
     "plot_spectrum",

@@ -14,7 +14,7 @@ from ..data.selection import NothingToDraw
 from .figure import Description, Panels, fit_y, lag_axis, mark_zero, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
-from .view import Choice, Network, View, choose_cells, mean_of_done, range_of_done
+from .view import Choice, Network, View, choose_cells, interval_of_done, mean_of_done, range_of_done
 
 BOUND_STYLE = {"linestyle": (0, (4, 2)), "linewidth": 1.1}
 STEPS = "<i>S</i><sub>T</sub>⋯<i>S</i><sub>T−ℓ+1</sub>"
@@ -43,7 +43,7 @@ def plot_decay(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     handles.append(Line2D([], [], color=INK, **BOUND_STYLE, label=r"bound $\ell\,\ln(\gamma‖W‖_2)$"))
     caption = (
         f"Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = {STEPS} against the lag ℓ (mean of the replicas; band: "
-        f"their range), and dashed, in the same colour, the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with a fresh "
+        f"its 95% confidence interval), and dashed, in the same colour, the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with a fresh "
         f"{W} at every step: the product of the single bounds), as far as it lies within. A straight line is exponential "
         "decay or growth; a triangle at the lower edge: exactly 0 from there on."
     )
@@ -78,7 +78,7 @@ def plot_rate(dataset: xr.Dataset, *, everything: bool = False, **selection: Any
         Line2D([], [], color=INK, linestyle=":", label=r"$\ln(\gamma\rho(W))$"),
     ]
     caption = (
-        f"Growth per step over lag ℓ at <i>d</i> = {view.sizes[size]}, mean and range of the replicas. The dashed line is "
+        f"Growth per step over lag ℓ at <i>d</i> = {view.sizes[size]}, mean of the replicas, band its 95% confidence interval. The dashed line is "
         f"the bound ln({GAMMA_NORM}); for the identity the rate falls from there to ln({GAMMA_RADIUS}), dotted, as ℓ grows "
         f"(Gelfand), the faster the more normal {W} is. Saturating activations fall further where states are large."
     )
@@ -97,8 +97,9 @@ def _draw_curve(axes: Axes, view: View, network: Network, choice: Choice, shade:
     bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag"))
     axes.plot(lags, bound, color=shade, marker=marker, markersize=3, alpha=0.8, **BOUND_STYLE)
     if len(norms) > 1:
-        banded = np.isfinite(low) & np.isfinite(high)
-        axes.fill_between(lags, low, high, where=banded, color=shade, alpha=0.22, linewidth=0)
+        lower, upper = interval_of_done(norms)
+        banded = np.isfinite(lower) & np.isfinite(upper)
+        axes.fill_between(lags, lower, upper, where=banded, color=shade, alpha=0.22, linewidth=0)
     mark_zero(axes, lags, mean, shade)
     return [low, high]
 
@@ -111,8 +112,9 @@ def _draw_rate(axes: Axes, view: View, network: Network, choice: Choice) -> list
     line = line_style(network.activation)
     axes.plot(view.lags, np.where(np.isfinite(mean), mean, np.nan), **line)
     if len(norms) > 1:
-        banded = np.isfinite(low) & np.isfinite(high)
-        axes.fill_between(view.lags, low, high, where=banded, color=line["color"], alpha=0.18, linewidth=0)
+        lower, upper = interval_of_done(norms)
+        banded = np.isfinite(lower) & np.isfinite(upper)
+        axes.fill_between(view.lags, lower, upper, where=banded, color=line["color"], alpha=0.18, linewidth=0)
     mark_zero(axes, view.lags, mean, line["color"])
     return [low, high]
 

@@ -22,7 +22,7 @@ OBSERVATION_LABELS = {
     "transient": "grows first, shrinks in the end",
     "grows": "still growing",
 }
-OBSERVATION_COLOURS = {"shrinks": "#2166AC", "transient": "#F4A582", "grows": "#B2182B"}
+OBSERVATION_COLOURS = {"shrinks": "#4393C3", "transient": "#FDDBC7", "grows": "#8C0D25"}  # three greys, too
 COLUMNS = 3
 MOST_ACTIVATIONS, MOST_ENSEMBLES, MOST_PAIRS = 8, 6, 24
 
@@ -30,7 +30,8 @@ MOST_ACTIVATIONS, MOST_ENSEMBLES, MOST_PAIRS = 8, 6, 24
 def plot_growth(
     dataset: xr.Dataset, *, summary: Summary | None = None, everything: bool = False, **selection: Any
 ) -> Figure:
-    """Growth rates over ln(gamma rho(W)), a point a cell, a panel an ensemble; of many cells an even sample. `summary`:
+    """How far growth rates lie from ln(gamma rho(W)), over that, a point a cell, a panel an ensemble; of many cells an even
+    sample. `summary`:
     that of the selection, if it is known. `selection`: values of axes, as in gradsweep.select."""
     dataset = select(dataset, **selection)
     summary = summary or summarize(dataset)
@@ -40,29 +41,33 @@ def plot_growth(
     ensembles = [with_points[at] for at in spread(len(with_points), None if everything else MOST_ENSEMBLES)]
     if not ensembles:
         raise NothingToDraw("no finished cell has both a growth rate and a prediction ln(gamma rho)")
+    if sum(summary.growth[a][e].count for a in activations for e in ensembles) < 2:
+        raise NothingToDraw("one cell alone has a growth rate and a prediction: the two numbers say it all")
     columns = min(COLUMNS, len(ensembles))
     panels = Panels(-(-len(ensembles) // columns), columns, width=2.7, height=2.5, share_y=True)
-    reach = [np.inf, -np.inf]
+    reach, deep = [np.inf, -np.inf], [0.0, 0.0]
     for ensemble, (_, _, axes) in zip(ensembles, panels):
-        points = {activation: summary.growth[activation][ensemble].sample.points for activation in activations}
+        points = {activation: _deviation(summary.growth[activation][ensemble].sample.points) for activation in activations}
         _scatter(axes, points)
         together = np.concatenate(list(points.values()))
         reach = [min(reach[0], together[:, 0].min()), max(reach[1], together[:, 0].max())]
+        deep = [min(deep[0], together[:, 1].min()), max(deep[1], together[:, 1].max())]
         axes.text(0.03, 0.97, literal(names["ensemble"][ensemble]), transform=axes.transAxes, ha="left", va="top")
     for position, (_, _, axes) in enumerate(panels):
         axes.set_visible(position < len(ensembles))
-        _diagonal(axes, *reach)
+        _edge(axes, reach, deep)
     sampled = any(len(row.sample.points) < row.count for rows in summary.growth for row in rows)
     note = "Drawn: an evenly spread sample of the cells; the table counts all of them." if sampled else ""
     caption = (
-        f"Observed growth rate (least-squares slope of {LOG_NORM} over the last half of the lags) against the "
-        f"prediction ln({GAMMA_RADIUS}) of the linear limit, one point a cell. The identity lies on the diagonal but "
-        f"for the transient of non-normal {W}; nonlinear networks fall below it once large states saturate <i>σ</i>′."
+        f"How far the observed growth rate (least-squares slope of {LOG_NORM} over the last half of the lags, per step) lies "
+        f"from the prediction ln({GAMMA_RADIUS}) of the linear limit, over that, one point a cell. The identity lies on 0 but "
+        f"for the transient of non-normal {W}; nonlinear networks fall below it once large states saturate <i>σ</i>′. On the "
+        "falling line the observed rate is 0: below it gradients vanish."
     )
     handles = [*_activation_handles(names["activation"], activations)]
-    handles.append(Line2D([], [], color="#444444", label="observed = predicted"))
+    handles.append(Line2D([], [], color="#444444", label="observed rate 0"))
     description = Description("growth", "Predicted against observed growth", caption, note)
-    x, y = r"predicted  $\ln(\gamma\,\rho(W))$", r"observed growth rate of $\ln‖\,J_\ell‖_2$"
+    x, y = r"predicted  $\ln(\gamma\,\rho(W))$", "observed minus predicted, per step"
     return panels.finish(x, y, handles, description)
 
 
@@ -135,11 +140,20 @@ def _scatter(axes: Axes, points: dict[int, np.ndarray]) -> None:
         )  # fmt: skip
 
 
-def _diagonal(axes: Axes, low: float, high: float) -> None:
-    margin = 0.05 * max(high - low, 0.1)
-    axes.plot([low - margin, high + margin], [low - margin, high + margin], color="#444444", linewidth=1.0, zorder=0)
+def _deviation(points: np.ndarray) -> np.ndarray:
+    """(predicted, observed) as (predicted, observed - predicted)."""
+    return np.column_stack([points[:, 0], points[:, 1] - points[:, 0]])
+
+
+def _edge(axes: Axes, reach: list[float], deep: list[float]) -> None:
+    """Where the observed rate is 0, and the axes through 0; the panels span the points."""
+    margin_x, margin_y = 0.05 * max(reach[1] - reach[0], 0.1), 0.08 * max(deep[1] - deep[0], 0.05)
+    span = np.array([reach[0] - margin_x, reach[1] + margin_x])
+    axes.plot(span, -span, color="#444444", linewidth=1.0, zorder=0)
     axes.axhline(0.0, color="#BBBBBB", linewidth=0.6, zorder=0)
     axes.axvline(0.0, color="#BBBBBB", linewidth=0.6, zorder=0)
+    axes.set_xlim(*span)
+    axes.set_ylim(deep[0] - margin_y, deep[1] + margin_y)
 
 
 def _activation_handles(names: list[str], activations: list[int]) -> list[Line2D]:

@@ -15,15 +15,17 @@ from matplotlib.patches import Patch
 
 from ..data.quantities import ROUNDING, SAME_COUPLING
 from ..data.results import FAILED
+from ..data.selection import NothingToDraw
 from .figure import Description, Panels, say
 from .style import DIVERGING, UNFINISHED, cell_edges, colour, file_name, is_geometric, number
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
-from .view import PLANE, Network, View, mean_of_done, range_of_done
+from .view import PLANE, Network, View, interval_of_done, mean_of_done
 
 SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
 NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
 ZERO_LINE = {"color": "#000000", "linestyle": "-", "linewidth": 2.0}
 CASING = {"color": "#FFFFFF", "linestyle": "-", "linewidth": 4.0}  # under the zero line, so that it is seen on every colour
+DOT = {"color": "#000000", "linestyle": "none", "marker": ".", "markersize": 2.0}
 LABELS = {
     "spectral_radius": r"spectral radius $\rho(W)$",
     "gamma": r"derivative bound $\gamma$",
@@ -39,7 +41,7 @@ class Panel:
 
     def __init__(self, view: View, network: Network, x: str, y: str, lag: int = -1) -> None:
         values = view.read("log_jacobian_norm", network, (y, x), lag=lag) / view.lags[lag]
-        self.mean, (self.low, self.high) = mean_of_done(values), range_of_done(values)
+        self.mean, (self.low, self.high) = mean_of_done(values), interval_of_done(values)
         self.failed = np.isnan(self.mean) & (view.status(network, (y, x)) == FAILED).any(axis=0)
         radius, norm = view.used(network)
         self.radius, self.norm = _mean(radius[:, 0]), _mean(norm[:, 0])
@@ -71,7 +73,7 @@ def plot_phase(
 ) -> Figure:
     """Growth rate ln ||J_l||_2 / l at a lag (default: the longest), mean of the replicas: rows activations and ensembles,
     columns hidden sizes; over the plane (x, y), by default (spectral_radius, gamma) or, where those have one value, drive
-    or bias; a line with the range of the replicas where one of the two has one value. Contour: rate 0, in the plane of
+    or bias; a line with the confidence interval of the mean where one of the two has one value. Contour: rate 0, in the plane of
     spectral_radius and gamma drawn through kappa = rho gamma, on which alone the rate depends. `limits`: the lowest and
     highest rate of the colour scale. `selection`: values of axes, as in gradsweep.select."""
     x, y = _choose_axes(dataset, selection, x, y)
@@ -91,6 +93,8 @@ def plot_phase(
     if is_plane:
         handles = _draw_planes(view, panels, grid, rate, rate_scale(*(limits or _extremes(grid))), x, y, values)
         return panels.finish(LABELS.get(x, x), LABELS.get(y, y), handles, description)
+    if len(values[x]) == len(values[y]) == 1 and len(view.lags) > 1:
+        raise NothingToDraw("there is one cell a network, no plane: plot_decay shows it over the lag")
     along, fixed = (x, y) if len(values[x]) > 1 else (y, x)
     handles = _draw_lines(view, panels, grid, along, values[along], values[fixed][0])
     return panels.finish(LABELS.get(along, along), rate, handles, description)
@@ -152,6 +156,8 @@ def _draw_planes(
     panels.scale(ScalarMappable(norm, DIVERGING), rate + "   (vanishing < 0 < exploding)", ticks=ticks, format="%g")
     shown = [panel for row in grid for panel in row]
     handles = [Line2D([], [], **ZERO_LINE, label=rate + " = 0")]
+    if any((panel.mean > ROUNDING).any() for panel in shown):
+        handles.append(Line2D([], [], **DOT, label="explodes"))
     if any(panel.tied for panel in shown) and "spectral_radius" in (x, y):
         handles += condition_handles()
     if any(np.isneginf(panel.mean).any() for panel in shown):
@@ -168,6 +174,10 @@ def _draw_plane(axes: Axes, panel: Panel, norm: Normalize, x: str, y: str, value
     axes.set_facecolor(UNFINISHED)
     shown = np.ma.masked_invalid(np.where(np.isneginf(panel.mean), norm.vmin, panel.mean))
     axes.pcolormesh(edges_x, edges_y, shown, cmap=DIVERGING, norm=norm, rasterized=True)
+    grows = panel.mean > ROUNDING  # also told by a dot, for red and blue are one grey
+    if grows.any():
+        middle_x, middle_y = np.meshgrid(values[x], values[y])
+        axes.plot(middle_x[grows], middle_y[grows], **DOT)
     for mask, hatch, edge in ((np.isneginf(panel.mean), "..", "white"), (panel.failed, "xxx", "#555555")):
         if mask.any():
             _hatch(axes, edges_x, edges_y, mask, hatch, edge)
@@ -255,7 +265,7 @@ def _draw_lines(
             axes.set_xticks(points)
     handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas")]
     if len(view.replicas) > 1:
-        handles.append(Patch(facecolor=colour(0), alpha=0.2, label="their range"))
+        handles.append(Patch(facecolor=colour(0), alpha=0.2, label="95% interval"))
     return [*handles, *condition_handles()] if along in PLANE and len(points) > 1 else handles
 
 
@@ -273,7 +283,7 @@ def _caption(view: View, at: int, x: str, y: str, values: dict[str, np.ndarray])
     if len(values[x]) > 1 and len(values[y]) > 1:
         through = f", drawn through {GAMMA_RADIUS}, on which alone it depends" if {x, y} == set(PLANE) else ""
         return (
-            f"{start}. Blue vanishes, red explodes; the solid line is rate 0{through} (thin, where it changes its sign more "
+            f"{start}. Blue vanishes, red with a dot explodes; the solid line is rate 0{through} (thin, where it changes its sign more "
             "than once); the colour scale goes with the square root of the rate, each sign with a scale of its own. "
             f"{conditions}"
         )

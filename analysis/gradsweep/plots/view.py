@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..data.quantities import mean_interval
 from ..data.results import DONE
 from ..data.selection import (
     NothingToDraw,
@@ -159,11 +160,18 @@ def choose_cells(view: View) -> list[Choice]:
 
 
 def mean_of_done(values: np.ndarray) -> np.ndarray:
-    """Mean over the replicas [replica, ...] of what is a number; -inf stays -inf, NaN where none has one."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0.0).sum(axis=0) / np.where(count, count, np.nan)
+    """Mean over the replicas [replica, ...] that are finite numbers; -inf where all that are there are exactly zero, NaN
+    where there is none."""
+    known, finite = ~np.isnan(values), np.isfinite(values)
+    count = finite.sum(axis=0)
+    mean = np.where(finite, values, 0.0).sum(axis=0) / np.where(count, count, np.nan)
+    return np.where((count == 0) & known.any(axis=0), -np.inf, mean)
+
+
+def interval_of_done(values: np.ndarray, ci: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence interval of that mean (Student's t over the finite replicas); the mean itself where there is one."""
+    mean, (low, high) = mean_of_done(values), mean_interval(values, ci)
+    return np.where(np.isnan(low), mean, low), np.where(np.isnan(high), mean, high)
 
 
 def range_of_done(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,14 +32,18 @@ PNG_DPI = 160
 MOST_ACTIVATIONS = 6  # of figures with one for each
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE", help="the page to write (default: OUT.html)")
+    parser.add_argument("--figures", metavar="DIR", help="also write each figure as PNG and PDF into this directory")
+    parser.add_argument("--all", action="store_true", help="draw every activation, ensemble and size, however many")
+
+
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="report.py", description="Report of a gradsweep results file as one HTML page."
     )
     parser.add_argument("results", metavar="OUT.h5", help="the results file; it may be unfinished")
-    parser.add_argument("-o", "--output", metavar="report.html", required=True, help="the page to write")
-    parser.add_argument("--figures", metavar="DIR", help="also write each figure as PNG and PDF into this directory")
-    parser.add_argument("--all", action="store_true", help="draw every activation, ensemble and size, however many")
+    add_arguments(parser)
     return parser.parse_args(arguments)
 
 
@@ -128,19 +132,26 @@ def make_report(dataset: xr.Dataset, output: str, figures: str | None, everythin
     os.replace(temporary, output)
 
 
+def write(options: argparse.Namespace) -> int:
+    """The report of options.results as options.output; prints what was written. Returns the exit code."""
+    with open_results(options.results) as dataset:
+        make_report(dataset, options.output, options.figures, options.all)
+    print(options.output)
+    if options.figures:
+        print(options.figures + os.sep)
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
+    if options.output is None:
+        options.output = os.path.splitext(os.path.basename(options.results))[0] + ".html"
     directory = os.path.dirname(os.path.abspath(options.output))
     if not os.path.isdir(directory):
         print(f"report.py: {options.output}: there is no directory {directory}; make it first", file=sys.stderr)
         return 2
     try:
-        with open_results(options.results) as dataset:
-            make_report(dataset, options.output, options.figures, options.all)
+        return write(options)
     except (ResultsError, OSError) as error:
         print(f"report.py: {error}", file=sys.stderr)
         return 1
-    print(options.output)
-    if options.figures:
-        print(options.figures + os.sep)
-    return 0

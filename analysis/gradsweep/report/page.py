@@ -11,6 +11,8 @@ import xarray as xr
 from ..data.summary import Summary
 from ..plots.figure import Description
 from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
+from .explore import explore_html
+from .headline import headline
 from .tables import (
     axes_table,
     conditions_table,
@@ -50,9 +52,9 @@ def render_page(
         return [(section, heading, figures(section))] if shown.get(section) else []
 
     title = escape(dataset.attrs.get("title") or os.path.basename(dataset.encoding["source"]))
+    explored = explore_html(dataset)
     sections = [
-        ("coverage", "What was computed", _coverage(dataset, summary)),
-        ("bounds", "Do the bounds hold?", _bounds(dataset, summary)),
+        *([("explore", "The plane", explored)] if explored else []),
         ("phase", "Phase diagrams", figures("phase") or _nothing()),
         ("decay", "Decay over the lag", figures("decay") or _nothing()),
         *measured("chain", "The chain of bounds"),
@@ -60,6 +62,8 @@ def render_page(
         ("conditions", "Where the two conditions disagree", _conditions(dataset, summary, figures("conditions"))),
         *measured("gradient", "Where the gradient comes from"),
         *measured("spectra", "Spectra"),
+        ("bounds", "Do the bounds hold?", _bounds(dataset, summary)),
+        ("coverage", "What was computed", _coverage(dataset, summary)),
         ("provenance", "Provenance", _provenance(dataset, runs)),
     ]
     links = "".join(f'<a href="#s-{key}">{name}</a>' for key, name, _ in sections)
@@ -78,6 +82,7 @@ def render_page(
 <body>
 <h1>{title}</h1>
 <p class="sub">Exploding and vanishing gradients in recurrent networks: report of a gradsweep results file</p>
+<p class="headline">{headline(dataset, summary)}</p>
 {_cards(dataset, summary)}
 <nav>{links}</nav>
 <p>Networks <i>x<sub>t</sub></i> = <i>W σ</i>(<i>x</i><sub><i>t</i>−1</sub>) + <i>w</i><sub>in</sub>

@@ -1,0 +1,453 @@
+"use strict";
+// The explorable part of the report: a plane of cells at a lag, and what is known of the cell that is chosen. The page's data is
+// one compressed block of numbers (explore.py), drawn with Plotly, which stands in the page too: nothing is loaded from anywhere.
+
+const page = {};
+
+async function unpack(id) {
+  const text = atob(document.getElementById(id).textContent.trim());
+  const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+// ---- numbers ----
+
+function array(name) {
+  const found = page.head.arrays[name];
+  if (!found) return null;
+  if (!found.values) {
+    const type = found.type === "f4" ? Float32Array : Uint8Array;
+    found.values = new type(page.block, found.offset, found.count);
+  }
+  return found.values;
+}
+
+const axis = (name) => page.head.axes.find((one) => one.name === name);
+const length = (name) => (axis(name) ? axis(name).values.length : 1);
+
+// The place of a cell in the arrays; `at` has a position for each axis.
+function cell(at) {
+  return page.head.axes.reduce((place, one) => place * one.values.length + (at[one.name] || 0), 0);
+}
+
+function replicas() {
+  const count = length("replica");
+  if (count === 1) return [0];
+  return page.state.replica === "mean" ? [...Array(count).keys()] : [Number(page.state.replica)];
+}
+
+// Mean over the replicas that are finite numbers, the range, how many are exactly zero (-inf) and how many there are.
+function over(values) {
+  const known = values.filter((value) => !Number.isNaN(value));
+  const finite = known.filter(Number.isFinite);
+  const zeros = known.length - finite.length;
+  if (!finite.length) return { mean: known.length ? -Infinity : NaN, low: NaN, high: NaN, zeros, count: known.length };
+  const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
+  return { mean, low: Math.min(...finite), high: Math.max(...finite), zeros, count: known.length };
+}
+
+const isDone = (place) => array("status")[place] === 1;
+
+// A quantity of a cell at a lag, over the replicas in view.
+function quantity(name, at, lag) {
+  const values = array(name), perCell = page.head.arrays[name].perCell;
+  return over(replicas().map((replica) => {
+    const place = cell({ ...at, replica });
+    return isDone(place) ? values[place * perCell + (perCell > 1 ? lag : 0)] : NaN;
+  }));
+}
+
+function rate(at, lag) {
+  const found = quantity("norm", at, lag), steps = page.head.lags[lag];
+  for (const key of ["mean", "low", "high"]) found[key] /= steps;
+  return found;
+}
+
+const kappa = (at) => page.head.kappa[at.spectral_radius * length("gamma") + at.gamma];
+
+function short(value, digits = 4) {
+  if (Number.isNaN(value) || value === undefined || value === null) return "–";
+  if (!Number.isFinite(value)) return value < 0 ? "−∞" : "∞";
+  return String(Number(value.toPrecision(digits))).replace("-", "−");
+}
+
+// ---- looks ----
+
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+
+function mix(one, other, share) {
+  const parts = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
+  const [a, b] = [parts(one), parts(other)];
+  return `rgb(${a.map((value, at) => Math.round(value + (b[at] - value) * share)).join(",")})`;
+}
+
+// Blue vanishes, red explodes; the colour goes with the square root of the rate, each sign with a scale of its own.
+function scale(low, high) {
+  const stops = [];
+  for (let step = -10; step <= 10; step++) {
+    const t = step / 10, value = Math.sign(t) * t * t * (t < 0 ? low : high);
+    const end = style(t < 0 ? "--vanish" : "--explode");
+    stops.push([(value + low) / (low + high), mix(style("--middle"), end, Math.abs(t))]);
+  }
+  stops[0][0] = 0;
+  stops[stops.length - 1][0] = 1;
+  return stops;
+}
+
+function layout(more) {
+  const line = style("--line"), ink = style("--ink");
+  const one = (options) => ({ gridcolor: line, zerolinecolor: style("--soft"), linecolor: line, automargin: true, ...options });
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12, family: "inherit" },
+    margin: { l: 54, r: 12, t: 12, b: 44 }, hoverlabel: { align: "left" }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
+    ...more, xaxis: one(more.xaxis), yaxis: one(more.yaxis),
+  };
+}
+
+const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false };
+
+function draw(id, traces, shape, alt) {
+  const box = document.getElementById(id);
+  Plotly.react(box, traces, layout(shape), CONFIG);
+  box.setAttribute("aria-label", alt);
+}
+
+// ---- the plane ----
+
+// The lowest and highest rate at a lag over all networks, so that colours compare.
+function extremes(lag) {
+  page.ranges = page.ranges || {};
+  if (!page.ranges[lag]) {
+    const norms = array("norm"), per = page.head.lags.length;
+    let low = 0, high = 0;
+    for (let place = 0; place * per < norms.length; place++) {
+      const value = norms[place * per + lag] / page.head.lags[lag];
+      if (isDone(place) && Number.isFinite(value)) {
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    }
+    page.ranges[lag] = [Math.max(-low, 0.05 * high, 1e-6), Math.max(high, -0.05 * low, 1e-6)];
+  }
+  return page.ranges[lag];
+}
+
+function words(at, lag) {
+  const found = rate(at, lag), bound = quantity("bound", at, lag).mean, steps = page.head.lags[lag];
+  const place = page.plane.map((name) => `${axis(name).short} ${short(axis(name).values[at[name]])}`).join(", ");
+  const lines = [`${place}${page.plane.includes("gamma") ? ` (κ ${short(kappa(at))})` : ""}`];
+  if (!found.count) return [...lines, statusWord(at)].join("<br>");
+  lines.push(`ln‖J‖/ℓ ${short(found.mean)}${found.count > 1 ? ` (${short(found.low, 3)} … ${short(found.high, 3)})` : ""}`);
+  lines.push(`ln‖J‖ ${short(found.mean * steps)}, bound ${short(bound)}`);
+  if (found.zeros) lines.push(`exactly zero in ${found.zeros} of ${found.count}`);
+  return lines.join("<br>");
+}
+
+function statusWord(at) {
+  const states = replicas().map((replica) => array("status")[cell({ ...at, replica })]);
+  return states.includes(2) ? "failed" : states.includes(0) ? "pending" : "done";
+}
+
+function drawPlane() {
+  const lag = page.state.lag, [x, y] = page.plane;
+  const steps = page.head.lags[lag], title = `ln‖J<sub>${steps}</sub>‖ / ${steps}`;
+  document.getElementById("lag-value").textContent = steps;
+  if (page.state.view === "kappa" || !y) return drawLine(lag, title);
+  const xs = axis(x).values, ys = axis(y).values, z = [], text = [];
+  ys.forEach((_, j) => {
+    z.push(xs.map((__, i) => { const value = rate({ ...page.at, [x]: i, [y]: j }, lag).mean; return Number.isNaN(value) ? null : value; }));
+    text.push(xs.map((__, i) => words({ ...page.at, [x]: i, [y]: j }, lag)));
+  });
+  const [low, high] = extremes(lag);
+  const shown = z.map((row) => row.map((value) => (value === -Infinity ? -low : value)));
+  const bar = { title: { text: title, side: "right" }, thickness: 12, outlinewidth: 0, len: 0.95 };
+  const traces = [{ type: "heatmap", x: xs, y: ys, z: shown, text, hoverinfo: "text", zmin: -low, zmax: high,
+                    colorscale: scale(low, high), colorbar: bar, xgap: 1, ygap: 1 }];
+  if (x === "spectral_radius" && y === "gamma") traces.push(...curves(xs, ys, lag));
+  traces.push({ x: [xs[page.at[x]]], y: [ys[page.at[y]]], mode: "markers", hoverinfo: "skip", showlegend: false,
+                marker: { symbol: "square-open", size: 16, color: style("--ink"), line: { width: 3 } } });
+  const edge = (values) => { const half = values.length > 1 ? (values[1] - values[0]) / 2 : 0.5; return half; };
+  const range = (values) => [values[0] - edge(values), values[values.length - 1] + edge(values)];
+  draw("plane", traces, { height: 420, xaxis: { title: axis(x).label, range: range(xs) }, yaxis: { title: axis(y).label, range: range(ys) },
+                          showlegend: true },
+       `Heat map of the growth per step over ${axis(x).label} and ${axis(y).label} at lag ${steps}, ${network()}. ${sentence(z, xs, ys)}`);
+}
+
+function network() {
+  return page.head.axes.filter((one) => !page.plane.includes(one.name) && one.name !== "replica" && one.values.length > 1)
+    .map((one) => `${one.label} ${one.values[page.at[one.name]]}`).join(", ") || page.head.title;
+}
+
+function sentence(z) {
+  const values = z.flat().filter((value) => value !== null);
+  const growing = values.filter((value) => value > 1e-9).length;
+  return `${growing} of ${values.length} finished cells explode, ${values.length - growing} vanish or stay.`;
+}
+
+// Rate 0 through kappa, on which alone it depends; and the two conditions.
+function curves(xs, ys, lag) {
+  const groups = new Map();
+  xs.forEach((_, i) => ys.forEach((__, j) => {
+    const at = { ...page.at, spectral_radius: i, gamma: j }, value = rate(at, lag).mean, key = kappa(at).toPrecision(12);
+    if (!Number.isNaN(value)) groups.set(key, [...(groups.get(key) || []), Math.max(value, -1e3)]);
+  }));
+  const points = [...groups].map(([key, values]) => [Number(key), values.reduce((a, b) => a + b) / values.length]).sort((a, b) => a[0] - b[0]);
+  const found = [];
+  for (let at = 1; at < points.length; at++) {
+    const [[k0, r0], [k1, r1]] = [points[at - 1], points[at]];
+    if ((r0 > 1e-9) !== (r1 > 1e-9)) found.push(k0 + ((k1 - k0) * r0) / (r0 - r1));
+  }
+  const fine = [...Array(101).keys()].map((step) => xs[0] * 0.9 + ((xs[xs.length - 1] * 1.1 - xs[0] * 0.9) * step) / 100);
+  const curve = (product, name, dash, width) => ({ x: fine, y: fine.map((x) => product / x), mode: "lines", name, hoverinfo: "skip",
+                                                   line: { color: style("--ink"), dash, width } });
+  const lines = found.slice(0, 3).map((product, at) => ({ ...curve(product, "rate 0", "solid", 2.5), showlegend: at === 0 }));
+  lines.push(curve(1, "γρ(W) = 1", "dash", 1.5));
+  const ratios = replicas().map((replica) => weight("norm", replica) / weight("radius", replica)).filter(Number.isFinite);
+  if (ratios.length) lines.push(curve(ratios.length / ratios.reduce((a, b) => a + b), "γ‖W‖ = 1", "dot", 2));
+  return lines;
+}
+
+function weight(name, replica) {
+  const values = array("weight_" + name);
+  if (!values) return NaN;
+  const place = (page.at.ensemble * length("hidden_size") + page.at.hidden_size) * length("replica") + replica;
+  return values[place];
+}
+
+// Against kappa (or the one axis with several values): a line a hidden size, bars the range of the replicas.
+function drawLine(lag, title) {
+  const [x, y] = page.plane, both = x === "spectral_radius" && y === "gamma", sizes = axis("hidden_size").values;
+  const label = both || x === "gamma" || x === "spectral_radius" ? "κ = ρ(W) γ" : axis(x).label;
+  const traces = sizes.map((size, at) => {
+    const points = [];
+    for (let i = 0; i < length(x); i++)
+      for (let j = 0; j < (y ? length(y) : 1); j++) {
+        const place = { ...page.at, hidden_size: at, [x]: i, ...(y ? { [y]: j } : {}) }, found = rate(place, lag);
+        points.push({ k: label === "κ = ρ(W) γ" ? kappa(place) : axis(x).values[i], i, j, text: words(place, lag), ...found });
+      }
+    points.sort((a, b) => a.k - b.k);
+    const shade = mix(style("--pale"), style("--deep"), sizes.length > 1 ? at / (sizes.length - 1) : 1);
+    const finite = (value) => (Number.isFinite(value) ? value : null);
+    return { x: points.map((p) => p.k), y: points.map((p) => finite(p.mean)), text: points.map((p) => `d ${size}, ${p.text}`), hoverinfo: "text",
+             customdata: points.map((p) => [p.i, p.j, at]), mode: "lines+markers", name: `d = ${size}`, line: { color: shade, width: 2 },
+             marker: { symbol: at, size: 7 },
+             error_y: { type: "data", symmetric: false, array: points.map((p) => (finite(p.high) ?? 0) - (finite(p.mean) ?? 0)),
+                        arrayminus: points.map((p) => (finite(p.mean) ?? 0) - (finite(p.low) ?? 0)), width: 2, thickness: 1 } };
+  });
+  const chosen = rate(page.at, lag).mean, k = label === "κ = ρ(W) γ" ? kappa(page.at) : axis(x).values[page.at[x]];
+  if (Number.isFinite(chosen))
+    traces.push({ x: [k], y: [chosen], mode: "markers", hoverinfo: "skip", showlegend: false,
+                  marker: { symbol: "square-open", size: 15, color: style("--ink"), line: { width: 3 } } });
+  draw("plane", traces, { height: 420, xaxis: { title: label }, yaxis: { title }, showlegend: true },
+       `Growth per step against ${label} at lag ${page.head.lags[lag]}, ${network()}, a line a hidden size.`);
+}
+
+// ---- the cell ----
+
+function band(name, lags, transform, label, color, dash) {
+  const found = lags.map((_, lag) => quantity(name, page.at, lag));
+  const y = found.map((one, lag) => (Number.isFinite(one.mean) ? transform(one.mean, lags[lag]) : null));
+  const line = { x: lags, y, name: label, mode: lags.length < 40 ? "lines+markers" : "lines", line: { color, dash, width: 2 }, marker: { size: 5 } };
+  if (dash || replicas().length < 2) return [line];
+  const edge = (key) => found.map((one, lag) => (Number.isFinite(one[key]) ? transform(one[key], lags[lag]) : null));
+  const soft = { x: lags, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+  return [{ ...soft, y: edge("low") }, { ...soft, y: edge("high"), fill: "tonexty", fillcolor: color + "33" }, line];
+}
+
+function drawCell() {
+  show("contribution-box", array("contribution"));
+  show("spectrum-box", array("singular"));
+  const lags = page.head.lags, log = page.state.logLags && lags.length > 3 ? { type: "log" } : {};
+  const same = (value) => value, times = (value, steps) => value * steps;
+  const decay = [...band("norm", lags, same, "ln‖J‖", style("--first")), ...band("bound", lags, same, "bound ℓ ln(γ‖W‖)", style("--ink"), "dash")];
+  if (array("step")) decay.push(...band("step", lags, same, "Σ ln‖S‖", style("--second"), "dot"));
+  if (array("eta")) decay.push(...band("eta", lags, times, "ℓ ln η", style("--third"), "dashdot"));
+  draw("decay", decay, { height: 330, xaxis: { title: "lag ℓ", ...log }, yaxis: { title: "ln‖J<sub>ℓ</sub>‖", range: fitted(decay) }, showlegend: true },
+       `Decay of the chosen cell: ${lags.map((lag, at) => `lag ${lag}: ${short(quantity("norm", page.at, at).mean, 3)}`).slice(0, 12).join(", ")}`);
+  if (array("contribution"))
+    draw("contribution", band("contribution", lags, same, "ln‖C‖", style("--second")),
+         { height: 300, xaxis: { title: "lag ℓ = T − k", ...log }, yaxis: { title: "ln‖C<sub>T−ℓ</sub>‖" }, showlegend: false },
+         "Contributions of earlier steps to the gradient of the chosen cell.");
+  if (array("singular")) drawSpectrum();
+  document.getElementById("verdicts").innerHTML = verdicts();
+}
+
+// The norms fill the chart; bounds are seen as far as they lie within twice their span.
+function fitted(traces) {
+  const span = (all) => all.flatMap((trace) => trace.y).filter(Number.isFinite);
+  const norms = span(traces.filter((trace) => !trace.line.dash)), rest = span(traces.filter((trace) => trace.line.dash));
+  const [low, high] = [Math.min(0, ...norms), Math.max(0, ...norms)], size = Math.max(high - low, 1);
+  return [Math.max(Math.min(low, ...rest), low - size) - 0.06 * size, Math.min(Math.max(high, ...rest), high + size) + 0.06 * size];
+}
+
+function show(id, isThere) {
+  document.getElementById(id).hidden = !isThere;
+}
+
+function drawSpectrum() {
+  const lags = page.head.singular_lags, count = page.head.indices, values = array("singular"), per = lags.length * count;
+  const traces = lags.map((steps, lag) => {
+    const y = [...Array(count).keys()].map((index) => {
+      const found = over(replicas().map((replica) => {
+        const place = cell({ ...page.at, replica });
+        return isDone(place) ? values[place * per + lag * count + index] : NaN;
+      })).mean;
+      return Number.isFinite(found) ? found / steps : null;
+    });
+    return { y, x: y.map((_, index) => index + 1), mode: "lines", name: `ℓ = ${steps}`,
+             line: { color: mix(style("--pale"), style("--deep"), lags.length > 1 ? lag / (lags.length - 1) : 1), width: 2 } };
+  });
+  draw("spectrum", traces, { height: 300, xaxis: { title: "index i" }, yaxis: { title: "ln s<sub>i</sub> / ℓ" }, showlegend: true },
+       "Singular values of the Jacobian product of the chosen cell, per step.");
+}
+
+function verdicts() {
+  const first = cell({ ...page.at, replica: replicas()[0] }), lag = page.head.lags.length - 1;
+  const yes = (name) => {
+    const said = replicas().map((replica) => array(name)[cell({ ...page.at, replica })]).filter((value) => value < 2);
+    const count = said.filter((value) => value === 1).length;
+    return said.length ? (count === said.length ? "yes" : count ? `in ${count} of ${said.length} replicas` : "no") : "–";
+  };
+  const rows = [["status", statusWord(page.at)], ["κ = ρ(W) γ", short(kappa(page.at))]];
+  if (array("rate")) rows.push(["growth rate", `${short(quantity("rate", page.at, 0).mean)} a step`]);
+  if (array("half_life")) rows.push(["half-life of the gradient", quantity("half_life", page.at, 0).count ? `${short(quantity("half_life", page.at, 0).mean, 3)} steps` : "not within the longest lag"]);
+  rows.push(["slack of the bound at the longest lag", short(quantity("bound", page.at, lag).mean - quantity("norm", page.at, lag).mean)]);
+  if (array("sure")) rows.push(["γ‖W‖ < 1: vanishing guaranteed", yes("sure")]);
+  if (array("spectral")) rows.push(["γρ(W) < 1: the linear limit vanishes", yes("spectral")]);
+  const names = ["not computed", "holds", "within rounding", "violated"], counts = [0, 0, 0, 0], per = page.head.lags.length;
+  for (const replica of replicas())
+    for (let at = 0; at < per; at++) counts[Math.min(array("verdict")[cell({ ...page.at, replica }) * per + at], 3)]++;
+  if (isDone(first)) rows.push(["bounds over the lags", names.map((name, at) => [name, counts[at]]).filter((one) => one[1]).map((one) => `${one[1]} ${one[0]}`).join(", ")]);
+  return rows.map(([name, value]) => `<tr><th scope="row">${name}</th><td>${value}</td></tr>`).join("");
+}
+
+// ---- what the reader does ----
+
+function update(what) {
+  const place = page.plane.map((name) => `${axis(name).short} = ${short(axis(name).values[page.at[name]])}`).join(", ");
+  document.getElementById("cell-title").textContent = `${network()}${place ? `; ${place}` : ""}`;
+  if (what !== "cell-only") drawPlane();
+  drawCell();
+}
+
+function choose(x, y, size) {
+  const [first, second] = page.plane;
+  if (first) page.at[first] = x;
+  if (second) page.at[second] = y;
+  if (size !== undefined) {
+    page.at.hidden_size = size;
+    const box = document.getElementById("choose-hidden_size");
+    if (box) box.value = size;
+  }
+  update();
+}
+
+function control(name, label, options, act, chosen) {
+  const box = document.createElement("label"), select = document.createElement("select");
+  select.id = `choose-${name}`;
+  for (const [value, text] of options) select.add(new Option(text, value, false, value === chosen));
+  select.addEventListener("change", () => act(select.value));
+  box.append(label, select);
+  document.getElementById("controls").append(box);
+}
+
+function makeControls() {
+  const planes = [["kappa", "κ = ρ(W) γ"]];
+  if (page.plane.length === 2) planes.unshift(["plane", page.plane.map((name) => axis(name).short).join(" × ")]);
+  for (const one of page.head.axes)
+    if (one.numeric && one.values.length > 1 && !["hidden_size", "replica", ...page.plane].includes(one.name) && length("spectral_radius") > 1)
+      planes.push([one.name, `ρ × ${one.short}`]);
+  for (const one of page.head.axes) {
+    if (["spectral_radius", "gamma"].includes(one.name) || one.values.length < 2) continue;
+    if (one.name === "replica") {
+      const options = [["mean", "mean"], ...one.values.map((value, at) => [String(at), `replica ${value}`])];
+      control("replica", "replica", options, (value) => { page.state.replica = value; update(); }, "mean");
+    } else
+      control(one.name, one.label, one.values.map((value, at) => [String(at), String(value)]),
+              (value) => { page.at[one.name] = Number(value); update(); }, String(page.at[one.name]));
+  }
+  if (planes.length > 1 && page.plane.length)
+    control("view", "axes", planes, (value) => {
+      page.state.view = value === "kappa" ? "kappa" : "plane";
+      page.plane = ["kappa", "plane"].includes(value) ? page.first : ["spectral_radius", value];
+      update();
+    }, planes[0][0]);
+  const slider = document.getElementById("lag");
+  slider.max = page.head.lags.length - 1;
+  slider.value = page.state.lag;
+  slider.addEventListener("input", () => {
+    page.state.lag = Number(slider.value);
+    slider.setAttribute("aria-valuetext", `lag ${page.head.lags[page.state.lag]}`);
+    drawPlane();
+  });
+  document.getElementById("csv").addEventListener("click", saveTable);
+}
+
+// The network in view, as a table: a row a cell, replica and lag.
+function table() {
+  const names = page.head.axes.map((one) => one.name);
+  const columns = ["norm", "bound", "step", "eta", "contribution"].filter((name) => array(name));
+  const rows = [[...names, "coupling", "lag", ...columns.map((name) => page.head.arrays[name].dataset)].join(",")];
+  const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+  for (let i = 0; i < length("spectral_radius"); i++)
+    for (let j = 0; j < length("gamma"); j++)
+      for (const replica of replicas()) {
+        const at = { ...page.at, spectral_radius: i, gamma: j, replica }, place = cell(at);
+        if (!isDone(place)) continue;
+        const start = [...page.head.axes.map((one) => quoted(one.values[at[one.name] || 0])), kappa(at)];
+        page.head.lags.forEach((lag, step) => rows.push([...start, lag, ...columns.map((name) => array(name)[place * page.head.lags.length + step])].join(",")));
+      }
+  return rows.join("\n") + "\n";
+}
+
+function saveTable() {
+  const link = document.getElementById("csv");
+  if (link.href.startsWith("blob:")) URL.revokeObjectURL(link.href);
+  link.href = URL.createObjectURL(new Blob([table()], { type: "text/csv" }));
+}
+
+function listen() {
+  const box = document.getElementById("plane");
+  box.on("plotly_click", (event) => {
+    const point = event.points[0];
+    if (point.customdata) return choose(...point.customdata);
+    const [x, y] = page.plane;
+    const near = (name, value) => axis(name).values.reduce((best, one, at, all) => (Math.abs(one - value) < Math.abs(all[best] - value) ? at : best), 0);
+    choose(near(x, point.x), near(y, point.y));
+  });
+  box.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }, move = moves[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const [x, y] = page.plane, inside = (name, by) => Math.min(Math.max((page.at[name] || 0) + by, 0), length(name) - 1);
+    choose(x ? inside(x, move[0]) : 0, y ? inside(y, move[1]) : 0);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => update());
+}
+
+async function start() {
+  try {
+    page.head = JSON.parse(document.getElementById("explore-head").textContent);
+    const [program, block] = await Promise.all([unpack("plotly"), unpack("explore-block")]);
+    page.block = block;
+    const script = document.createElement("script");
+    script.textContent = new TextDecoder().decode(program);
+    document.head.append(script);
+  } catch (error) {
+    document.getElementById("explore").classList.add("absent");
+    document.getElementById("explore-note").textContent =
+      `This browser cannot unpack the page's data (${error}); the figures below show the same. Browsers since 2023 can.`;
+    return;
+  }
+  page.at = { ...page.head.start };
+  page.first = page.plane = page.head.plane;
+  page.state = { lag: page.head.lags.length - 1, replica: "mean", view: "plane", logLags: page.head.log_lags };
+  makeControls();
+  update();
+  listen();
+  document.getElementById("explore").dataset.ready = "yes";
+}
+
+start();

@@ -1,0 +1,56 @@
+#include "base/json.h"
+
+#include <math.h>
+
+struct json json_start(FILE *out, char bracket)
+{
+    fputc(bracket, out);
+    return (struct json){ .out = out };
+}
+
+void json_next(struct json *json, const char *name)
+{
+    fputs(json->has_entries ? ", " : "", json->out);
+    json->has_entries = true;
+    if (name) {
+        json_write_text(json->out, name);
+        fputs(": ", json->out);
+    }
+}
+
+void json_write_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++)
+        if (*text == '"' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            fprintf(out, "\\u%04x", (unsigned)*text);
+        else
+            fputc(*text, out);
+    fputc('"', out);
+}
+
+void json_add_text(struct json *object, const char *name, const char *text)
+{
+    json_next(object, name);
+    if (text)
+        json_write_text(object->out, text);
+    else
+        fputs("null", object->out);
+}
+
+void json_add_number(struct json *object, const char *name, double number)
+{
+    json_next(object, name);
+    if (isfinite(number))
+        fprintf(object->out, "%.17g", number);
+    else
+        fputs("null", object->out);
+}
+
+void json_add_flag(struct json *object, const char *name, bool flag)
+{
+    json_next(object, name);
+    fputs(flag ? "true" : "false", object->out);
+}

@@ -1,0 +1,10 @@
+/* Commands that are programs of their own: gradsweep NAME ... runs gradsweep-NAME, as git does. */
+#ifndef GRADSWEEP_CLI_EXTERNAL_H
+#define GRADSWEEP_CLI_EXTERNAL_H
+
+/* Becomes the program gradsweep-NAME with argv[1], argv[2], ... as its arguments: that in the folder
+ * ../libexec/gradsweep of this executable (of an installation as of a build), else the first on PATH. Its exit code is
+ * then the command's. Returns only where there is none: 0, or where one is there and does not start: its errno. */
+int external_become(const char *name, char **argv);
+
+#endif

@@ -1,0 +1,30 @@
+/* What `info` tells of a results file besides its axes: how far it is, how fast, what failed, who ran. Private to
+ * store/. Not collective. */
+#ifndef GRADSWEEP_STORE_INFO_FACTS_H
+#define GRADSWEEP_STORE_INFO_FACTS_H
+
+#include "store/failure.h"
+#include "store/provenance_rows.h"
+#include "store/store.h"
+
+struct info_facts {
+    struct store_tally tally;
+    uint64_t reasons[FAILURE_CODES]; /* failed cells by their codes */
+    bool is_running;                 /* somebody holds the lock of the file */
+    uint64_t runs;                   /* rows of provenance, damaged ones too */
+    double cells_per_second;         /* of the last run; NaN where it cannot be told */
+    double seconds_to_go;            /* with as many ranks; 0 where nothing is pending, NaN where it cannot be told */
+};
+
+/* Streams the statuses, and the times of cells where some are pending. Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status info_facts_collect(const struct results_file *file, struct info_facts *facts);
+
+/* The text value of a key of a row of provenance, "" for null or none, into value[size]; and its number, NaN for none.
+ */
+void info_facts_text(const char *row, const char *key, char *value, size_t size);
+double info_facts_number(const char *row, const char *key);
+
+/* Seconds between a row's start and its end, or now where it has none; NaN where it has no start. */
+double info_facts_elapsed(const char *row);
+
+#endif

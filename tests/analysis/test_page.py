@@ -1,0 +1,163 @@
+"""The page of the report, and its plane to explore: in a headless Chromium, where there is one; the data of it, everywhere.
+
+Skipped in part, visibly, where there is no Chromium (Debian: apt-get install chromium)."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import base64
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "analysis")]
+
+import gradsweep  # noqa: E402
+from browser import Browser, find_browser  # noqa: E402
+from gradsweep.data.summary import summarize  # noqa: E402
+from gradsweep.report import command, explore  # noqa: E402
+from gradsweep.report.headline import headline  # noqa: E402
+from make_results import make  # noqa: E402
+
+RADII, GAMMAS, LAGS = (0.5, 1.0, 1.5), (0.5, 1.0), (1, 2, 4, 8)
+
+
+def packed(text: str, identity: str) -> bytes:
+    return gzip.decompress(base64.b64decode(re.search(f'id="{identity}">([^<]*)<', text).group(1)))
+
+
+class PageCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.results, cls.page = (os.path.join(folder.name, name) for name in ("out.h5", "out.html"))
+        make(cls.results, hidden_sizes=(4, 8), radii=RADII, gammas=GAMMAS, lags=LAGS, failed=(1,), title="</script> & plane")
+        with gradsweep.open(cls.results) as dataset:
+            cls.norms = dataset["log_jacobian_norm"].where(dataset["status"] == 1).values
+
+    def text_of_page(self) -> str:
+        if not os.path.exists(self.page):
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(command.main([self.results, "-o", self.page]), 0)
+        with open(self.page, encoding="utf-8") as file:
+            return file.read()
+
+
+class Data(PageCase):
+    def test_numbers_of_the_block(self) -> None:
+        with gradsweep.open(self.results) as dataset:
+            text = explore.explore_html(dataset)
+        head = json.loads(re.search(r'id="explore-head">(.*?)</script>', text, re.DOTALL).group(1))
+        block = packed(text, "explore-block")
+        place = head["arrays"]["norm"]
+        found = np.frombuffer(block, "<f4", place["count"], place["offset"]).reshape(self.norms.shape)
+        done = np.frombuffer(block, "u1", head["arrays"]["status"]["count"], head["arrays"]["status"]["offset"]) == 1
+        shown = np.where(done.reshape(self.norms.shape[:-1])[..., np.newaxis], found, np.nan)
+        np.testing.assert_array_equal(shown, self.norms.astype(np.float32))
+        self.assertEqual([axis["name"] for axis in head["axes"]], [str(name) for name in dataset["status"].dims])
+        np.testing.assert_allclose(head["kappa"], np.outer(RADII, GAMMAS).ravel())
+        self.assertIn(b"plotly.js", packed(text, "plotly")[:200])
+
+    def test_thinned_to_what_a_page_holds(self) -> None:
+        """At most so many numbers, whatever the grid, and a sentence of what is left out; what fits is whole."""
+        with gradsweep.open(self.results) as dataset:
+            self.assertEqual(explore.thinned(dataset)[1], "")
+            whole, explore.MOST_NUMBERS = explore.MOST_NUMBERS, 700
+            self.addCleanup(setattr, explore, "MOST_NUMBERS", whole)
+            part, said = explore.thinned(dataset)
+        self.assertLess(part["status"].size * (4 + 2.25 * part.sizes["lag"]), 700)
+        self.assertIn("2 of 4 values of lag", said)
+        self.assertEqual(part["lag"].values.tolist(), [1, 8])
+
+    def test_headline(self) -> None:
+        with gradsweep.open(self.results) as dataset:
+            said = headline(dataset, summarize(dataset))
+            orthogonal = gradsweep.critical(gradsweep.select(dataset, activation="identity", ensemble="orthogonal"), "coupling")
+        self.assertRegex(said, rf"<b>identity</b> explodes from κ = .*{float(orthogonal['critical'].values.ravel()[-1]):.3g} \(orthogonal\) on")
+        self.assertRegex(said, r"In \d+ of \d+ cells the conditions disagree|agree in every finished cell")
+
+
+@unittest.skipUnless(find_browser(), "no Chromium (Debian: apt-get install chromium)")
+class InBrowser(PageCase):
+    def test_the_page_is_explored(self) -> None:
+        """Loads without errors and network; slider, selectors, clicks and keys change what is shown; dark and narrow."""
+        self.text_of_page()
+        self.assertLess(os.path.getsize(self.page), 8e6)
+        with Browser() as browser:
+            browser.show(self.page, 1200, 1600)
+            browser.wait_for("document.getElementById('explore').dataset.ready === 'yes'")
+            self.assertEqual(browser.evaluate("document.querySelector('h1').textContent"), "</script> & plane")
+            self._plane(browser)
+            self._cell(browser)
+            self._table(browser)
+            white = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+            browser.show(self.page, 390, 900, dark=True)
+            browser.wait_for("document.getElementById('explore').dataset.ready === 'yes'")
+            black = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+            self.assertEqual((white, black), ("rgb(255, 255, 255)", "rgb(22, 22, 22)"))
+            self.assertLessEqual(browser.evaluate("document.documentElement.scrollWidth"), 390)
+            # What is drawn is drawn in the reader's colours.
+            self.assertNotIn("#222222", browser.evaluate("document.getElementById('plane').layout.font.color"))
+            self.assertEqual(browser.errors, [])
+            self.assertEqual([url for url in browser.requests if not url.startswith(("file:", "data:", "blob:"))], [])
+
+    def _drawn(self, browser: Browser) -> np.ndarray:
+        values = browser.evaluate("document.getElementById('plane').data[0].z")
+        return np.array([[np.nan if value is None else value for value in row] for row in values])
+
+    def _expected(self, activation: int, ensemble: int, size: int, lag: int) -> np.ndarray:
+        """Mean over the finished replicas, [gamma, radius]."""
+        return np.nanmean(self.norms[activation, ensemble, size, ..., lag], axis=0).T / LAGS[lag]
+
+    def _plane(self, browser: Browser) -> None:
+        np.testing.assert_allclose(self._drawn(browser), self._expected(1, 0, 1, 3), rtol=1e-5)
+        browser.evaluate("lag.value = 1; lag.dispatchEvent(new Event('input'))")
+        np.testing.assert_allclose(self._drawn(browser), self._expected(1, 0, 1, 1), rtol=1e-5)
+        self.assertEqual(browser.evaluate("document.getElementById('lag-value').textContent"), "2")
+        for name, value in (("activation", 0), ("ensemble", 1), ("hidden_size", 0)):
+            browser.evaluate(f"(box => {{ box.value = {value}; box.dispatchEvent(new Event('change')); }})"
+                             f"(document.getElementById('choose-{name}'))")  # fmt: skip
+        np.testing.assert_allclose(self._drawn(browser), self._expected(0, 1, 0, 1), rtol=1e-5)
+        browser.evaluate("(box => { box.value = '1'; box.dispatchEvent(new Event('change')); })"
+                         "(document.getElementById('choose-replica'))")  # fmt: skip
+        np.testing.assert_allclose(self._drawn(browser), self.norms[0, 1, 0, 1, ..., 1].T / 2, rtol=1e-5)
+        self.assertIn("Heat map", browser.evaluate("document.getElementById('plane').getAttribute('aria-label')"))
+
+    def _cell(self, browser: Browser) -> None:
+        """A click in the middle of the last column and lower row chooses that cell; an arrow key the one above."""
+        box = browser.evaluate(
+            "(() => { const b = document.querySelector('#plane .nsewdrag').getBoundingClientRect();"
+            " return [b.left, b.top, b.width, b.height]; })()"
+        )
+        browser.click(box[0] + box[2] * 5 / 6, box[1] + box[3] * 3 / 4)
+        title = "document.getElementById('cell-title').textContent"
+        browser.wait_for(f"{title}.includes('ρ = 1.5, γ = 0.5')")
+        decay = browser.evaluate("document.getElementById('decay').data.find(one => one.name === 'ln‖J‖').y")
+        np.testing.assert_allclose(decay, self.norms[0, 1, 0, 1, 2, 0], rtol=1e-5)
+        browser.evaluate("document.getElementById('plane').focus()")
+        browser.press("ArrowUp")
+        browser.wait_for(f"{title}.includes('ρ = 1.5, γ = 1')")
+        self.assertIn("4 within rounding", browser.evaluate("document.getElementById('verdicts').textContent"))
+
+    def _table(self, browser: Browser) -> None:
+        browser.evaluate("saveTable()")
+        text = browser.evaluate("fetch(document.getElementById('csv').href).then(one => one.text())")
+        rows = [line.split(",") for line in text.splitlines()]
+        self.assertEqual(len(rows), 1 + len(RADII) * len(GAMMAS) * len(LAGS))  # the replica in view
+        place = {name: column for column, name in enumerate(rows[0])}
+        for row in rows[1:]:
+            if (row[place["spectral_radius"]], row[place["gamma"]], row[place["lag"]]) == ("1.5", "0.5", "8"):
+                self.assertAlmostEqual(float(row[place["log_jacobian_norm"]]), self.norms[0, 1, 0, 1, 2, 0, 3], places=4)
+
+
+if __name__ == "__main__":
+    unittest.main()
