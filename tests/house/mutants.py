@@ -24,10 +24,11 @@ import time
 from pathlib import Path
 
 FLOORS = ["base", "parallel", "h5", "linalg", "model", "gradient", "sweep", "store", "check", "run", "cli"]
+# Where the tests of a floor are that has no folder of its own, or whose folder is the smaller part.
+TESTED_IN = {"run": "command", "cli": "command"}
 NEIGHBOURS = {"base": ["store", "parallel"], "parallel": ["run", "command"], "h5": ["store", "command"],
               "linalg": ["model", "gradient"], "model": ["gradient"], "gradient": ["check", "command"],
-              "sweep": ["run", "command"], "store": ["check", "command"], "check": ["command"], "run": ["command", "field"],
-              "cli": ["command", "field"]}
+              "sweep": ["run", "command"], "store": ["check", "command"], "check": ["command"], "run": ["field"], "cli": ["field"]}
 
 # Name: file, what stands there, what to put in its place.
 PLANTED = {
@@ -202,9 +203,10 @@ class Laboratory:
             folder = source.parent.name
             if source.suffix == ".c" and header in source.read_text():
                 return 0
-            if folder != floor and "quick" not in self.tests[name][1].get("LABELS", []):
+            is_own = folder in (floor, TESTED_IN.get(floor))
+            if not is_own and "quick" not in self.tests[name][1].get("LABELS", []):
                 return None
-            return 1 if folder == floor else 2 + NEIGHBOURS[floor].index(folder) if folder in NEIGHBOURS[floor] else None
+            return 1 if is_own else 2 + NEIGHBOURS[floor].index(folder) if folder in NEIGHBOURS[floor] else None
 
         chosen, used = [], 0.0
         for near in range(5):

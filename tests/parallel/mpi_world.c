@@ -1,10 +1,12 @@
 /* Opening and closing, agreement, and sending a text; on any number of ranks. */
 #include "base/memory.h"
+#include "parallel/binding.h"
 #include "parallel/world.h"
 
 #include "check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Nobody fails; one fails; all from `lowest` on fail: always the same answer everywhere. */
@@ -92,6 +94,26 @@ static void requires_equal_texts(const struct world *world)
     REQUIRE(world_require_equal(world, "the output", world->rank == 0 ? "out.h5" : "out") == STATUS_REFUSED);
 }
 
+/* Ranks of one host that the launcher has bound alike share their cores, and divide them among their threads. */
+static void finds_who_shares_its_cores(const struct world *world)
+{
+    enum { MOST_RANKS = 64 };
+    struct binding binding;
+    cpu_set_t own, all[MOST_RANKS];
+    int sharers = 0;
+    REQUIRE(world->size <= MOST_RANKS && sched_getaffinity(0, sizeof own, &own) == 0);
+    REQUIRE(MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, world->communicator) == MPI_SUCCESS);
+    for (int rank = 0; rank < world->size; rank++)
+        sharers += CPU_EQUAL(&own, &all[rank]) != 0;
+    setenv("OMP_NUM_THREADS", "1000", 1);
+    REQUIRE(binding_find(world, &binding) == STATUS_OK);
+    REQUIRE(binding.hosts == 1 && binding.ranks_on_host == world->size && binding.sharers == sharers);
+    REQUIRE(binding.cores == binding_count_cores(&own, BINDING_TOPOLOGY));
+    REQUIRE(binding.threads == (binding.cores > sharers ? binding.cores / sharers : 1));
+    setenv("OMP_NUM_THREADS", "1", 1);
+    REQUIRE(binding_find(world, &binding) == STATUS_OK && binding.threads == 1);
+}
+
 int main(int argc, char **argv)
 {
     struct world world;
@@ -101,6 +123,7 @@ int main(int argc, char **argv)
     sends_a_text(&world);
     returns_mpi_errors(&world);
     requires_equal_texts(&world);
+    finds_who_shares_its_cores(&world);
     world_close(&world, 1, 10.0);
     return 0;
 }
