@@ -114,7 +114,7 @@ static ssize_t write_pieces(int descriptor, const struct iovec *pieces, int coun
                      : syscall(SYS_pwritev, descriptor, pieces, count, place, 0L);
 }
 
-static ssize_t write_faultily(int descriptor, const struct iovec *pieces, int count, off_t place)
+static ssize_t write_through(int descriptor, const struct iovec *pieces, int count, off_t place)
 {
     enum effect effect = judge_descriptor("write", descriptor);
     if (effect == FAIL)
@@ -128,35 +128,7 @@ static ssize_t write_faultily(int descriptor, const struct iovec *pieces, int co
     return effect == LIE && written >= 0 ? all : written;
 }
 
-ssize_t write(int descriptor, const void *bytes, size_t count)
-{
-    return write_faultily(descriptor, &(struct iovec){ (void *)bytes, count }, 1, -1);
-}
-
-ssize_t writev(int descriptor, const struct iovec *pieces, int count)
-{
-    return write_faultily(descriptor, pieces, count, -1);
-}
-
-ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t place)
-{
-    return write_faultily(descriptor, &(struct iovec){ (void *)bytes, count }, 1, place);
-}
-
-ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t place)
-{
-    return pwrite(descriptor, bytes, count, place);
-}
-
-ssize_t pwritev(int descriptor, const struct iovec *pieces, int count, off_t place)
-{
-    return write_faultily(descriptor, pieces, count, place);
-}
-
-ssize_t pwritev64(int descriptor, const struct iovec *pieces, int count, off_t place)
-{
-    return write_faultily(descriptor, pieces, count, place);
-}
+#include "write_calls.h"
 
 /* ---- reading ---- */
 

@@ -133,7 +133,7 @@ static uint64_t file_at(const char *path)
 
 /* ---- data ---- */
 
-static ssize_t write_pieces(int descriptor, const struct iovec *pieces, int count, off_t place)
+static ssize_t write_through(int descriptor, const struct iovec *pieces, int count, off_t place)
 {
     char path[PATH_MAX];
     const ssize_t written = place < 0 ? syscall(SYS_writev, descriptor, pieces, count)
@@ -146,35 +146,7 @@ static ssize_t write_pieces(int descriptor, const struct iovec *pieces, int coun
     return written;
 }
 
-ssize_t write(int descriptor, const void *bytes, size_t count)
-{
-    return write_pieces(descriptor, &(struct iovec){ (void *)bytes, count }, 1, -1);
-}
-
-ssize_t writev(int descriptor, const struct iovec *pieces, int count)
-{
-    return write_pieces(descriptor, pieces, count, -1);
-}
-
-ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t place)
-{
-    return write_pieces(descriptor, &(struct iovec){ (void *)bytes, count }, 1, place);
-}
-
-ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t place)
-{
-    return pwrite(descriptor, bytes, count, place);
-}
-
-ssize_t pwritev(int descriptor, const struct iovec *pieces, int count, off_t place)
-{
-    return write_pieces(descriptor, pieces, count, place);
-}
-
-ssize_t pwritev64(int descriptor, const struct iovec *pieces, int count, off_t place)
-{
-    return write_pieces(descriptor, pieces, count, place);
-}
+#include "write_calls.h"
 
 int ftruncate(int descriptor, off_t size)
 {

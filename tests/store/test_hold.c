@@ -1,4 +1,4 @@
-/* The hold on a results file itself, whether owners live, and the names of files in the making. */
+/* The hold on a results file itself, and the names of files in the making. */
 #include "store/hold.h"
 #include "store/output.h"
 #include "store/owner.h"
@@ -174,60 +174,6 @@ static void temporary_names_are_an_owner_s_own_and_fit(void **state)
     assert_true(strlen(first) <= NAME_MAX);
 }
 
-static pid_t start_process(void)
-{
-    const pid_t child = fork();
-    if (child == 0) {
-        pause();
-        _exit(0);
-    }
-    return child;
-}
-
-static void owners_are_judged_by_what_the_system_knows(void **state)
-{
-    (void)state;
-    const struct owner now = owner_this();
-    struct owner owner = now;
-    snprintf(owner.kind, sizeof owner.kind, "exclusive");
-    assert_int_equal(owner_life(&owner, &now, true), OWNER_LIVING);
-    snprintf(owner.start, sizeof owner.start, "1"); /* the number has come again */
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
-    owner = now;
-    snprintf(owner.space, sizeof owner.space, "pid:[1]");
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_UNKNOWN);
-    assert_int_equal(owner_life(&owner, &now, true), OWNER_DEAD); /* its fcntl lock is gone */
-    owner = now;
-    snprintf(owner.host, sizeof owner.host, "elsewhere");
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_LIVING); /* a container of this host, by the boot */
-    snprintf(owner.boot, sizeof owner.boot, "another");
-    assert_int_equal(owner_life(&owner, &now, true), OWNER_UNKNOWN);
-
-    owner = now;
-    const pid_t child = start_process();
-    owner.start[0] = '\0';
-    snprintf(owner.process, sizeof owner.process, "%ld", (long)child);
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_LIVING);
-    kill(child, SIGKILL);
-    siginfo_t ended;
-    assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0); /* a zombie does not live */
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
-    waitpid(child, NULL, 0);
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
-}
-
-static void records_come_back_as_they_were(void **state)
-{
-    (void)state;
-    char record[OWNER_RECORD];
-    struct owner owner = owner_this(), found;
-    snprintf(owner.job, sizeof owner.job, "12");
-    const int length = owner_write(&owner, record);
-    assert_true(owner_read(record, (size_t)length, &found));
-    assert_memory_equal(&found, &owner, sizeof owner);
-    assert_false(owner_read(record, 0, &found));
-}
-
 int main(void)
 {
     strcpy(directory, "/tmp/gradsweep-hold-XXXXXX");
@@ -243,8 +189,6 @@ int main(void)
         file_test(publishing_replaces_what_was_agreed_on_alone),
         file_test(links_are_followed_to_what_need_not_exist),
         cmocka_unit_test(temporary_names_are_an_owner_s_own_and_fit),
-        cmocka_unit_test(owners_are_judged_by_what_the_system_knows),
-        cmocka_unit_test(records_come_back_as_they_were),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     rmdir(directory);

@@ -2,12 +2,14 @@
 #include "store/owner.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -69,23 +71,46 @@ static void a_record_keeps_all_fields(void **state)
     assert_false(owner_read(record, 0, &found));
 }
 
-/* What each change of a living owner makes of it. */
-static void it_lives_as_long_as_process_and_boot_are_those(void **state)
+static pid_t start_process(void)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    return child;
+}
+
+static void owners_are_judged_by_what_the_system_knows(void **state)
 {
     (void)state;
     const struct owner now = owner_this();
     struct owner owner = now;
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_LIVING);
-    strcpy(owner.start, "1");
+    snprintf(owner.kind, sizeof owner.kind, "exclusive");
+    assert_int_equal(owner_life(&owner, &now, true), OWNER_LIVING);
+    snprintf(owner.start, sizeof owner.start, "1"); /* the number has come again */
     assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
     owner = now;
-    strcpy(owner.boot, "11111111-2222-3333-4444-555555555555");
-    assert_false(owner_is_here(&owner, &now));
-    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
-    strcpy(owner.host, "elsewhere"); /* with another boot; a container may be known by another name on the same one */
-    strcpy(owner.job, "78");
-    assert_false(owner_is_here(&owner, &now));
+    snprintf(owner.space, sizeof owner.space, "pid:[1]");
     assert_int_equal(owner_life(&owner, &now, false), OWNER_UNKNOWN);
+    assert_int_equal(owner_life(&owner, &now, true), OWNER_DEAD); /* its fcntl lock is gone */
+    owner = now;
+    snprintf(owner.host, sizeof owner.host, "elsewhere");
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_LIVING); /* a container of this host, by the boot */
+    snprintf(owner.boot, sizeof owner.boot, "another");
+    assert_int_equal(owner_life(&owner, &now, true), OWNER_UNKNOWN);
+
+    owner = now;
+    const pid_t child = start_process();
+    owner.start[0] = '\0';
+    snprintf(owner.process, sizeof owner.process, "%ld", (long)child);
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_LIVING);
+    kill(child, SIGKILL);
+    siginfo_t ended;
+    assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0); /* a zombie does not live */
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
+    waitpid(child, NULL, 0);
+    assert_int_equal(owner_life(&owner, &now, false), OWNER_DEAD);
 }
 
 int main(void)
@@ -93,7 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_what_the_kernel_says),
         cmocka_unit_test(a_record_keeps_all_fields),
-        cmocka_unit_test(it_lives_as_long_as_process_and_boot_are_those),
+        cmocka_unit_test(owners_are_judged_by_what_the_system_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
