@@ -33,7 +33,7 @@ install(DIRECTORY analysis DESTINATION ${share} USE_SOURCE_PERMISSIONS
 
 # ---- on a cluster: job scripts, sweeps, a modulefile ----
 # What installs packages and builds belongs to the source.
-install(DIRECTORY jobs DESTINATION ${share} USE_SOURCE_PERMISSIONS PATTERN install.sh EXCLUDE PATTERN quickstart.sh EXCLUDE)
+install(DIRECTORY jobs DESTINATION ${share} USE_SOURCE_PERMISSIONS PATTERN install.sh EXCLUDE PATTERN unpack.sh EXCLUDE PATTERN quickstart.sh EXCLUDE)
 configure_file(cmake/modulefile.in modulefile @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modulefile DESTINATION ${share})
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Installs what gradsweep needs on Debian 12 (or a relative of it) and is missing. Does nothing where all is there.
 # usage: jobs/install.sh [--with-torch] [--with-slurm] [--with-hosts] [--dry-run]
+#        jobs/install.sh --prefix FOLDER [--sources FOLDER]
 #   --with-torch: also what the test of analysis/export_torch.py needs; some 140 packages, about a minute
 #   --with-slurm: a batch system of one machine, for the tests of the job scripts
 #   --with-hosts: what makes hosts of namespaces, for the tests of runs on several hosts
+#   --prefix: without root, into a folder (jobs/unpack.sh): Debian's packages where there is apt, else what can be built of the
+#       sources of libfyaml, Random123, xxHash and cmocka in the folder of --sources, beside MPI, HDF5 and ScaLAPACK of modules
 set -euo pipefail
 
 packages=(
@@ -17,6 +20,9 @@ packages=(
     python3-matplotlib python3-plotly python3-yaml python3-pip python3-setuptools python3-wheel hdf5-tools netcdf-bin
 )
 
+if [ "${1:-}" = --prefix ]; then
+    exec "$(dirname "${BASH_SOURCE[0]}")/unpack.sh" "${@:2}"
+fi
 dry_run=false
 for option in "$@"; do
     case $option in
@@ -25,7 +31,7 @@ for option in "$@"; do
         --with-hosts) packages+=(iproute2 util-linux mount) ;;
         --dry-run) dry_run=true ;;
         *)
-            echo "jobs/install.sh: unknown option $option; known: --with-torch, --with-slurm, --with-hosts, --dry-run" >&2
+            echo "jobs/install.sh: unknown option $option; known: --with-torch, --with-slurm, --with-hosts, --dry-run, --prefix" >&2
             exit 2
             ;;
     esac
@@ -38,6 +44,7 @@ is_installed() {
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     echo "jobs/install.sh: there is no apt-get here. Install these (Debian's names) with your system's tools or as" >&2
     echo "modules, then go on as usual; CMake names each one that is still missing: ${packages[*]}" >&2
+    echo "jobs/install.sh --prefix FOLDER does what it can without root; docs/install.md" >&2
     exit 1
 fi
 
@@ -53,6 +60,7 @@ as_root=(env DEBIAN_FRONTEND=noninteractive)
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
         echo "jobs/install.sh: run it as root, or have root install: ${missing[*]}" >&2
+        echo "or, without root: jobs/install.sh --prefix FOLDER" >&2
         exit 1
     fi
     as_root=(sudo "${as_root[@]}")

@@ -101,8 +101,10 @@ static void set_environment(const struct launch *launch)
      * it away while another makes it (1 start of 240 failed, six at a time). */
     if (launch->variable == NULL || (launch->variable == SLURM_STEP->size && launch->ranks == 1))
         setenv("OMPI_MCA_orte_create_session_dirs", "0", keep);
-    if (!may_read_other_processes())
-        setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", keep);
+    if (!may_read_other_processes()) {
+        setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", keep); /* Open MPI 4 */
+        setenv("OMPI_MCA_smsc", "^cma", keep);                            /* Open MPI 5 */
+    }
 }
 
 enum status launch_prepare(struct launch *launch)

@@ -40,12 +40,14 @@ static enum status fail_after(int steps, struct piece *kept)
     struct handle target = { { 'h' } };
     SCOPED(piece) first = { 'a' }, second = { 'b' };
     SCOPED(handle) *handle = NULL;
+    (void)second;
     if (steps == 0)
         return STATUS_IO;
     handle = &target;
     TRY(steps == 1 ? STATUS_IO : STATUS_OK);
     for (int i = 0; i < 2; i++) {
         SCOPED(piece) inner = { (char)('0' + i) };
+        (void)inner;
         TRY(i == 1 && steps == 2 ? STATUS_IO : STATUS_OK);
     }
     *kept = scope_keep(&first);

@@ -83,7 +83,7 @@ class Campaign:
         faults.update({"EXCEPT": ".tmp"} if effect == "lie" else {})
         environment, before = command.with_library(self.library, **faults)
         line = before + command.command_line("run", self.sweep, "-o", self.path, "--resume", "--progress", "none")
-        launcher = [command.MPIEXEC, "-n", str(ranks)] if ranks else []
+        launcher = command.launcher_of(ranks) if ranks else []
         with subprocess.Popen(launcher + line, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, start_new_session=True) as process:
             try:

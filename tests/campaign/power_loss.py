@@ -61,7 +61,7 @@ class Scenario:
         environment = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
         for session in range(RETRY + 1):
             stop = [f"RECORD_STOP={self.stop}", f"RECORD_FILE={self.folder / 'out.h5'}"] if self.stop and session < RETRY else []
-            launcher = [command.MPIEXEC, "-n", str(self.ranks), "--oversubscribe"] if self.ranks else []
+            launcher = command.launcher_of(self.ranks) if self.ranks else []
             line = launcher + ["env", f"LD_PRELOAD={library}", f"RECORD_FOLDER={self.folder}", f"RECORD_LOG={log}", *stop,
                                command.GRADSWEEP, *self.arguments(self.folder)]
             ended = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,

@@ -3,6 +3,7 @@
 Every test program is called as `python3 test_what.py PATH_OF_gradsweep MPIEXEC [unittest options]`."""
 
 import atexit
+import functools
 import glob
 import os
 import re
@@ -21,8 +22,8 @@ import numpy as np
 
 # A rank started alone needs half a second, a launcher with five on two cores some two; sanitizers slow all that down
 # tenfold. What takes longer than this hangs.
-TIMEOUT = 120
-TCP = ["--mca", "pml", "ob1", "--mca", "btl", "self,tcp", "--mca", "osc", "^sm"]
+TIMEOUT = int(120 * float(os.environ.get("GRADSWEEP_TEST_PATIENCE", "1")))
+TCP = ["--mca", "pml", "ob1", "--mca", "btl", "self,tcp", "--mca", "osc", "^sm"]  # of Open MPI
 # Times, and what depends on the number of ranks, may differ between equal runs; nothing else.
 MAY_DIFFER = {"cell_seconds", "predicted_seconds", "team_size", "runtime_checksum", "runs", "provenance",
               "provenance_checksum"}
@@ -64,10 +65,43 @@ def is_sanitized():
     return b"__asan_init" in Path(GRADSWEEP).read_bytes()
 
 
+@functools.lru_cache
+def is_open_mpi():
+    """Whether the launcher is Open MPI's: others have none of its options."""
+    told = subprocess.run([MPIEXEC, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return bool(re.search("Open MPI|OpenRTE|PRRTE|prterun", told.stdout + told.stderr))
+
+
+def only_open_mpi(why):
+    """A decorator: the test is skipped, visibly, with another MPI. For what no other has."""
+    def decorate(test):
+        @functools.wraps(test)
+        def run(self, *arguments):
+            if not is_open_mpi():
+                self.skipTest(f"not Open MPI: {why}")
+            return test(self, *arguments)
+        return run
+    return decorate
+
+
+def rank_variable():
+    """The variable by which the launcher tells a process its rank."""
+    return "OMPI_COMM_WORLD_RANK" if is_open_mpi() else "PMI_RANK"
+
+
+def launcher_of(ranks=None, tcp=False):
+    """The launcher's line for so many ranks, more than there are cores; without a number, what several programs of one job
+    follow. tcp: not through shared memory, as between nodes."""
+    if tcp and not is_open_mpi():
+        raise unittest.SkipTest("how ranks of one host are made to speak TCP is known of Open MPI alone")
+    return [MPIEXEC] + (["--oversubscribe"] if is_open_mpi() else []) + (TCP if tcp else []) + (
+        ["-n", str(ranks)] if ranks else [])
+
+
 def command_line(*arguments, ranks=None, tcp=False, launcher=None):
     """Under the launcher where a number of ranks is given, or under this one; else alone, as one rank."""
     if launcher is None:
-        launcher = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] + (TCP if tcp else []) if ranks else []
+        launcher = launcher_of(ranks, tcp) if ranks else []
     return launcher + [GRADSWEEP] + [str(argument) for argument in arguments]
 
 

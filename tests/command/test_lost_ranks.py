@@ -51,9 +51,11 @@ class LostRanks(CommandTest):
 
     def ranks_in_order(self, run):
         """The processes of a run by rank, as its launcher told each of them."""
+        variable = f"{command.rank_variable()}=".encode()
+
         def rank(pid):
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            return int(next(entry for entry in environment if entry.startswith(b"OMPI_COMM_WORLD_RANK=")).split(b"=")[1])
+            return int(next(entry for entry in environment if entry.startswith(variable)).split(b"=")[1])
         return sorted(run.ranks(), key=rank)
 
     def end_of(self, run, limit):

@@ -156,7 +156,7 @@ class Endings(CommandTest):
         sweep, path = self.sweep(large), self.path("memory.h5")
         run = [command.GRADSWEEP, "run", sweep, "-o", path, "--progress", "none"]
         limited = ["sh", "-c", f'ulimit -v {limit}; exec "$@"', "sh"] + run
-        ended = subprocess.run([command.MPIEXEC, "--oversubscribe", "-n", "1"] + run + [":", "-n", "1"] + limited,
+        ended = subprocess.run(command.launcher_of(1) + run + [":", "-n", "1"] + limited,
                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=command.TIMEOUT)
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, "rank 1: .*cannot allocate")

@@ -12,7 +12,7 @@
  *   FAULT_PREFIX  only on files whose path begins so (allocate: any)
  *   FAULT_EXCEPT  and not on those whose path holds this
  *   FAULT_BYTES   allocate: only of at least so many bytes
- *   FAULT_RANK    only in this rank of a job (Open MPI's OMPI_COMM_WORLD_RANK or PMIX_RANK; unset: rank 0)
+ *   FAULT_RANK    only in this rank of a job (OMPI_COMM_WORLD_RANK, PMIX_RANK or PMI_RANK; unset: rank 0)
  *   FAULT_LOG     a file that gets a line for each call that was made to fail
  *
  * Files are known by /proc/self/fd, counts are per process. */
@@ -46,6 +46,8 @@ static bool is_this_rank(void)
     const char *rank = getenv("OMPI_COMM_WORLD_RANK");
     if (rank == NULL)
         rank = getenv("PMIX_RANK");
+    if (rank == NULL)
+        rank = getenv("PMI_RANK");
     const char *wanted = getenv("FAULT_RANK");
     return wanted == NULL || strcmp(rank ? rank : "0", wanted) == 0;
 }

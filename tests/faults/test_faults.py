@@ -40,7 +40,7 @@ grid: {hidden_size: 1, spectral_radius: {start: 0.1, stop: 1, num: 100}, gamma: 
 def run_with_faults(*arguments, ranks=None, **faults):
     """Runs the command with FAULT_<name> set."""
     environment, before = command.with_library(LIBRARY, **faults)
-    launcher = [command.MPIEXEC, "-n", str(ranks)] if ranks else []
+    launcher = command.launcher_of(ranks) if ranks else []
     line = launcher + before + command.command_line("run", *arguments, "--progress", "none")
     return subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=command.TIMEOUT)

@@ -60,8 +60,8 @@ class Launched(CommandTest):
 
     def test_each_its_own_file(self):
         """Processes of one launch that make different files do not wait for each other's work."""
-        script = f'exec "$0" merge "{self.out}.$OMPI_COMM_WORLD_RANK" "$@"'
-        ended = subprocess.run([command.MPIEXEC, "-n", "2", "sh", "-c", script, command.GRADSWEEP] + self.shards,
+        script = f'exec "$0" merge "{self.out}.${command.rank_variable()}" "$@"'
+        ended = subprocess.run(command.launcher_of(2) + ["sh", "-c", script, command.GRADSWEEP] + self.shards,
                                capture_output=True, text=True, timeout=support.TIMEOUT)
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertEqual(same_bits(self.out + ".0"), same_bits(self.out + ".1"))

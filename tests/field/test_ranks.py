@@ -45,7 +45,8 @@ class Containers(LauncherTest):
     def test_memory_of_other_processes(self):
         """Often forbidden in containers. Open MPI would say so for every message."""
         environment = {**os.environ}
-        environment.pop("OMPI_MCA_btl_vader_single_copy_mechanism", None)
+        for name in ("OMPI_MCA_btl_vader_single_copy_mechanism", "OMPI_MCA_smsc"):
+            environment.pop(name, None)
         settings = ["--set", "grid.hidden_size=128", "--set", "numerics.distribute_from=128", "--set",
                     "measure=[step_bound,gradient]", "--set", "grid.lag=[1,4,16]"]
         ended = self.start(denied(process_vm=errno.EPERM) + self.run_line("out.h5", *settings, ranks=2), environment)
@@ -58,7 +59,7 @@ class DifferentRanks(LauncherTest):
     """Programs of one job that are not the same command."""
 
     def ranks(self, *lines):
-        joined = [command.MPIEXEC, "--oversubscribe"]
+        joined = command.launcher_of()
         for number, line in enumerate(lines):
             joined += ([":"] if number > 0 else []) + ["-n", "1", *line]
         return joined

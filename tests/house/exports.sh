@@ -8,6 +8,7 @@ command -v nm >/dev/null || { echo "SKIPPED: there is no nm" && exit 77; }
 exported=$(nm -D --defined-only "$library" | awk '{ print $3 }' | sort)
 declared=$(sed -n 's/^GRADSWEEP_API .*[ *]\(gradsweep_[a-z0-9_]*\)(.*/\1/p' "$headers"/gradsweep/*.h | sort)
 others=$(grep -vE '^(gradsweep_[a-z0-9_]+|pilaenv_)$' <<<"$exported" || true)
-[ -z "$others" ] || { echo "libgradsweep exports what is no part of its interface:" $others && exit 1; }
+[ -z "$others" ] || { echo "libgradsweep exports what is no part of its interface: $others" && exit 1; }
 missing=$(comm -13 <(grep '^gradsweep_' <<<"$exported") <(cat <<<"$declared"))
-[ -n "$declared" ] && [ -z "$missing" ] || { echo "libgradsweep lacks, or the header declares nothing:" $missing && exit 1; }
+[ -n "$declared" ] || { echo "the header declares nothing" && exit 1; }
+[ -z "$missing" ] || { echo "libgradsweep lacks: $missing" && exit 1; }

@@ -70,10 +70,12 @@ static void sends_a_text(const struct world *world)
 static void returns_mpi_errors(const struct world *world)
 {
     int value = 0;
-    enum status status = world_check(MPI_Send(&value, 1, MPI_INT, world->size, 0, world->communicator), "sending");
-    REQUIRE(status == STATUS_PARALLEL);
-    REQUIRE(strncmp(status_message(), "sending: ", 9) == 0);
-    REQUIRE(strstr(status_message(), "MPI_ERR_RANK") != NULL);
+    int class = MPI_SUCCESS;
+    const int code = MPI_Send(&value, 1, MPI_INT, world->size, 0, world->communicator);
+    REQUIRE(MPI_Error_class(code, &class) == MPI_SUCCESS && class == MPI_ERR_RANK);
+    REQUIRE(world_check(code, "sending") == STATUS_PARALLEL);
+    /* With the library's own text, which every one words in its way. */
+    REQUIRE(strncmp(status_message(), "sending: ", 9) == 0 && strlen(status_message()) > 20);
     REQUIRE(world_check(MPI_SUCCESS, "nothing") == STATUS_OK);
 }
 
