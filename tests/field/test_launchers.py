@@ -129,7 +129,7 @@ class ManyCores(LauncherTest):
 
     def test_the_users_number_wins(self):
         """And shows that the test tells the difference: with as many threads as cores there is no memory for them."""
-        if "OpenBLAS" not in gradsweep("--version").stdout:
+        if "OpenBLAS" not in command.gradsweep("--version").stdout:
             self.skipTest("another BLAS than OpenBLAS starts no threads when it is loaded")
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "128"}
         self.assertNotEqual(self.start(self.limited(command_line("--version")), environment).returncode, 0)

@@ -312,8 +312,8 @@ static void the_hash_depends_on_meaning_alone(void **state)
     static const char *const same[] = {
         "# a comment\ngrid:\n  lag: {log2: 2}\n  gamma: 1.0\n  spectral_radius: [1e0, .5]\n  hidden_size: [+4]\n",
         "name: other\ngrid: {hidden_size: 4, spectral_radius: {start: 0.5, stop: 1, num: 2}, gamma: 1, lag: [2, 1]}\n",
-        "seed: 2013\nmeasure: []\nmodel: {steps: 102}\nnumerics: {distribute_from: 4096}\nweights:\n"
-        "grid: {hidden_size: 4, spectral_radius: [0.5, 1], gamma: 1, lag: [1, 2]}\n",
+        ("seed: 2013\nmeasure: []\nmodel: {steps: 102}\nnumerics: {distribute_from: 4096}\nweights:\n"
+         "grid: {hidden_size: 4, spectral_radius: [0.5, 1], gamma: 1, lag: [1, 2]}\n"),
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         assert_hash(same[i], 0, NULL, hash, true);
