@@ -4,15 +4,15 @@
 
 add_library(gradsweep_dependencies INTERFACE)
 include(CheckCSourceCompiles)
-include(cmake/require.cmake)
-include(cmake/probe.cmake)
+include(packaging/cmake/require.cmake)
+include(packaging/cmake/probe.cmake)
 
 find_package(PkgConfig QUIET)
 gradsweep_require(PKG_CONFIG_FOUND "pkg-config" pkg-config VARIABLES "PKG_CONFIG_EXECUTABLE to pkg-config or pkgconf")
 
-include(cmake/mpi.cmake)
-include(cmake/hdf5.cmake)
-include(cmake/linear_algebra.cmake)
+include(packaging/cmake/mpi.cmake)
+include(packaging/cmake/hdf5.cmake)
+include(packaging/cmake/linear_algebra.cmake)
 
 pkg_check_modules(FYAML QUIET IMPORTED_TARGET libfyaml)
 gradsweep_require(FYAML_FOUND "libfyaml" libfyaml-dev

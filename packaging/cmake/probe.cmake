@@ -1,4 +1,5 @@
-# Whether libraries fit the MPI that was found: a program of MPI and them is linked, looked at, and started (cmake/probe.c).
+# Whether libraries fit the MPI that was found: a program of MPI and them is linked, looked at, and started
+# (probe.c).
 #
 # Looked at: what it would load must hold one MPI library and one HDF5, even where MPI programs cannot be started here, as on
 # the login nodes of some clusters. Started: only where MPI alone can be; when cross-compiling by the emulator, if there is one.

@@ -15,7 +15,7 @@ endif()
 gradsweep_require(LAPACK_FOUND "LAPACK" libopenblas-dev
     VARIABLES "BLA_VENDOR to the name of a BLAS that brings LAPACK" "CMAKE_PREFIX_PATH to its folder"
     REASON "LAPACK was not found; the BLAS is ${BLAS_LIBRARIES}.")
-include(cmake/blas_integers.cmake)
+include(packaging/cmake/blas_integers.cmake)
 
 # ---- ScaLAPACK ----
 

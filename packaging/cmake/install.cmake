@@ -13,7 +13,7 @@ include(CMakePackageConfigHelpers)
 set(GRADSWEEP_SHARE_DIR ${share})
 list(GET MPI_C_LIBRARIES 0 GRADSWEEP_MPI_LIBRARY)
 set(config ${CMAKE_INSTALL_LIBDIR}/cmake/gradsweep)
-configure_package_config_file(cmake/gradsweepConfig.cmake.in gradsweepConfig.cmake INSTALL_DESTINATION ${config}
+configure_package_config_file(packaging/cmake/gradsweepConfig.cmake.in gradsweepConfig.cmake INSTALL_DESTINATION ${config}
     PATH_VARS GRADSWEEP_SHARE_DIR)
 # Before version 1 every 0.N may change the interface.
 write_basic_package_version_file(gradsweepConfigVersion.cmake COMPATIBILITY SameMinorVersion)
@@ -24,7 +24,7 @@ install(EXPORT gradsweepTargets NAMESPACE gradsweep:: DESTINATION ${config})
 # The way from the pkg-config folder back to the prefix: lib is one folder deep, lib/x86_64-linux-gnu two.
 file(RELATIVE_PATH GRADSWEEP_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR} /prefix)
 string(REGEX REPLACE "/$" "" GRADSWEEP_PC_PREFIX "${GRADSWEEP_PC_PREFIX}")
-configure_file(cmake/gradsweep.pc.in gradsweep.pc @ONLY)
+configure_file(packaging/cmake/gradsweep.pc.in gradsweep.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/gradsweep.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # ---- the analysis beside the command; in Python's own path with: pip install ./analysis ----
@@ -34,13 +34,13 @@ install(DIRECTORY analysis DESTINATION ${share} USE_SOURCE_PERMISSIONS
 # ---- on a cluster: job scripts, sweeps, a modulefile ----
 # What installs packages and builds belongs to the source.
 install(DIRECTORY jobs DESTINATION ${share} USE_SOURCE_PERMISSIONS PATTERN install.sh EXCLUDE PATTERN unpack.sh EXCLUDE PATTERN quickstart.sh EXCLUDE)
-configure_file(cmake/modulefile.in modulefile @ONLY)
+configure_file(packaging/cmake/modulefile.in modulefile @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modulefile DESTINATION ${share})
 
 # ---- to be read ----
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE PATTERN completions EXCLUDE
     PATTERN generate.py EXCLUDE)
-install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # Manual pages, completion and the reference of the sweep file are made by the command that is installed, from its own tables.
 find_program(GRADSWEEP_PYTHON3 python3 PATHS /usr/bin NO_DEFAULT_PATH DOC "Makes manual pages and completion at installation")
 find_program(GRADSWEEP_PYTHON3 python3)
@@ -70,6 +70,6 @@ foreach(file IN LISTS completions)
     endif()
 endforeach()
 
-configure_file(cmake/uninstall.cmake.in uninstall.cmake @ONLY)
+configure_file(packaging/cmake/uninstall.cmake.in uninstall.cmake @ONLY)
 add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -P ${CMAKE_CURRENT_BINARY_DIR}/uninstall.cmake
     COMMENT "Removing what the last installation put in place" VERBATIM)

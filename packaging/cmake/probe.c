@@ -1,5 +1,5 @@
 /* Linked and started by the configuration: MPI alone, and with what must have been built for the same MPI.
- * Defined by cmake/probe.cmake: PROBE_HDF5, PROBE_SCALAPACK. */
+ * Defined by packaging/cmake/probe.cmake: PROBE_HDF5, PROBE_SCALAPACK. */
 #include <mpi.h>
 #include <stdio.h>
 
