@@ -9,7 +9,7 @@
 #include "gradient/jacobian.h"
 #include "gradient/measure.h"
 
-/* The chains: couplings in any order and number. */
+/* The chains: couplings and strengths of the drive, in any order and number. */
 struct batch {
     struct weights *weights;         /* W_unit */
     struct weight_spectrum spectrum; /* of W as drawn, before rescaling */
@@ -17,8 +17,9 @@ struct batch {
     const struct model *model;
     const struct activation *activation;
     long count;
-    const double *couplings; /* [count] */
-    const long *lags;        /* [lag_count], ascending */
+    const double *couplings;           /* [count] */
+    const struct drive_scales *drives; /* [count]; NULL: all as the model says */
+    const long *lags;                  /* [lag_count], ascending */
     long lag_count;
     double tolerance;
     unsigned measures; /* gradient/measure.h */

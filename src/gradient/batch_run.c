@@ -95,7 +95,8 @@ static enum status measure_on_trajectory(const struct run *run, const struct cha
     const long window = needs_states ? batch->model->steps : batch->lags[batch->lag_count - 1];
     const double d = (double)weights_hidden_size(batch->weights);
     for (long i = 0; i < count; i++)
-        chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0 };
+        chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0,
+                                    batch->drives ? &batch->drives[first + i] : NULL };
     TRY(trajectory_run(batch->model, batch->weights, count, chains, window,
                        needs_states ? KEEP_STATES : KEEP_DERIVATIVES, run->context->stop_requested, &trajectory));
     run->context->flops += 2.0 * d * d * (double)count * (double)batch->model->steps;

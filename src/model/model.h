@@ -9,6 +9,12 @@ enum bias_kind { BIAS_ZERO, BIAS_GAUSSIAN };
 enum initial_state_kind { INITIAL_STATE_ZERO, INITIAL_STATE_GAUSSIAN };
 enum loss_kind { LOSS_SQUARED, LOSS_LINEAR, LOSS_CROSS_ENTROPY };
 
+/* How strongly a network is driven: what its draws are multiplied by. */
+struct drive_scales {
+    double input; /* also the amplitude of sine inputs */
+    double bias;
+};
+
 struct model {
     enum input_kind input;
     long input_size; /* m; of gaussian and sine */
@@ -28,5 +34,11 @@ struct model {
 
     long steps; /* T, the effective number */
 };
+
+/* What chains have that are not given other scales. */
+static inline struct drive_scales model_drive(const struct model *model)
+{
+    return (struct drive_scales){ model->input_scale, model->bias_scale };
+}
 
 #endif

@@ -64,7 +64,7 @@ static enum status open_bias(const struct weights *weights, struct network *netw
         return STATUS_OK;
     TRY(memory_allocate(&network->drawn_bias, network->hidden_size, "bias"));
     struct random_stream stream = ensemble_stream(weights_key(weights), "bias");
-    draw_scaled(&stream, network->hidden_size, network->model->bias_scale, network->drawn_bias);
+    random_normal(&stream, 0, 0, (uint64_t)network->hidden_size, network->drawn_bias);
     network->bias = network->drawn_bias;
     return STATUS_OK;
 }
@@ -86,14 +86,15 @@ void network_close(struct network *network)
     *network = (struct network){ 0 };
 }
 
-/* i_t[m] := row t - 1 of given inputs, or scale * N(0, 1), or scale * sin(2 pi (t/period + j/(2m))), whose whole
- * turns are taken off first: they would cost the angle its last digits. Half a turn for all components together: of
- * two, one is a sine and the other its cosine, and no two are each other's negative, as they would be at half a turn.
- */
-static void fill_input(struct network *network, long step)
+/* Row t - 1 of given inputs, or N(0, 1), or sin(2 pi (t/period + j/(2m))), whose whole turns are taken off first: they
+ * would cost the angle its last digits. Half a turn for all components together: of two, one is a sine and the other
+ * its cosine, and no two are each other's negative, as they would be at half a turn. */
+void network_take_input(struct network *network, long step)
 {
     const struct model *model = network->model;
     long m = network->input_size;
+    if (m == 0)
+        return;
     if (network->given_inputs != NULL) {
         memcpy(network->input, network->given_inputs + (step - 1) * m, (size_t)m * sizeof *network->input);
         return;
@@ -105,20 +106,18 @@ static void fill_input(struct network *network, long step)
             double turns = fmod((double)step, model->input_period) / model->input_period + (double)j / (2 * (double)m);
             network->input[j] = sin(2 * M_PI * (turns - floor(turns)));
         }
-    for (long j = 0; j < m; j++)
-        network->input[j] *= model->input_scale;
 }
 
-bool network_drive(struct network *network, long step, double *drive)
+bool network_drive(const struct network *network, struct drive_scales scales, double *drive)
 {
-    long m = network->input_size;
+    const long m = network->input_size;
+    const double input_scale = network->given_inputs ? 1 : scales.input;
+    const double bias_scale = network->drawn_bias ? scales.bias : 1;
     bool is_driven = false;
-    if (m > 0)
-        fill_input(network, step);
     for (long i = 0; i < network->hidden_size; i++) {
-        double sum = network->bias != NULL ? network->bias[i] : 0;
+        double sum = network->bias != NULL ? bias_scale * network->bias[i] : 0;
         for (long j = 0; j < m; j++)
-            sum += network->input_weights[i * m + j] * network->input[j];
+            sum += network->input_weights[i * m + j] * (input_scale * network->input[j]);
         drive[i] = sum;
         is_driven = is_driven || sum != 0;
     }

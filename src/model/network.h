@@ -18,8 +18,8 @@ struct network {
     struct random_stream inputs;
     const double *input_weights; /* w_in [d, m], row-major */
     double *drawn_input_weights; /* the same where it is drawn, else NULL */
-    double *input;               /* i_t [m] */
-    const double *bias;          /* b [d]; NULL where it is zero */
+    double *input;               /* i_t [m]; without its scale where it is not given */
+    const double *bias;          /* b [d], likewise; NULL where it is zero */
     double *drawn_bias;          /* the same where it is drawn, else NULL */
 };
 
@@ -29,9 +29,13 @@ CHECKED enum status network_open(const struct model *model, const struct weights
 void network_close(struct network *network);
 SCOPED_VALUE(network, network_close)
 
-/* drive[d] := w_in i_t + b, t = step, summed over the inputs in ascending order from the bias. False where it is zero
- * everywhere; `drive` is filled then too. */
-bool network_drive(struct network *network, long step, double *drive);
+/* Takes, draws or computes i_t, t = step, for network_drive. */
+void network_take_input(struct network *network, long step);
+
+/* drive[d] := w_in i_t + b of the step that was taken, summed over the inputs in ascending order from the bias. The
+ * scales multiply what is drawn or computed, not what a file gives. False where it is zero everywhere; `drive` is
+ * filled then too. */
+bool network_drive(const struct network *network, struct drive_scales scales, double *drive);
 
 /* state[d] := x_0. */
 void network_initial_state(const struct model *model, const struct weights *weights, double *state);

@@ -4,6 +4,7 @@
 #include "model/network.h"
 #include "model/scaled_state.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What a running trajectory needs besides its results. */
@@ -11,7 +12,7 @@ struct motion {
     struct network network;
     struct block activated; /* sigma(x_{t-1}), then unused until the next step */
     struct block product;   /* W_unit sigma(x_{t-1}), then x_t */
-    double *drive;          /* w_in i_t + b */
+    double *drive;          /* w_in i_t + b, as one chain after another has it */
 };
 
 static void motion_close(struct motion *motion)
@@ -199,10 +200,18 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
         keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
                      trajectory->activated_exponents);
     TRY(matrix_apply(unit, &motion->activated, &motion->product));
-    bool is_driven = network_drive(&motion->network, step, motion->drive);
-    for (long c = 0; c < trajectory->chains; c++)
+    struct drive_scales scales = { NAN, NAN };
+    bool is_driven = false;
+    network_take_input(&motion->network, step);
+    for (long c = 0; c < trajectory->chains; c++) {
+        const struct drive_scales wanted = chains[c].drive ? *chains[c].drive : model_drive(motion->network.model);
+        /* Chains that are driven alike stand together, as their cells do. */
+        if (wanted.input != scales.input || wanted.bias != scales.bias)
+            is_driven = network_drive(&motion->network, wanted, motion->drive);
+        scales = wanted;
         exponents[c] = scaled_state_advance(chains[c].gain, is_driven ? motion->drive : NULL, state->rows,
                                             block_column(&motion->product, c), exponents[c]);
+    }
     struct block previous = *state;
     *state = motion->product;
     motion->product = previous;

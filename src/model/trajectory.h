@@ -16,11 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One network of the (activation, rho, gamma) plane over one W_unit. */
+/* One network over one W_unit: a point of the (activation, rho, gamma) plane, and how strongly it is driven. */
 struct chain {
     const struct activation *activation;
-    double gain;  /* W = gain * W_unit */
-    double gamma; /* derivative bound */
+    double gain;                      /* W = gain * W_unit */
+    double gamma;                     /* derivative bound */
+    const struct drive_scales *drive; /* borrowed; NULL: as the model says */
 };
 
 /* What a trajectory remembers of its window beside the derivatives. */

@@ -12,6 +12,7 @@ void work_destroy(struct work *work)
     memory_free(work->gammas);
     memory_free(work->chain_of);
     memory_free(work->couplings);
+    memory_free(work->drives);
     memory_free(work->outcomes);
     memory_free(work->methods);
     store_free_results(&work->chains);
@@ -27,6 +28,7 @@ static enum status allocate(const struct sweep *sweep, uint64_t cells, uint64_t 
     TRY(memory_allocate(&work->gammas, cells, "gammas of a unit"));
     TRY(memory_allocate(&work->chain_of, cells, "chains of a unit"));
     TRY(memory_allocate(&work->couplings, chains, "chains of a unit"));
+    TRY(memory_allocate(&work->drives, chains, "chains of a unit"));
     TRY(memory_allocate(&work->outcomes, chains, "outcomes of a unit"));
     return memory_allocate(&work->methods, chains, "methods of a unit");
 }
@@ -57,6 +59,7 @@ static void close_up_chains(const struct sweep *sweep, const struct unit *unit, 
         if (numbers[chain] == 0)
             continue;
         work->couplings[work->chain_count] = grid_chain_coupling(sweep, unit->first_chain + chain);
+        work->drives[work->chain_count] = grid_chain_drive(sweep, unit->first_chain + chain);
         numbers[chain] = work->chain_count++;
     }
     for (uint64_t i = 0; i < work->count; i++)
@@ -108,6 +111,7 @@ enum status work_compute(struct work *work, const struct sweep *sweep, struct we
                                  .activation = activation,
                                  .count = work->chain_count,
                                  .couplings = work->couplings,
+                                 .drives = work->drives,
                                  .lags = sweep->lags,
                                  .lag_count = sweep->lag_count,
                                  .tolerance = sweep->tolerance,

@@ -14,6 +14,7 @@ struct work {
     long *chain_of;    /* [count]: of those below */
     long chain_count;  /* chains that any of the cells has */
     double *couplings; /* [chain_count] */
+    struct drive_scales *drives; /* [chain_count] */
     struct chain_outcomes *outcomes;
     enum jacobian_method *methods;
     struct cell_results chains;  /* what is measured of them, with gamma 1 */

@@ -42,6 +42,7 @@ static void describe_ensemble(const struct sweep *sweep, long i, char text[AXIS_
 #define PLACE(field)           offsetof(struct sweep, field)
 #define INTEGERS(array, count) .type = AXIS_OF_INTEGERS, .length = PLACE(count), .values = PLACE(array)
 #define REALS(array, count)    .type = AXIS_OF_REALS, .length = PLACE(count), .values = PLACE(array)
+#define OPTIONAL(has, value)   .is_there = PLACE(has), .single = PLACE(value)
 #define NAMES(name, count)     .type = AXIS_OF_NAMES, .length = PLACE(count), .name_of = (name)
 
 static const struct axis_rule rules[SWEEP_AXES] = {
@@ -64,6 +65,18 @@ static const struct axis_rule rules[SWEEP_AXES] = {
                        .type = AXIS_OF_INTEGERS,
                        .length = PLACE(replicas),
                        .is_of_weight = true },
+    [AXIS_INPUT_SCALE] = { .name = "input_scale",
+                           .long_name = "scale of the inputs: standard deviation, or amplitude of a sine",
+                           .key = "input",
+                           .parameter = "scale",
+                           OPTIONAL(has_input_scales, model.input_scale),
+                           REALS(input_scales, input_scale_count) },
+    [AXIS_BIAS_SCALE] = { .name = "bias_scale",
+                          .long_name = "standard deviation of the bias",
+                          .key = "bias",
+                          .parameter = "scale",
+                          OPTIONAL(has_bias_scales, model.bias_scale),
+                          REALS(bias_scales, bias_scale_count) },
     [AXIS_SPECTRAL_RADIUS] = { .name = "spectral_radius",
                                .long_name = "spectral radius that W is rescaled to (NaN: native scale)",
                                REALS(spectral_radii, spectral_radius_count) },
@@ -92,12 +105,14 @@ bool axes_has(const struct sweep *sweep, enum sweep_axis axis)
 
 long axes_length(const struct sweep *sweep, enum sweep_axis axis)
 {
-    return *(const long *)field(sweep, rules[axis].length);
+    return axes_has(sweep, axis) ? *(const long *)field(sweep, rules[axis].length) : 1;
 }
 
 union axis_value axes_value(const struct sweep *sweep, enum sweep_axis axis, long i)
 {
     const struct axis_rule *rule = &rules[axis];
+    if (!axes_has(sweep, axis))
+        return (union axis_value){ .real = *(const double *)field(sweep, rule->single) };
     if (rule->name_of)
         return (union axis_value){ .name = rule->name_of(sweep, i) };
     if (rule->values == 0)
@@ -105,6 +120,15 @@ union axis_value axes_value(const struct sweep *sweep, enum sweep_axis axis, lon
     const void *values = *(const void *const *)field(sweep, rule->values);
     return rule->type == AXIS_OF_REALS ? (union axis_value){ .real = ((const double *)values)[i] }
                                        : (union axis_value){ .integer = ((const long *)values)[i] };
+}
+
+void axes_leave_out(struct sweep *sweep, enum sweep_axis axis)
+{
+    const struct axis_rule *rule = &rules[axis];
+    if (rule->is_there == 0)
+        return;
+    *(bool *)((char *)sweep + rule->is_there) = false;
+    *(double *)((char *)sweep + rule->single) = 0;
 }
 
 const char *axes_text(const struct sweep *sweep, enum sweep_axis axis, long i, char number[AXIS_NUMBER_TEXT])

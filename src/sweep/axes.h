@@ -12,6 +12,8 @@ enum sweep_axis {
     AXIS_ENSEMBLE,
     AXIS_HIDDEN_SIZE,
     AXIS_REPLICA,
+    AXIS_INPUT_SCALE,
+    AXIS_BIAS_SCALE,
     AXIS_SPECTRAL_RADIUS,
     AXIS_GAMMA,
     CELL_AXES,
@@ -38,6 +40,9 @@ struct axis_rule {
     const char *name; /* of the dimension and its coordinate */
     const char *long_name;
     const char *key; /* of the sweep file, which gives its values; NULL: the name */
+    /* The parameter of the key's kinds, rather than the key itself, that does: the sweep has the axis where the
+     * parameter is a list or a range. NULL: the key itself. */
+    const char *parameter;
     enum axis_type type;
     bool is_of_weight; /* one of WEIGHT */
     bool is_fixed;     /* and does not grow in `extend` */
@@ -45,6 +50,7 @@ struct axis_rule {
     size_t is_there; /* a bool, whether the sweep has the axis: else it is no dimension, and has one value; 0: always */
     size_t length;   /* a long */
     size_t values;   /* an array of long or double; 0: integers from 0, or names */
+    size_t single;   /* where it is optional: a double, the value in sweeps that have no such axis */
     const char *(*name_of)(const struct sweep *sweep, long i);
     /* What of entry i is the same in another sweep, and how the sweep file would say it; NULL: its value. */
     bool (*is_same)(const struct sweep *sweep, long i, const struct sweep *other, long k);
@@ -53,10 +59,14 @@ struct axis_rule {
 
 const struct axis_rule *axes_rule(enum sweep_axis axis);
 
-/* Whether a sweep has the axis, how many values (one where it has not), and value i. */
+/* Whether a sweep has the axis, how many values (one where it has not), and value i. What a sweep without the axis has
+ * is the single number of its place, so that a sweep with the axis can hold it. */
 bool axes_has(const struct sweep *sweep, enum sweep_axis axis);
 long axes_length(const struct sweep *sweep, enum sweep_axis axis);
 union axis_value axes_value(const struct sweep *sweep, enum sweep_axis axis, long i);
+
+/* Of an optional axis: the sweep, a copy that owns nothing, is made one without it, of the value 0. Else nothing. */
+void axes_leave_out(struct sweep *sweep, enum sweep_axis axis);
 
 /* Value i for people: its name, or its number, which is written into `number`. */
 const char *axes_text(const struct sweep *sweep, enum sweep_axis axis, long i, char number[AXIS_NUMBER_TEXT]);

@@ -127,7 +127,7 @@ static enum status read_scale(struct axis *axis, bool *is_log)
     return reader_expected(axis->reader, scale, path, "linear or log");
 }
 
-/* num values from start to stop, both included. Every axis is positive, so that the logarithms exist. */
+/* num values from start to stop, both included. */
 static enum status read_spaced(struct axis *axis)
 {
     static const struct number_range num_range = { .lowest = 1, .highest = AXIS_MAX_VALUES, .is_integer = true };
@@ -143,6 +143,9 @@ static enum status read_spaced(struct axis *axis)
         return mistakes_add(axis->reader->mistakes, &axis->node->place,
                             "%s: both ends are included, so num is at least 2", axis->path);
     double low = fmin(start, stop), high = fmax(start, stop);
+    if (is_log && low == 0)
+        return mistakes_add(axis->reader->mistakes, &axis->node->place,
+                            "%s: a logarithmic axis cannot begin at 0; begin above it, or list the values", axis->path);
     TRY(arena_allocate(axis->reader->scratch, &axis->values, num));
     axis->count = (long)num;
     for (long i = 0; i < axis->count; i++) {

@@ -18,9 +18,11 @@ struct key_rule;
 CHECKED enum status effective_value(const struct sweep *sweep, const struct key_rule *rule, char **text);
 
 /* STATUS_REFUSED, naming the first key whose effective value differs and both values, where one differs that is neither
- * the name nor left out. What others depend on (the lags, of the steps) is named before these. */
+ * the name nor left out. What others depend on (the lags, of the steps) is named before these. leave_out (may be NULL)
+ * takes away from a sweep, a copy that owns nothing, what of its keys is not compared. */
 CHECKED enum status effective_require_same(const struct sweep *asked, const struct sweep *in_file,
-                                           bool (*is_left_out)(const struct key_rule *rule));
+                                           bool (*is_left_out)(const struct key_rule *rule),
+                                           void (*leave_out)(struct sweep *sweep));
 
 /* Fills sweep->text, from `arena`, and sweep->hash. Errors: STATUS_MEMORY. */
 CHECKED enum status effective_fill(struct arena *arena, struct sweep *sweep);

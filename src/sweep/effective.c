@@ -1,4 +1,5 @@
 /* The sweep with all its effective values, as text: one spelling, one order of keys. What the hash is over. */
+#include "base/memory.h"
 #include "sweep/document.h"
 #include "sweep/schema.h"
 
@@ -105,18 +106,34 @@ static enum status refuse_difference(const struct key_rule *rule, const char *as
                        SHOWN_VALUE, asked + from, strlen(asked + from) > SHOWN_VALUE ? "..." : "");
 }
 
-static enum status require_same_value(const struct key_rule *rule, const struct sweep *asked,
-                                      const struct sweep *in_file)
+static enum status is_same_value(const struct key_rule *rule, const struct sweep *asked, const struct sweep *in_file,
+                                 bool *is_same)
 {
-    char *asked_text = NULL, *file_text = NULL;
-    enum status status = effective_value(asked, rule, &asked_text);
-    if (status == STATUS_OK)
-        status = effective_value(in_file, rule, &file_text);
-    if (status == STATUS_OK && strcmp(asked_text, file_text) != 0)
-        status = refuse_difference(rule, asked_text, file_text);
-    free(asked_text);
-    free(file_text);
-    return status;
+    SCOPED_MEMORY char *asked_text = NULL, *file_text = NULL;
+    TRY(effective_value(asked, rule, &asked_text));
+    TRY(effective_value(in_file, rule, &file_text));
+    *is_same = strcmp(asked_text, file_text) == 0;
+    return STATUS_OK;
+}
+
+static enum status refuse_value(const struct key_rule *rule, const struct sweep *asked, const struct sweep *in_file)
+{
+    SCOPED_MEMORY char *asked_text = NULL, *file_text = NULL;
+    TRY(effective_value(asked, rule, &asked_text));
+    TRY(effective_value(in_file, rule, &file_text));
+    return refuse_difference(rule, asked_text, file_text);
+}
+
+/* Two sweeps without paths, and without what is not compared of their keys. */
+struct pair {
+    struct sweep asked, in_file, compared_asked, compared_file;
+};
+
+static enum status require_same_value(const struct key_rule *rule, const struct pair *pair)
+{
+    bool is_same = false;
+    TRY(is_same_value(rule, &pair->compared_asked, &pair->compared_file, &is_same));
+    return is_same ? STATUS_OK : refuse_value(rule, &pair->asked, &pair->in_file);
 }
 
 /* Values that are `auto` follow from others, which a reader would rather hear of. */
@@ -125,29 +142,34 @@ static bool may_follow(const struct key_rule *rule)
     return rule->read == read_integer_or_auto;
 }
 
-/* Of two sweeps without paths. */
-static enum status require_same_values(const struct sweep *asked, const struct sweep *in_file,
-                                       bool (*is_left_out)(const struct key_rule *rule))
+static enum status require_same_values(const struct pair *pair, bool (*is_left_out)(const struct key_rule *rule))
 {
     const struct key_rule *rule;
     for (int follows = 0; follows < 2; follows++)
         /* Rule 0 is the name, which may differ. */
         for (size_t number = 1; (rule = schema_rule(number)) != NULL; number++)
             if (may_follow(rule) == (follows == 1) && !(is_left_out && is_left_out(rule)))
-                TRY(require_same_value(rule, asked, in_file));
+                TRY(require_same_value(rule, pair));
     return STATUS_OK;
 }
 
 enum status effective_require_same(const struct sweep *asked, const struct sweep *in_file,
-                                   bool (*is_left_out)(const struct key_rule *rule))
+                                   bool (*is_left_out)(const struct key_rule *rule),
+                                   void (*leave_out)(struct sweep *sweep))
 {
-    struct sweep unplaced_asked, unplaced_file;
+    struct pair pair;
     struct arena scratch = { 0 };
-    enum status status = forget_paths(&scratch, asked, &unplaced_asked);
+    enum status status = forget_paths(&scratch, asked, &pair.asked);
     if (status == STATUS_OK)
-        status = forget_paths(&scratch, in_file, &unplaced_file);
+        status = forget_paths(&scratch, in_file, &pair.in_file);
+    pair.compared_asked = pair.asked;
+    pair.compared_file = pair.in_file;
+    if (status == STATUS_OK && leave_out) {
+        leave_out(&pair.compared_asked);
+        leave_out(&pair.compared_file);
+    }
     if (status == STATUS_OK)
-        status = require_same_values(&unplaced_asked, &unplaced_file, is_left_out);
+        status = require_same_values(&pair, is_left_out);
     arena_release(&scratch);
     return status;
 }
@@ -156,7 +178,7 @@ enum status sweep_require_same(const struct sweep *asked, const struct sweep *in
 {
     if (strcmp(asked->hash, in_file->hash) == 0)
         return STATUS_OK;
-    TRY(effective_require_same(asked, in_file, NULL));
+    TRY(effective_require_same(asked, in_file, NULL, NULL));
     return status_fail(STATUS_REFUSED, "the file has sweep hash %s, the sweep asked for has %s", in_file->hash,
                        asked->hash);
 }

@@ -14,7 +14,7 @@ enum { LAST_WITH_OTHER_SINES = 1 };
 static bool may_grow(const struct key_rule *rule)
 {
     for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
-        if (rule == schema_of_axis(axis))
+        if (rule == schema_of_axis(axis) && axes_rule(axis)->parameter == NULL)
             return !axes_rule(axis)->is_fixed;
     return false;
 }
@@ -24,10 +24,12 @@ static enum status refuse_missing(enum sweep_axis axis, const struct sweep *larg
     char value[AXIS_ENTRY_TEXT], path[SCHEMA_PATH];
     SCOPED_MEMORY char *asked = NULL;
     axes_describe(small, axis, i, value);
+    const char *parameter = axes_rule(axis)->parameter;
     schema_path(schema_of_axis(axis), path);
     TRY(effective_value(large, schema_of_axis(axis), &asked));
-    return status_fail(STATUS_REFUSED, "%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow", path,
-                       value, SHOWN_AXIS, asked, strlen(asked) > SHOWN_AXIS ? "..." : "");
+    return status_fail(STATUS_REFUSED, "%s%s%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow",
+                       path, parameter ? "." : "", parameter ? parameter : "", value, SHOWN_AXIS, asked,
+                       strlen(asked) > SHOWN_AXIS ? "..." : "");
 }
 
 static enum status place_axis(struct extension *extension, enum sweep_axis axis)
@@ -42,10 +44,18 @@ static enum status place_axis(struct extension *extension, enum sweep_axis axis)
     return STATUS_OK;
 }
 
+/* A parameter that gives an axis its values is compared like every axis, value by value; the rest of its key as it
+ * stands. */
+static void leave_out_axes(struct sweep *sweep)
+{
+    for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
+        axes_leave_out(sweep, axis);
+}
+
 enum status extension_open(const struct sweep *large, const struct sweep *small, struct extension *extension)
 {
     SCOPED(extension) opened = { .large = large, .small = small };
-    TRY(effective_require_same(large, small, may_grow));
+    TRY(effective_require_same(large, small, may_grow, leave_out_axes));
     for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++)
         TRY(place_axis(&opened, axis));
     *extension = scope_keep(&opened);

@@ -104,6 +104,14 @@ double grid_chain_coupling(const struct sweep *sweep, uint64_t chain)
     return sweep->couplings.distinct[chain % (uint64_t)sweep->couplings.count];
 }
 
+struct drive_scales grid_chain_drive(const struct sweep *sweep, uint64_t chain)
+{
+    const uint64_t outer = chain / (uint64_t)sweep->couplings.count;
+    const struct cell cell = place_of(sweep, CELLS, outer * couplings_length(sweep)); /* of the first plane: alike in all */
+    return (struct drive_scales){ axes_value(sweep, AXIS_INPUT_SCALE, cell.at[AXIS_INPUT_SCALE]).real,
+                                  axes_value(sweep, AXIS_BIAS_SCALE, cell.at[AXIS_BIAS_SCALE]).real };
+}
+
 /* Cells of the plane whose chains have lower numbers. */
 static uint64_t cells_before(const struct sweep *sweep, uint64_t chain)
 {

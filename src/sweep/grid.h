@@ -1,6 +1,6 @@
 /* The grid of a sweep: numbers of cells and weights, and their places on the axes. Numbers run in C order over
- * CELL = (activation, ensemble, hidden_size, replica, spectral_radius, gamma) and WEIGHT = (ensemble, hidden_size,
- * replica), the axes of sweep/axes.h, as in the results file. Arithmetic only: nothing here grows with the grid. Not
+ * CELL = (activation, ensemble, hidden_size, replica[, input_scale][, bias_scale], spectral_radius, gamma), in brackets
+ * what only some sweeps have, and WEIGHT = (ensemble, hidden_size, replica), the axes of sweep/axes.h, as in the results file. Arithmetic only: nothing here grows with the grid. Not
  * collective. */
 #ifndef GRADSWEEP_SWEEP_GRID_H
 #define GRADSWEEP_SWEEP_GRID_H
@@ -66,10 +66,11 @@ uint64_t grid_plane_size(const struct sweep *sweep);
 
 /* The chains of one network and activation: cells of its plane that differ in rho and gamma alone, and not in their
  * product, are copies of one. Chains are numbered by the other axes of the plane, then by ascending coupling. How many
- * there are; the number of a cell's; and the coupling of a chain. */
+ * there are; the number of a cell's; and the coupling of a chain, and how strongly it is driven. */
 uint64_t grid_chain_count(const struct sweep *sweep);
 uint64_t grid_chain_of(const struct sweep *sweep, const struct cell *cell);
 double grid_chain_coupling(const struct sweep *sweep, uint64_t chain);
+struct drive_scales grid_chain_drive(const struct sweep *sweep, uint64_t chain);
 
 /* How many cells chains first .. first+count-1 have together. In each row of the plane, along gamma, they are
  * neighbours: *first_in_row and the returned number of them tell which, counted from the plane's first cell. */

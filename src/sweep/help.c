@@ -73,6 +73,7 @@ static void add_parameters(struct json *choice, size_t count, const struct param
         struct json told = start_parameter(&parameters, rules[i].name, rules[i].help);
         add_range(&told, &rules[i].range);
         json_add_number(&told, "default", rules[i].default_value);
+        json_add_text(&told, "axis", rules[i].axis != 0 ? axes_rule(rules[i].axis)->name : NULL);
         fputc('}', choice->out);
     }
     fputc(']', choice->out);
@@ -162,7 +163,7 @@ static void tell_measures(struct json *list)
 static bool is_axis(const struct key_rule *rule)
 {
     for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
-        if (schema_of_axis(axis) == rule)
+        if (schema_of_axis(axis) == rule && axes_rule(axis)->parameter == NULL)
             return true;
     return false;
 }

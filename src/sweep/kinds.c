@@ -35,6 +35,33 @@ static enum status read_kind(struct reader *reader, const struct yaml_node *node
     return reader_unknown(reader, kind, path, "kind", count, names);
 }
 
+/* A list or a range: the values of an axis. */
+static enum status read_optional_axis(struct reader *reader, const struct yaml_node *node, const char *path,
+                                      const struct parameter_rule *rule, double *value)
+{
+    const struct axis_rule *axis = axes_rule(rule->axis);
+    char *sweep = (char *)reader->sweep;
+    double *read = NULL, **kept = (double **)(sweep + axis->values);
+    long count = 0;
+    TRY(reader_axis(reader, node, path, &rule->range, false, &read, &count));
+    TRY(arena_allocate(reader->owned, kept, count));
+    if (count > 0)
+        memcpy(*kept, read, (size_t)count * sizeof *read);
+    *(long *)(sweep + axis->length) = count;
+    *(bool *)(sweep + axis->is_there) = true;
+    *value = count > 0 ? read[0] : rule->default_value;
+    return STATUS_OK;
+}
+
+static enum status read_parameter(struct reader *reader, const struct yaml_node *node, const char *path,
+                                  const struct parameter_rule *rule, double *value)
+{
+    bool is_good = false;
+    if (rule->axis != 0 && node->kind != YAML_SCALAR)
+        return read_optional_axis(reader, node, path, rule, value);
+    return reader_number(reader, node, path, &rule->range, value, &is_good);
+}
+
 static enum status read_parameters(struct reader *reader, const struct yaml_node *node, const char *path,
                                    const char *kind, size_t count, const struct parameter_rule *rules, unsigned takes,
                                    double *values)
@@ -53,12 +80,11 @@ static enum status read_parameters(struct reader *reader, const struct yaml_node
         TRY(keys_check(reader, node, kind_path, key_count, keys));
     for (size_t i = 0; i < count; i++) {
         char parameter_path[2 * SCHEMA_PATH];
-        bool is_good = false;
         snprintf(parameter_path, sizeof parameter_path, "%s.%s", path, rules[i].name);
         long entry = yaml_find(node, rules[i].name);
         values[i] = rules[i].default_value;
         if (entry >= 0)
-            TRY(reader_number(reader, node->items[entry], parameter_path, &rules[i].range, &values[i], &is_good));
+            TRY(read_parameter(reader, node->items[entry], parameter_path, &rules[i], &values[i]));
         else if (isnan(rules[i].default_value))
             TRY(mistakes_add(reader->mistakes, &node->place, "%s: %s is missing (%s)", path, rules[i].name,
                              rules[i].help));
@@ -94,6 +120,16 @@ enum status read_choice(struct reader *reader, const struct key_rule *rule, cons
     return STATUS_OK;
 }
 
+static void write_optional_axis(const struct sweep *sweep, enum sweep_axis axis, FILE *stream)
+{
+    const long length = axes_length(sweep, axis);
+    for (long i = 0; i < length; i++) {
+        fputs(i == 0 ? "[" : ", ", stream);
+        number_write(axes_value(sweep, axis, i).real, stream);
+    }
+    fputc(']', stream);
+}
+
 void write_choice(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)
 {
     unsigned value = *(const unsigned *)((const char *)sweep + rule->offset);
@@ -104,7 +140,9 @@ void write_choice(const struct sweep *sweep, const struct key_rule *rule, FILE *
     for (size_t i = 0; i < choice->parameter_count; i++) {
         const char *field = (const char *)sweep + choice->parameters[i].offset;
         fprintf(stream, ", %s: ", choice->parameters[i].name);
-        if (choice->parameters[i].range.is_integer)
+        if (choice->parameters[i].axis != 0 && axes_has(sweep, choice->parameters[i].axis))
+            write_optional_axis(sweep, choice->parameters[i].axis, stream);
+        else if (choice->parameters[i].range.is_integer)
             fprintf(stream, "%ld", *(const long *)field);
         else
             number_write(*(const double *)field, stream);
@@ -121,7 +159,8 @@ static void explain_kind(const char *name, const char *help, size_t count, const
     for (size_t i = 0; i < count; i++) {
         char range[NUMBER_RANGE_TEXT];
         number_describe_range(&rules[i].range, range);
-        fprintf(stream, "        %s: %s, %s (", rules[i].name, rules[i].help, range);
+        fprintf(stream, "        %s: %s, %s%s (", rules[i].name, rules[i].help, range,
+                rules[i].axis != 0 ? ", or a list or {start, stop, num}: an axis" : "");
         if (isnan(rules[i].default_value))
             fputs("required)\n", stream);
         else

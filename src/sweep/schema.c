@@ -22,9 +22,9 @@
     {                                    \
         .lowest = 0, .highest = INFINITY \
     }
-#define SCALE(field, text)                                                                               \
-    {                                                                                                    \
-        .name = "scale", .help = text, .default_value = 1, .range = NOT_NEGATIVE, .offset = MODEL(field) \
+#define SCALE(field, text, ...)                                                                                       \
+    {                                                                                                                 \
+        .name = "scale", .help = text, .default_value = 1, .range = NOT_NEGATIVE, .offset = MODEL(field), __VA_ARGS__ \
     }
 #define INPUT_SIZE                                                                                            \
     {                                                                                                         \
@@ -38,13 +38,13 @@ static const struct choice inputs[] = {
       .help = "independent N(0, scale^2)",
       .value = INPUT_GAUSSIAN,
       .parameter_count = 2,
-      .parameters = { INPUT_SIZE, SCALE(input_scale, "standard deviation") } },
+      .parameters = { INPUT_SIZE, SCALE(input_scale, "standard deviation", .axis = AXIS_INPUT_SCALE) } },
     { .name = "sine",
       .help = "input j is scale sin(2 pi (t/period + j/(2 size)))",
       .value = INPUT_SINE,
       .parameter_count = 3,
       .parameters = { INPUT_SIZE,
-                      SCALE(input_scale, "amplitude"),
+                      SCALE(input_scale, "amplitude", .axis = AXIS_INPUT_SCALE),
                       { .name = "period",
                         .help = "steps",
                         .default_value = 10,
@@ -59,7 +59,7 @@ static const struct choice biases[] = {
       .help = "independent N(0, scale^2)",
       .value = BIAS_GAUSSIAN,
       .parameter_count = 1,
-      .parameters = { SCALE(bias_scale, "standard deviation") } },
+      .parameters = { SCALE(bias_scale, "standard deviation", .axis = AXIS_BIAS_SCALE) } },
 };
 
 static const struct choice initial_states[] = {
@@ -68,7 +68,7 @@ static const struct choice initial_states[] = {
       .help = "independent N(0, scale^2)",
       .value = INITIAL_STATE_GAUSSIAN,
       .parameter_count = 1,
-      .parameters = { SCALE(initial_state_scale, "standard deviation") } },
+      .parameters = { SCALE(initial_state_scale, "standard deviation", ) } },
 };
 
 static const struct choice losses[] = {

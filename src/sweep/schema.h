@@ -15,6 +15,7 @@ struct parameter_rule {
     double default_value; /* NaN: required */
     struct number_range range;
     size_t offset; /* in struct sweep: a long where the range says integer, else a double. Unused for ensembles */
+    enum sweep_axis axis; /* the optional axis that a list or a range makes of it; 0, which is always there: none */
 };
 
 struct choice {

@@ -30,7 +30,12 @@ struct sweep {
     struct model model; /* steps is the effective T */
     long warmup;
 
-    long *hidden_sizes; /* ascending, distinct, as all numbers below */
+    /* Where model.input.scale and model.bias.scale are lists or ranges, in place of the scales in `model`. */
+    bool has_input_scales, has_bias_scales;
+    double *input_scales, *bias_scales;
+    long input_scale_count, bias_scale_count;
+
+    long *hidden_sizes; /* ascending, distinct, as all numbers */
     long hidden_size_count;
     bool native; /* spectral_radius: native; then there is one radius, NaN */
     double *spectral_radii;

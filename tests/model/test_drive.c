@@ -53,7 +53,8 @@ static void fill_inputs(const struct ensemble *ensemble, const struct model *mod
     open_network(ensemble, model, d, replica, &weights, &network);
     assert_int_equal(network.input_size, model->input_size);
     for (long t = 1; t <= steps; t++) {
-        (void)network_drive(&network, t, drive);
+        network_take_input(&network, t);
+        (void)network_drive(&network, model_drive(network.model), drive);
         for (long j = 0; j < model->input_size; j++)
             columns[j * steps + t - 1] = network.input[j];
     }
@@ -201,7 +202,8 @@ static void draw_network(const struct ensemble *ensemble, long d, long replica, 
     double *drive = calloc((size_t)d, sizeof *drive), columns[INPUTS * STEPS];
     open_network(ensemble, &model, d, replica, &weights, &network);
     for (long t = 1; t <= STEPS; t++) {
-        (void)network_drive(&network, t, drive);
+        network_take_input(&network, t);
+        (void)network_drive(&network, model_drive(network.model), drive);
         memcpy(columns + (t - 1) * INPUTS, network.input, INPUTS * sizeof *columns);
     }
     keep(columns, INPUTS * STEPS, model.input_scale, &draws[0]);
