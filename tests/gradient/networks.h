@@ -89,7 +89,7 @@ static inline struct batch batch_cell(struct batch batch, long cell)
 
 static inline struct chain batch_chain(const struct batch *batch, long cell)
 {
-    return (struct chain){ batch->activation, batch->couplings[cell], 1.0 };
+    return (struct chain){ batch->activation, batch->couplings[cell], 1.0, NULL };
 }
 
 /* The first outcome that is not JACOBIAN_FOUND; JACOBIAN_FOUND where all are. */

@@ -86,8 +86,8 @@ static void contributions_add_up_to_the_gradient(void **state)
             const long d = sizes[s];
             struct ensemble ensemble = ensemble_named(ensembles[e]);
             struct model model = model_of((enum loss_kind)((e + s) % 3), 200); /* panels, and a part of one */
-            struct chain chains[] = { { activation_find(activations[(e + s) % 4]), 0.9, 0.8 },
-                                      { activation_find(activations[(e + s) % 4]), 1.3, 1.0 } };
+            struct chain chains[] = { { activation_find(activations[(e + s) % 4]), 0.9, 0.8, NULL },
+                                      { activation_find(activations[(e + s) % 4]), 1.3, 1.0, NULL } };
             struct weights *weights;
             require(weights_open(&(struct network_key){ &ensemble, REFERENCE_SEED, d, 1 }, 1.0, &weights));
             struct swept swept = sweep_back(&model, weights, NULL, 2, chains, lags, 1);

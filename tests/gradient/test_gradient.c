@@ -37,7 +37,7 @@ static void imaginary_steps_give_the_same_gradients(void **state)
         for (long d = 1; d <= LARGEST_SIZE; d++)
             for (int kind = 0; kind < 3; kind++) {
                 struct model model = model_of((enum loss_kind)kind);
-                struct chain chain = { activation_at(a), 1.1, 0.8 };
+                struct chain chain = { activation_at(a), 1.1, 0.8, NULL };
                 struct reference_network network = reference_network_of(&ensemble, &model, chain, d, REPLICA, 1.0);
                 struct weights *weights = open_weights(&ensemble, d);
                 struct swept swept = sweep_back(&model, weights, NULL, 1, &chain, lags, 3);
@@ -101,7 +101,7 @@ static void central_differences_agree_and_refuse_the_transposed_jacobian(void **
     for (size_t a = 0; a < activation_count(); a++)
         for (long d = 1; d <= LARGEST_SIZE; d++) {
             struct model model = model_of((enum loss_kind)((a + (size_t)d) % 3));
-            struct chain chain = { activation_at(a), 1.0, 0.9 };
+            struct chain chain = { activation_at(a), 1.0, 0.9, NULL };
             long double expected[2][LARGEST_SIZE * LARGEST_SIZE];
             require(ensemble_draw(&(struct network_key){ &ginibre, REFERENCE_SEED, d, 3 }, 0, values, &radius));
             for (long entry = 0; entry < d * d; entry++) {
@@ -145,7 +145,7 @@ static void one_step_has_the_immediate_derivative(void **state)
     struct ensemble ensemble = ensemble_named("ginibre");
     struct model model = model_of(LOSS_SQUARED);
     model.steps = 1;
-    struct chain chain = { activation_find("tanh"), 0.9, 0.7 };
+    struct chain chain = { activation_find("tanh"), 0.9, 0.7, NULL };
     struct weights *weights = open_weights(&ensemble, d);
     struct trajectory trajectory;
     struct swept swept = sweep_back(&model, weights, NULL, 1, &chain, lags, 1);

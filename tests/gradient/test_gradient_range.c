@@ -131,7 +131,7 @@ static void compare_network(const char *activation, const struct model *model, d
     struct weight_spectrum spectrum;
     const struct network_key key = { &ensemble, REFERENCE_SEED, SIZE, 2 };
     require(weights_spectrum(&key, NO_DISTRIBUTION, &spectrum));
-    struct chain chain = { activation_find(activation), radius, gamma };
+    struct chain chain = { activation_find(activation), radius, gamma, NULL };
     struct reference_network network = reference_network_of(&ensemble, model, chain, SIZE, 2, spectrum.radius);
     struct weights *weights;
     require(weights_open(&key, spectrum.radius, &weights));

@@ -83,9 +83,9 @@ static void compare_methods(const char *ensemble_name, const char *activation_na
                            .initial_state_scale = 1,
                            .steps = lags[lag_count - 1] + 20 };
     /* Below, at and above the edge of chaos: vanishing, marginal and exploding products. */
-    const struct chain chains[CHAINS] = { { activation, 0.7, 0.8 },
-                                          { activation, 1.0, 1.0 },
-                                          { activation, 1.4, 1.0 } };
+    const struct chain chains[CHAINS] = { { activation, 0.7, 0.8, NULL },
+                                          { activation, 1.0, 1.0, NULL },
+                                          { activation, 1.4, 1.0, NULL } };
     struct weights *weights;
     struct weight_spectrum spectrum;
     struct trajectory trajectory;

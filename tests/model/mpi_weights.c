@@ -341,9 +341,9 @@ static void check_trajectory(const struct process_grid *grid, const char *name)
                                  .initial_state = INITIAL_STATE_GAUSSIAN,
                                  .initial_state_scale = 1,
                                  .steps = 30 };
-    const struct chain chains[] = { { activation_find("tanh"), 2.5, 1 },
-                                    { activation_find("relu"), 1.2, 1 },
-                                    { activation_find("identity"), 0.7, 0.5 } };
+    const struct chain chains[] = { { activation_find("tanh"), 2.5, 1, NULL },
+                                    { activation_find("relu"), 1.2, 1, NULL },
+                                    { activation_find("identity"), 0.7, 0.5, NULL } };
     enum { CHAINS = COUNT_OF(chains), WINDOW = 7, SIZE = 65 };
     struct weights *together = opened(grid, &ensemble, SIZE, 1.25), *alone = opened(NULL, &ensemble, SIZE, 1.25);
     struct trajectory found, expected;
@@ -375,7 +375,7 @@ static void a_stop_of_rank_0_ends_all(const struct process_grid *grid)
 {
     const struct ensemble ginibre = ensemble_of("ginibre", NAN);
     const struct model model = { .steps = 10 };
-    const struct chain chain = { activation_find("tanh"), 1, 1 };
+    const struct chain chain = { activation_find("tanh"), 1, 1, NULL };
     struct weights *weights = opened(grid, &ginibre, 65, 1);
     struct weight_spectrum spectrum;
     struct trajectory trajectory;

@@ -111,7 +111,7 @@ static bool blames_last_rank(const struct process_grid *grid)
 static void files_give_the_bits_of_one_rank(const struct process_grid *grid)
 {
     const struct model model = { .initial_state = INITIAL_STATE_GAUSSIAN, .initial_state_scale = 1, .steps = 9 };
-    const struct chain chain = { activation_find("tanh"), 3, 1 };
+    const struct chain chain = { activation_find("tanh"), 3, 1, NULL };
     for (long d = 1; d <= 129; d += 64) {
         double *w = new_numbers(d * d);
         write_file(grid, d, w, w);
@@ -259,7 +259,7 @@ static void memory_for_a_trajectory_is_agreed_on(const struct process_grid *grid
     struct weights *weights;
     struct trajectory trajectory;
     for (size_t c = 0; c < COUNT_OF(chains); c++)
-        chains[c] = (struct chain){ activation_find("tanh"), 1, 1 };
+        chains[c] = (struct chain){ activation_find("tanh"), 1, 1, NULL };
     REQUIRE(weights_open_on_grid(grid, &(struct network_key){ &ginibre, 1, 64, 0 }, 1, &weights) == STATUS_OK);
     limit_last_rank(grid, 16L << 20);
     REQUIRE(trajectory_run(&model, weights, COUNT_OF(chains), chains, model.steps, KEEP_DERIVATIVES, NULL,
