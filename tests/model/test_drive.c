@@ -56,7 +56,7 @@ static void fill_inputs(const struct ensemble *ensemble, const struct model *mod
         network_take_input(&network, t);
         (void)network_drive(&network, model_drive(network.model), drive);
         for (long j = 0; j < model->input_size; j++)
-            columns[j * steps + t - 1] = network.input[j];
+            columns[j * steps + t - 1] = model->input_scale * network.input[j];
     }
     close_network(weights, &network);
     free(drive);
@@ -206,9 +206,9 @@ static void draw_network(const struct ensemble *ensemble, long d, long replica, 
         (void)network_drive(&network, model_drive(network.model), drive);
         memcpy(columns + (t - 1) * INPUTS, network.input, INPUTS * sizeof *columns);
     }
-    keep(columns, INPUTS * STEPS, model.input_scale, &draws[0]);
+    keep(columns, INPUTS * STEPS, 1, &draws[0]); /* the scale multiplies the drive alone */
     keep(network.input_weights, d * INPUTS, sqrt(1.0 / INPUTS), &draws[1]);
-    keep(network.bias, d, model.bias_scale, &draws[2]);
+    keep(network.bias, d, 1, &draws[2]);
     network_initial_state(&model, weights, drive);
     keep(drive, d, model.initial_state_scale, &draws[3]);
     close_network(weights, &network);

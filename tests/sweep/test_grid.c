@@ -15,6 +15,8 @@ static struct sweep odd_grid;
 static void set_length(struct sweep *sweep, enum sweep_axis axis, long length)
 {
     *(long *)((char *)sweep + axes_rule(axis)->length) = length;
+    if (axes_rule(axis)->is_there != 0)
+        *(bool *)((char *)sweep + axes_rule(axis)->is_there) = true;
 }
 
 static int make_odd_grid(void **state)
