@@ -135,8 +135,10 @@ static enum status measure_identity(const struct run *run)
         TRY(chain_norms_find(batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, &norms));
     note_methods(run, &norms, 0, batch->count);
     TRY(call_measures(&task, false));
-    derive_measures(&task, false);
-    return measure_any_needs(batch->measures, NEEDS_TRAJECTORY) ? measure_trajectories(run, &norms) : STATUS_OK;
+    if (measure_any_needs(batch->measures, NEEDS_TRAJECTORY))
+        TRY(measure_trajectories(run, &norms));
+    derive_measures(&task, false); /* now that all else is there */
+    return STATUS_OK;
 }
 
 /* log_bounds[lag_count] := the sums of ln ||W_unit,t|| over each lag. */

@@ -20,7 +20,8 @@
     row(gradient) \
     row(contribution_map) \
     row(expansion) \
-    row(singular_values)
+    row(singular_values) \
+    row(summary)
 /* clang-format on */
 
 enum {

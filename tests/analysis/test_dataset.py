@@ -142,11 +142,11 @@ class Opening(DatasetCase):
 
 class Quantities(DatasetCase):
     def test_half_life(self) -> None:
-        """ln 1/2 = -0.693 between lags: interpolated from lag 0 on; after a rise; where J_l is 0; not reached; pending."""
+        """ln 1/2 = -0.693 between lags: interpolated in ln l, before lag 1 in l; after a rise; where J_l is 0; not reached; pending."""
         self.make()
         curves = {
             0: ([-1.0, -2.0, -3.0, -4.0], np.log(2)),
-            1: ([0.5, 1.0, 0.0, -2.0], 4 + 4 * np.log(2) / 2),
+            1: ([0.5, 1.0, 0.0, -2.0], 4 * 2 ** (np.log(2) / 2)),
             2: ([-2.0, -0.1, -0.2, -np.inf], 8.0),
             3: ([-1.0, -2.0, -3.0, 0.0], np.nan),
         }

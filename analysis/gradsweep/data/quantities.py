@@ -39,9 +39,11 @@ def slack(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def half_life(dataset: xr.Dataset) -> xr.DataArray:
-    """The lag from which ||J_l||_2 stays below 1/2, in steps, [CELL]: ln ||J_l|| interpolated linearly between the measured
-    lags, ln ||J_0|| = 0. NaN: not reached up to the longest lag, or the cell is not done. Where J_l is exactly 0 from a
-    lag on, that lag."""
+    """The lag from which ||J_l||_2 stays below 1/2, in steps, [CELL]: the file's half_life (measure `summary`), or by its
+    formula: ln ||J_l|| linear in ln l between the measured lags, and in l before the first, ln ||J_0|| = 0. NaN: not
+    reached up to the longest lag, or the cell is not done. Where J_l is exactly 0 from a lag on, that lag."""
+    if "half_life" in dataset:
+        return done(dataset, "half_life")
     norms = done(dataset, "log_jacobian_norm")
     norms = norms.transpose(..., "lag") if "lag" in norms.dims else norms.expand_dims("lag", axis=-1)
     values = norms.values
@@ -53,7 +55,8 @@ def half_life(dataset: xr.Dataset) -> xr.DataArray:
     high, low = (np.take_along_axis(padded, at[..., np.newaxis], -1)[..., 0] for at in (last, following))
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(np.isneginf(low), 1.0, (high - HALF) / (high - low))
-        found = lags[last] + share * (lags[following] - lags[last])
+        ratio = np.where(last > 0, lags[following] / lags[last], 1.0)
+        found = np.where(last > 0, lags[last] * ratio**share, share * lags[following])
     reached = (last < len(lags) - 1) & ~np.isnan(values).any(axis=-1)
     result = norms.isel(lag=0, drop=True).copy(data=np.where(reached, found, np.nan))
     return _named(result, "half_life", "lag from which ||J_l||_2 stays below 1/2", "step")
