@@ -15,15 +15,16 @@ static struct sweep odd_grid;
 static void set_length(struct sweep *sweep, enum sweep_axis axis, long length)
 {
     *(long *)((char *)sweep + axes_rule(axis)->length) = length;
-    if (axes_rule(axis)->is_there != 0)
-        *(bool *)((char *)sweep + axes_rule(axis)->is_there) = true;
 }
 
 static int make_odd_grid(void **state)
 {
     (void)state;
-    for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++)
+    for (enum sweep_axis axis = 0; axis < CELL_AXES; axis++) {
         set_length(&odd_grid, axis, 2 + (long)axis);
+        if (axes_rule(axis)->is_there != 0)
+            *(bool *)((char *)&odd_grid + axes_rule(axis)->is_there) = true;
+    }
     return 0;
 }
 
