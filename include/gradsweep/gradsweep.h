@@ -86,6 +86,19 @@ GRADSWEEP_API int gradsweep_merge(const char *output, size_t count, const char *
  * refused, and so is an axis that lacks a value. gradsweep_run then resumes `output`. Not collective, needs no MPI. */
 GRADSWEEP_API int gradsweep_extend(const struct gradsweep_sweep *sweep, const char *old, const char *output);
 
+struct gradsweep_refine_options {
+    const char *axis;     /* "spectral_radius", "input_scale", or another axis of real numbers */
+    const char *quantity; /* "growth_rate", or "lyapunov_exponent": the largest; one number a cell */
+    double width;         /* how near to each other the values around a crossing are to be */
+};
+
+/* Writes to `finer` the sweep of the results file at `path` with up to three more values of an axis wherever, at a
+ * point of the other axes, the replicas' mean of a quantity passes zero between values further apart than the width;
+ * gradsweep_extend takes it. Without anything to add it is the sweep as it was. Tells the crossings on `out`. `finer`
+ * may exist only if it was written by this. Not collective, needs no MPI. */
+GRADSWEEP_API int gradsweep_refine(const char *path, const struct gradsweep_refine_options *options, const char *finer,
+                                   FILE *out);
+
 /* Prints to `out` the axes, progress, rate, time to go, failures and provenance of a results file, of a running one
  * too; for people, or as one JSON object. Not collective. */
 GRADSWEEP_API int gradsweep_info(const char *path, bool json, FILE *out);

@@ -15,6 +15,7 @@ int cli_info(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_merge(int argc, char **argv);
 int cli_extend(int argc, char **argv);
+int cli_refine(int argc, char **argv);
 int cli_help(int argc, char **argv);
 int cli_new(int argc, char **argv);
 

@@ -21,6 +21,7 @@ static const struct command {
     { "info", cli_info, "axes, progress, failures and provenance of a results file" },
     { "merge", cli_merge, "the results files of a job array's shards into one" },
     { "extend", cli_extend, "a results file for longer axes, with all that is finished" },
+    { "refine", cli_refine, "a sweep file with more values where a mean growth passes zero, for extend" },
     { "new", cli_new, "a commented sweep file to start from: gradsweep new NAME > SWEEP.yaml" },
     { "help", cli_help, "what may stand in a sweep file: gradsweep help sweep [KEY] [--json]" },
     { "report", NULL, "one page of a results file to explore in a browser, without a network" },

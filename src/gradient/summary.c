@@ -158,7 +158,7 @@ static const double *values_of(const struct measure_task *task, long chain, cons
                                enum jacobian_outcome *outcome)
 {
     const struct batch *batch = task->batch;
-    const long cell = task->first_cell + chain;
+    const long cell = task->first_chain + chain;
     size_t number;
     *outcome = JACOBIAN_FOUND;
     if (!measure_dataset_find(batch->measures, dataset, &number))

@@ -95,7 +95,7 @@ static bool fit_shape(const hsize_t *sizes, int found, int rank, struct h5_shape
     return found == rank;
 }
 
-static enum status get_shape(struct h5_numeric *numeric, int rank)
+static enum status get_shape(struct h5_numeric *numeric, int rank, bool may_be_stack)
 {
     hsize_t sizes[H5S_MAX_RANK];
     char text[SIZES_TEXT];
@@ -111,23 +111,25 @@ static enum status get_shape(struct h5_numeric *numeric, int rank)
         sizes[found - 1 - axis] = size;
     }
     write_sizes(sizes, found, text);
-    if (!fit_shape(sizes, found, rank, &numeric->shape))
-        return status_fail(STATUS_FOREIGN_FILE, "%s has %d dimension%s instead of %d%s%s", numeric->name, found,
-                           found == 1 ? "" : "s", rank, found > 0 ? ": it is " : "", text);
+    if (!fit_shape(sizes, found, rank, &numeric->shape) &&
+        !(may_be_stack && fit_shape(sizes, found, rank + 1, &numeric->shape)))
+        return status_fail(STATUS_FOREIGN_FILE, "%s has %d dimension%s instead of %d%s%s%s", numeric->name, found,
+                           found == 1 ? "" : "s", rank, may_be_stack ? ", or one more for several sequences" : "",
+                           found > 0 ? ": it is " : "", text);
     numeric->view.rank = found;
     for (int axis = 0; axis < found; axis++)
         numeric->view.sizes[axis] = sizes[axis];
     return STATUS_OK;
 }
 
-static enum status look_at(struct h5_numeric *numeric, int rank)
+static enum status look_at(struct h5_numeric *numeric, int rank, bool may_be_stack)
 {
     TRY(require_numbers(numeric->dataset, numeric->name));
-    TRY(get_shape(numeric, rank));
+    TRY(get_shape(numeric, rank, may_be_stack));
     return status_prefix(h5_packing_read(numeric->dataset, &numeric->packing), "%s", numeric->name);
 }
 
-enum status h5_numeric_open(hid_t file, const char *name, int rank, struct h5_numeric *numeric)
+static enum status open_array(hid_t file, const char *name, int rank, bool may_be_stack, struct h5_numeric *numeric)
 {
     struct h5_origin origin;
     SCOPED(h5_numeric) opened = { .name = name };
@@ -135,9 +137,19 @@ enum status h5_numeric_open(hid_t file, const char *name, int rank, struct h5_nu
     TRY(h5_origin_find(file, name, &origin));
     TRY(h5_dataset_open_own(file, origin.path, &opened.dataset));
     opened.is_reversed = origin.is_reversed;
-    TRY(look_at(&opened, rank));
+    TRY(look_at(&opened, rank, may_be_stack));
     *numeric = scope_keep(&opened);
     return STATUS_OK;
+}
+
+enum status h5_numeric_open(hid_t file, const char *name, int rank, struct h5_numeric *numeric)
+{
+    return open_array(file, name, rank, false, numeric);
+}
+
+enum status h5_numeric_open_stack(hid_t file, const char *name, int rank, struct h5_numeric *numeric)
+{
+    return open_array(file, name, rank, true, numeric);
 }
 
 void h5_numeric_close(struct h5_numeric *numeric)
@@ -193,7 +205,23 @@ static enum status read_stored(const struct h5_numeric *numeric, const struct h5
     return is_read ? STATUS_OK : fail_reading(numeric);
 }
 
-/* The place in the array of element `number` of a box, such as "[3, 1]". */
+void h5_numeric_place(const struct h5_numeric *numeric, uint64_t number, char text[H5_PLACE_TEXT])
+{
+    const struct h5_shape *shape = &numeric->shape;
+    uint64_t place[H5_MAX_RANK];
+    for (int axis = shape->rank - 1; axis >= 0; axis--) {
+        place[axis] = number % shape->sizes[axis];
+        number /= shape->sizes[axis];
+    }
+    text[0] = '\0';
+    for (int axis = 0; axis < shape->rank; axis++) {
+        const size_t length = strlen(text);
+        snprintf(text + length, H5_PLACE_TEXT - length, "%s%llu%s", axis == 0 ? "[" : ", ",
+                 (unsigned long long)place[axis], axis + 1 == shape->rank ? "]" : "");
+    }
+}
+
+/* Says where in the array element `number` of a box is. */
 static enum status refuse_missing(const struct h5_numeric *numeric, const struct h5_box *box, uint64_t number,
                                   const char *reason)
 {
@@ -204,11 +232,9 @@ static enum status refuse_missing(const struct h5_numeric *numeric, const struct
     }
     for (int axis = 0; axis < numeric->view.rank; axis++)
         flat = flat * numeric->view.sizes[axis] + box->start[axis] + inner[axis];
-    if (numeric->shape.rank == 1)
-        return status_fail(STATUS_NUMERICAL, "%s[%llu] is %s", numeric->name, (unsigned long long)flat, reason);
-    const uint64_t columns = numeric->shape.sizes[numeric->shape.rank - 1];
-    return status_fail(STATUS_NUMERICAL, "%s[%llu, %llu] is %s", numeric->name, (unsigned long long)(flat / columns),
-                       (unsigned long long)(flat % columns), reason);
+    char place[H5_PLACE_TEXT];
+    h5_numeric_place(numeric, flat, place);
+    return status_fail(STATUS_NUMERICAL, "%s%s is %s", numeric->name, place, reason);
 }
 
 static enum status read_box(const struct h5_numeric *numeric, const struct h5_box *box, double *scratch, double *values)

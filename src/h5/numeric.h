@@ -30,8 +30,14 @@ bool h5_numeric_exists(hid_t file, const char *name);
  * for what is no dataset, holds no numbers (texts, complex numbers, named values, objects and sparse or empty matrices
  * of MATLAB and Octave), or has another number of dimensions; the message begins with the name. */
 CHECKED enum status h5_numeric_open(hid_t file, const char *name, int rank, struct h5_numeric *numeric);
+/* The same for one array, or several of one shape: with a dimension more, before the others. */
+CHECKED enum status h5_numeric_open_stack(hid_t file, const char *name, int rank, struct h5_numeric *numeric);
 void h5_numeric_close(struct h5_numeric *numeric);
 SCOPED_VALUE(h5_numeric, h5_numeric_close)
+
+/* The place of element `number`, in row-major order of `shape`, such as "[3, 1]". */
+enum { H5_PLACE_TEXT = 128 };
+void h5_numeric_place(const struct h5_numeric *numeric, uint64_t number, char text[H5_PLACE_TEXT]);
 
 /* Elements first .. first+count-1, numbered in row-major order of `shape`. Errors: STATUS_IO; STATUS_FOREIGN_FILE where
  * HDF5 lacks a filter, which is named; STATUS_NUMERICAL for a missing value of netCDF, with its place. The message

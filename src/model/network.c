@@ -24,7 +24,7 @@ static enum status draw_input_weights(const struct weights *weights, struct netw
 }
 
 /* Inputs of the ensemble's file, else those of the model. */
-static enum status find_inputs(const struct network_arrays *given, struct network *network)
+static enum status find_inputs(const struct network_arrays *given, long replica, struct network *network)
 {
     const struct model *model = network->model;
     const struct network_arrays *source = given;
@@ -38,15 +38,19 @@ static enum status find_inputs(const struct network_arrays *given, struct networ
             return status_fail(STATUS_INTERNAL, "the inputs of %s are not in memory",
                                model->input_source.path ? model->input_source.path : "a file without a name");
     }
+    const struct network_shape *shape = &source->shapes[NETWORK_INPUTS];
     network->given_inputs = source->values[NETWORK_INPUTS];
-    network->input_size = source->shapes[NETWORK_INPUTS].sizes[1];
+    /* All sequences of the model's own file are there, and one of those of the network's. */
+    if (source != given && shape->sequences > 0)
+        network->given_inputs += replica * shape->sizes[0] * shape->sizes[1];
+    network->input_size = shape->sizes[1];
     return STATUS_OK;
 }
 
 static enum status open_inputs(const struct weights *weights, struct network *network)
 {
     const struct network_arrays *given = weights_given(weights);
-    TRY(find_inputs(given, network));
+    TRY(find_inputs(given, weights_key(weights)->replica, network));
     if (network->input_size == 0)
         return STATUS_OK;
     TRY(memory_allocate(&network->input, network->input_size, "inputs"));

@@ -14,7 +14,7 @@ struct network {
     const struct model *model;
     long hidden_size;
     long input_size;            /* m; 0 without inputs */
-    const double *given_inputs; /* [T, m], row-major; NULL where the model draws or computes them */
+    const double *given_inputs; /* [T, m] of its sequence, row-major; NULL where the model draws or computes them */
     struct random_stream inputs;
     const double *input_weights; /* w_in [d, m], row-major */
     double *drawn_input_weights; /* the same where it is drawn, else NULL */

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "model/network_file.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Failures of a file that was good when the sweep was read. */
@@ -24,18 +25,34 @@ static enum status read_verified(struct network_file *file, const struct network
     return strcmp(fingerprint, source->fingerprints[array]) == 0 ? STATUS_OK : refuse_change(source, array);
 }
 
+/* Whether a file that was good still has a sequence; ALL_SEQUENCES it has. */
+static bool has_sequence(const struct network_shape *shape, long sequence)
+{
+    return shape->rank > 0 && (shape->sequences == 0 || sequence < shape->sequences);
+}
+
+/* The values that are kept of an array. */
+static long kept_values(const struct network_shape *shape, long sequence)
+{
+    const long kept = shape->sequences > 0 && sequence == ALL_SEQUENCES ? shape->sequences : 1;
+    return kept * shape->sizes[0] * shape->sizes[1];
+}
+
 static enum status read_array(struct network_file *file, const struct network_source *source, enum network_array array,
-                              struct network_arrays *arrays)
+                              long sequence, struct network_arrays *arrays)
 {
     struct network_shape *shape = &arrays->shapes[array];
     TRY(network_file_shape(file, array, shape));
-    if (shape->rank == 0)
+    if (!has_sequence(shape, sequence))
         return refuse_change(source, array);
-    TRY(memory_allocate(&arrays->values[array], shape->sizes[0] * shape->sizes[1], "an array of a network file"));
-    return read_verified(file, source, array, arrays->values[array]);
+    TRY(memory_allocate(&arrays->values[array], kept_values(shape, sequence), "an array of a network file"));
+    if (shape->sequences == 0 || sequence == ALL_SEQUENCES)
+        return read_verified(file, source, array, arrays->values[array]);
+    TRY(read_verified(file, source, array, NULL));
+    return network_file_read_sequence(file, array, sequence, arrays->values[array]);
 }
 
-enum status network_arrays_read(const struct network_source *source, struct network_arrays *arrays)
+enum status network_arrays_read(const struct network_source *source, long sequence, struct network_arrays *arrays)
 {
     SCOPED(network_file) *file = NULL;
     SCOPED(network_arrays) read = { 0 };
@@ -43,8 +60,31 @@ enum status network_arrays_read(const struct network_source *source, struct netw
     TRY(network_file_open(source->path, &file));
     for (int array = 0; array < NETWORK_ARRAYS; array++)
         if (array != NETWORK_WEIGHTS && source->fingerprints[array][0] != '\0')
-            TRY(as_io(read_array(file, source, (enum network_array)array, &read)));
+            TRY(as_io(read_array(file, source, (enum network_array)array, sequence, &read)));
     *arrays = scope_keep(&read);
+    return STATUS_OK;
+}
+
+static enum status turn_array(struct network_file *file, const struct network_source *source, enum network_array array,
+                              long sequence, struct network_arrays *arrays)
+{
+    struct network_shape shape;
+    TRY(network_file_shape(file, array, &shape));
+    if (memcmp(shape.sizes, arrays->shapes[array].sizes, sizeof shape.sizes) != 0 || !has_sequence(&shape, sequence))
+        return refuse_change(source, array);
+    return network_file_read_sequence(file, array, sequence, arrays->values[array]);
+}
+
+enum status network_arrays_turn(const struct network_source *source, long sequence, struct network_arrays *arrays)
+{
+    SCOPED(network_file) *file = NULL;
+    for (int array = 0; array < NETWORK_ARRAYS; array++) {
+        if (arrays->values[array] == NULL || arrays->shapes[array].sequences == 0)
+            continue;
+        if (file == NULL)
+            TRY(network_file_open(source->path, &file));
+        TRY(as_io(turn_array(file, source, (enum network_array)array, sequence, arrays)));
+    }
     return STATUS_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,10 +20,11 @@ enum { PIECE_ELEMENTS = 1 << 22, KIND_TEXT = 256 };
 static const struct {
     const char *name, *form;
     int rank;
+    bool may_have_sequences;
 } table[NETWORK_ARRAYS] = {
-    [NETWORK_WEIGHTS] = { "W", "[d, d]", 2 },     [NETWORK_INPUT_WEIGHTS] = { "w_in", "[d, m]", 2 },
-    [NETWORK_BIAS] = { "b", "[d]", 1 },           [NETWORK_INITIAL_STATE] = { "x0", "[d]", 1 },
-    [NETWORK_INPUTS] = { "inputs", "[T, m]", 2 }, [NETWORK_ERROR] = { "error", "[d]", 1 },
+    [NETWORK_WEIGHTS] = { "W", "[d, d]", 2, false },    [NETWORK_INPUT_WEIGHTS] = { "w_in", "[d, m]", 2, false },
+    [NETWORK_BIAS] = { "b", "[d]", 1, false },          [NETWORK_INITIAL_STATE] = { "x0", "[d]", 1, true },
+    [NETWORK_INPUTS] = { "inputs", "[T, m]", 2, true }, [NETWORK_ERROR] = { "error", "[d]", 1, true },
 };
 
 struct network_file {
@@ -100,7 +102,10 @@ static enum status require_sizes(const struct h5_shape *shape, enum network_arra
 /* `numeric` is its owner's to close, also where this fails. */
 static enum status open_array(struct network_file *file, enum network_array array, struct h5_numeric *numeric)
 {
-    TRY(status_prefix(h5_numeric_open(file->file, table[array].name, table[array].rank, numeric), "%s", file->path));
+    const enum status status = table[array].may_have_sequences
+                                   ? h5_numeric_open_stack(file->file, table[array].name, table[array].rank, numeric)
+                                   : h5_numeric_open(file->file, table[array].name, table[array].rank, numeric);
+    TRY(status_prefix(status, "%s", file->path));
     return status_prefix(require_sizes(&numeric->shape, array), "%s", file->path);
 }
 
@@ -111,9 +116,11 @@ enum status network_file_shape(struct network_file *file, enum network_array arr
     if (!h5_numeric_exists(file->file, table[array].name))
         return STATUS_OK;
     TRY(open_array(file, array, &numeric));
-    shape->rank = numeric.shape.rank;
+    const int leading = numeric.shape.rank - table[array].rank;
+    shape->rank = table[array].rank;
+    shape->sequences = leading > 0 ? (long)numeric.shape.sizes[0] : 0;
     for (int axis = 0; axis < shape->rank; axis++)
-        shape->sizes[axis] = (long)numeric.shape.sizes[axis];
+        shape->sizes[axis] = (long)numeric.shape.sizes[leading + axis];
     return STATUS_OK;
 }
 
@@ -123,24 +130,21 @@ void network_file_describe(struct network_file *file, enum network_array array, 
 }
 
 /* `first` is the number of values[0] in the array. */
-static enum status require_finite(const double *values, uint64_t first, uint64_t count, enum network_array array,
-                                  const struct h5_shape *shape)
+static enum status require_finite(const double *values, uint64_t first, uint64_t count,
+                                  const struct h5_numeric *numeric)
 {
+    char place[H5_PLACE_TEXT];
     for (uint64_t i = 0; i < count; i++) {
         if (isfinite(values[i]))
             continue;
-        unsigned long long place = first + i, columns = shape->rank == 2 ? shape->sizes[1] : 1;
-        if (shape->rank == 1)
-            return status_fail(STATUS_NUMERICAL, "%s[%llu] is %g", table[array].name, place, values[i]);
-        return status_fail(STATUS_NUMERICAL, "%s[%llu, %llu] is %g", table[array].name, place / columns,
-                           place % columns, values[i]);
+        h5_numeric_place(numeric, first + i, place);
+        return status_fail(STATUS_NUMERICAL, "%s%s is %g", numeric->name, place, values[i]);
     }
     return STATUS_OK;
 }
 
 /* In pieces that all go to one scratch array where `values` is NULL. */
-static enum status read_pieces(const struct h5_numeric *numeric, enum network_array array, double *values,
-                               XXH3_state_t *hash)
+static enum status read_pieces(const struct h5_numeric *numeric, double *values, XXH3_state_t *hash)
 {
     uint64_t all = h5_shape_elements(&numeric->shape), most = all < PIECE_ELEMENTS ? all : PIECE_ELEMENTS;
     SCOPED_MEMORY double *scratch = NULL;
@@ -150,7 +154,7 @@ static enum status read_pieces(const struct h5_numeric *numeric, enum network_ar
         double *piece = values == NULL ? scratch : values + first;
         count = all - first < most ? all - first : most;
         TRY(h5_numeric_read(numeric, first, count, piece));
-        TRY(require_finite(piece, first, count, array, &numeric->shape));
+        TRY(require_finite(piece, first, count, numeric));
         XXH3_128bits_update(hash, piece, count * sizeof *piece);
     }
     return STATUS_OK;
@@ -164,7 +168,7 @@ static enum status fingerprint_array(const struct h5_numeric *numeric, enum netw
         return status_fail(STATUS_MEMORY, "%s: no memory for its fingerprint", table[array].name);
     XXH3_128bits_reset(hash);
     XXH3_128bits_update(hash, numeric->shape.sizes, (size_t)numeric->shape.rank * sizeof *numeric->shape.sizes);
-    enum status status = read_pieces(numeric, array, values, hash);
+    enum status status = read_pieces(numeric, values, hash);
     XXH128_hash_t digest = XXH3_128bits_digest(hash);
     XXH3_freeState(hash);
     snprintf(fingerprint, NETWORK_FINGERPRINT_TEXT, "%016llx%016llx", (unsigned long long)digest.high64,
@@ -178,6 +182,16 @@ enum status network_file_read(struct network_file *file, enum network_array arra
     SCOPED(h5_numeric) numeric = { 0 };
     TRY(open_array(file, array, &numeric));
     return status_prefix(fingerprint_array(&numeric, array, values, fingerprint), "%s", file->path);
+}
+
+enum status network_file_read_sequence(struct network_file *file, enum network_array array, long number, double *values)
+{
+    SCOPED(h5_numeric) numeric = { 0 };
+    TRY(open_array(file, array, &numeric));
+    const uint64_t sequences = numeric.shape.sizes[0], elements = h5_shape_elements(&numeric.shape) / sequences;
+    if (numeric.shape.rank == table[array].rank || number < 0 || (uint64_t)number >= sequences)
+        return status_fail(STATUS_INTERNAL, "%s: %s has no sequence %ld", file->path, table[array].name, number);
+    return status_prefix(h5_numeric_read(&numeric, (uint64_t)number * elements, elements, values), "%s", file->path);
 }
 
 enum status network_file_read_part(struct network_file *file, enum network_array array, const struct matrix_part *part,

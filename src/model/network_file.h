@@ -20,6 +20,7 @@ enum network_array {
     NETWORK_WEIGHTS,       /* W [d, d], row = output */
     NETWORK_INPUT_WEIGHTS, /* w_in [d, m] */
     NETWORK_BIAS,          /* b [d] */
+    /* Of one sequence for all replicas, or of R sequences, with R before the other sizes: replica r has sequence r. */
     NETWORK_INITIAL_STATE, /* x0 [d] */
     NETWORK_INPUTS,        /* inputs [steps, m]; inputs[t - 1] is i_t */
     NETWORK_ERROR,         /* error [d], used as e_0 */
@@ -37,7 +38,8 @@ struct network_source {
 
 struct network_shape {
     int rank;
-    long sizes[2]; /* 1 beyond the rank */
+    long sizes[2];  /* of one sequence; 1 beyond the rank */
+    long sequences; /* R; 0: one for all */
 };
 
 /* The name of the dataset, and its form, such as "[d, m]". */
@@ -77,15 +79,27 @@ CHECKED enum status network_file_read_part(struct network_file *file, enum netwo
 /* What the file holds instead of an array that it does not hold, as h5_contents_describe says it. */
 void network_file_describe(struct network_file *file, enum network_array array, char *text, size_t size);
 
+/* Reads sequence `number` of an array that has several into values[], without fingerprint or a look at the values.
+ * Errors as network_file_read. */
+CHECKED enum status network_file_read_sequence(struct network_file *file, enum network_array array, long number,
+                                               double *values);
+
 /* The arrays of a source beside W, in memory; NULL where the source has none. */
 struct network_arrays {
     double *values[NETWORK_ARRAYS]; /* row-major; that of W stays NULL */
     struct network_shape shapes[NETWORK_ARRAYS];
 };
 
-/* Reads all of a source's arrays but W. Release with network_arrays_free. Errors: STATUS_IO for a file that cannot be
- * read, or no longer holds what its fingerprints say; STATUS_MEMORY. */
-CHECKED enum status network_arrays_read(const struct network_source *source, struct network_arrays *arrays);
+/* Reads all of a source's arrays but W; of several sequences one, or ALL_SEQUENCES. Release with network_arrays_free.
+ * Errors: STATUS_IO for a file that cannot be read, or no longer holds what its fingerprints say; STATUS_MEMORY. */
+enum { ALL_SEQUENCES = -1 };
+CHECKED enum status network_arrays_read(const struct network_source *source, long sequence,
+                                        struct network_arrays *arrays);
+
+/* Puts another sequence into arrays of one, which were read before; the contents of the file are not verified again.
+ * Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status network_arrays_turn(const struct network_source *source, long sequence,
+                                        struct network_arrays *arrays);
 void network_arrays_free(struct network_arrays *arrays);
 SCOPED_VALUE(network_arrays, network_arrays_free)
 

@@ -78,7 +78,7 @@ static enum status prepare(const struct process_grid *grid, const struct network
     struct weights *weights = *made;
     *weights = (struct weights){ .grid = grid, .key = *key, .divisor = divisor, .rank = -1 };
     if (key->ensemble->kind->is_file)
-        TRY(network_arrays_read(&key->ensemble->source, &weights->given));
+        TRY(network_arrays_read(&key->ensemble->source, key->replica, &weights->given));
     if (grid != NULL)
         return STATUS_OK;
     return memory_allocate(&weights->values, key->hidden_size * key->hidden_size, "a weight matrix");
@@ -101,6 +101,21 @@ enum status weights_open_on_grid(const struct process_grid *grid, const struct n
 enum status weights_open(const struct network_key *key, double divisor, struct weights **weights)
 {
     return weights_open_on_grid(NULL, key, divisor, weights);
+}
+
+bool weights_are_shared(const struct weights *weights, const struct network_key *key)
+{
+    const struct network_key *own = &weights->key;
+    return own->ensemble == key->ensemble && own->ensemble->kind->is_file && own->seed == key->seed &&
+           own->hidden_size == key->hidden_size;
+}
+
+enum status weights_turn(struct weights *weights, long replica)
+{
+    const struct network_source *source = &weights->key.ensemble->source;
+    TRY(team_agree(weights_team(weights), network_arrays_turn(source, replica, &weights->given)));
+    weights->key.replica = replica;
+    return STATUS_OK;
 }
 
 void weights_close(struct weights *weights)

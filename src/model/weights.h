@@ -52,6 +52,12 @@ CHECKED enum status weights_open(const struct network_key *key, double divisor, 
 void weights_close(struct weights *weights);
 SCOPED_HANDLE(weights, weights_close)
 
+/* Whether networks of a key have the W that is open: other replicas of a file ensemble, which differ in the rest. And
+ * makes the network that of another replica; then collective within the team, and agreed. Errors: STATUS_IO,
+ * STATUS_MEMORY; the network is of no use after these. */
+bool weights_are_shared(const struct weights *weights, const struct network_key *key);
+CHECKED enum status weights_turn(struct weights *weights, long replica);
+
 /* The same on a team: every rank draws, or reads, its own part of W, the same W on any grid (but for orthogonal and
  * nonnormal ones, whose QR decomposition differs). `grid` NULL is a rank alone; it must outlive the weights. Collective
  * within the team, and agreed. */

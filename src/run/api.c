@@ -10,6 +10,7 @@
 #include "parallel/stop.h"
 #include "run/command.h"
 #include "run/plan_report.h"
+#include "run/refine.h"
 #include "run/run.h"
 #include "store/extend.h"
 #include "store/first_look.h"
@@ -71,6 +72,12 @@ int gradsweep_extend(const struct gradsweep_sweep *asked, const char *old, const
     status = extend_results(sweep, old, output);
     sweep_close(sweep);
     return status_exit_code(status);
+}
+
+int gradsweep_refine(const char *path, const struct gradsweep_refine_options *options, const char *finer, FILE *out)
+{
+    const struct refine_options asked = { options->axis, options->quantity, options->width };
+    return status_exit_code(refine_axis(path, &asked, finer, out));
 }
 
 /* Rank 0 reads the sweep file and looks into the network files it names, once, and tells the others the effective text;

@@ -20,6 +20,10 @@ struct executor {
     struct weights *weights;
     struct weight_spectrum spectrum;
     uint64_t weight;
+    /* What was found of the W of a file, which all its replicas share. */
+    const struct ensemble *found_ensemble; /* NULL: nothing yet */
+    struct weight_spectrum found_spectrum;
+    double *found_eigenvalues; /* [2 d]: re, im; NULL: not found */
 };
 
 enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool is_shard,
@@ -46,6 +50,7 @@ void executor_close(struct executor *executor)
     if (executor == NULL)
         return;
     forget_weights(executor);
+    memory_free(executor->found_eigenvalues);
     memory_free(executor);
 }
 
@@ -93,6 +98,24 @@ static enum status read_spectrum(const struct executor *executor, uint64_t weigh
     return STATUS_OK;
 }
 
+/* The W of a file is one for all its replicas. */
+static enum status compute_spectrum(struct executor *executor, const struct network_key *key,
+                                    struct weight_spectrum *spectrum)
+{
+    if (key->ensemble == executor->found_ensemble) {
+        *spectrum = executor->found_spectrum;
+        return STATUS_OK;
+    }
+    TRY(weights_spectrum_on_grid(executor->grid, key, executor->sweep->distribute_from, team_stop_requested, spectrum));
+    if (key->ensemble->kind->is_file) {
+        executor->found_ensemble = key->ensemble;
+        executor->found_spectrum = *spectrum;
+        memory_free(executor->found_eigenvalues);
+        executor->found_eigenvalues = NULL;
+    }
+    return STATUS_OK;
+}
+
 /* *is_stored := the file's spectrum is there and intact; else it is computed, to the same bits wherever that is. */
 static enum status find_spectrum(struct executor *executor, const struct unit *unit, bool *is_stored,
                                  struct weight_spectrum *spectrum)
@@ -112,8 +135,7 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     if (is_damaged && unit->kind == UNIT_WEIGHT)
         log_warning("the stored spectrum of %s was damaged; it is written anew",
                     grid_describe_weight(executor->sweep, unit->weight, text));
-    return weights_spectrum_on_grid(executor->grid, &key, executor->sweep->distribute_from, team_stop_requested,
-                                    spectrum);
+    return compute_spectrum(executor, &key, spectrum);
 }
 
 static bool has_nan(long count, const double *values)
@@ -130,6 +152,26 @@ static double divisor_of(const struct executor *executor, double radius)
     return executor->sweep->native || !(radius > 0.0) ? 1.0 : radius;
 }
 
+static enum status compute_eigenvalues(struct executor *executor, const struct network_key *key, double divisor,
+                                       struct weight_facts *facts)
+{
+    const long d = key->hidden_size;
+    const bool is_known = key->ensemble == executor->found_ensemble;
+    double *kept = executor->found_eigenvalues;
+    if (is_known && kept) {
+        memcpy(facts->eigenvalue_re, kept, (size_t)d * sizeof *kept);
+        memcpy(facts->eigenvalue_im, kept + d, (size_t)d * sizeof *kept);
+        return STATUS_OK;
+    }
+    TRY(weights_eigenvalues(key, divisor, facts->eigenvalue_re, facts->eigenvalue_im));
+    if (is_known) {
+        TRY(memory_allocate(&executor->found_eigenvalues, 2 * d, "eigenvalues"));
+        memcpy(executor->found_eigenvalues, facts->eigenvalue_re, (size_t)d * sizeof *kept);
+        memcpy(executor->found_eigenvalues + d, facts->eigenvalue_im, (size_t)d * sizeof *kept);
+    }
+    return STATUS_OK;
+}
+
 /* The eigenvalues of W from the file, or computed; *is_stored := the file had them. facts: with room for both arrays.
  */
 static enum status find_eigenvalues(struct executor *executor, const struct unit *unit, struct weight_facts *facts,
@@ -142,7 +184,7 @@ static enum status find_eigenvalues(struct executor *executor, const struct unit
         TRY(store_read_weight(executor->store, unit->weight, facts, NULL));
         *is_stored = !has_nan(d, facts->eigenvalue_re) && !has_nan(d, facts->eigenvalue_im);
     }
-    return *is_stored ? STATUS_OK : weights_eigenvalues(&key, divisor, facts->eigenvalue_re, facts->eigenvalue_im);
+    return *is_stored ? STATUS_OK : compute_eigenvalues(executor, &key, divisor, facts);
 }
 
 static enum status write_facts(const struct executor *executor, const struct unit *unit,
@@ -193,10 +235,23 @@ static enum status complete_weight(struct executor *executor, const struct unit 
     return keep_spectrum(executor, unit, is_stored, &spectrum);
 }
 
+/* One replica after another, which share what is found. */
+static enum status complete_weights(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
+{
+    struct unit one = *unit;
+    for (long i = 0; i < unit->weight_count; i++) {
+        one.weight = unit->weight + (uint64_t)i;
+        one.place.at[AXIS_REPLICA] = unit->place.at[AXIS_REPLICA] + i;
+        TRY(complete_weight(executor, &one, tally));
+        one.cost = (struct cost){ 0 }; /* it is spent once */
+    }
+    return STATUS_OK;
+}
+
 static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
     char text[GRID_TEXT];
-    enum status status = complete_weight(executor, unit, tally);
+    enum status status = complete_weights(executor, unit, tally);
     /* What this network cannot give is the failure of its cells, when their turn comes. */
     if (status == STATUS_NUMERICAL || status == STATUS_MEMORY) {
         if (is_speaker(executor))
@@ -227,6 +282,17 @@ static enum status require_radius(double radius)
                        radius == 0.0 ? "zero" : "not to be found");
 }
 
+/* W_unit of the network, which may be the one that is open already. */
+static enum status open_weights(struct executor *executor, const struct network_key *key, double divisor)
+{
+    if (executor->weights == NULL)
+        return weights_open_on_grid(executor->grid, key, divisor, &executor->weights);
+    const enum status status = weights_turn(executor->weights, key->replica);
+    if (status != STATUS_OK)
+        forget_weights(executor);
+    return status;
+}
+
 /* Makes the unit's W_unit and spectrum the current ones. *failure says why its cells cannot be computed. */
 static enum status take_weights(struct executor *executor, const struct unit *unit, enum failure_reason *failure)
 {
@@ -235,16 +301,19 @@ static enum status take_weights(struct executor *executor, const struct unit *un
     *failure = FAILURE_NONE;
     if (executor->weights && executor->weight == unit->weight)
         return STATUS_OK;
-    forget_weights(executor);
+    if (executor->weights && !weights_are_shared(executor->weights, &key))
+        forget_weights(executor);
     executor->weight = unit->weight;
     enum status status = find_spectrum(executor, unit, &is_stored, &executor->spectrum);
     double radius = executor->spectrum.radius;
     if (status == STATUS_OK && !is_unscaled)
         status = require_radius(radius);
     if (status == STATUS_OK)
-        status = weights_open_on_grid(executor->grid, &key, is_unscaled ? 1.0 : radius, &executor->weights);
+        status = open_weights(executor, &key, is_unscaled ? 1.0 : radius);
     if (status == STATUS_OK)
         status = keep_in_shard(executor, unit, is_stored);
+    if (status != STATUS_OK)
+        forget_weights(executor);
     if (status == STATUS_NUMERICAL)
         *failure = radius == 0.0 ? FAILURE_ZERO_RADIUS : FAILURE_SPECTRUM;
     if (status == STATUS_MEMORY)

@@ -105,6 +105,7 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     question.side_by_side = (long)fmin(chains, (double)chain_cost_side_by_side(&question));
     chain = chain_cost(&question);
     measures = chain_cost_measures(&question);
+    class->replicas_per_unit = 1;
     class->chains_per_unit = (uint64_t)chains;
     class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : chains), cost_times(measures, chains));
@@ -116,6 +117,7 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     const struct ensemble *ensemble = grid_ensemble(sweep, &class->place);
     long hidden_size = grid_hidden_size(sweep, &class->place);
     class->units_per_network = 1;
+    class->replicas_per_unit = ensemble->kind->is_file ? sweep->replicas : 1;
     class->unit_cost = weights_cost_spectrum(ensemble, hidden_size, sweep->distribute_from);
     if (weight_result_needs_eigenvalues(sweep->measures))
         class->unit_cost = cost_add(class->unit_cost, weights_cost_eigenvalues(hidden_size));
@@ -169,7 +171,7 @@ enum status unit_list_open(const struct sweep *sweep, struct unit_list **opened)
     for (long i = 0; i < list->class_count; i++) {
         struct unit_class *class = &list->classes[i];
         class->first_unit = list->unit_count;
-        class->unit_count = class->units_per_network * (uint64_t)sweep->replicas;
+        class->unit_count = class->units_per_network * (uint64_t)(sweep->replicas / class->replicas_per_unit);
         list->unit_count += class->unit_count;
     }
     *opened = scope_keep(&list);
@@ -215,7 +217,8 @@ struct unit unit_list_at(const struct unit_list *list, uint64_t number)
         .kind = class->kind, .place = class->place, .team_size = class->team_size, .cost = class->unit_cost
     };
     /* A network's units follow each other, so that a rank that takes several draws W once. */
-    unit.place.at[AXIS_REPLICA] = (long)(place / class->units_per_network);
+    unit.place.at[AXIS_REPLICA] = (long)(place / class->units_per_network) * class->replicas_per_unit;
+    unit.weight_count = class->replicas_per_unit;
     unit.weight = grid_weight_number(list->sweep, &unit.place);
     if (unit.kind == UNIT_CHAINS) {
         uint64_t first = range * class->chains_per_unit, left = grid_chain_count(list->sweep) - first;

@@ -17,6 +17,7 @@ struct unit {
     enum unit_kind kind;
     struct cell place;    /* of its network; the first cell of its plane for UNIT_CHAINS */
     uint64_t weight;      /* WEIGHT number */
+    long weight_count;    /* UNIT_WEIGHT: weight .. weight + weight_count - 1, replicas that share one W; else 1 */
     uint64_t first_chain; /* UNIT_CHAINS: of the network's, chains first_chain .. first_chain + chain_count - 1 */
     uint64_t chain_count;
     uint64_t cell_count; /* that have them */
@@ -52,6 +53,7 @@ struct unit_class {
     struct cell place;        /* of the first; UNIT_WEIGHT: of no activation */
     uint64_t chains_per_unit; /* UNIT_CHAINS; the last of a network may have fewer */
     uint64_t units_per_network;
+    long replicas_per_unit; /* 1, or all where one W serves them and a unit finds what is known of it */
     uint64_t first_unit;
     uint64_t unit_count;
     int team_size;

@@ -5,6 +5,7 @@
 #include "sweep/axes.h"
 #include "sweep/keys.h"
 #include "sweep/network_files.h"
+#include "sweep/path_patterns.h"
 #include "sweep/schema.h"
 
 #include <math.h>
@@ -174,6 +175,14 @@ static enum status refuse_huge_grid(struct reader *reader, const struct yaml_nod
     return STATUS_OK;
 }
 
+/* In the tree itself, so that whatever looks at the node of an ensemble finds it at the ensemble's place. */
+static enum status expand_patterns(struct reader *reader, const struct yaml_node *root)
+{
+    const struct yaml_node *section = entry_of(root, "weights");
+    const long entry = section == NULL ? -1 : yaml_find(section, "ensemble");
+    return entry < 0 ? STATUS_OK : path_patterns_expand(reader, &section->items[entry]);
+}
+
 enum status document_read(struct reader *reader, const struct source *source, const struct yaml_node *root)
 {
     struct place start = { .source = source, .offset = 0, .width = 1 };
@@ -183,6 +192,7 @@ enum status document_read(struct reader *reader, const struct source *source, co
         return mistakes_add(reader->mistakes, &root->place,
                             "expected keys with values, such as \"grid:\"; this is no sweep file");
     TRY(check_sections(reader, root));
+    TRY(expand_patterns(reader, root));
     const struct key_rule *rule;
     for (size_t number = 0; (rule = schema_rule(number)) != NULL; number++)
         TRY(read_rule(reader, rule, root));
@@ -192,8 +202,10 @@ enum status document_read(struct reader *reader, const struct source *source, co
     TRY(refuse_zero_radii(reader, root));
     const struct yaml_node *measures = find_node(root, schema_find("", "measure"));
     TRY(measures_settle(reader, measures));
-    TRY(network_files_check(reader, find_node(root, schema_find("weights", "ensemble")),
-                            find_node(root, schema_find("model", "input"))));
+    const struct network_files_nodes nodes = { .ensembles = find_node(root, schema_find("weights", "ensemble")),
+                                               .input = find_node(root, schema_find("model", "input")),
+                                               .replicas = find_node(root, schema_find("weights", "replicas")) };
+    TRY(network_files_check(reader, &nodes));
     TRY(absences_check(reader, measures));
     TRY(refuse_certified_teams(reader, root));
     return refuse_huge_grid(reader, root);

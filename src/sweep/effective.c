@@ -10,7 +10,7 @@
 enum { SHOWN_VALUE = 200, SHOWN_BEFORE_DIFFERENCE = 40 };
 
 /* The name stands alone on the first line, so that the hash can begin behind it. */
-static void write_all(const struct sweep *sweep, FILE *stream)
+void sweep_write(const struct sweep *sweep, FILE *stream)
 {
     const char *section = "";
     const struct key_rule *rule;
@@ -64,7 +64,7 @@ static enum status make_text(struct arena *arena, const struct sweep *sweep, cha
     FILE *stream = open_memstream(&text, &length);
     if (stream == NULL)
         return status_fail(STATUS_MEMORY, "the sweep: no memory for its effective values");
-    write_all(sweep, stream);
+    sweep_write(sweep, stream);
     TRY(close_text(stream, &text));
     enum status status = arena_copy_text(arena, text, length, kept);
     free(text);

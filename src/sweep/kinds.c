@@ -255,6 +255,8 @@ enum status read_ensembles(struct reader *reader, const struct key_rule *rule, c
     bool is_list = node->kind == YAML_SEQUENCE;
     long count = is_list ? node->count : 1;
     size_t mistakes_before = reader->mistakes->count;
+    if (reader->has_bad_patterns)
+        return STATUS_OK;
     if (count == 0)
         return mistakes_add(reader->mistakes, &node->place, "%s: the list is empty", path);
     if (count > ENSEMBLES_MAX)

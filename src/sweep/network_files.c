@@ -115,14 +115,16 @@ void network_files_write(const struct network_source *source, FILE *stream)
 
 void network_files_explain(bool is_ensemble, FILE *stream)
 {
-    fputs("        path: an HDF5 file, relative to the sweep file (required). It holds\n", stream);
+    fprintf(stream, "        path: an HDF5 file, relative to the sweep file%s (required). It holds\n",
+            is_ensemble ? ", or a pattern (*.h5): an ensemble a file, labelled by its name" : "");
     if (is_ensemble)
         fputs("            W [d, d] (row = output) and, where they replace what the model says, w_in [d, m], b [d],\n"
-              "            x0 [d], inputs [T, m] (inputs[t-1] is i_t), error [d] (used as e_0)\n",
+              "            x0 [d], inputs [T, m] (inputs[t-1] is i_t), error [d] (used as e_0)\n"
+              "            R sequences: x0 [R, d], inputs [R, T, m], error [R, d]; replica r has sequence r\n",
               stream);
     else
         fputs("            inputs [T, m] (inputs[t-1] is i_t; more steps are cut) and, where it is not to be drawn,\n"
-              "            w_in [d, m]\n",
+              "            w_in [d, m]; R sequences: inputs [R, T, m], replica r has sequence r\n",
               stream);
     fputs("        content: the fingerprints of these arrays that effective values have; the file must hold them\n",
           stream);

@@ -21,10 +21,13 @@ void network_files_write(const struct network_source *source, FILE *stream);
 /* The keys and the arrays, for the help. */
 void network_files_explain(bool is_ensemble, FILE *stream);
 
-/* Looks into all files the sweep names, at the nodes of its ensembles and input (NULL: defaults): whether they can be
- * read, hold finite numbers, and fit each other, the model and the grid; and takes the fingerprints of what is used.
- * Does nothing where no file may be opened. */
-CHECKED enum status network_files_check(struct reader *reader, const struct yaml_node *ensembles,
-                                        const struct yaml_node *input);
+/* Where the sweep file says what files must fit; NULL: it does not, and defaults hold. */
+struct network_files_nodes {
+    const struct yaml_node *ensembles, *input, *replicas;
+};
+
+/* Looks into all files the sweep names: whether they can be read, hold finite numbers, and fit each other, the model
+ * and the grid; and takes the fingerprints of what is used. Does nothing where no file may be opened. */
+CHECKED enum status network_files_check(struct reader *reader, const struct network_files_nodes *nodes);
 
 #endif

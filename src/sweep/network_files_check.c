@@ -128,13 +128,18 @@ static enum status require_hidden_size(struct survey *survey, long hidden_size)
 static enum status refuse_rows(struct survey *survey, enum network_array array, long hidden_size)
 {
     const long rows = size_of(survey, array, 0), columns = size_of(survey, array, 1);
+    const long sequences = survey->shapes[array].sequences;
     char shape[MISFIT_TEXT / 8];
-    snprintf(shape, sizeof shape, columns == 0 ? "[%ld]" : "[%ld, %ld]", rows, columns);
+    if (sequences > 0)
+        snprintf(shape, sizeof shape, "[%ld, %ld]", sequences, rows);
+    else
+        snprintf(shape, sizeof shape, columns == 0 ? "[%ld]" : "[%ld, %ld]", rows, columns);
     return misfit(survey, "%s has d = %ld, but W has d = %ld: their shapes are %s and [%ld, %ld]%s",
                   network_array_name(array), rows, hidden_size, shape, hidden_size, hidden_size,
-                  columns == hidden_size ? "; programs that keep arrays column by column (Julia, R, Fortran, MATLAB's "
-                                           "h5write) write each matrix transposed: write the transposes of W and w_in"
-                                         : "");
+                  columns == hidden_size || sequences == hidden_size
+                      ? "; programs that keep arrays column by column (Julia, R, Fortran, MATLAB's "
+                        "h5write) write each matrix transposed: write the transposes of W and w_in"
+                      : "");
 }
 
 /* Arrays with one row a unit have as many as W. */
@@ -175,7 +180,34 @@ static enum status require_input_size(struct survey *survey, long model_input_si
     return STATUS_OK;
 }
 
-static enum status check_ensemble(struct survey *survey, long model_input_size, bool model_has_weights)
+/* Replica r has sequence r: arrays of several have as many each, and at least one a replica. */
+static enum status require_sequences(struct survey *survey, const struct yaml_node *replicas)
+{
+    const struct sweep *sweep = survey->reader->sweep;
+    enum network_array first = NETWORK_ARRAYS;
+    for (int array = 0; array < NETWORK_ARRAYS; array++) {
+        const long sequences = survey->shapes[array].sequences;
+        if (sequences == 0)
+            continue;
+        if (first == NETWORK_ARRAYS)
+            first = (enum network_array)array;
+        else if (sequences != survey->shapes[first].sequences)
+            return misfit(survey, "%s has R = %ld sequences, but %s has R = %ld", network_array_name(first),
+                          survey->shapes[first].sequences, network_array_name((enum network_array)array), sequences);
+    }
+    if (first == NETWORK_ARRAYS || sweep->replicas <= survey->shapes[first].sequences)
+        return STATUS_OK;
+    survey->is_faulty = true;
+    return mistakes_add(
+        survey->reader->mistakes, replicas ? &replicas->place : survey->place,
+        "weights.replicas: %ld replicas, but %s of %s has R = %ld sequences, one for each replica; say %ld "
+        "or fewer",
+        sweep->replicas, network_array_name(first), survey->source->path, survey->shapes[first].sequences,
+        survey->shapes[first].sequences);
+}
+
+static enum status check_ensemble(struct survey *survey, long model_input_size, bool model_has_weights,
+                                  const struct yaml_node *replicas)
 {
     TRY(survey_file(survey, all_arrays, NETWORK_WEIGHTS));
     TRY(require_array(survey, NETWORK_WEIGHTS));
@@ -186,15 +218,17 @@ static enum status check_ensemble(struct survey *survey, long model_input_size, 
         TRY(require_hidden_size(survey, hidden_size));
         TRY(require_rows(survey, hidden_size));
     }
+    TRY(require_sequences(survey, replicas));
     TRY(require_steps(survey));
     return require_input_size(survey, model_input_size, model_has_weights);
 }
 
-static enum status check_input(struct survey *survey)
+static enum status check_input(struct survey *survey, const struct yaml_node *replicas)
 {
     const struct sweep *sweep = survey->reader->sweep;
     TRY(survey_file(survey, input_arrays, NETWORK_INPUTS));
     TRY(require_array(survey, NETWORK_INPUTS));
+    TRY(require_sequences(survey, replicas));
     TRY(require_steps(survey));
     long rows = size_of(survey, NETWORK_INPUT_WEIGHTS, 0);
     for (long i = 0; i < sweep->hidden_size_count && rows != 0; i++)
@@ -211,16 +245,17 @@ static const struct place *place_of(const struct yaml_node *node)
     return entry < 0 ? &node->place : &node->items[entry]->place;
 }
 
-enum status network_files_check(struct reader *reader, const struct yaml_node *ensembles, const struct yaml_node *input)
+enum status network_files_check(struct reader *reader, const struct network_files_nodes *nodes)
 {
+    const struct yaml_node *ensembles = nodes->ensembles;
     struct model *model = &reader->sweep->model;
     long model_input_size = model->input == INPUT_NONE ? 0 : model->input_size;
     struct survey of_input = { .reader = reader, .path = "model.input", .source = &model->input_source };
     if (reader->folder == NULL)
         return STATUS_OK;
     if (model->input == INPUT_FILE && model->input_source.path != NULL) {
-        of_input.place = place_of(input);
-        TRY(check_input(&of_input));
+        of_input.place = place_of(nodes->input);
+        TRY(check_input(&of_input, nodes->replicas));
         model_input_size = size_of(&of_input, NETWORK_INPUTS, 1);
     }
     for (long i = 0; i < reader->sweep->ensemble_count; i++) {
@@ -231,7 +266,8 @@ enum status network_files_check(struct reader *reader, const struct yaml_node *e
         struct survey survey = {
             .reader = reader, .place = place_of(node), .path = "weights.ensemble", .source = source
         };
-        TRY(check_ensemble(&survey, model_input_size, size_of(&of_input, NETWORK_INPUT_WEIGHTS, 0) > 0));
+        TRY(check_ensemble(&survey, model_input_size, size_of(&of_input, NETWORK_INPUT_WEIGHTS, 0) > 0,
+                           nodes->replicas));
     }
     return STATUS_OK;
 }

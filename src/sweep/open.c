@@ -253,5 +253,5 @@ enum status sweep_load(struct sweep *sweep)
     struct model *model = &sweep->model;
     if (model->input != INPUT_FILE || model->input_arrays.values[NETWORK_INPUTS] != NULL)
         return STATUS_OK;
-    return network_arrays_read(&model->input_source, &model->input_arrays);
+    return network_arrays_read(&model->input_source, ALL_SEQUENCES, &model->input_arrays);
 }

@@ -17,6 +17,7 @@ struct reader {
     struct mistakes *mistakes;
     struct sweep *sweep;
     const char *folder; /* of the sweep file, where relative paths start; NULL for effective text: no file is opened */
+    bool has_bad_patterns; /* which ensembles there are is not known (path_patterns.h) */
 };
 
 /* "path: expected this, found that" at the node. */

@@ -73,6 +73,9 @@ CHECKED enum status sweep_parse(const char *text, struct sweep **sweep);
  * a file that cannot be read, or was changed since the sweep was opened; STATUS_MEMORY. */
 CHECKED enum status sweep_load(struct sweep *sweep);
 
+/* Writes the effective text, as it is in `text`, of a sweep that may have been changed since that was made. */
+void sweep_write(const struct sweep *sweep, FILE *stream);
+
 void sweep_close(struct sweep *sweep);
 SCOPED_HANDLE(sweep, sweep_close)
 

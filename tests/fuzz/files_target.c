@@ -110,7 +110,7 @@ static bool load(struct sweep *sweep, const char *path)
     bool is_good = judge(sweep_load(sweep), path);
     is_good = judge(network_weights_verify(source, BASE_HIDDEN_SIZE), path) && is_good;
     is_good = judge(network_weights_read_part(source, BASE_HIDDEN_SIZE, &part, weights), path) && is_good;
-    is_good = judge(network_arrays_read(source, &arrays), path) && is_good;
+    is_good = judge(network_arrays_read(source, ALL_SEQUENCES, &arrays), path) && is_good;
     network_arrays_free(&arrays);
     return is_good;
 }

@@ -191,7 +191,7 @@ static void a_model_may_read_its_inputs_alone(void **state)
     struct weights *without_inputs = open_weights(&bare, 0);
     struct model silent = { .steps = STEPS }, fed = { .steps = STEPS, .input = INPUT_FILE };
     struct network_source source = source_of_file(wanted);
-    assert_int_equal(network_arrays_read(&source, &fed.input_arrays), STATUS_OK);
+    assert_int_equal(network_arrays_read(&source, ALL_SEQUENCES, &fed.input_arrays), STATUS_OK);
     double x[SIZE], y[SIZE], z[SIZE];
     run(&silent, given, x);
     run(&fed, without_inputs, y);

@@ -1,13 +1,17 @@
-"""Turns a recurrent network of PyTorch, and a sequence of inputs, into a network file for gradsweep:
+"""Turns a recurrent network of PyTorch, and sequences of inputs, into a network file for gradsweep:
 
-    export_torch.py CHECKPOINT -o NETWORK.h5 [--inputs FILE] [--initial-state FILE] [--nonlinearity tanh|relu]
-                                             [--prefix NAME.]
+    export_torch.py CHECKPOINT -o NETWORK.h5 [--inputs FILE [--batch-first]] [--targets FILE] [--initial-state FILE]
+                                             [--nonlinearity tanh|relu] [--prefix NAME.]
+    export_torch.py FOLDER -o FOLDER ...     every checkpoint of a folder, each into a network file of its name
 
 CHECKPOINT is what torch.save or safetensors wrote: a state_dict, a dictionary that holds one at any depth, a module, a
 TorchScript archive. In it stands one nn.RNN or nn.RNNCell of one layer and one direction, with tanh or relu. It is read
 without torch, and nothing in it is run. Pruned networks and those with weight_norm or spectral_norm get the W that they
-use in evaluation, computed in double precision. FILE is .npy, .npz or .pt; inputs are one sequence [T, m], the initial
-state is h_0 [d].
+use in evaluation, computed in double precision. FILE is .npy, .npz or .pt. Inputs are one sequence [T, m], or R of them
+as nn.RNN takes them: [T, R, m], with --batch-first [R, T, m]; replica r of a sweep then has sequence r, and W is the same
+for all. The initial state is h_0, [d] for all or [R, d]. Targets [d], or [R, d], make the file's `error`, the gradient of
+0.5 ||h_T - target||^2 by the pre-activation, d eps_T/dx_T = (h_T - target) sigma'(x_T), which a sweep carries back as e_0
+(of any other loss: gradsweep.from_torch).
 
 The mapping. PyTorch computes
 
@@ -32,21 +36,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import zipfile
 
 import h5py
 import numpy as np
 
+from .arrays import ExportError, initial_states, require, sequences, squared_errors
 from .checkpoint import load_checkpoint
 from .pickles import FormatError, Tensor
 from .recurrent import Checkpoint, Network, choose_network
 
 BIASES = ("bias_ih", "bias_hh")
-
-
-class ExportError(Exception):
-    """What is wrong with a file, said once."""
 
 
 def load(path: str) -> object:
@@ -78,21 +80,6 @@ def refuse_gates(name: str, shape: tuple[int, ...]) -> None:
     if gates and shape[0] % shape[1] == 0:
         raise FormatError(f"{name} is {shape[0]} x {shape[1]}: {gates}; gradsweep knows nn.RNN and nn.RNNCell, whose step "
                           "is x_t = W sigma(x_(t-1)) + w_in i_t + b, without gates")
-
-
-def require(array: np.ndarray, name: str, shape: tuple, path: str) -> np.ndarray:
-    """Real, finite, in double precision, of that shape; -1 stands for any size."""
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
-        raise ExportError(f"{path}: {name} holds {array.dtype}, not real numbers")
-    fits = array.ndim == len(shape) and all(size in (-1, found) for size, found in zip(shape, array.shape))
-    if not fits or array.size == 0:
-        wanted = " x ".join("any" if size == -1 else str(size) for size in shape)
-        found = " x ".join(map(str, array.shape)) or "a scalar"
-        raise ExportError(f"{path}: {name} is {found} where {wanted} is wanted")
-    if not np.isfinite(array).all():
-        place = [int(index) for index in np.argwhere(~np.isfinite(array))[0]]
-        raise ExportError(f"{path}: {name}{place} is {array[tuple(place)]}")
-    return array.astype(np.float64)
 
 
 def to_numpy(value: object, name: str, path: str) -> np.ndarray:
@@ -171,33 +158,6 @@ def read_array(path: str, name: str) -> np.ndarray:
     return loaded if isinstance(loaded, np.ndarray) else to_numpy(loaded, name, path)
 
 
-def read_inputs(path: str, size: int) -> np.ndarray:
-    """One sequence [T, m]."""
-    inputs = read_array(path, "inputs")
-    if inputs.ndim == 3:
-        raise ExportError(f"{path}: inputs is a batch of sequences; save one of them, [T, m]")
-    return require(inputs, "inputs", (-1, size), path)
-
-
-def initial_state(path: str | None, size: int, nonlinearity: str) -> np.ndarray:
-    """x_0 with sigma(x_0) = h_0; PyTorch's own h_0 [layers, batch, d] and [layers, d] of one layer will do."""
-    if path is None:
-        return np.zeros(size)
-    hidden = read_array(path, "h0")
-    hidden = require(hidden[(0,) * (hidden.ndim - 1)] if hidden.shape[:-1] in ((1,), (1, 1)) else hidden, "h0",
-                     (size,), path)
-    return state_of_hidden(hidden, nonlinearity, path)
-
-
-def state_of_hidden(hidden: np.ndarray, nonlinearity: str, path: str) -> np.ndarray:
-    """x_0 [d] with sigma(x_0) = h_0; `path` is what to name where there is none."""
-    if nonlinearity == "tanh" and not (np.abs(hidden) < 1).all():
-        raise ExportError(f"{path}: h0 reaches {np.abs(hidden).max():g}; no x_0 has such a tanh")
-    if nonlinearity == "relu" and not (hidden >= 0).all():
-        raise ExportError(f"{path}: h0 falls to {hidden.min():g}; no x_0 has such a relu")
-    return np.arctanh(hidden) if nonlinearity == "tanh" else hidden
-
-
 def write_network(path: str, arrays: dict[str, np.ndarray], origin: str, nonlinearity: str) -> None:
     """The file appears whole or not at all."""
     temporary = f"{path}.tmp"
@@ -217,39 +177,92 @@ def write_network(path: str, arrays: dict[str, np.ndarray], origin: str, nonline
 def sweep_text(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, notes: list[str]) -> str:
     """A sweep of the network as it is, over the whole sequence; the notes as comments."""
     quoted = path.replace("\\", "\\\\").replace('"', '\\"')
-    steps = len(arrays["inputs"]) if "inputs" in arrays else 64
+    steps = arrays["inputs"].shape[-2] if "inputs" in arrays else 64
+    replicas = f", replicas: {len(arrays['inputs'])}" if "inputs" in arrays and arrays["inputs"].ndim == 3 else ""
     longest = 1 << (steps.bit_length() - 1)
     comments = "".join(f"# {' '.join(note.split())}\n" for note in notes)
-    return (f'{comments}weights: {{ensemble: {{kind: file, path: "{quoted}"}}}}\n'
+    return (f'{comments}weights: {{ensemble: {{kind: file, path: "{quoted}"}}{replicas}}}\n'
             f"model: {{activation: {nonlinearity}, steps: {steps}}}\n"
             f"grid: {{hidden_size: {len(arrays['W'])}, spectral_radius: native, gamma: 1, lag: {{log2: {longest}}}}}\n")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", metavar="CHECKPOINT",
-                        help="what torch.save or safetensors wrote: a state_dict, or anything that holds one")
-    parser.add_argument("-o", "--output", metavar="NETWORK.h5", required=True, help="the network file to write")
-    parser.add_argument("--inputs", metavar="FILE", help="one sequence [T, m]: .npy, .npz or .pt")
-    parser.add_argument("--initial-state", metavar="FILE", help="h_0 [d]: .npy, .npz or .pt (default: zeros)")
+                        help="what torch.save or safetensors wrote: a state_dict, or anything that holds one; or a folder of them")
+    parser.add_argument("-o", "--output", metavar="NETWORK.h5", required=True,
+                        help="the network file to write; of a folder, the folder of network files")
+    parser.add_argument("--inputs", metavar="FILE",
+                        help="one sequence [T, m], or a batch [T, R, m] of R: .npy, .npz or .pt")
+    parser.add_argument("--batch-first", action="store_true", help="batches of inputs are [R, T, m]")
+    parser.add_argument("--targets", metavar="FILE",
+                        help="of h_T, [d] or [R, d]: the error of 0.5 ||h_T - target||^2 is carried back")
+    parser.add_argument("--initial-state", metavar="FILE", help="h_0 [d] or [R, d]: .npy, .npz or .pt (default: zeros)")
     parser.add_argument("--nonlinearity", choices=("tanh", "relu"),
                         help="that of the nn.RNN (default: what the checkpoint says; a state_dict does not: tanh)")
     parser.add_argument("--prefix", help="what stands before weight_hh, such as 'encoder.rnn.', where there are several")
+
+
+def export(checkpoint: str, output: str, options: argparse.Namespace) -> tuple[dict[str, np.ndarray], str, list[str]]:
+    """Writes one network file; its arrays, the nonlinearity, and notes on how they were found."""
+    arrays, nonlinearity, notes = read_network(checkpoint, options.prefix, options.nonlinearity)
+    size, input_size = arrays["w_in"].shape
+    if options.inputs is not None:
+        inputs = read_array(options.inputs, "inputs")
+        arrays["inputs"] = sequences(inputs, options.batch_first, input_size, options.inputs)
+    hidden = None if options.initial_state is None else read_array(options.initial_state, "h0")
+    arrays["x0"] = initial_states(hidden, arrays.get("inputs", np.empty((0, input_size))), size, nonlinearity,
+                                  options.initial_state or checkpoint)
+    if options.targets is not None:
+        arrays["error"] = squared_errors(arrays, read_array(options.targets, "targets"), nonlinearity, options.targets)
+    write_network(output, arrays, os.path.basename(checkpoint), nonlinearity)
+    return arrays, nonlinearity, notes
+
+
+CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+
+
+def natural_order(name: str) -> list[tuple[int, int, str]]:
+    """Numbers in a name by their values: step9 before step10, as gradsweep orders the files of a pattern."""
+    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def checkpoints_in(folder: str) -> list[str]:
+    return sorted((name for name in os.listdir(folder) if name.endswith(CHECKPOINTS)), key=natural_order)
+
+
+def export_folder(folder: str, output: str, options: argparse.Namespace) -> str:
+    """Every checkpoint of a folder; the text of a sweep over all of them."""
+    names = checkpoints_in(folder)
+    stems = [os.path.splitext(name)[0] for name in names]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise ExportError(f"{folder}: two checkpoints are called {twice}, and would become one network file")
+    try:
+        os.makedirs(output, exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"{output}: {error.strerror or error}") from error
+    exported = [export(os.path.join(folder, name), os.path.join(output, f"{stem}.h5"), options)
+                for name, stem in zip(names, stems)]
+    first, nonlinearity, notes = exported[0]
+    for name, (arrays, activation, _) in zip(names, exported):
+        if arrays["W"].shape != first["W"].shape or activation != nonlinearity:
+            raise ExportError(f"{os.path.join(folder, name)}: {len(arrays['W'])} units of {activation}, but {names[0]} has "
+                              f"{len(first['W'])} of {nonlinearity}: they do not fit into one sweep")
+    return sweep_text(os.path.join(os.path.abspath(output), "*.h5"), first, nonlinearity, notes)
 
 
 def convert(options: argparse.Namespace, program: str) -> int:
     """Writes the network file and prints a sweep of it; what goes wrong is told on stderr as `program: ...`. Returns the
     exit code."""
     try:
-        arrays, nonlinearity, notes = read_network(options.checkpoint, options.prefix, options.nonlinearity)
-        size, input_size = arrays["w_in"].shape
-        if options.inputs is not None:
-            arrays["inputs"] = read_inputs(options.inputs, input_size)
-        arrays["x0"] = initial_state(options.initial_state, size, nonlinearity)
-        write_network(options.output, arrays, os.path.basename(options.checkpoint), nonlinearity)
+        if os.path.isdir(options.checkpoint) and checkpoints_in(options.checkpoint):
+            text = export_folder(options.checkpoint, options.output, options)
+        else:
+            text = sweep_text(os.path.abspath(options.output), *export(options.checkpoint, options.output, options))
     except ExportError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
-    print(sweep_text(os.path.abspath(options.output), arrays, nonlinearity, notes), end="")
+    print(text, end="")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A network of PyTorch that is in memory, as a network file; needs torch."""
+"""A network of PyTorch that is in memory, and the sequences it runs on, as a network file; needs torch."""
 
 from __future__ import annotations
 
@@ -8,25 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from .export import ExportError, refuse_gates, require, state_of_hidden, write_network
+from .arrays import ExportError, initial_states, last_hidden, require, sequences, slopes, squared_errors
+from .export import refuse_gates, write_network
 
 
 def from_torch(
     rnn: Any,
     inputs: Any,
-    loss: Callable[[Any], Any] | None = None,
+    loss: Callable[..., Any] | None = None,
     path: str | os.PathLike = "network.h5",
     initial_state: Any = None,
+    *,
+    targets: Any = None,
+    batch_first: bool | None = None,
 ) -> dict[str, Any]:
     """Writes the network file of an nn.RNN or nn.RNNCell (one layer, one direction) and gives a sweep of it for run().
 
-    `inputs`: one sequence, tensor or array [T, m] (a batch of one will do). `loss`: a function of the last hidden state
-    h_T, a tensor [d], that gives a scalar tensor; its gradient d loss/dx_T = (d loss/dh_T) sigma'(x_T) becomes the error
-    that is carried back. Without it the sweep's own loss is used, 0.5 ||x_T||^2. `initial_state` h_0 [d], zeros without.
-    The mapping of conventions: x_t is the pre-activation, h_t = sigma(x_t) (gradsweep.networks.export). Weights are taken
-    as the network uses them, parametrisations included; states are computed in double precision, the loss in the network's.
+    `inputs`: one sequence, tensor or array [T, m], or a batch of R of them, [T, R, m], or [R, T, m] where `batch_first`
+    (default: what the nn.RNN says of itself; a batch of one is one sequence). Of a batch replica r of the sweep has
+    sequence r, and W is the same for all.
 
-    ExportError: a network or sequence that gradsweep does not know.
+    `loss`: a function of the last hidden state h_T of one sequence, a tensor [d], that gives a scalar tensor; with
+    `targets`, one for each sequence, a function of h_T and the sequence's target; without a function, targets [d] of
+    each stand for 0.5 ||h_T - target||^2. The file's `error` is its gradient by the pre-activation, d loss/dx_T = (d
+    loss/dh_T) sigma'(x_T), which the sweep carries back as e_0. Without both the sweep's own loss is used, 0.5 ||x_T||^2.
+
+    `initial_state` h_0: [d] for all, or [R, d], or as PyTorch has it, [1, R, d]; zeros without. The mapping of
+    conventions: x_t is the pre-activation, h_t = sigma(x_t) (gradsweep.networks.export). Weights are taken as the network
+    uses them, parametrisations included; states are computed in double precision, the loss in the network's.
+
+    ExportError: a network, sequence or loss that gradsweep does not know, or shapes that do not fit.
     """
     import torch
 
@@ -41,17 +52,19 @@ def from_torch(
         "w_in": require(weights["weight_ih"], "weight_ih" + suffix, (size, -1), name),
         "b": sum((require(_array(bias, "bias"), "bias", (size,), name) for bias in biases), np.zeros(size)),
     }
-    arrays["inputs"] = require(_sequence(inputs), "inputs", (-1, arrays["w_in"].shape[1]), name)
-    hidden = np.zeros(size) if initial_state is None else _array(initial_state, "initial_state").reshape(-1)
-    arrays["x0"] = state_of_hidden(require(hidden, "initial_state", (size,), name), nonlinearity, name)
-    if loss is not None:
+    is_first = bool(getattr(rnn, "batch_first", False)) if batch_first is None else batch_first
+    arrays["inputs"] = sequences(_array(inputs, "inputs"), is_first, arrays["w_in"].shape[1], name)
+    hidden = None if initial_state is None else _array(initial_state, "initial_state")
+    arrays["x0"] = initial_states(hidden, arrays["inputs"], size, nonlinearity, name)
+    if loss is not None or targets is not None:
         own = getattr(rnn, "weight_hh" + suffix)
-        arrays["error"] = _error(arrays, hidden, nonlinearity, loss, own.new_tensor)
+        arrays["error"] = _errors(arrays, nonlinearity, loss, targets, own)
     write_network(path, arrays, name, nonlinearity)
-    steps = len(arrays["inputs"])
+    steps = arrays["inputs"].shape[-2]
+    replicas = {"replicas": len(arrays["inputs"])} if arrays["inputs"].ndim == 3 else {}
     return {
         "name": os.path.splitext(os.path.basename(path))[0],
-        "weights": {"ensemble": {"kind": "file", "path": path}},
+        "weights": {"ensemble": {"kind": "file", "path": path}, **replicas},
         "model": {"activation": nonlinearity, "steps": steps},
         "grid": {"hidden_size": size, "spectral_radius": "native", "gamma": 1,
                  "lag": {"start": 1, "stop": steps, "step": 1}},
@@ -77,27 +90,30 @@ def _array(value: Any, name: str) -> np.ndarray:
     return np.asarray(value)
 
 
-def _sequence(inputs: Any) -> np.ndarray:
-    found = _array(inputs, "inputs")
-    if found.ndim == 3 and 1 in found.shape[:2]:
-        found = found[:, 0] if found.shape[1] == 1 else found[0]
-    return found
-
-
-def _error(
-    arrays: dict[str, np.ndarray], hidden: np.ndarray, nonlinearity: str, loss: Callable[[Any], Any], new_tensor: Callable
+def _errors(
+    arrays: dict[str, np.ndarray], nonlinearity: str, loss: Callable[..., Any] | None, targets: Any, own: Any
 ) -> np.ndarray:
-    """d loss/dx_T, [d]."""
-    apply = np.tanh if nonlinearity == "tanh" else lambda x: np.maximum(x, 0.0)
-    for given in arrays["inputs"]:
-        state = arrays["W"] @ hidden + arrays["w_in"] @ given + arrays["b"]
-        hidden = apply(state)
-    last = new_tensor(hidden, requires_grad=True)
-    value = loss(last)
+    """d loss/dx_T, [d], or [R, d] of R sequences; `own` is a parameter of the network, whose type the loss is given."""
+    if loss is None:
+        return squared_errors(arrays, _array(targets, "targets"), nonlinearity, "targets")
+    last = last_hidden(arrays, nonlinearity)
+    if last.ndim == 1:
+        pairs = [(last, targets)]
+    elif targets is not None and len(targets) != len(last):
+        raise ExportError(f"targets: {len(targets)} of them for {len(last)} sequences")
+    else:
+        pairs = list(zip(last, [None] * len(last) if targets is None else targets))
+    found = np.array([_gradient(hidden, target, loss, targets is not None, own) for hidden, target in pairs])
+    return (found if last.ndim == 2 else found[0]) * slopes(last, nonlinearity)
+
+
+def _gradient(hidden: np.ndarray, target: Any, loss: Callable[..., Any], has_target: bool, own: Any) -> np.ndarray:
+    """d loss/dh_T of one sequence, [d]."""
+    last = own.new_tensor(hidden, requires_grad=True)
+    value = loss(last, target) if has_target else loss(last)
     if not hasattr(value, "backward") or value.numel() != 1:
         raise ExportError("the loss must give a scalar tensor, computed from the last hidden state")
     value.backward()
     if last.grad is None:
         raise ExportError("the loss does not depend on the last hidden state")
-    slope = 1.0 - hidden**2 if nonlinearity == "tanh" else (hidden > 0.0).astype(float)
-    return last.grad.cpu().double().numpy() * slope
+    return last.grad.cpu().double().numpy()

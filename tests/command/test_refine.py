@@ -1,0 +1,123 @@
+"""gradsweep refine: the values of an axis around a crossing, as a sweep that extend accepts; repeated, it closes in."""
+# ctest: PROCESSORS 2
+
+import math
+
+import numpy as np
+
+import command
+from command import CommandTest, gradsweep, read
+
+# For the identity ||J_l|| of a normal W is (rho gamma)^l: the growth rate is ln(rho gamma) exactly.
+EXACT = """\
+weights: {ensemble: [orthogonal, symmetric], replicas: 2}
+model: {activation: [identity, tanh]}
+grid: {hidden_size: 5, spectral_radius: [0.3, 0.9, 1.7, 3], gamma: [0.83, 0.97], lag: [1, 2, 4, 8]}
+"""
+# A strongly driven tanh does not explode as early as the undriven one.
+DRIVEN = """\
+weights: {ensemble: ginibre, replicas: 3}
+model: {activation: tanh, input: {kind: gaussian, scale: [0.1, 2]}, bias: {kind: gaussian, scale: 0.2}, warmup: 50}
+grid: {hidden_size: 24, spectral_radius: [1, 2, 3], gamma: 1, lag: [8, 16, 32, 64]}
+"""
+
+
+class Refine(CommandTest):
+    def refine(self, path, name="finer.yaml", *options, exit_code=0):
+        ended = gradsweep("refine", path, "-o", self.path(name), *options)
+        self.assertEqual(ended.returncode, exit_code, ended.stdout + ended.stderr)
+        return ended
+
+    def go_on(self, old, name, sweep="finer.yaml"):
+        """The file of the finer sweep, extended and run."""
+        ended = gradsweep("extend", self.path(sweep), old, "-o", self.path(name))
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        return self.run_sweep(self.path(sweep), name, "--resume")
+
+    def means(self, results, quantity="growth_rate"):
+        return results[quantity].mean(axis=3)
+
+    def test_it_closes_in_on_what_is_known(self):
+        path = self.run_sweep(self.sweep(EXACT), "0.h5")
+        width, count = 0.8, 4
+        for number in range(1, 6):
+            ended = self.refine(path, f"{number}.yaml", "--width", "0.002")
+            self.assertRegex(ended.stdout, "activation=identity, ensemble=orthogonal, hidden_size=5, gamma=0.97: growth_rate rises "
+                                           r"through zero between spectral_radius = \S+ and \S+, near ")
+            path = self.go_on(path, f"{number}.h5", f"{number}.yaml")
+            results = read(path)
+            values = results["spectral_radius"]
+            width /= 4
+            for gamma, edge in ((0, 1 / 0.83), (1, 1 / 0.97)):
+                rates = self.means(results)[0, 0, 0, :, gamma]
+                np.testing.assert_allclose(rates, np.log(values * results["gamma"][gamma]), rtol=0, atol=1e-9)
+                at = np.searchsorted(values, edge, "right")
+                self.assertTrue(values[at] - values[at - 1] <= max(width, 0.002) * (1 + 1e-9), (values, edge))
+            self.assertGreater(len(values), count)  # tanh has crossings of its own, or has them here
+            count = len(values)
+        ended = self.refine(path, "6.yaml", "--width", "0.5")
+        self.assertIn("nothing to add: every crossing is known to 0.5", ended.stdout)
+        self.assert_same_results(self.go_on(path, "same.h5", "6.yaml"), path)
+
+    def test_each_point_of_the_other_axes_has_its_crossing(self):
+        """Along the radius for each input scale; values between two that have one sign everywhere stay as they are."""
+        path = self.run_sweep(self.sweep(DRIVEN), "0.h5")
+        before = self.means(read(path))[0, 0, 0]  # [input_scale, spectral_radius, gamma]
+        signs = before[:, :, 0] < 0
+        crossed = [i for i in range(2) if (signs[:, i] != signs[:, i + 1]).any()]
+        self.assertTrue(crossed)
+        ended = self.refine(path, "finer.yaml", "--axis", "spectral_radius", "--quantity", "growth_rate", "--width", "0.3")
+        self.assertEqual(ended.stdout.count("input_scale="), (signs[:, :-1] != signs[:, 1:]).sum())
+        expected = sorted([1, 2, 3] + [1 + i + part / 4 for i in crossed for part in (1, 2, 3)])
+        path = self.go_on(path, "1.h5")
+        self.assertEqual(read(path)["spectral_radius"].tolist(), expected)
+
+    def test_pending_and_failed_cells_say_nothing(self):
+        sweep = self.sweep(EXACT)
+        path = self.run_sweep(sweep, "0.h5")
+        with command.h5py.File(path, "r+") as file:
+            file["status"][:, :, :, :, 1:3] = 0
+        ended = self.refine(path, "finer.yaml", "--width", "1")
+        self.assertIn("between spectral_radius = 0.3 and 3, near", ended.stdout)
+        self.go_on(path, "1.h5")
+        self.assertEqual(read(self.path("1.h5"))["spectral_radius"].tolist(), [0.3, 0.9, 1.2, 1.7, 2.1, 3])
+
+    def test_input_scale(self):
+        sweep = self.sweep(DRIVEN.replace("scale: [0.1, 2]", "scale: [0, 0.5, 9]").replace("[1, 2, 3]", "4"))
+        path = self.run_sweep(sweep, "0.h5")
+        rates = self.means(read(path))[0, 0, 0, :, 0, 0]
+        self.assertTrue(rates[0] > 0 > rates[2], rates)
+        at = 0 if rates[1] < 0 else 1
+        ended = self.refine(path, "finer.yaml", "--axis", "input_scale", "--width", "0.2")
+        self.assertIn("falls through zero between input_scale", ended.stdout)
+        low, high = [0, 0.5, 9][at:at + 2]
+        between = min(math.ceil((high - low) / 0.2), 4)
+        values = read(self.go_on(path, "1.h5"))["input_scale"]
+        np.testing.assert_allclose(values, sorted([0, 0.5, 9] + [low + (high - low) * k / between for k in range(1, between)]),
+                                   rtol=1e-11)
+
+    def test_no_crossing(self):
+        path = self.run_sweep(self.sweep(EXACT.replace("[0.3, 0.9, 1.7, 3]", "[0.3, 0.4]")), "0.h5")
+        self.assertIn("no crossing: growth_rate has one sign", self.refine(path).stdout)
+        self.assert_same_results(self.go_on(path, "1.h5"), path)
+
+    def test_wrong_use(self):
+        path = self.run_sweep(self.sweep(EXACT), "0.h5")
+        (self.folder / "mine.yaml").write_text("mine")
+        for options, pattern in ((["--axis", "lag"], "no axis that can be refined is called lag; those are input_scale, bias_scale,"),
+                                 (["--axis", "input_scale"], r"0\.h5: there is no axis input_scale to refine: its sweep has a "),
+                                 (["--quantity", "lyapunov_exponent"], r"0\.h5: it has no lyapunov_exponent"),
+                                 (["--quantity", "log_jacobian_norm"], r"log_jacobian_norm is not one number a cell"),
+                                 (["--width", "-1"], "--width takes a number above 0"),
+                                 (["-o", self.path("mine.yaml")], r"mine\.yaml: it exists, and was not written by gradsweep refine")):
+            with self.subTest(options=options):
+                ended = gradsweep("refine", path, "-o", self.path("finer.yaml"), *options)
+                self.assert_error(ended, 2, pattern)
+        self.assertEqual((self.folder / "mine.yaml").read_text(), "mine")
+        self.assertFalse((self.folder / "finer.yaml").exists())
+        ended = gradsweep("refine", self.path("nowhere.h5"), "-o", self.path("finer.yaml"))
+        self.assertEqual(ended.returncode, 1 if "not" in ended.stderr else 2, ended.stderr)
+
+
+if __name__ == "__main__":
+    command.main()
