@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Turns a recurrent network of PyTorch, and a sequence of inputs, into a network file for gradsweep:
+"""Turns a recurrent network of PyTorch, and sequences of inputs, into a network file for gradsweep:
 
-    export_torch.py CHECKPOINT -o NETWORK.h5 [--inputs FILE] [--initial-state FILE] [--nonlinearity tanh|relu]
-                                             [--prefix NAME.]
+    export_torch.py CHECKPOINT -o NETWORK.h5 [--inputs FILE [--batch-first]] [--targets FILE] [--initial-state FILE]
+                                             [--nonlinearity tanh|relu] [--prefix NAME.]
+    export_torch.py FOLDER -o FOLDER ...     every checkpoint of a folder, each into a network file of its name
 
 What it does, and the mapping of conventions, stand in gradsweep/networks/export.py, beside this script.
 """

@@ -205,7 +205,7 @@ class Refusals(NetworkFiles):
             ({"W": np.diag([1, 1, math.nan, 1, 1])}, r"W\[2, 2\] is nan"),
             ({"b": [0, 0, 0, -math.inf, 0]}, r"b\[3\] is -inf"),
             ({"b": np.ones(4)}, "b has d = 4, but W has d = 5"),
-            ({"x0": np.ones((5, 2))}, "x0 has d = 2, but W has d = 5: their shapes are [5, 2] and [5, 5]"),
+            ({"x0": np.ones((5, 2))}, r"x0 has d = 2, but W has d = 5: their shapes are \[5, 2\] and \[5, 5\]"),
             ({"x0": np.ones(6)}, "x0 has d = 6, but W has d = 5"),
             ({"error": np.ones(1)}, "error has d = 1, but W has d = 5"),
             ({"w_in": np.ones((2, 2))}, "w_in has d = 2, but W has d = 5"),

@@ -2,6 +2,9 @@
 # ctest: PROCESSORS 2
 
 import math
+import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 
@@ -95,6 +98,22 @@ class Refine(CommandTest):
         values = read(self.go_on(path, "1.h5"))["input_scale"]
         np.testing.assert_allclose(values, sorted([0, 0.5, 9] + [low + (high - low) * k / between for k in range(1, between)]),
                                    rtol=1e-11)
+
+    def test_the_loop_of_the_jobs(self):
+        """Stopped after a round and started again, with ranks; the sweep beside the results is theirs."""
+        sweep, results = self.sweep(EXACT.replace("[identity, tanh]", "identity")), self.path("loop.h5")
+        loop = Path(__file__).resolve().parents[2] / "jobs" / "refine.sh"
+        environment = {**os.environ, "GRADSWEEP": command.GRADSWEEP, "RUN": f"{command.MPIEXEC} -n 2 --oversubscribe"}
+        for rounds, last in ((1, "values added"), (6, "nothing to add: every crossing is known to 0.05")):
+            done = subprocess.run([loop, sweep, results, "--rounds", str(rounds), "--width", "0.05"], env=environment,
+                                  capture_output=True, text=True, timeout=command.TIMEOUT)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(last, done.stdout.splitlines()[-1])
+        values = read(results)["spectral_radius"]
+        for edge in (1 / 0.83, 1 / 0.97):
+            at = np.searchsorted(values, edge)
+            self.assertLessEqual(values[at] - values[at - 1], 0.05 + 1e-12)
+        self.assert_same_results(self.run_sweep(self.path("loop.refined.yaml"), "fresh.h5"), results)
 
     def test_no_crossing(self):
         path = self.run_sweep(self.sweep(EXACT.replace("[0.3, 0.9, 1.7, 3]", "[0.3, 0.4]")), "0.h5")
