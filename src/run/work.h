@@ -11,9 +11,9 @@ struct work {
     uint64_t count;
     uint64_t *cells; /* [count] cell numbers, ascending */
     double *gammas;
-    long *chain_of;    /* [count]: of those below */
-    long chain_count;  /* chains that any of the cells has */
-    double *couplings; /* [chain_count] */
+    long *chain_of;              /* [count]: of those below */
+    long chain_count;            /* chains that any of the cells has */
+    double *couplings;           /* [chain_count] */
     struct drive_scales *drives; /* [chain_count] */
     struct chain_outcomes *outcomes;
     enum jacobian_method *methods;

@@ -107,7 +107,8 @@ double grid_chain_coupling(const struct sweep *sweep, uint64_t chain)
 struct drive_scales grid_chain_drive(const struct sweep *sweep, uint64_t chain)
 {
     const uint64_t outer = chain / (uint64_t)sweep->couplings.count;
-    const struct cell cell = place_of(sweep, CELLS, outer * couplings_length(sweep)); /* of the first plane: alike in all */
+    const struct cell cell =
+        place_of(sweep, CELLS, outer * couplings_length(sweep)); /* of the first plane: alike in all */
     return (struct drive_scales){ axes_value(sweep, AXIS_INPUT_SCALE, cell.at[AXIS_INPUT_SCALE]).real,
                                   axes_value(sweep, AXIS_BIAS_SCALE, cell.at[AXIS_BIAS_SCALE]).real };
 }

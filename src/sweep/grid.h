@@ -1,7 +1,7 @@
 /* The grid of a sweep: numbers of cells and weights, and their places on the axes. Numbers run in C order over
  * CELL = (activation, ensemble, hidden_size, replica[, input_scale][, bias_scale], spectral_radius, gamma), in brackets
- * what only some sweeps have, and WEIGHT = (ensemble, hidden_size, replica), the axes of sweep/axes.h, as in the results file. Arithmetic only: nothing here grows with the grid. Not
- * collective. */
+ * what only some sweeps have, and WEIGHT = (ensemble, hidden_size, replica), the axes of sweep/axes.h, as in the
+ * results file. Arithmetic only: nothing here grows with the grid. Not collective. */
 #ifndef GRADSWEEP_SWEEP_GRID_H
 #define GRADSWEEP_SWEEP_GRID_H
 
