@@ -4,6 +4,7 @@ Called as test_sequences.py PATH_OF_gradsweep MPIEXEC; ends with 77 where there 
 
 import contextlib
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -165,6 +166,23 @@ class Sequences(CommandTest):
                 found = {name: values[:, place:place + 1] if values.ndim >= 6 else values
                          for name, values in results.items()}
                 self.compare(found, replica, of_one, ("log_total_gradient_norm",))
+
+
+class Training(CommandTest):
+    def test_the_sweep_of_checkpoints(self):
+        """jobs/training.py and jobs/sweeps/training.yaml, shortened."""
+        done = subprocess.run([sys.executable, TESTS.parent / "jobs" / "training.py", "-o", self.path("training"), "--steps",
+                               "12"], capture_output=True, text=True, timeout=command.TIMEOUT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names = [f"step{number:04}" for number in (0, 1, 2, 5, 10, 12)]
+        self.assertEqual(sorted(path.stem for path in Path(self.path("training")).iterdir()), names)
+        sweep = TESTS.parent / "jobs" / "sweeps" / "training.yaml"
+        pattern = f"weights.ensemble={{kind: file, path: '{self.path('training')}/*.h5'}}"
+        results = read(self.run_sweep(sweep, "training.h5", "--set", pattern, "--set", "grid.lag=[1, 5, 20]", "--set",
+                                      "measure=[gradient, summary]"))
+        self.assertEqual([name.decode() for name in results["ensemble"]], names)
+        self.assertTrue((results["status"] == command.DONE).all())
+        self.assertFalse(np.isnan(results["participation_ratio"]).any())
 
 
 if __name__ == "__main__":
