@@ -146,6 +146,29 @@ def of_lags(cell):
     return len(cell.lags)
 
 
+def half_life(cell):
+    """ln ||J_l|| is linear in ln l between the lags of the axis, and in l before the first; below ln 1/2 for good."""
+    lags, norms = cell.lags, np.array(cell.at_lags(lambda lag: log_norm(cell.J[lag])))
+    above = np.flatnonzero(norms >= np.log(0.5))
+    if len(above) == 0:
+        return lags[0] * np.log(0.5) / norms[0]
+    if above[-1] == len(lags) - 1:
+        return np.nan
+    i = above[-1]
+    return np.exp(np.interp(np.log(2), -norms[i:i + 2], np.log(lags[i:i + 2])))
+
+
+def participation_ratio(cell):
+    sizes = np.exp([contribution(cell, cell.T, lag) for lag in cell.lags if lag < cell.T])
+    return sizes.sum() ** 2 / (sizes ** 2).sum()
+
+
+def log_condition(cell, lag):
+    """Masked where a value of the product as it is formed is."""
+    values = np.ma.asarray(log_singular_values(cell, lag))
+    return values[0] - values[-1]
+
+
 MAP_STEPS = 4
 
 # By dataset, what must stand there: one value, or values by step, lag, index, in this order. A set of allowed values where
@@ -177,6 +200,11 @@ DATASETS = {
     "expansion_residual": of_identity(lambda cell: np.zeros(of_lags(cell)), of_lags),
     "log_expansion_coefficient": of_identity(lambda cell: np.log(np.abs(cell.eigenbasis()[2])), lambda cell: cell.network.size),
     "eigenbasis_condition": of_identity(lambda cell: np.linalg.cond(cell.eigenbasis()[1]), lambda cell: ()),
+    "half_life": half_life,
+    "peak_lag": lambda cell: cell.lags[np.argmax(cell.at_lags(lambda lag: log_norm(cell.J[lag])))],
+    "log_peak_norm": lambda cell: max(cell.at_lags(lambda lag: log_norm(cell.J[lag]))),
+    "participation_ratio": participation_ratio,
+    "log_condition": lambda cell: np.ma.stack(cell.at_lags(lambda lag: log_condition(cell, lag))),
     "log_singular_value": lambda cell: np.ma.stack(cell.at_lags(lambda lag: log_singular_values(cell, lag))),
 }
 
