@@ -96,17 +96,24 @@ build_sources() {
         cp -r "$folder/include/Random123" "$prefix/usr/include/"
     fi
     if folder=$(unpack_source xxhash); then
-        make -s -C "$folder" PREFIX="$prefix/usr" lib install_libxxhash.a install_libxxhash.includes install_libxxhash.pc install_libxxhash >&2 ||
-            make -s -C "$folder" PREFIX="$prefix/usr" install >&2
+        make -s -C "$folder" PREFIX="$prefix/usr" install >"$folder/log" 2>&1 || refuse "xxHash cannot be built, see $folder/log"
     fi
     if folder=$(unpack_source libfyaml); then
-        (cd "$folder" && ./configure --prefix="$prefix/usr" --disable-static >"$folder/log" 2>&1 &&
-            make -s install >>"$folder/log" 2>&1) || refuse "libfyaml cannot be built, see $folder/log"
+        if [ -x "$folder/configure" ]; then
+            (cd "$folder" && ./configure --prefix="$prefix/usr" --disable-static && make -s install) >"$folder/log" 2>&1
+        else
+            build_by_cmake "$folder" -DBUILD_SHARED_LIBS=ON
+        fi || refuse "libfyaml cannot be built, see $folder/log"
     fi
     if folder=$(unpack_source cmocka); then
-        cmake -S "$folder" -B "$folder/build" -DCMAKE_INSTALL_PREFIX="$prefix/usr" -DWITH_EXAMPLES=OFF >&2
-        cmake --build "$folder/build" --target install >&2
+        build_by_cmake "$folder" -DWITH_EXAMPLES=OFF || refuse "cmocka cannot be built, see $folder/log"
     fi
+}
+
+# build_by_cmake FOLDER OPTIONS...
+build_by_cmake() {
+    { cmake -S "$1" -B "$1/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix/usr" -DCMAKE_INSTALL_LIBDIR=lib "${@:2}" &&
+        cmake --build "$1/build" --target install; } >"$1/log" 2>&1
 }
 
 # ---- what a shell must know ----
@@ -118,6 +125,7 @@ write_environment() {
         "lib/$architecture/openblas-pthread"; do
         [ ! -d "$prefix/usr/$folder" ] || libraries=$libraries:$prefix/usr/$folder
     done
+    [ ! -d "$prefix/lib/$architecture" ] || libraries=$libraries:$prefix/lib/$architecture
     libraries=${libraries#:}
     cat >"$prefix/environment.sh" <<END
 # What gradsweep needs lies here; to be sourced before it is built and run. Made by jobs/install.sh --prefix.
@@ -130,8 +138,9 @@ export CMAKE_PREFIX_PATH=$prefix/usr\${CMAKE_PREFIX_PATH:+:\$CMAKE_PREFIX_PATH}
 export CMAKE_LIBRARY_PATH=$libraries\${CMAKE_LIBRARY_PATH:+:\$CMAKE_LIBRARY_PATH}
 END
     [ ! -e "$prefix/usr/bin/mpicc.openmpi" ] || cat >>"$prefix/environment.sh" <<END
-# Open MPI asks here where it was moved to.
+# Open MPI asks here where it was moved to. Of its parts, those for networks that are not here lack their libraries.
 export OPAL_PREFIX=$prefix/usr
+export OMPI_MCA_mca_base_component_show_load_errors=0
 END
 }
 

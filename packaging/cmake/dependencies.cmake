@@ -15,9 +15,21 @@ include(packaging/cmake/hdf5.cmake)
 include(packaging/cmake/linear_algebra.cmake)
 
 pkg_check_modules(FYAML QUIET IMPORTED_TARGET libfyaml)
+if(FYAML_FOUND)
+    target_link_libraries(gradsweep_dependencies INTERFACE PkgConfig::FYAML)
+else()
+    # Built by its CMakeLists.txt it has no pkg-config file.
+    find_path(FYAML_INCLUDE_DIR libfyaml.h)
+    find_library(FYAML_LIBRARY NAMES fyaml)
+    if(FYAML_INCLUDE_DIR AND FYAML_LIBRARY)
+        set(FYAML_FOUND TRUE)
+        target_include_directories(gradsweep_dependencies SYSTEM INTERFACE ${FYAML_INCLUDE_DIR})
+        target_link_libraries(gradsweep_dependencies INTERFACE ${FYAML_LIBRARY})
+    endif()
+endif()
 gradsweep_require(FYAML_FOUND "libfyaml" libfyaml-dev
-    VARIABLES "CMAKE_PREFIX_PATH to its folder" "PKG_CONFIG_PATH, in the environment, to that of libfyaml.pc")
-target_link_libraries(gradsweep_dependencies INTERFACE PkgConfig::FYAML)
+    VARIABLES "CMAKE_PREFIX_PATH to its folder" "PKG_CONFIG_PATH, in the environment, to that of libfyaml.pc"
+    "FYAML_INCLUDE_DIR and FYAML_LIBRARY")
 
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
 gradsweep_require(RANDOM123_INCLUDE_DIR "Random123 (header Random123/philox.h)" librandom123-dev

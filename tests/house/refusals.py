@@ -129,7 +129,7 @@ def main():
             ("ScaLAPACK", [NO_LIBRARIES], "scalapack", None, ["SCALAPACK_LIBRARY", "ScaLAPACK was not found"]),
             ("ScaLAPACK of this MPI", [f"-DSCALAPACK_LIBRARY={make_foreign_scalapack(place)}"], "$", None,
              ["SCALAPACK_LIBRARY", "different MPI libraries"]),
-            ("libfyaml", [], "libfyaml", None, ["CMAKE_PREFIX_PATH", "PKG_CONFIG_PATH"]),
+            ("libfyaml", [NO_HEADERS], "libfyaml", None, ["CMAKE_PREFIX_PATH", "PKG_CONFIG_PATH", "FYAML_LIBRARY"]),
             ("Random123", [NO_HEADERS], "$", None, ["RANDOM123_INCLUDE_DIR"]),
             ("xxHash's header", [NO_HEADERS, random123], "$", None, ["XXHASH_INCLUDE_DIR"]),
             ("xxHash's library", [NO_LIBRARIES, f"-DSCALAPACK_LIBRARY={cached('GRADSWEEP_SCALAPACK_FOUND')}",
