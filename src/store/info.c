@@ -109,7 +109,7 @@ static void print_run(const char *row, FILE *out)
     const double exit_code = info_facts_number(row, "exit_code"), ranks = info_facts_number(row, "ranks");
     if (isfinite(exit_code)) {
         fputs(", ", out);
-        print_duration(info_facts_elapsed(row), out);
+        print_duration(info_facts_elapsed(row, false), out);
         fprintf(out, ", exit code %.0f", exit_code);
     } else
         fputs(", has not ended by itself", out);

@@ -43,10 +43,10 @@ static double moment(const char *row, const char *key)
     return end == NULL ? NAN : (double)timegm(&parts);
 }
 
-double info_facts_elapsed(const char *row)
+double info_facts_elapsed(const char *row, bool is_running)
 {
     const double end = moment(row, "end");
-    return (isnan(end) ? (double)time(NULL) : end) - moment(row, "start");
+    return (isnan(end) && is_running ? (double)time(NULL) : end) - moment(row, "start");
 }
 
 static enum status count_reasons(const struct results_file *file, struct info_facts *facts)
@@ -159,11 +159,12 @@ enum status info_facts_collect(const struct results_file *file, struct info_fact
     facts->is_running = lock_is_held(file->path);
     TRY(find_last_run(file, row, facts));
     const double finished = (double)(facts->tally.done + facts->tally.failed) - info_facts_number(row, "cells_before");
-    const double elapsed = fmax(info_facts_elapsed(row), 1.0); /* times are whole seconds */
-    if (finished > 0.0)
-        facts->cells_per_second = finished / elapsed;
-    if (facts->tally.pending > 0)
+    const double elapsed = info_facts_elapsed(row, facts->is_running);
+    if (finished > 0.0 && isfinite(elapsed))
+        facts->cells_per_second = finished / fmax(elapsed, 1.0); /* times are whole seconds */
+    if (facts->tally.pending > 0 && facts->is_running)
         return foresee(file, row, facts);
-    facts->seconds_to_go = 0.0;
+    /* From counts and provenance alone, which are sealed: what somebody changed in a finished file is not to show. */
+    facts->seconds_to_go = facts->tally.pending == 0 ? 0.0 : (double)facts->tally.pending / facts->cells_per_second;
     return STATUS_OK;
 }

@@ -13,7 +13,8 @@ struct info_facts {
     bool is_running;                 /* somebody holds the lock of the file */
     uint64_t runs;                   /* rows of provenance, damaged ones too */
     double cells_per_second;         /* of the last run; NaN where it cannot be told */
-    double seconds_to_go;            /* with as many ranks; 0 where nothing is pending, NaN where it cannot be told */
+    double seconds_to_go; /* with as many ranks; of a running one by the times of its cells, else by their number;
+                           * 0 where nothing is pending, NaN where it cannot be told */
 };
 
 /* Streams the statuses, and the times of cells where some are pending. Errors: STATUS_IO, STATUS_MEMORY. */
@@ -24,7 +25,7 @@ CHECKED enum status info_facts_collect(const struct results_file *file, struct i
 void info_facts_text(const char *row, const char *key, char *value, size_t size);
 double info_facts_number(const char *row, const char *key);
 
-/* Seconds between a row's start and its end, or now where it has none; NaN where it has no start. */
-double info_facts_elapsed(const char *row);
+/* Seconds between a row's start and its end, of a running one now; NaN where it has none. */
+double info_facts_elapsed(const char *row, bool is_running);
 
 #endif

@@ -25,7 +25,7 @@ SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
 NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
 ZERO_LINE = {"color": "#000000", "linestyle": "-", "linewidth": 2.0}
 CASING = {"color": "#FFFFFF", "linestyle": "-", "linewidth": 4.0}  # under the zero line, so that it is seen on every colour
-DOT = {"color": "#000000", "linestyle": "none", "marker": ".", "markersize": 2.0}
+DOT = {"color": "#000000", "linestyle": "none", "marker": ".", "markersize": 2.0, "zorder": 5}
 LABELS = {
     "spectral_radius": r"spectral radius $\rho(W)$",
     "gamma": r"derivative bound $\gamma$",
