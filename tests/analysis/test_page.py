@@ -110,6 +110,21 @@ class InBrowser(PageCase):
             self.assertEqual(browser.errors, [])
             self.assertEqual([url for url in browser.requests if not url.startswith(("file:", "data:", "blob:"))], [])
 
+    def test_one_network(self) -> None:
+        """No plane, no slider: the cell alone, drawn without errors."""
+        results, page = self.results + "1", self.page + "1.html"
+        make(results, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(4,), replicas=1, radii=None, gammas=(1.0,), lags=LAGS)
+        with gradsweep.open(results) as dataset, open(page, "w", encoding="utf-8") as file:
+            file.write(f"<!DOCTYPE html><meta charset=utf-8><body>{explore.explore_html(dataset)}")
+            norms = dataset["log_jacobian_norm"].values.ravel()
+        with Browser() as browser:
+            browser.show(page, 800, 800)
+            browser.wait_for("document.getElementById('explore').dataset.ready === 'yes'")
+            decay = browser.evaluate("document.getElementById('decay').data.find(one => one.name === 'ln‖J‖').y")
+            np.testing.assert_allclose(decay, norms, rtol=1e-5)
+            self.assertTrue(browser.evaluate("document.getElementById('plane').hidden"))
+            self.assertEqual(browser.errors, [])
+
     def _drawn(self, browser: Browser) -> np.ndarray:
         values = browser.evaluate("document.getElementById('plane').data[0].z")
         return np.array([[np.nan if value is None else value for value in row] for row in values])

@@ -151,6 +151,7 @@ function statusWord(at) {
 }
 
 function drawPlane() {
+  if (!page.plane.length) return;
   const lag = page.state.lag, [x, y] = page.plane;
   const steps = page.head.lags[lag], title = `ln‖J<sub>${steps}</sub>‖ / ${steps}`;
   document.getElementById("lag-value").textContent = steps;
@@ -219,7 +220,8 @@ function weight(name, replica) {
 // Against kappa (or the one axis with several values): a line a hidden size, bars the range of the replicas.
 function drawLine(lag, title) {
   const [x, y] = page.plane, both = x === "spectral_radius" && y === "gamma", sizes = axis("hidden_size").values;
-  const label = both || x === "gamma" || x === "spectral_radius" ? "κ = ρ(W) γ" : axis(x).label;
+  const isScaled = axis("spectral_radius").numeric; // else W is as drawn, and gamma alone is the coupling
+  const label = both || (isScaled && ["gamma", "spectral_radius"].includes(x)) ? "κ = ρ(W) γ" : axis(x).label;
   const traces = sizes.map((size, at) => {
     const points = [];
     for (let i = 0; i < length(x); i++)
@@ -410,6 +412,8 @@ function saveTable() {
 
 function listen() {
   const box = document.getElementById("plane");
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => update());
+  if (!page.plane.length) return;
   box.on("plotly_click", (event) => {
     const point = event.points[0];
     if (point.customdata) return choose(...point.customdata);
@@ -424,7 +428,6 @@ function listen() {
     const [x, y] = page.plane, inside = (name, by) => Math.min(Math.max((page.at[name] || 0) + by, 0), length(name) - 1);
     choose(x ? inside(x, move[0]) : 0, y ? inside(y, move[1]) : 0);
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => update());
 }
 
 async function start() {
@@ -444,6 +447,7 @@ async function start() {
   page.at = { ...page.head.start };
   page.first = page.plane = page.head.plane;
   page.state = { lag: page.head.lags.length - 1, replica: "mean", view: "plane", logLags: page.head.log_lags };
+  for (const id of ["plane", "lag-box", "explore-note"]) show(id, page.plane.length > 0);
   makeControls();
   update();
   listen();
