@@ -161,7 +161,7 @@ class InBrowser(PageCase):
         browser.evaluate("document.getElementById('plane').focus()")
         browser.press("ArrowUp")
         browser.wait_for(f"{title}.includes('ρ = 1.5, γ = 1')")
-        self.assertIn("4 within rounding", browser.evaluate("document.getElementById('verdicts').textContent"))
+        self.assertIn("4 within rounding", browser.evaluate("document.getElementById('cell-verdicts').textContent"))
 
     def _table(self, browser: Browser) -> None:
         browser.evaluate("saveTable()")

@@ -273,7 +273,7 @@ function drawCell() {
          { height: 300, xaxis: { title: "lag ℓ = T − k", ...log }, yaxis: { title: "ln‖C<sub>T−ℓ</sub>‖" }, showlegend: false },
          "Contributions of earlier steps to the gradient of the chosen cell.");
   if (array("singular")) drawSpectrum();
-  document.getElementById("verdicts").innerHTML = verdicts();
+  document.getElementById("cell-verdicts").innerHTML = verdicts();
 }
 
 // The norms fill the chart; bounds are seen as far as they lie within twice their span.

@@ -211,7 +211,7 @@ def explore_html(dataset: xr.Dataset) -> str:
         frame = file.read()
     with open(os.path.join(HERE, "explore.js"), encoding="utf-8") as file:
         script = file.read()
-    text = json.dumps(head).replace("</", "<\\/")
+    text = json.dumps(head).replace("<", "\\u003c")
     return frame.replace("NOTE", html.escape(note)) + (
         f'<script type="application/json" id="explore-head">{text}</script>\n'
         f'<script type="application/gzip" id="explore-block">{_packed(content)}</script>\n'
