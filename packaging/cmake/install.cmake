@@ -46,8 +46,10 @@ find_program(GRADSWEEP_PYTHON3 python3 PATHS /usr/bin NO_DEFAULT_PATH DOC "Makes
 find_program(GRADSWEEP_PYTHON3 python3)
 if(TARGET gradsweep AND GRADSWEEP_PYTHON3)
     set(made ${CMAKE_BINARY_DIR}/manual)
-    install(CODE "execute_process(COMMAND ${GRADSWEEP_PYTHON3} -B ${CMAKE_SOURCE_DIR}/docs/generate.py $<TARGET_FILE:gradsweep> ${made}
-        COMMAND_ERROR_IS_FATAL ANY)")
+    install(CODE "if(\"$<TARGET_FILE:gradsweep>\" IS_NEWER_THAN \"${made}/gradsweep.bash\")
+        execute_process(COMMAND ${GRADSWEEP_PYTHON3} -B ${CMAKE_SOURCE_DIR}/docs/generate.py $<TARGET_FILE:gradsweep> ${made}
+            COMMAND_ERROR_IS_FATAL ANY)
+    endif()")
     install(DIRECTORY ${made}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
     install(FILES ${made}/sweep-reference.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
     install(FILES ${made}/gradsweep.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gradsweep)
