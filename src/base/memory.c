@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,14 @@ enum status memory_allocate_bytes(void **pointer, size_t count, size_t size, con
 void memory_free(void *pointer)
 {
     free(pointer);
+}
+
+void memory_keep_freed(void)
+{
+#ifdef M_TRIM_THRESHOLD /* glibc's; the first as it would set it by itself in time */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
 }
 
 void memory_leave_scope(void *owner)

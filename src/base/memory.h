@@ -20,6 +20,11 @@ CHECKED enum status memory_allocate_bytes(void **pointer, size_t count, size_t s
 /* free() that accepts NULL; the counterpart of memory_allocate. */
 void memory_free(void *pointer);
 
+/* From now on this process keeps what it frees, but for arrays of 32 MiB and more and what is beyond 64 MiB: to take a
+ * page from the system takes longer than to compute on it, in virtual machines much longer. For programs that do
+ * nothing else but this. */
+void memory_keep_freed(void);
+
 /* Begins the declaration of owners of such memory, pointers of any type (base/scope.h). */
 #define SCOPED_MEMORY __attribute__((cleanup(memory_leave_scope)))
 void memory_leave_scope(void *owner);

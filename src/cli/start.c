@@ -1,5 +1,6 @@
 #include "cli/start.h"
 
+#include "base/memory.h"
 #include "parallel/stop.h"
 
 #include <signal.h>
@@ -13,6 +14,7 @@ static bool has_main_begun;
 void start_main(void)
 {
     has_main_begun = true;
+    memory_keep_freed();
     signal(SIGXFSZ, SIG_IGN);
 }
 

@@ -4,30 +4,89 @@
 
 #include <math.h>
 
-static const double WINDOW_BYTES = 512e6;         /* of chains side by side */
-static const double PRODUCT_COLUMNS = 128.0;      /* of whole products side by side */
-static const double LANCZOS_ITERATIONS = 16.0;    /* per lag; measured 5 to 40 */
-static const double FRESH_NORM_ITERATIONS = 40.0; /* of Lanczos for the norm of one step's W */
-static const double ACTIVATION_SECONDS = 4e-9;    /* value and derivative of one element */
+static const double WINDOW_BYTES = 512e6;      /* of chains side by side */
+static const double PRODUCT_COLUMNS = 128.0;   /* of whole products side by side */
+static const double LANCZOS_VECTORS = 32.0;    /* that it keeps */
+static const double ACTIVATION_SECONDS = 4e-9; /* value and derivative of one element */
+
+/* Of Lanczos to a tolerance of 1e-10. For one step the largest singular values lie d^(-2/3) apart, relative to each
+ * other, and it takes some d^(1/3) iterations; over a lag they part, and these fall like a power of the lag. Measured
+ * from d = 16 to 1024, lags to 1024; twice to three times as many where all singular values of W are equal. */
+static const double ITERATIONS_OF_A_STEP = 6.5, ITERATIONS_FALL = -0.37, FEWEST_ITERATIONS = 2.5;
+static const double ITERATIONS_WHERE_ALL_ONE = 1.6;
+
+/* States below exp(-20) are not seen any more beside 1 in a derivative. */
+static const double LOG_VANISHED = -20.0;
 
 double chain_cost_width(const struct chain_question *question)
 {
     return question->side_by_side ? (double)question->side_by_side : CHAINS_SIDE_BY_SIDE;
 }
 
+static double unlike_share(const struct chain_question *question)
+{
+    return question->unlike > 0.0 ? question->unlike : 1.0;
+}
+
+double chain_cost_unlike_width(const struct chain_question *question)
+{
+    return fmax(1.0, unlike_share(question) * chain_cost_width(question));
+}
+
+static bool is_driven(const struct chain_question *question)
+{
+    return question->model->input != INPUT_NONE || question->model->bias != BIAS_ZERO ||
+           question->ensemble->kind->is_file;
+}
+
+/* phi(c x) = c phi(x) for c > 0. */
+static bool is_of_straight_lines(const struct activation *activation)
+{
+    return activation->vanishes_at_zero && activation->slope_at_zero[0] == activation->slope_at_infinity[0] &&
+           activation->slope_at_zero[1] == activation->slope_at_infinity[1];
+}
+
+double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings)
+{
+    const double blocks = ceil((double)count / (double)chain_cost_side_by_side(question));
+    const double steps = (double)(question->model->steps - question->lags[question->lag_count - 1]);
+    double vanished = 0.0;
+    if (is_driven(question) || !question->activation->vanishes_at_zero)
+        return 1.0;
+    if (is_of_straight_lines(question->activation))
+        return blocks / (double)count;
+    for (long i = 0; i < count && !native && !question->ensemble->kind->is_fresh_at_every_step; i++)
+        vanished += steps * log(couplings[i]) < LOG_VANISHED;
+    return ((double)count - vanished + fmin(vanished, blocks)) / (double)count;
+}
+
+double chain_cost_iterations(const struct chain_question *question, double lag)
+{
+    const double d = (double)question->hidden_size;
+    const double all_one = question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE ? ITERATIONS_WHERE_ALL_ONE : 1.0;
+    return fmin(d, all_one * fmax(FEWEST_ITERATIONS, ITERATIONS_OF_A_STEP * cbrt(d) * pow(lag, ITERATIONS_FALL)));
+}
+
 /* Whole products, and their largest singular values. The rates of this and of implicit_cost choose the method. */
 static struct cost explicit_cost(const struct chain_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->lags[question->lag_count - 1];
-    double iterations = (double)question->lag_count * fmin(LANCZOS_ITERATIONS, d);
-    struct cost norms = { .flops = iterations * 4.0 * d * d };
-    norms.seconds = cost_vector_seconds(question->hidden_size, norms.flops) + cost_lanczos_seconds(iterations);
+    double iterations = 0.0;
+    struct cost norms = { 0 };
+    for (long i = 0; i < question->lag_count; i++) {
+        const double of_lag = chain_cost_iterations(question, (double)question->lags[i]);
+        norms.seconds += cost_lanczos_seconds(question->hidden_size, of_lag);
+        iterations += of_lag;
+    }
+    norms.flops = iterations * 4.0 * d * d;
+    norms.seconds += cost_vector_seconds(question->hidden_size, norms.flops);
     norms.gathered_bytes = iterations * 2.0 * 8.0 * d;
     norms.messages = iterations * 2.0;
     struct cost sum = cost_add(cost_squares(question->hidden_size, steps), norms);
     if (question->ensemble->kind->is_fresh_at_every_step)
-        sum.seconds += steps * (weights_cost_draw(question->ensemble, question->hidden_size).seconds +
-                                cost_vector_seconds(question->hidden_size, FRESH_NORM_ITERATIONS * 4.0 * d * d));
+        sum.seconds +=
+            steps * (weights_cost_draw(question->ensemble, question->hidden_size).seconds +
+                     cost_vector_seconds(question->hidden_size, chain_cost_iterations(question, 1.0) * 4.0 * d * d));
     return sum;
 }
 
@@ -39,19 +98,20 @@ long chain_cost_lags_side_by_side(long chains, long lag_count)
 
 /* Lanczos through the factors; for identity there is but one chain. Of the lags that stand side by side the longest
  * alone goes through all of its steps. */
-static struct cost implicit_cost(const struct chain_question *question, double iterations, double chains)
+static struct cost implicit_cost(const struct chain_question *question, double chains)
 {
-    double sum_of_lags = 0.0, passes = 0.0, d = (double)question->hidden_size;
+    double steps = 0.0, sum_of_lags = 0.0, passes = 0.0, seconds = 0.0;
     long together = chain_cost_lags_side_by_side((long)chains, question->lag_count);
     for (long i = 0; i < question->lag_count; i++) {
-        sum_of_lags += (double)question->lags[i];
+        const double lag = (double)question->lags[i], iterations = chain_cost_iterations(question, lag);
+        steps += iterations * lag;
+        seconds += cost_lanczos_seconds(question->hidden_size, iterations);
+        sum_of_lags += lag;
         if ((i + 1) % together == 0 || i + 1 == question->lag_count)
-            passes += (double)question->lags[i];
+            passes += lag;
     }
-    iterations = fmin(iterations, d);
-    struct cost cost =
-        cost_narrow(question->hidden_size, iterations * 2.0 * sum_of_lags, chains * sum_of_lags / passes);
-    cost.seconds += cost_lanczos_seconds(iterations * (double)question->lag_count);
+    struct cost cost = cost_narrow(question->hidden_size, 2.0 * steps, chains * sum_of_lags / passes);
+    cost.seconds += seconds;
     return cost;
 }
 
@@ -74,7 +134,7 @@ enum jacobian_method chain_method(const struct chain_question *question)
         return METHOD_CLOSED_FORM;
     if (wants_products || question->ensemble->kind->is_fresh_at_every_step)
         return METHOD_EXPLICIT;
-    double by_vectors = implicit_cost(question, LANCZOS_ITERATIONS, CHAINS_SIDE_BY_SIDE).seconds;
+    double by_vectors = implicit_cost(question, CHAINS_SIDE_BY_SIDE).seconds;
     return explicit_cost(question).seconds <= by_vectors ? METHOD_EXPLICIT : METHOD_IMPLICIT;
 }
 
@@ -91,17 +151,13 @@ struct cost chain_cost(const struct chain_question *question)
 {
     /* The norms of identity need no states. */
     struct cost trajectory = question->activation->is_identity ? (struct cost){ 0 } : trajectory_cost(question);
-    struct cost common = cost_add(trajectory, certify_cost(question));
-    switch (chain_method(question)) {
-    case METHOD_EXPLICIT:
-        return cost_add(common, explicit_cost(question));
-    case METHOD_IMPLICIT:
-        return cost_add(common, implicit_cost(question, LANCZOS_ITERATIONS,
-                                              question->activation->is_identity ? 1.0 : chain_cost_width(question)));
-    case METHOD_CLOSED_FORM:
-        break;
-    }
-    return (struct cost){ .flops = 0.0, .seconds = 1e-6 };
+    const enum jacobian_method method = chain_method(question);
+    if (method == METHOD_CLOSED_FORM)
+        return (struct cost){ .flops = 0.0, .seconds = 1e-6 };
+    const double width = question->activation->is_identity ? 1.0 : chain_cost_unlike_width(question);
+    struct cost norms = method == METHOD_EXPLICIT ? explicit_cost(question) : implicit_cost(question, width);
+    norms = cost_add(norms, certify_cost(question));
+    return cost_add(trajectory, cost_times(norms, question->activation->is_identity ? 1.0 : unlike_share(question)));
 }
 
 struct cost chain_cost_measures(const struct chain_question *question)
@@ -140,7 +196,7 @@ static double product_elements(const struct chain_question *question, double cha
 /* Doubles that Lanczos keeps of one column. */
 static double lanczos_elements(const struct chain_question *question)
 {
-    return chain_method(question) == METHOD_IMPLICIT ? (double)question->hidden_size * 2.0 * LANCZOS_ITERATIONS : 0.0;
+    return chain_method(question) == METHOD_IMPLICIT ? (double)question->hidden_size * LANCZOS_VECTORS : 0.0;
 }
 
 double chain_cost_bytes(const struct chain_question *question)

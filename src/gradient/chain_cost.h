@@ -30,7 +30,15 @@ struct chain_question {
     const struct measure_options *options;
     int team_size;     /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
     long side_by_side; /* chains of a block; 0 counts as CHAINS_SIDE_BY_SIDE. The method does not depend on it */
+    double unlike;     /* share of them that have a product of their own (chain_cost_unlike); 0 counts as 1. Likewise */
 };
+
+/* The share of chains, of all with these couplings, that are not like another one (gradient/chain_norms.h): without
+ * input and bias, states that vanish leave one product, and so does an activation of two straight lines through 0. */
+double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings);
+
+/* Iterations that Lanczos takes for ||J_l||_2. */
+double chain_cost_iterations(const struct chain_question *question, double lag);
 
 /* Closed form where ||W^l|| is known by construction (identity with a normal or nilpotent law, no Frobenius norm asked
  * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
@@ -50,8 +58,9 @@ double chain_cost_bytes(const struct chain_question *question);
 /* How many chains stand side by side: few enough that the windows of their trajectories fit the memory set aside. */
 long chain_cost_side_by_side(const struct chain_question *question);
 
-/* Chains of a block, as the question says. */
+/* Chains of a block, as the question says; and how many of them are unlike. */
 double chain_cost_width(const struct chain_question *question);
+double chain_cost_unlike_width(const struct chain_question *question);
 
 /* How many lags of so many chains Lanczos treats side by side, so that few chains fill a block as well. */
 long chain_cost_lags_side_by_side(long chains, long lag_count);

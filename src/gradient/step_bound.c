@@ -29,8 +29,9 @@ static const struct dataset_rule datasets[DATASETS] = {
 /* ---- measuring ---- */
 
 enum { SIDE_BY_SIDE = 32, MOST_ITERATIONS = 512 };
-static const double TYPICAL_ITERATIONS = 40.0; /* that Lanczos needs for one step */
-static const double LEAST_LOG_NORM = -300.0;   /* of which Lanczos still has its digits */
+/* Each step's norm is found to a share of the tolerance. */
+static const double FURTHER_ITERATIONS = 1.25;
+static const double LEAST_LOG_NORM = -300.0; /* of which Lanczos still has its digits */
 
 /* Step Jacobians W diag(D) of one W that wait to be measured. */
 struct step_group {
@@ -300,13 +301,13 @@ static enum status measure(const struct measure_task *task)
 
 static struct cost cost(const struct chain_question *question)
 {
-    double d = (double)question->hidden_size, steps = (double)question->lags[question->lag_count - 1];
+    double steps = (double)question->lags[question->lag_count - 1];
     bool is_known = question->activation->is_identity || question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE;
     if (is_known && !question->ensemble->kind->is_fresh_at_every_step)
         return (struct cost){ 0 };
-    double iterations = steps * fmin(TYPICAL_ITERATIONS, d); /* each applies W and W^T */
-    struct cost sum = cost_narrow(question->hidden_size, 2.0 * iterations, chain_cost_width(question));
-    sum.seconds += cost_lanczos_seconds(iterations);
+    double iterations = fmin(FURTHER_ITERATIONS * chain_cost_iterations(question, 1.0), (double)question->hidden_size);
+    struct cost sum = cost_narrow(question->hidden_size, 2.0 * steps * iterations, SIDE_BY_SIDE); /* W and W^T */
+    sum.seconds += steps * cost_lanczos_seconds(question->hidden_size, iterations);
     return sum;
 }
 

@@ -17,7 +17,8 @@ static const struct rate {
 enum { RATE_ROWS = sizeof rates / sizeof *rates };
 
 static const double GATHERED_COLUMNS = 128.0; /* of a block that a team gathers at a time */
-static const double LANCZOS_OVERHEAD = 1e-6;  /* seconds an iteration beside the products */
+static const double LANCZOS_OVERHEAD = 1e-6;  /* seconds an iteration beside products and vectors */
+static const double BASIS_RATE = 8e9;         /* operations a second on a basis in the cache */
 static const double SQUARING_COLUMNS = 128.0; /* gathered at a time */
 static const double NORM_ITERATIONS = 12.5;   /* of Lanczos for ||W||_2 right to rounding, times cbrt(d) */
 static const double ELEMENT_SECONDS = 3e-9;   /* scaling, balancing and copying one element of a product */
@@ -136,9 +137,10 @@ double cost_vector_seconds(long hidden_size, double flops)
     return flops / RATE_AT(hidden_size, vector);
 }
 
-double cost_lanczos_seconds(double iterations)
+double cost_lanczos_seconds(long hidden_size, double iterations)
 {
-    return iterations * LANCZOS_OVERHEAD;
+    /* Twice against half of them, on average. */
+    return iterations * (LANCZOS_OVERHEAD + 4.0 * (double)hidden_size * iterations / BASIS_RATE);
 }
 
 /* The largest singular values lie d^(-2/3) apart, and Lanczos takes some d^(1/3) ln(1/u) / 3 iterations to rounding. */

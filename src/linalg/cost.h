@@ -49,8 +49,9 @@ struct cost cost_squares(long hidden_size, double steps);
 /* Seconds of so many operations where a matrix meets one vector at a time. */
 double cost_vector_seconds(long hidden_size, double flops);
 
-/* Seconds of Lanczos beside its products, for so many iterations. */
-double cost_lanczos_seconds(double iterations);
+/* Seconds of one run of so many iterations of Lanczos beside its products: each vector is orthogonalised against those
+ * before it. */
+double cost_lanczos_seconds(long hidden_size, double iterations);
 
 /* ||W||_2 to rounding by Lanczos through products with one vector (linalg/norm_by_products.c), and the bytes of the
  * vectors that it keeps: the room for them grows by doubling, and stays with the process. */

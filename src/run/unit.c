@@ -91,6 +91,7 @@ static double fewest_chains(const struct chain_question *question, double chain_
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
 {
     struct chain_question question = question_of(sweep, class);
+    question.unlike = chain_cost_unlike(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct);
     struct cost chain = chain_cost(&question), measures = chain_cost_measures(&question);
     struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);
     bool shares_chain = question.activation->is_identity;
