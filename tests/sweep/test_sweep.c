@@ -153,6 +153,20 @@ static void words_may_be_quoted(void **state)
     sweep_close(sweep);
 }
 
+/* Those of YAML 1.2's core schema. */
+static void truths_have_three_spellings(void **state)
+{
+    (void)state;
+    static const char *const words[] = { "true", "True", "TRUE", "false", "False", "FALSE" };
+    for (int i = 0; i < 6; i++) {
+        char text[128];
+        snprintf(text, sizeof text, SMALLEST_GRID "numerics: {certify: %s}\n", words[i]);
+        struct sweep *sweep = open_good(text, 0, NULL);
+        assert_int_equal(sweep->options.certify, i < 3);
+        sweep_close(sweep);
+    }
+}
+
 /* A certain radius of zero is no mistake where none is asked for. */
 static void native_weights_may_be_nilpotent(void **state)
 {
@@ -396,6 +410,7 @@ int main(void)
         cmocka_unit_test(everything_but_the_grid_has_a_default),
         cmocka_unit_test(everything_can_be_said),
         cmocka_unit_test(words_may_be_quoted),
+        cmocka_unit_test(truths_have_three_spellings),
         cmocka_unit_test(native_weights_may_be_nilpotent),
         cmocka_unit_test(linear_axes_are_rounded_to_what_one_would_write),
         cmocka_unit_test(logarithmic_axes_hit_powers_exactly),
