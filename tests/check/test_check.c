@@ -104,7 +104,7 @@ static void change_cell(uint64_t number, void (*change)(struct cell_results *res
 static void a_consistent_file_passes(void **state)
 {
     (void)state;
-    expect_printed(check_file, STATUS_OK, "cells: 96 done, 0 failed, 0 pending, 0 damaged");
+    expect_printed(check_file, STATUS_OK, "cells: 96 done, 0 failed, 0 pending, 0 damaged\n\n");
     expect_printed(check_file, STATUS_OK, "not_computed 0, holds 144, within_rounding 144, violated 0");
     /* gamma rho is at most 0.75, and every norm falls; gamma ||W||_2 > 1 for gamma = 0.5, rho = 1.5 alone. */
     expect_printed(check_file, STATUS_OK, "100.0% of 48");
