@@ -25,8 +25,10 @@ import program  # noqa: E402
 import theory  # noqa: E402
 
 # What an addition may touch: new files, and files in which a row is added. Softplus finds the logistic function that it is made of
-# in the file of its family, and stands there. A command is declared beside the others.
-ALLOWED = {"toeplitz": (1, 1), "softplus": (0, 2), "stable_rank": (1, 1), "defaults": (1, 2)}
+# in the file of its family, and stands there. A command is declared beside the others. An axis is
+# a row, a number of the enumeration, room in the sweep, the rule of its key, and whatever computes with its values (model/).
+ALLOWED = {"toeplitz": (1, 1), "softplus": (0, 2), "stable_rank": (1, 1), "defaults": (1, 2),
+           "initial_state_scale": (0, 7)}
 
 SWEEP = {
     "seed": 41,
@@ -108,6 +110,37 @@ def check(gradsweep, folder):
         fail(f"check ended with {told.returncode}:\n{told.stdout}{told.stderr}")
 
 
+def compare_axis(gradsweep, folder):
+    """A cell of the new axis has, to the bit, what a sweep of its value alone has there; and files grow along it."""
+    def run_scales(name, scales, *options):
+        sweep, out = folder / "scales.yaml", folder / name
+        sweep.write_text(program.json.dumps({
+            "weights": {"ensemble": "ginibre", "replicas": 2},
+            "model": {"activation": ["tanh", "relu"], "warmup": 4, "initial_state": {"kind": "gaussian", "scale": scales}},
+            "grid": {"hidden_size": [3, 8], "spectral_radius": [0.9, 1.4], "gamma": 1, "lag": [1, 3]}, "measure": "gradient"}))
+        if options:
+            run(gradsweep, *options, sweep, folder / "few.h5", "-o", out)
+        run(gradsweep, "run", sweep, "-o", out, "--progress", "none", "--resume")
+        return program.read(out)
+
+    scales, names = [0.25, 1.0, 4.0], ("log_jacobian_norm", "log_gradient_norm", "status")
+    all_scales = run_scales("all.h5", scales)
+    if list(all_scales["initial_state_scale"]) != scales:
+        fail(f"the axis is {all_scales['initial_state_scale']}")
+    run_scales("few.h5", [0.25, 4.0])
+    grown = run_scales("grown.h5", scales, "extend")
+    for name in names:
+        if grown[name].tobytes() != all_scales[name].tobytes():
+            fail(f"{name} of a file that grew along the axis differs")
+    if np.array_equal(all_scales["log_gradient_norm"][:, :, :, :, 0], all_scales["log_gradient_norm"][:, :, :, :, 1]):
+        fail("the scale of the initial state makes no difference")
+    for i, scale in enumerate(scales):
+        alone = run_scales(f"{i}.h5", scale)
+        for name in names:
+            if alone[name].tobytes() != all_scales[name][:, :, :, :, i].tobytes():
+                fail(f"{name} at scale {scale} is not that of the scale alone")
+
+
 def write_defaults(gradsweep, folder):
     """The new command tells every value that the sweep has, in a form that reads back to the same sweep; or what is wrong."""
     def told(text):
@@ -129,6 +162,7 @@ def main():
         gradsweep = build(Path(folder))
         compare_with_numpy(gradsweep)
         check(gradsweep, Path(folder))
+        compare_axis(gradsweep, Path(folder))
         write_defaults(gradsweep, Path(folder))
 
 

@@ -23,9 +23,14 @@ def run(gradsweep, sweep, may_fail=False):
         done = subprocess.run([gradsweep, "run", path, "-o", out, "--progress", "none"], capture_output=True, text=True)
         if done.returncode not in ({0, 1} if may_fail else {0}):
             raise SystemExit(f"gradsweep run ended with {done.returncode}:\n{done.stderr}\n{json.dumps(sweep)}")
-        with h5py.File(out) as file:
-            return {name: file[name].asstr()[:] if h5py.check_string_dtype(file[name].dtype) else file[name][:]
-                    for name in file if name != "runs"}
+        return read(out)
+
+
+def read(path):
+    """All datasets of a results file by name."""
+    with h5py.File(path) as file:
+        return {name: file[name].asstr()[:] if h5py.check_string_dtype(file[name].dtype) else file[name][:]
+                for name in file if name != "runs"}
 
 
 def table(gradsweep, key):
