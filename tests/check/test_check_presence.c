@@ -67,6 +67,8 @@ static bool is_right(const struct subject *subject, uint64_t number)
     const bool found = check_presence_of_cell(subject->applier, &cell, &subject->results, number, sweep->measures,
                                               subject->presence, &tally);
     assert_true(found == (tally.wrong == 0));
+    assert_int_equal(tally.cells, 1);
+    assert_int_equal(tally.wrong_cells, tally.wrong > 0);
     return found;
 }
 
