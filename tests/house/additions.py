@@ -58,7 +58,7 @@ def count_files(patch):
 
 
 def build(copy):
-    for name in ("src", "include"):
+    for name in ("src", "include", "packaging", "analysis"):
         shutil.copytree(PROJECT / name, copy / name)
     shutil.copy(PROJECT / "CMakeLists.txt", copy)
     patches = sorted((PROJECT / "tests" / "house" / "additions").glob("*.patch"))
