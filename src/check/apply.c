@@ -196,7 +196,7 @@ static bool has_values(const struct sweep *sweep, const struct dataset_rule *rul
 {
     const size_t count = store_bytes_per_cell(sweep, rule) / measure_value_size(rule);
     for (size_t k = i * count; k < (i + 1) * count; k++)
-        if (rule->type == TYPE_UINT8 ? ((const uint8_t *)values)[k] != UINT8_MAX : !isnan(((const double *)values)[k]))
+        if (!measure_is_pending(rule, values, k))
             return true;
     return false;
 }

@@ -35,10 +35,6 @@ void batch_erase_measure(const struct batch *batch, const struct batch_results *
         if (values == NULL || measure_of_dataset(batch->measures, number) != measure)
             continue;
         const size_t width = measure_values_per_cell(rule, batch->lag_count, &batch->options);
-        for (size_t i = 0; i < width; i++)
-            if (rule->type == TYPE_UINT8)
-                ((uint8_t *)values)[i] = UINT8_MAX;
-            else
-                ((double *)values)[i] = NAN;
+        measure_fill_pending(rule, values, 0, width);
     }
 }

@@ -92,7 +92,8 @@ static enum status measure_on_trajectory(const struct run *run, const struct cha
     SCOPED(trajectory) trajectory = { 0 };
     SCOPED(chain_norms) norms = { 0 };
     const bool needs_states = measure_any_needs(batch->measures, NEEDS_STATES);
-    const long window = needs_states ? batch->model->steps : batch->lags[batch->lag_count - 1];
+    const struct chain_question question = question_of(batch);
+    const long window = needs_states ? batch->model->steps : chain_window(&question);
     const double d = (double)weights_hidden_size(batch->weights);
     for (long i = 0; i < count; i++)
         chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0,

@@ -173,6 +173,13 @@ struct cost chain_cost_measures(const struct chain_question *question)
     return cost;
 }
 
+long chain_window(const struct chain_question *question)
+{
+    const long largest_lag = question->lags[question->lag_count - 1];
+    const long window = measure_window(question->measures, question->options);
+    return window > largest_lag ? window : largest_lag;
+}
+
 /* Doubles that a chain's trajectory keeps. */
 static double window_elements(const struct chain_question *question)
 {
@@ -181,7 +188,7 @@ static double window_elements(const struct chain_question *question)
         return 3.0 * d * (double)question->model->steps; /* derivatives, states and what they activate */
     if (question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY))
         return 0.0;
-    return d * (double)question->lags[question->lag_count - 1];
+    return d * (double)chain_window(question);
 }
 
 /* Doubles of the whole products that stand beside each other, J_l^T and the next one. */

@@ -30,14 +30,15 @@ static const struct dataset_rule datasets[DATASETS] = {
 
 enum { DEFAULT_STEPS = 32 };
 
-static double default_steps(const struct model *model, long largest_hidden_size)
+static double default_steps(const struct parameter_surroundings *surroundings)
 {
-    (void)largest_hidden_size;
-    return model->steps < DEFAULT_STEPS ? (double)model->steps : DEFAULT_STEPS;
+    const long steps = surroundings->model->steps;
+    return steps < DEFAULT_STEPS ? (double)steps : DEFAULT_STEPS;
 }
 
-static bool are_possible(double steps, const struct model *model, char *text, size_t size)
+static bool are_possible(double steps, const struct parameter_surroundings *surroundings, char *text, size_t size)
 {
+    const struct model *model = surroundings->model;
     if (steps <= (double)model->steps || model->steps == 0) /* 0: not known, for lack of lags */
         return true;
     snprintf(text, size,

@@ -1,5 +1,6 @@
 #include "gradient/measure.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,19 @@ unsigned measure_needs(unsigned requested)
         if (requested & 1u << number)
             needs |= measures[number]->needs;
     return needs;
+}
+
+long measure_window(unsigned requested, const struct measure_options *options)
+{
+    long window = 0;
+    for (int number = 0; number < MEASURES; number++) {
+        const struct measure *measure = measures[number];
+        if (!(requested & 1u << number) || !measure->window)
+            continue;
+        const long own = measure->window(options->parameters[number]);
+        window = own > window ? own : window;
+    }
+    return window;
 }
 
 bool measure_any_needs(unsigned requested, unsigned needs)
@@ -144,7 +158,39 @@ uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count
 
 size_t measure_value_size(const struct dataset_rule *rule)
 {
-    return rule->type == TYPE_FLOAT64 ? sizeof(double) : sizeof(uint8_t);
+    static const size_t sizes[] = {
+        [TYPE_FLOAT64] = sizeof(double), [TYPE_UINT8] = sizeof(uint8_t), [TYPE_INT32] = sizeof(int32_t)
+    };
+    return sizes[rule->type];
+}
+
+void measure_fill_pending(const struct dataset_rule *rule, void *values, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++)
+        switch (rule->type) {
+        case TYPE_FLOAT64:
+            ((double *)values)[i] = NAN;
+            break;
+        case TYPE_UINT8:
+            ((uint8_t *)values)[i] = UINT8_MAX;
+            break;
+        case TYPE_INT32:
+            ((int32_t *)values)[i] = -1;
+            break;
+        }
+}
+
+bool measure_is_pending(const struct dataset_rule *rule, const void *values, size_t place)
+{
+    switch (rule->type) {
+    case TYPE_FLOAT64:
+        return isnan(((const double *)values)[place]);
+    case TYPE_UINT8:
+        return ((const uint8_t *)values)[place] == UINT8_MAX;
+    case TYPE_INT32:
+        break;
+    }
+    return ((const int32_t *)values)[place] == -1;
 }
 
 /* ---- lags ---- */

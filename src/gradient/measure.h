@@ -21,7 +21,8 @@
     row(contribution_map) \
     row(expansion) \
     row(singular_values) \
-    row(summary)
+    row(summary) \
+    row(lyapunov)
 /* clang-format on */
 
 enum {
@@ -58,7 +59,8 @@ enum dataset_dimension {
     DATASET_DIMENSIONS
 };
 
-enum dataset_type { TYPE_FLOAT64, TYPE_UINT8 };
+/* Pending values are NaN, 255 and -1. */
+enum dataset_type { TYPE_FLOAT64, TYPE_UINT8, TYPE_INT32 };
 
 /* Infinities that are results: the logarithm of exactly 0, or a condition number. */
 enum dataset_infinity { INFINITE_NEVER, INFINITE_BELOW, INFINITE_ABOVE };
@@ -87,17 +89,25 @@ struct measure_options {
     bool certify;
 };
 
-/* An integer that a sweep file may give, {measure: {name: value}}. */
+/* The rest of a sweep, as far as parameters depend on it. */
+struct parameter_surroundings {
+    const struct model *model;                      /* its steps are 0 where they are not known */
+    long smallest_hidden_size, largest_hidden_size; /* 0: not known */
+};
+
+/* An integer, or true or false (1 or 0), that a sweep file may give, {measure: {name: value}}. */
 struct measure_parameter {
     const char *name;
     const char *help;
-    double lowest, highest;
+    bool is_flag;
+    double lowest, highest;           /* of an integer */
     const char *default_text;         /* for people */
     enum dataset_dimension length_of; /* the dimension that is so long; or ALONG_NOTHING */
-    /* The value where none is given, once the rest of the sweep is known. */
-    double (*default_value)(const struct model *model, long largest_hidden_size);
+    /* The value where none is given, once the rest of the sweep is known; infinite for "all there are", which the
+     * effective text leaves out. */
+    double (*default_value)(const struct parameter_surroundings *surroundings);
     /* Whether the rest of the sweep allows a value; if not, why, and what to do, into text[size]. */
-    bool (*is_possible)(double value, const struct model *model, char *text, size_t size);
+    bool (*is_possible)(double value, const struct parameter_surroundings *surroundings, char *text, size_t size);
 };
 
 /* ---- measures ---- */
@@ -141,7 +151,10 @@ enum measure_need {
     NEEDS_PRODUCTS = 4,   /* whole products J_l, and so their Frobenius norms: the explicit method */
     NEEDS_TIED = 8,       /* refused with untied weights */
     NEEDS_ONE_RANK = 16,  /* refused where a hidden size reaches distribute_from */
-    NEEDS_IDENTITY = 32   /* NaN for other activations, refused where identity is not on the axis */
+    NEEDS_IDENTITY = 32,  /* NaN for other activations, refused where identity is not on the axis */
+    NEEDS_NO_PROOF = 64,  /* refused where verdicts are to be proven: its values are none */
+    NEEDS_IDENTITY_ON_ONE_RANK =
+        128 /* refused where identity is on the axis and a hidden size reaches distribute_from */
 };
 
 /* What a results file keeps of each WEIGHT (gradient/weight_result.h). */
@@ -166,6 +179,11 @@ struct measure {
     const struct weight_result *weights;        /* what it needs kept with each WEIGHT; NULL: nothing */
     const struct measure_parameter *parameters; /* [parameter_count] */
     size_t parameter_count;
+    /* How many of the last steps it needs the derivatives of, by its parameters, which do not depend on the number of
+     * steps then; NULL: the largest lag. */
+    long (*window)(const double *parameters);
+    /* Whether the measure as a whole fits the rest of the sweep, once all parameters are there; as is_possible. */
+    bool (*fits)(const double *parameters, const struct parameter_surroundings *surroundings, char *text, size_t size);
     const struct measure_rule *rules; /* what must be true of its values, beside those of others; a rule without text
                                        * ends them */
     /* Fills this measure's datasets for the cells of a task. A cell that cannot be measured is task_fail's matter;
@@ -189,6 +207,9 @@ const struct measure *measure_find(const char *name, int *number);
  * set together, ORed. */
 unsigned measure_always(void);
 unsigned measure_needs(unsigned requested);
+
+/* The last steps that a set of measures needs the derivatives of, beside the largest lag; 0 for none. */
+long measure_window(unsigned requested, const struct measure_options *options);
 
 /* Whether a set has measures with any of the needs. */
 bool measure_any_needs(unsigned requested, unsigned needs);
@@ -224,5 +245,9 @@ uint64_t measure_value_count(const struct dataset_rule *rule, long lag_count, co
 uint64_t measure_values_per_cell(const struct dataset_rule *rule, long lag_count,
                                  const struct measure_options *options);
 size_t measure_value_size(const struct dataset_rule *rule);
+
+/* values[first .. first+count-1] := what stands for pending; and whether a value is anything else. */
+void measure_fill_pending(const struct dataset_rule *rule, void *values, size_t first, size_t count);
+bool measure_is_pending(const struct dataset_rule *rule, const void *values, size_t place);
 
 #endif

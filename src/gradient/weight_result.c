@@ -81,12 +81,12 @@ static const struct dataset_rule eigenvalue_datasets[EIGENVALUE_DATASETS] = {
                      .long_name = "real part of the eigenvalues of W before rescaling, by descending modulus",
                      .owner = OF_WEIGHT,
                      .along = { ALONG_INDEX },
-                     .absences = { &absence_beyond_size, &eigenvalues_unknown } },
+                     .absences = { &absence_beyond_size, &absence_untied, &eigenvalues_unknown } },
     [IMAGINARY_PARTS] = { .name = "eigenvalue_im",
                           .long_name = "imaginary part of the eigenvalues of W before rescaling, by descending modulus",
                           .owner = OF_WEIGHT,
                           .along = { ALONG_INDEX },
-                          .absences = { &absence_beyond_size, &eigenvalues_unknown } },
+                          .absences = { &absence_beyond_size, &absence_untied, &eigenvalues_unknown } },
 };
 
 /* Relative to ||W||: two runs of dgeev, with vectors and without; and where eigenvalues are ill conditioned. */

@@ -20,9 +20,9 @@ static const uint64_t transfer_bytes = 64 << 20;
 size_t h5_element_size(enum h5_element element)
 {
     static const size_t sizes[] = {
-        [ELEMENT_FLOAT64] = sizeof(double),  [ELEMENT_INT64] = sizeof(int64_t),   [ELEMENT_UINT8] = sizeof(uint8_t),
-        [ELEMENT_UINT16] = sizeof(uint16_t), [ELEMENT_UINT32] = sizeof(uint32_t), [ELEMENT_CHARACTER] = sizeof(char),
-        [ELEMENT_TEXT] = sizeof(char *),
+        [ELEMENT_FLOAT64] = sizeof(double), [ELEMENT_INT32] = sizeof(int32_t),   [ELEMENT_INT64] = sizeof(int64_t),
+        [ELEMENT_UINT8] = sizeof(uint8_t),  [ELEMENT_UINT16] = sizeof(uint16_t), [ELEMENT_UINT32] = sizeof(uint32_t),
+        [ELEMENT_CHARACTER] = sizeof(char), [ELEMENT_TEXT] = sizeof(char *),
     };
     return sizes[element];
 }
@@ -44,6 +44,8 @@ hid_t h5_element_file_type(enum h5_element element)
     switch (element) {
     case ELEMENT_FLOAT64:
         return H5Tcopy(H5T_IEEE_F64LE);
+    case ELEMENT_INT32:
+        return H5Tcopy(H5T_STD_I32LE);
     case ELEMENT_INT64:
         return H5Tcopy(H5T_STD_I64LE);
     case ELEMENT_UINT8:
@@ -65,6 +67,8 @@ hid_t h5_element_memory_type(enum h5_element element)
     switch (element) {
     case ELEMENT_FLOAT64:
         return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case ELEMENT_INT32:
+        return H5Tcopy(H5T_NATIVE_INT32);
     case ELEMENT_INT64:
         return H5Tcopy(H5T_NATIVE_INT64);
     case ELEMENT_UINT8:

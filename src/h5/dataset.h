@@ -14,6 +14,7 @@
 /* Element types; in memory double, int64_t, uint8_t, uint16_t, uint32_t, char, and char * (UTF-8, of any length). */
 enum h5_element {
     ELEMENT_FLOAT64,
+    ELEMENT_INT32,
     ELEMENT_INT64,
     ELEMENT_UINT8,
     ELEMENT_UINT16,

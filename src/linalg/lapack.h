@@ -47,12 +47,15 @@ void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
              size_t);
 
-/* QR decomposition, without and with column interchanges (those with columns[j] = 0 are free), and its orthogonal
- * factor. */
+/* QR decomposition, without and with column interchanges (those with columns[j] = 0 are free), and the product
+ * with its orthogonal factor and that factor itself. */
 void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
              int *info);
 void dgeqp3_(const int *m, const int *n, double *a, const int *lda, int *columns, double *tau, double *work,
              const int *lwork, int *info);
+void dormqr_(const char *side, const char *transposed, const int *m, const int *n, const int *k, const double *a,
+             const int *lda, const double *tau, double *c, const int *ldc, double *work, const int *lwork, int *info,
+             size_t, size_t);
 void dorgqr_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
              const int *lwork, int *info);
 

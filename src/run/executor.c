@@ -219,7 +219,8 @@ static enum status keep_spectrum(struct executor *executor, const struct unit *u
     const struct weight_facts facts = { .radius = spectrum->radius,
                                         .norm = spectrum->norm,
                                         .hidden_size = grid_hidden_size(executor->sweep, &unit->place) };
-    if (weight_result_needs_eigenvalues(executor->sweep->measures))
+    if (weight_result_needs_eigenvalues(executor->sweep->measures) &&
+        facts.hidden_size < executor->sweep->distribute_from)
         return keep_with_eigenvalues(executor, unit, is_stored, &facts);
     return is_stored ? STATUS_OK : write_facts(executor, unit, &facts);
 }

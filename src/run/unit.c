@@ -120,7 +120,7 @@ static void fill_weight_class(const struct sweep *sweep, struct unit_class *clas
     class->units_per_network = 1;
     class->replicas_per_unit = ensemble->kind->is_file ? sweep->replicas : 1;
     class->unit_cost = weights_cost_spectrum(ensemble, hidden_size, sweep->distribute_from);
-    if (weight_result_needs_eigenvalues(sweep->measures))
+    if (weight_result_needs_eigenvalues(sweep->measures) && hidden_size < sweep->distribute_from)
         class->unit_cost = cost_add(class->unit_cost, weights_cost_eigenvalues(hidden_size));
     class->unit_cost = cost_add(class->unit_cost, cost_of_writing(sweep, 0.0));
 }

@@ -22,11 +22,7 @@ static enum status allocate_values(const struct sweep *sweep, const struct datas
     if (count == 0)
         return STATUS_OK;
     TRY(memory_allocate_bytes(values, count, measure_value_size(rule), rule->name));
-    if (rule->type == TYPE_UINT8)
-        memset(*values, UINT8_MAX, count);
-    else
-        for (uint64_t i = 0; i < count; i++)
-            ((double *)*values)[i] = NAN;
+    measure_fill_pending(rule, *values, 0, count);
     return STATUS_OK;
 }
 

@@ -40,9 +40,23 @@ static void print_axes(const struct sweep *sweep, FILE *out)
             "coupling", sweep->couplings.count, sweep->spectral_radius_count * sweep->gamma_count);
 }
 
+enum { PARAMETER_TEXT = 32 };
+
+/* Into text[PARAMETER_TEXT], which is returned. */
+static const char *describe_parameter(const struct measure_parameter *parameter, double value, char *text)
+{
+    if (isinf(value))
+        return "all";
+    if (parameter->is_flag)
+        return value != 0 ? "true" : "false";
+    snprintf(text, PARAMETER_TEXT, "%.0f", value);
+    return text;
+}
+
 /* The measures as the sweep file names them, with what it says about them. */
 static void print_measures(const struct sweep *sweep, FILE *out)
 {
+    char text[PARAMETER_TEXT];
     fprintf(out, "measures\n ");
     for (int number = 0; number < MEASURES; number++) {
         const struct measure *measure = measure_at(number);
@@ -50,8 +64,9 @@ static void print_measures(const struct sweep *sweep, FILE *out)
             continue;
         fprintf(out, " %s", measure->name);
         for (size_t i = 0; i < measure->parameter_count; i++)
-            fprintf(out, "%s%s: %.0f%s", i ? ", " : " {", measure->parameters[i].name,
-                    sweep->options.parameters[number][i], i + 1 == measure->parameter_count ? "}" : "");
+            fprintf(out, "%s%s: %s%s", i ? ", " : " {", measure->parameters[i].name,
+                    describe_parameter(&measure->parameters[i], sweep->options.parameters[number][i], text),
+                    i + 1 == measure->parameter_count ? "}" : "");
     }
     fprintf(out, "\n  steps %ld, tolerance %g, certify %s, distribute_from %ld\n", sweep->model.steps, sweep->tolerance,
             sweep->options.certify ? "true" : "false", sweep->distribute_from);

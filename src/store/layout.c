@@ -151,13 +151,17 @@ static void add_dimensions(const struct sweep *sweep, struct layout_dataset *dat
 
 static struct layout_dataset measured_dataset(const struct sweep *sweep, const struct dataset_rule *rule)
 {
+    static const enum h5_element elements[] = {
+        [TYPE_FLOAT64] = ELEMENT_FLOAT64, [TYPE_UINT8] = ELEMENT_UINT8, [TYPE_INT32] = ELEMENT_INT32
+    };
+    static const double fills[] = { [TYPE_FLOAT64] = NAN, [TYPE_UINT8] = UINT8_MAX, [TYPE_INT32] = -1 };
     bool has_flags = rule->type == TYPE_UINT8 && rule->flag_meanings[0];
     struct layout_dataset dataset = {
         .name = rule->name,
         .long_name = rule->long_name,
         .units = rule->units ? rule->units : "1",
-        .element = rule->type == TYPE_FLOAT64 ? ELEMENT_FLOAT64 : ELEMENT_UINT8,
-        .fill = rule->type == TYPE_FLOAT64 ? NAN : UINT8_MAX,
+        .element = elements[rule->type],
+        .fill = fills[rule->type],
         .flag_meanings = has_flags ? rule->flag_meanings : NULL,
         .owner = rule->owner,
     };
@@ -228,6 +232,9 @@ void layout_fill_element(const struct layout_dataset *dataset, void *element)
         break;
     case ELEMENT_UINT8:
         memcpy(element, &(uint8_t){ (uint8_t)dataset->fill }, sizeof(uint8_t));
+        break;
+    case ELEMENT_INT32:
+        memcpy(element, &(int32_t){ (int32_t)dataset->fill }, sizeof(int32_t));
         break;
     default: /* whole numbers and characters are zero until written */
         memset(element, 0, h5_element_size(dataset->element));

@@ -76,8 +76,7 @@ static void copy_values(const struct transfer *transfer, const struct dataset_ru
     const uint64_t rows = values / row, target_row = store_values_per_cell(to, rule) / rows;
     for (uint64_t i = 0; i < rows; i++) {
         memcpy(target + i * target_row * size, source + i * row * size, row * size);
-        for (uint64_t k = row; k < target_row; k++) /* only floats have an index */
-            ((double *)target)[i * target_row + k] = NAN;
+        measure_fill_pending(rule, target, i * target_row + row, target_row - row);
     }
 }
 

@@ -88,15 +88,17 @@ static enum status read_rule(struct reader *reader, const struct key_rule *rule,
     return is_readable ? mistakes_add(reader->mistakes, place, "%s is missing: %s", path, rule->help) : STATUS_OK;
 }
 
-/* Steps: auto is the warm-up and the largest lag; a number must hold the largest lag. */
+/* Steps: auto is the warm-up and the largest lag, or what a measure looks back over; a number must hold the largest
+ * lag, and measures say what else (measures_settle). */
 static enum status settle_steps(struct reader *reader, const struct yaml_node *root)
 {
     struct sweep *sweep = reader->sweep;
     if (sweep->lag_count == 0)
         return STATUS_OK;
     long longest = sweep->lags[sweep->lag_count - 1];
+    const long window = measures_window(sweep);
     if (sweep->model.steps == 0)
-        sweep->model.steps = sweep->warmup + longest;
+        sweep->model.steps = sweep->warmup + (window > longest ? window : longest);
     if (sweep->model.steps >= longest)
         return STATUS_OK;
     return mistakes_add(reader->mistakes, &find_node(root, schema_find("model", "steps"))->place,

@@ -117,6 +117,7 @@ static void add_datasets(struct json *list, const struct dataset_rule *datasets,
     static const char *const dimensions[DATASET_DIMENSIONS] = {
         [ALONG_STEP] = "step", [ALONG_LAG] = "lag", [ALONG_INDEX] = "index"
     };
+    static const char *const types[] = { [TYPE_FLOAT64] = "float64", [TYPE_UINT8] = "uint8", [TYPE_INT32] = "int32" };
     for (size_t i = 0; i < count; i++) {
         const struct dataset_rule *rule = &datasets[i];
         json_next(list, NULL);
@@ -124,7 +125,7 @@ static void add_datasets(struct json *list, const struct dataset_rule *datasets,
         json_add_text(&object, "name", rule->name);
         json_add_text(&object, "long_name", rule->long_name);
         json_add_text(&object, "units", rule->units ? rule->units : "1");
-        json_add_text(&object, "type", rule->type == TYPE_FLOAT64 ? "float64" : "uint8");
+        json_add_text(&object, "type", types[rule->type]);
         json_add_text(&object, "of", rule->owner == OF_CELL ? "cell" : "weight");
         json_next(&object, "along");
         struct json along = json_start(list->out, '[');
@@ -146,7 +147,10 @@ static void tell_measures(struct json *list)
             const struct measure_parameter *parameter = &measure->parameters[i];
             struct json told = start_parameter(&parameters, parameter->name, parameter->help);
             const struct number_range range = schema_measure_range(parameter);
-            add_range(&told, &range);
+            if (parameter->is_flag)
+                json_add_text(&told, "form", "true or false");
+            else
+                add_range(&told, &range);
             json_add_text(&told, "default", parameter->default_text);
             fputc('}', list->out);
         }

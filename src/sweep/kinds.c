@@ -25,14 +25,10 @@ static enum status read_kind(struct reader *reader, const struct yaml_node *node
     const struct yaml_node *kind = entry >= 0 ? node->items[entry] : node;
     if (kind->kind != YAML_SCALAR || yaml_is_null(kind))
         return reader_expected(reader, kind, path, entry >= 0 ? "the name of a kind" : expected);
-    bool is_refused = false;
-    TRY(reader_refuse_unavailable(reader, kind, path, kind->text, &is_refused));
-    for (size_t i = 0; i < count && !is_refused; i++)
+    for (size_t i = 0; i < count; i++)
         if (strcmp(names[i], kind->text) == 0)
             *number = (long)i;
-    if (is_refused || *number >= 0)
-        return STATUS_OK;
-    return reader_unknown(reader, kind, path, "kind", count, names);
+    return *number >= 0 ? STATUS_OK : reader_unknown(reader, kind, path, "kind", count, names);
 }
 
 /* A list or a range: the values of an axis. */

@@ -29,10 +29,25 @@ static void describe_form(const struct measure *measure, char *text)
 {
     size_t length = (size_t)snprintf(text, PATH_OF_MEASURE, "a mapping of parameters, ");
     for (size_t i = 0; i < measure->parameter_count && length < PATH_OF_MEASURE; i++)
-        length += (size_t)snprintf(text + length, PATH_OF_MEASURE - length, "%s%s: N", i == 0 ? "{" : ", ",
-                                   measure->parameters[i].name);
+        length += (size_t)snprintf(text + length, PATH_OF_MEASURE - length, "%s%s: %s", i == 0 ? "{" : ", ",
+                                   measure->parameters[i].name, measure->parameters[i].is_flag ? "true" : "N");
     if (length < PATH_OF_MEASURE)
         snprintf(text + length, PATH_OF_MEASURE - length, "}");
+}
+
+static enum status read_parameter(struct reader *reader, const struct measure_parameter *parameter,
+                                  const struct yaml_node *node, const char *path, double *value)
+{
+    const struct number_range range = schema_measure_range(parameter);
+    bool is_good = false, flag = false;
+    double number;
+    if (parameter->is_flag)
+        TRY(reader_flag(reader, node, path, &flag, &is_good));
+    else
+        TRY(reader_number(reader, node, path, &range, &number, &is_good));
+    if (is_good)
+        *value = parameter->is_flag ? flag : number;
+    return STATUS_OK;
 }
 
 /* Those that the file gives; the others stay NaN until the rest of the sweep is known. */
@@ -50,16 +65,12 @@ static enum status read_parameters(struct reader *reader, const struct yaml_node
         return reader_expected(reader, node, path, form);
     TRY(keys_check(reader, node, path, measure->parameter_count, names));
     for (size_t i = 0; i < measure->parameter_count; i++) {
-        const struct number_range range = schema_measure_range(&measure->parameters[i]);
-        bool is_good = false;
-        double value;
         long entry = yaml_find(node, names[i]);
         if (entry < 0)
             continue;
         snprintf(parameter_path, sizeof parameter_path, "%s.%s", path, names[i]);
-        TRY(reader_number(reader, node->items[entry], parameter_path, &range, &value, &is_good));
-        if (is_good)
-            reader->sweep->options.parameters[number][i] = value;
+        TRY(read_parameter(reader, &measure->parameters[i], node->items[entry], parameter_path,
+                           &reader->sweep->options.parameters[number][i]));
     }
     return STATUS_OK;
 }
@@ -81,13 +92,9 @@ static enum status add_measure(struct reader *reader, const struct key_rule *rul
                                const char *path, unsigned *seen)
 {
     const struct yaml_node *name = measures_name(item);
-    bool is_refused = false;
     int number;
     if (name->kind != YAML_SCALAR || yaml_is_null(name))
         return reader_expected(reader, name, path, rule->expected);
-    TRY(reader_refuse_unavailable(reader, name, path, name->text, &is_refused));
-    if (is_refused)
-        return STATUS_OK;
     if (measure_find(name->text, &number) == NULL) {
         const char *names[MEASURES];
         for (int other = 0; other < MEASURES; other++)
@@ -147,6 +154,23 @@ static enum status refuse_teams(struct reader *reader, const struct yaml_node *n
                         name->text, largest, sweep->distribute_from, largest + 1);
 }
 
+/* What identity is measured by is found on one rank. */
+static enum status refuse_identity_of_teams(struct reader *reader, const struct yaml_node *name)
+{
+    const struct sweep *sweep = reader->sweep;
+    const long largest = largest_hidden_size(sweep);
+    bool has_identity = false;
+    for (long i = 0; i < sweep->activation_count; i++)
+        has_identity = has_identity || sweep->activations[i]->is_identity;
+    if (!has_identity || largest < sweep->distribute_from)
+        return STATUS_OK;
+    return mistakes_add(reader->mistakes, &name->place,
+                        "measure: %s of identity comes from the eigenvalues of W, which one rank finds alone, but "
+                        "hidden_size %ld reaches numerics.distribute_from, %ld; raise that to %ld or more, or leave "
+                        "identity out",
+                        name->text, largest, sweep->distribute_from, largest + 1);
+}
+
 static enum status refuse_without_identity(struct reader *reader, const struct yaml_node *name)
 {
     const struct sweep *sweep = reader->sweep;
@@ -161,22 +185,61 @@ static enum status refuse_without_identity(struct reader *reader, const struct y
                         name->text);
 }
 
+static enum status refuse_proofs(struct reader *reader, const struct yaml_node *name)
+{
+    if (!reader->sweep->options.certify)
+        return STATUS_OK;
+    return mistakes_add(reader->mistakes, &name->place,
+                        "measure: %s cannot be had with numerics.certify, whose proofs its values are not part of; "
+                        "leave one of the two out",
+                        name->text);
+}
+
+static struct parameter_surroundings surroundings_of(const struct sweep *sweep)
+{
+    return (struct parameter_surroundings){ .model = &sweep->model,
+                                            .smallest_hidden_size =
+                                                sweep->hidden_size_count > 0 ? sweep->hidden_sizes[0] : 0,
+                                            .largest_hidden_size = largest_hidden_size(sweep) };
+}
+
+/* What parameters of a measure are where the file does not say. */
+static void fill_parameters(struct sweep *sweep, int number)
+{
+    const struct measure *measure = measure_at(number);
+    const struct parameter_surroundings surroundings = surroundings_of(sweep);
+    for (size_t i = 0; i < measure->parameter_count; i++)
+        if (isnan(sweep->options.parameters[number][i]))
+            sweep->options.parameters[number][i] = measure->parameters[i].default_value(&surroundings);
+}
+
+long measures_window(struct sweep *sweep)
+{
+    for (int number = 0; number < MEASURES; number++)
+        if (sweep->measures & 1u << number && measure_at(number)->window)
+            fill_parameters(sweep, number);
+    return measure_window(sweep->measures, &sweep->options);
+}
+
 /* Fills in defaults, which may depend on the rest, and holds what was given against it. */
 static enum status settle_parameters(struct reader *reader, const struct yaml_node *name, int number)
 {
     struct sweep *sweep = reader->sweep;
     const struct measure *measure = measure_at(number);
+    const struct parameter_surroundings surroundings = surroundings_of(sweep);
+    char why[2 * PATH_OF_MEASURE];
+    fill_parameters(sweep, number);
     for (size_t i = 0; i < measure->parameter_count; i++) {
         const struct measure_parameter *parameter = &measure->parameters[i];
-        double *value = &sweep->options.parameters[number][i];
-        char why[2 * PATH_OF_MEASURE];
-        if (isnan(*value))
-            *value = parameter->default_value(&sweep->model, largest_hidden_size(sweep));
+        const double value = sweep->options.parameters[number][i];
         if (parameter->length_of != ALONG_NOTHING)
-            sweep->options.lengths[parameter->length_of] = (long)*value;
-        if (parameter->is_possible && !parameter->is_possible(*value, &sweep->model, why, sizeof why))
+            sweep->options.lengths[parameter->length_of] = (long)value;
+        if (parameter->is_possible && !parameter->is_possible(value, &surroundings, why, sizeof why))
             TRY(mistakes_add(reader->mistakes, &name->place, "measure.%s.%s: %s", measure->name, parameter->name, why));
     }
+    const double *parameters = sweep->options.parameters[number];
+    if (measure->fits && !measure->fits(parameters, &surroundings, why, sizeof why))
+        return mistakes_add(reader->mistakes, &name->place, "measure.%s: %s", measure->name, why);
     return STATUS_OK;
 }
 
@@ -199,6 +262,10 @@ enum status measures_settle(struct reader *reader, const struct yaml_node *node)
             TRY(refuse_teams(reader, name));
         if (needs & NEEDS_IDENTITY)
             TRY(refuse_without_identity(reader, name));
+        if (needs & NEEDS_IDENTITY_ON_ONE_RANK)
+            TRY(refuse_identity_of_teams(reader, name));
+        if (needs & NEEDS_NO_PROOF)
+            TRY(refuse_proofs(reader, name));
         TRY(settle_parameters(reader, name, number));
     }
     return STATUS_OK;
@@ -213,8 +280,19 @@ static void write_measure(const struct sweep *sweep, int number, FILE *stream)
         return;
     }
     fprintf(stream, "{%s: {", measure->name);
-    for (size_t i = 0; i < measure->parameter_count; i++)
-        fprintf(stream, "%s%s: %.0f", i ? ", " : "", measure->parameters[i].name, sweep->options.parameters[number][i]);
+    const char *separator = "";
+    for (size_t i = 0; i < measure->parameter_count; i++) {
+        const struct measure_parameter *parameter = &measure->parameters[i];
+        const double value = sweep->options.parameters[number][i];
+        if (isinf(value)) /* all there are */
+            continue;
+        fprintf(stream, "%s%s: ", separator, parameter->name);
+        if (parameter->is_flag)
+            fputs(value != 0 ? "true" : "false", stream);
+        else
+            fprintf(stream, "%.0f", value);
+        separator = ", ";
+    }
     fputs("}}", stream);
 }
 
@@ -240,8 +318,9 @@ void explain_measures(const struct key_rule *rule, FILE *stream)
         fprintf(stream, "    %s: %s\n", measure->name, measure->help);
         for (size_t i = 0; i < measure->parameter_count; i++) {
             const struct number_range range = schema_measure_range(&measure->parameters[i]);
-            char text[NUMBER_RANGE_TEXT];
-            number_describe_range(&range, text);
+            char text[NUMBER_RANGE_TEXT] = "true or false";
+            if (!measure->parameters[i].is_flag)
+                number_describe_range(&range, text);
             fprintf(stream, "        %s: %s, %s (default %s)\n", measure->parameters[i].name,
                     measure->parameters[i].help, text, measure->parameters[i].default_text);
         }

@@ -86,6 +86,14 @@ enum status reader_number(struct reader *reader, const struct yaml_node *node, c
     return reader_expected(reader, node, path, expected);
 }
 
+enum status reader_flag(struct reader *reader, const struct yaml_node *node, const char *path, bool *value,
+                        bool *is_good)
+{
+    *value = yaml_is_word(node, "true") || yaml_is_word(node, "True") || yaml_is_word(node, "TRUE");
+    *is_good = *value || yaml_is_word(node, "false") || yaml_is_word(node, "False") || yaml_is_word(node, "FALSE");
+    return *is_good ? STATUS_OK : reader_expected(reader, node, path, "true or false");
+}
+
 long reader_item_count(const struct yaml_node *node)
 {
     return node->kind == YAML_SEQUENCE ? node->count : 1;
@@ -94,23 +102,4 @@ long reader_item_count(const struct yaml_node *node)
 const struct yaml_node *reader_item_at(const struct yaml_node *node, long number)
 {
     return node->kind == YAML_SEQUENCE ? node->items[number] : node;
-}
-
-/* Names of the sweep file's format that this version cannot serve; a row goes when its part comes. */
-static const struct {
-    const char *path, *name;
-} unavailable[] = {
-    { "measure", "lyapunov" },
-};
-
-enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,
-                                      const char *name, bool *is_refused)
-{
-    *is_refused = false;
-    for (size_t row = 0; row < sizeof unavailable / sizeof *unavailable; row++)
-        if (strcmp(unavailable[row].path, path) == 0 && strcmp(unavailable[row].name, name) == 0) {
-            *is_refused = true;
-            return mistakes_add(reader->mistakes, &node->place, "%s: %s is not available in this version", path, name);
-        }
-    return STATUS_OK;
 }

@@ -32,14 +32,13 @@ CHECKED enum status reader_unknown(struct reader *reader, const struct yaml_node
 CHECKED enum status reader_number(struct reader *reader, const struct yaml_node *node, const char *path,
                                   const struct number_range *range, double *value, bool *is_good);
 
+/* The words true and false; likewise. */
+CHECKED enum status reader_flag(struct reader *reader, const struct yaml_node *node, const char *path, bool *value,
+                                bool *is_good);
+
 /* The items of a list; a scalar or a mapping stands for a list of itself. */
 long reader_item_count(const struct yaml_node *node);
 const struct yaml_node *reader_item_at(const struct yaml_node *node, long number);
-
-/* True after noting "not available in this version", where the format has that name at that path, but this version does
- * not serve it. */
-CHECKED enum status reader_refuse_unavailable(struct reader *reader, const struct yaml_node *node, const char *path,
-                                              const char *name, bool *is_refused);
 
 /* The values of a numeric axis (axis_reader.c): ascending, distinct, *values from `scratch`; *count = 0 after a
  * mistake. */

@@ -174,7 +174,7 @@ static const struct key_rule rules[] = {
       .offset = MODEL(steps),
       .default_text = "auto",
       .range = INTEGERS(1, 2 * COUNT_LIMIT),
-      .help = "T; auto: warmup and the largest lag" },
+      .help = "T; auto: warmup and the largest lag, or what lyapunov looks back over" },
 
     { .section = "grid",
       .name = "hidden_size",

@@ -82,6 +82,10 @@ SCHEMA_TYPE(choice);
 SCHEMA_TYPE(ensembles);
 #undef SCHEMA_TYPE
 
+/* The last steps that measures look back over, by their parameters, which are filled in where the file leaves them out.
+ */
+long measures_window(struct sweep *sweep);
+
 /* Checks the measures of the node (NULL: none but the default) against the whole sweep, once that is known, and fills
  * in what their parameters' defaults depend on. */
 CHECKED enum status measures_settle(struct reader *reader, const struct yaml_node *node);

@@ -92,11 +92,9 @@ void write_real(const struct sweep *sweep, const struct key_rule *rule, FILE *st
 enum status read_certify(struct reader *reader, const struct key_rule *rule, const struct yaml_node *node,
                          const char *path)
 {
-    bool *value = field(reader->sweep, rule->offset);
-    *value = yaml_is_word(node, "true") || yaml_is_word(node, "True") || yaml_is_word(node, "TRUE");
-    if (*value || yaml_is_word(node, "false") || yaml_is_word(node, "False") || yaml_is_word(node, "FALSE"))
-        return STATUS_OK;
-    return reader_expected(reader, node, path, rule->expected);
+    bool is_good;
+    (void)rule;
+    return reader_flag(reader, node, path, field(reader->sweep, rule->offset), &is_good);
 }
 
 void write_certify(const struct sweep *sweep, const struct key_rule *rule, FILE *stream)

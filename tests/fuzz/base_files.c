@@ -44,6 +44,8 @@ static enum status write_cells(const struct results_file *file, const struct swe
         for (uint64_t k = 0; k < cells * store_values_per_cell(sweep, rule); k++)
             if (rule->type == TYPE_FLOAT64)
                 ((double *)results.values[i])[k] = -0.5;
+            else if (rule->type == TYPE_INT32)
+                ((int32_t *)results.values[i])[k] = 1;
             else
                 ((uint8_t *)results.values[i])[k] = 1;
     for (uint64_t i = 0; i < cells; i++) {

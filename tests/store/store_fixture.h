@@ -49,6 +49,8 @@ static inline enum status fixture_results(const struct sweep *sweep, uint64_t fi
             for (uint64_t k = 0; k < values; k++)
                 if (rule->type == TYPE_FLOAT64)
                     ((double *)results->values[number])[i * values + k] = fixture_value(cell, number, k);
+                else if (rule->type == TYPE_INT32)
+                    ((int32_t *)results->values[number])[i * values + k] = fixture_flag(cell, number, k);
                 else
                     ((uint8_t *)results->values[number])[i * values + k] = fixture_flag(cell, number, k);
         }

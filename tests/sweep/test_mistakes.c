@@ -222,9 +222,25 @@ static const struct mistaken table[] = {
       "2:43: error: weights.ensemble of kind file: unknown key \"pth\"; did you mean \"path\"?" },
     { SMALLEST_GRID "weights: {ensemble: {kind: file, path: x, content: {W: 12}}}\n",
       "2:56: error: weights.ensemble: expected 32 hexadecimal digits, found 12" },
-    /* what a later version brings */
-    { SMALLEST_GRID "measure: [{lyapunov: {count: 3}}]\n",
-      "2:12: error: measure: lyapunov is not available in this version" },
+    /* exponents */
+    { SMALLEST_GRID "measure: [{lyapunov: {count: 5}}]\n", "2:12: error: measure.lyapunov.count: 5 exponents are more "
+                                                           "than the 4 of hidden_size 4; ask for at most so many, or "
+                                                           "leave count out for all" },
+    { SMALLEST_GRID "measure: [{lyapunov: {count: 0}}]\n",
+      "2:30: error: measure.lyapunov.count: expected an integer from 1 to 1099511627776, found 0" },
+    { SMALLEST_GRID "model: {steps: 399}\nmeasure: [{lyapunov: {transient: 100, steps: 300}}]\n",
+      "3:12: error: measure.lyapunov: transient 100 and steps 300 are more than the 399 steps of the trajectory; ask "
+      "for "
+      "fewer, or raise model.steps" },
+    { SMALLEST_GRID "measure: [{lyapunov: {two_sided: 1}}]\n",
+      "2:34: error: measure.lyapunov.two_sided: expected true or false, found 1" },
+    { SMALLEST_GRID "measure: lyapunov\nnumerics: {certify: true}\n",
+      "2:10: error: measure: lyapunov cannot be had with numerics.certify, whose proofs its values are not part of; "
+      "leave "
+      "one of the two out" },
+    { SMALLEST_GRID "measure: lyapunov\nmodel: {activation: [tanh, identity]}\nnumerics: {distribute_from: 4}\n",
+      "2:10: error: measure: lyapunov of identity comes from the eigenvalues of W, which one rank finds alone, but "
+      "hidden_size 4 reaches numerics.distribute_from, 4; raise that to 5 or more, or leave identity out" },
     /* values that do not go together */
     { SMALLEST_GRID "numerics: {certify: true, distribute_from: 4}\n",
       "2:21: error: numerics.certify: verdicts are proven on one rank alone, but hidden_size 4 reaches "

@@ -60,18 +60,18 @@ def parametric_spectrum(
     x, weights = nodes(chosen, variance, with_spikes=True)
     doubled = 2.0 * chosen.log_slope(x)
     log_weight = np.atleast_1d(np.asarray(log_weight, float))
-    index, density, log_mean, log_sum = (np.empty(len(log_weight)) for _ in range(4))
+    index, rest, density, log_mean, log_sum = (np.empty(len(log_weight)) for _ in range(5))
     for position, value in enumerate(log_weight):
         exceeds = value + doubled  # ln(w phi'^2)
         share, log_excess = expit(exceeds), np.logaddexp(0.0, exceeds)
         index[position] = weights @ share
+        rest[position] = weights @ expit(-exceeds)  # 1 - u, without the cancellation
         density[position] = weights @ (share * expit(-exceeds))
         log_mean[position] = _log_average(weights, doubled - log_excess)
         log_sum[position] = weights @ log_excess  # E ln(1 + w phi'^2)
     exponent = np.log(coupling) + 0.5 * log_mean
     partial_sum = index * exponent - 0.5 * index + 0.5 * log_sum
     if ensemble == "orthogonal":
-        rest = np.maximum(1.0 - index, np.finfo(float).tiny)
         exponent = exponent - 0.5 * np.log(rest)
         partial_sum = partial_sum + 0.5 * (rest * np.log(rest) + index)
     return ParametricSpectrum(index, exponent, partial_sum, density)

@@ -1,0 +1,484 @@
+#include "gradient/exponents.h"
+
+#include "base/memory.h"
+#include "gradient/exact_chain.h"
+#include "gradient/jacobian_internal.h"
+#include "linalg/determinant.h"
+#include "linalg/frame.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static const double GROUP_BYTES = 256e6; /* of frames side by side */
+static const double UNIT_ROUNDOFF = DBL_EPSILON / 2, ROUNDING_CONSTANT = 4;
+
+struct run {
+    const struct exponent_problem *problem;
+    struct gradient_context *context;
+    double *log_determinant;
+    long hidden_size;
+    bool is_untied, is_on_grid, is_balanced;
+    int *row_exponents, *column_exponents; /* W = 2^rows B 2^columns */
+    double *transposed;                    /* W^T, for frames that need it */
+    /* Powers of two: 2^columns, 2^-columns, 2^rows, 2^-rows. */
+    double *column_up, *column_down, *row_up, *row_down;
+    double *scale, *size; /* [d] of a factor */
+    double *logs;         /* [count] */
+    long *ranks;          /* [steps] */
+    struct block vectors; /* [d, count] */
+};
+
+static void run_close(struct run *run)
+{
+    memory_free(run->row_exponents);
+    memory_free(run->column_exponents);
+    memory_free(run->transposed);
+    memory_free(run->column_up);
+    memory_free(run->column_down);
+    memory_free(run->row_up);
+    memory_free(run->row_down);
+    memory_free(run->scale);
+    memory_free(run->size);
+    memory_free(run->logs);
+    memory_free(run->ranks);
+    block_destroy(&run->vectors);
+}
+SCOPED_VALUE(run, run_close)
+
+/* ---- the weights ---- */
+
+/* The powers of two that rows and columns of W are scaled by; ones where W has no one balance, or no rank has all of
+ * it. */
+static enum status balance(struct run *run)
+{
+    const double *values;
+    if (run->is_untied || run->is_on_grid)
+        return STATUS_OK;
+    TRY(weights_values(run->problem->weights, run->problem->last_step, &values));
+    TRY(determinant_balance(run->hidden_size, values, run->row_exponents, run->column_exponents));
+    for (long i = 0; i < run->hidden_size; i++)
+        run->is_balanced = run->is_balanced || run->row_exponents[i] != 0 || run->column_exponents[i] != 0;
+    return STATUS_OK;
+}
+
+static void fill_powers(struct run *run)
+{
+    for (long i = 0; i < run->hidden_size; i++) {
+        run->column_up[i] = ldexp(1, run->column_exponents[i]);
+        run->column_down[i] = ldexp(1, -run->column_exponents[i]);
+        run->row_up[i] = ldexp(1, run->row_exponents[i]);
+        run->row_down[i] = ldexp(1, -run->row_exponents[i]);
+    }
+}
+
+/* `run` is its owner's to close, also where this fails. */
+static enum status run_open(const struct exponent_problem *problem, struct gradient_context *context,
+                            double *log_determinant, struct run *run)
+{
+    const long d = weights_hidden_size(problem->weights), aligned = block_stride(d);
+    *run = (struct run){ .problem = problem,
+                         .context = context,
+                         .log_determinant = log_determinant,
+                         .hidden_size = d,
+                         .is_untied = weights_ensemble(problem->weights)->kind->is_fresh_at_every_step,
+                         .is_on_grid = weights_grid(problem->weights) != NULL };
+    TRY(memory_allocate(&run->row_exponents, d, "scales of W"));
+    TRY(memory_allocate(&run->column_exponents, d, "scales of W"));
+    TRY(memory_allocate(&run->column_up, aligned, "scales of W"));
+    TRY(memory_allocate(&run->column_down, aligned, "scales of W"));
+    TRY(memory_allocate(&run->row_up, aligned, "scales of W"));
+    TRY(memory_allocate(&run->row_down, aligned, "scales of W"));
+    TRY(memory_allocate(&run->scale, aligned, "scales of a factor"));
+    TRY(memory_allocate(&run->size, aligned, "scales of a factor"));
+    TRY(memory_allocate(&run->logs, problem->count, "exponents"));
+    TRY(memory_allocate(&run->ranks, problem->steps, "ranks"));
+    TRY(block_create(d, problem->count, &run->vectors));
+    TRY(balance(run));
+    fill_powers(run);
+    return STATUS_OK;
+}
+
+/* All of W on every rank of a grid, for its determinant: W applied to the identity. */
+static enum status gather_values(const struct run *run, double **gathered)
+{
+    const long d = run->hidden_size;
+    const struct matrix *matrix;
+    SCOPED(block) identity = { 0 };
+    SCOPED(block) product = { 0 };
+    SCOPED_MEMORY double *values = NULL;
+    const struct team *team = weights_team(run->problem->weights);
+    enum status status = block_create(d, d, &identity);
+    if (status == STATUS_OK)
+        status = block_create(d, d, &product);
+    if (status == STATUS_OK)
+        status = memory_allocate(&values, d * d, "a weight matrix");
+    TRY(team_agree(team, status));
+    for (long i = 0; i < d; i++)
+        block_column(&identity, i)[i] = 1;
+    TRY(weights_at(run->problem->weights, run->problem->last_step, &matrix));
+    TRY(matrix_apply(matrix, &identity, &product));
+    for (long j = 0; j < d; j++)
+        memcpy(values + j * d, block_column(&product, j), (size_t)d * sizeof *values);
+    *gathered = scope_keep(&values);
+    return STATUS_OK;
+}
+
+/* Adds that of one W, `share` of the whole. */
+static enum status add_determinant(const struct run *run, const double *values, double share)
+{
+    double log_determinant, inverse_norm;
+    TRY(determinant_find(run->hidden_size, values, run->row_exponents, run->column_exponents, &log_determinant,
+                         &inverse_norm));
+    *run->log_determinant += share * log_determinant;
+    return STATUS_OK;
+}
+
+/* Of one W once; of untied weights at each step of the window. */
+static enum status find_determinant(const struct run *run)
+{
+    SCOPED_MEMORY double *gathered = NULL;
+    const double *values;
+    const bool is_wanted = run->problem->count == run->hidden_size;
+    *run->log_determinant = is_wanted ? 0 : NAN;
+    if (!is_wanted || run->is_untied)
+        return STATUS_OK;
+    if (run->is_on_grid)
+        TRY(gather_values(run, &gathered));
+    else
+        TRY(weights_values(run->problem->weights, run->problem->last_step, &values));
+    return add_determinant(run, run->is_on_grid ? gathered : values, 1);
+}
+
+/* ---- factors ---- */
+
+/* The step whose W stands in the factor at a place of the window. */
+static long weight_step(const struct run *run, long lag_index)
+{
+    const long step = run->problem->last_step - lag_index - 1;
+    return step > 0 ? step : run->problem->last_step;
+}
+
+/* The derivatives there; NULL: ones. */
+static const double *derivatives(const struct run *run, long lag_index, long chain)
+{
+    const struct trajectory *trajectory = run->problem->trajectory;
+    return trajectory ? trajectory_derivative(trajectory, lag_index, chain) : NULL;
+}
+
+/* scale := derivatives * own, size := scale * other, where there is anything to scale by. */
+static void set_scales(const struct run *run, const double *slopes, const double *own, const double *other,
+                       struct frame_factor *factor)
+{
+    if (slopes == NULL && !run->is_balanced)
+        return;
+    for (long i = 0; i < run->hidden_size; i++) {
+        run->scale[i] = (slopes ? slopes[i] : 1) * own[i];
+        run->size[i] = run->scale[i] * other[i];
+    }
+    factor->row_scale = run->scale;
+    factor->row_size = run->size;
+}
+
+static enum status set_weights(const struct run *run, const struct frame *frame, long step, bool transposed,
+                               struct frame_factor *factor)
+{
+    factor->transposed = transposed;
+    if (!frame_needs_values(frame))
+        return weights_at(run->problem->weights, step, &factor->matrix);
+    if (!transposed)
+        return weights_values(run->problem->weights, step, &factor->values);
+    factor->values = run->transposed;
+    return STATUS_OK;
+}
+
+/* run->transposed := W^T, where frames need it. */
+static enum status transpose(struct run *run, const struct frame *frame, long step)
+{
+    const long d = run->hidden_size;
+    const double *values;
+    if (!frame_needs_values(frame) || (run->transposed && !run->is_untied))
+        return STATUS_OK;
+    if (run->transposed == NULL)
+        TRY(memory_allocate(&run->transposed, d * d, "a weight matrix"));
+    TRY(weights_values(run->problem->weights, step, &values));
+    for (long j = 0; j < d; j++)
+        for (long i = 0; i < d; i++)
+            run->transposed[j + i * d] = values[i + j * d];
+    return STATUS_OK;
+}
+
+static enum status take(struct run *run, struct frame *frame, const struct frame_factor *factor)
+{
+    TRY(frame_advance(frame, factor, run->logs));
+    run->context->flops += frame_flops(run->hidden_size, run->problem->count);
+    return STATUS_OK;
+}
+
+/* F = diag(slopes) W = C^-1 (C D R) B C with W = R B C: the frame stands in the coordinates that C scales. */
+static enum status forward(struct run *run, struct frame *frame, long lag_index, long chain)
+{
+    struct frame_factor factor = { .column_scale = run->is_balanced ? run->column_down : NULL };
+    TRY(set_weights(run, frame, weight_step(run, lag_index), false, &factor));
+    set_scales(run, derivatives(run, lag_index, chain), run->column_up, run->row_up, &factor);
+    return take(run, frame, &factor);
+}
+
+/* B^T of the factor at lag_index, with the derivatives of the one before it (none before the first). */
+static enum status backward(struct run *run, struct frame *frame, long lag_index, long chain)
+{
+    struct frame_factor factor = { .column_scale = run->is_balanced ? run->row_down : NULL };
+    TRY(transpose(run, frame, weight_step(run, lag_index)));
+    TRY(set_weights(run, frame, weight_step(run, lag_index), true, &factor));
+    if (lag_index + 1 < run->problem->steps)
+        set_scales(run, derivatives(run, lag_index + 1, chain), run->row_up, run->column_up, &factor);
+    else if (run->is_balanced) {
+        factor.row_scale = run->column_down;
+        factor.row_size = NULL;
+    }
+    return take(run, frame, &factor);
+}
+
+/* diag(slopes) alone, in those coordinates. */
+static enum status first_backward(struct run *run, struct frame *frame, long chain)
+{
+    struct frame_factor factor = { 0 };
+    set_scales(run, derivatives(run, 0, chain), run->column_up, run->row_up, &factor);
+    factor.row_scale = factor.row_size; /* C D R, all of it */
+    return take(run, frame, &factor);
+}
+
+/* ---- chains ---- */
+
+/* Before anything is multiplied: whether doubles hold the derivatives, and what they add up to over the window. */
+static void look_at_slopes(const struct run *run, long chain, struct exponent_result *result)
+{
+    const struct trajectory *trajectory = run->problem->trajectory;
+    const long needed = run->problem->transient + run->problem->steps;
+    for (long i = 0; trajectory && i < needed && result->outcome == JACOBIAN_FOUND; i++) {
+        const int64_t *exponents;
+        const double *slopes = trajectory_wide_derivative(trajectory, i, chain, &exponents);
+        double sum = 0, sizes = 0;
+        const double shift = trajectory->log_shifts[i * trajectory->chains + chain];
+        if (!isfinite(block_largest_magnitude(slopes, run->hidden_size)))
+            result->outcome = JACOBIAN_NOT_FINITE;
+        else if (exponents)
+            result->outcome = JACOBIAN_OUT_OF_RANGE;
+        for (long k = 0; k < run->hidden_size && i < run->problem->steps; k++) {
+            const double log_slope = log(fabs(slopes[k])) + shift;
+            sum += log_slope;
+            sizes += fabs(log_slope);
+        }
+        result->log_slopes += sum / (double)run->problem->steps;
+        result->log_slope_sizes += sizes / (double)run->problem->steps;
+        if (i < run->problem->steps)
+            result->log_shift += shift;
+    }
+}
+
+/* What rounding may have changed of the sums, as a share of the window. A step perturbs the span of the first columns
+ * by d u over its pivot; what that has of the direction behind them grows by R of that over their last one, which
+ * mostly makes it shrink, but for steps on which the two change places. */
+static void add_rounding(const struct run *run, const struct frame *frame, struct exponent_result *result)
+{
+    const int *exponents = frame_size_exponents(frame);
+    const double unit = ROUNDING_CONSTANT * (double)run->hidden_size * UNIT_ROUNDOFF;
+    double next = -INFINITY, *errors = result->span_errors;
+    for (long i = run->problem->count - 1; i >= 0; i--) {
+        const double own = run->logs[i];
+        if (own == -INFINITY)
+            continue;
+        errors[i] = fmin(errors[i] * exp(next - own) + unit * exp(exponents[i] * LOG_2 - own), 1);
+        result->rounding[i] += errors[i] / (double)run->problem->steps;
+        next = own;
+    }
+}
+
+static void add_logarithms(const struct run *run, long lag_index, struct exponent_result *result)
+{
+    const long steps = run->problem->steps, count = run->problem->count, batches = exponents_batches(steps);
+    const long step = steps - 1 - lag_index, batch = step * batches / steps;
+    const long length = ((batch + 1) * steps + batches - 1) / batches - (batch * steps + batches - 1) / batches;
+    for (long i = 0; i < count; i++) {
+        if (isnan(run->logs[i]) || run->logs[i] == INFINITY)
+            result->outcome = JACOBIAN_NOT_FINITE;
+        result->batch_means[batch * count + i] += run->logs[i] / (double)length;
+        result->sums[i] += run->logs[i];
+    }
+}
+
+/* The exact rank of the window's product, which says how many exponents are finite. */
+static enum status find_finite(struct run *run, long chain, struct exponent_result *result)
+{
+    const struct exponent_problem *problem = run->problem;
+    const struct jacobian_problem factors = { .weights = problem->weights,
+                                              .trajectory = problem->trajectory,
+                                              .steps = problem->last_step,
+                                              .chains = problem->chains,
+                                              .lags = &problem->steps,
+                                              .lag_count = 1 };
+    TRY(exact_chain_ranks(&factors, run->context, chain, run->ranks));
+    const long rank = run->ranks[problem->steps - 1], count = problem->count;
+    result->finite = rank < count ? rank : count;
+    return STATUS_OK;
+}
+
+/* What stands behind the rank is rounding; nothing before it may be zero. */
+static void cut_off(const struct run *run, struct exponent_result *result)
+{
+    const long count = run->problem->count, batches = exponents_batches(run->problem->steps);
+    for (long i = 0; i < count; i++) {
+        if (i < result->finite && result->sums[i] == -INFINITY)
+            result->outcome = JACOBIAN_NOT_CONVERGED;
+        if (i < result->finite)
+            continue;
+        result->sums[i] = -INFINITY;
+        for (long batch = 0; batch < batches; batch++)
+            result->batch_means[batch * count + i] = -INFINITY;
+    }
+}
+
+/* From the frame that the window has ended with back to its beginning, where it was `start`. */
+static enum status come_back(struct run *run, struct frame *frame, long chain, const struct block *start,
+                             struct exponent_result *result)
+{
+    const long steps = run->problem->steps, count = run->problem->count;
+    SCOPED_MEMORY double *sums = NULL;
+    SCOPED_MEMORY double *minors = NULL;
+    TRY(memory_allocate(&sums, count, "exponents"));
+    TRY(memory_allocate(&minors, count, "minors of a frame"));
+    memset(result->span_errors, 0, (size_t)count * sizeof *result->span_errors);
+    for (long lag_index = -1; lag_index < steps; lag_index++) {
+        TRY(jacobian_check_stop(run->context));
+        TRY(lag_index < 0 ? first_backward(run, frame, chain) : backward(run, frame, lag_index, chain));
+        add_rounding(run, frame, result);
+        for (long i = 0; i < count; i++)
+            sums[i] += run->logs[i];
+    }
+    TRY(frame_vectors(frame, &run->vectors));
+    TRY(determinant_minors(&run->vectors, start, minors));
+    double forth = 0, back = 0;
+    for (long i = 0; i < count; i++) {
+        forth += result->sums[i];
+        back += sums[i];
+        result->two_sided[i] = i < result->finite ? fabs(forth - back - minors[i]) / (double)steps : NAN;
+    }
+    return STATUS_OK;
+}
+
+/* ---- groups of chains ---- */
+
+struct group {
+    long first, chains;
+    struct frame **frames;
+    struct block *starts; /* of the window */
+};
+
+static void group_close(struct group *group)
+{
+    for (long c = 0; c < group->chains; c++) {
+        if (group->frames)
+            frame_destroy(group->frames[c]);
+        if (group->starts)
+            block_destroy(&group->starts[c]);
+    }
+    memory_free(group->frames);
+    memory_free(group->starts);
+}
+SCOPED_VALUE(group, group_close)
+
+/* `group` is its owner's to close, also where this fails. All frames begin with one random matrix of the network's:
+ * no direction of W is special to it. */
+static enum status group_open(struct run *run, long first, long chains, struct group *group)
+{
+    const long d = run->hidden_size, count = run->problem->count;
+    const struct random_stream stream = ensemble_stream(weights_key(run->problem->weights), "exponents");
+    *group = (struct group){ .first = first, .chains = chains };
+    TRY(memory_allocate(&group->frames, chains, "frames"));
+    TRY(memory_allocate(&group->starts, chains, "frames"));
+    for (long j = 0; j < count; j++)
+        random_normal(&stream, 0, (uint64_t)(j * d), (uint64_t)d, block_column(&run->vectors, j));
+    for (long c = 0; c < chains; c++) {
+        TRY(frame_create(d, count, run->is_on_grid, &group->frames[c]));
+        TRY(frame_start(group->frames[c], &run->vectors));
+        if (run->problem->two_sided)
+            TRY(block_create(d, count, &group->starts[c]));
+    }
+    return STATUS_OK;
+}
+
+static enum status take_step(struct run *run, const struct group *group, long lag_index,
+                             struct exponent_result *results)
+{
+    const long steps = run->problem->steps;
+    TRY(jacobian_check_stop(run->context));
+    if (run->is_untied && !isnan(*run->log_determinant) && lag_index < steps && group->first == 0) {
+        const double *values;
+        TRY(weights_values(run->problem->weights, weight_step(run, lag_index), &values));
+        TRY(add_determinant(run, values, 1 / (double)steps));
+    }
+    for (long c = 0; c < group->chains; c++) {
+        struct exponent_result *result = &results[group->first + c];
+        if (result->outcome != JACOBIAN_FOUND)
+            continue;
+        if (lag_index == steps - 1 && run->problem->two_sided)
+            TRY(frame_vectors(group->frames[c], &group->starts[c]));
+        TRY(forward(run, group->frames[c], lag_index, group->first + c));
+        if (lag_index >= steps)
+            continue;
+        add_logarithms(run, lag_index, result);
+        add_rounding(run, group->frames[c], result);
+    }
+    return STATUS_OK;
+}
+
+static enum status finish(struct run *run, const struct group *group, struct exponent_result *results)
+{
+    for (long c = 0; c < group->chains; c++) {
+        const long chain = group->first + c;
+        struct exponent_result *result = &results[chain];
+        if (result->outcome != JACOBIAN_FOUND)
+            continue;
+        TRY(find_finite(run, chain, result));
+        if (run->problem->two_sided)
+            TRY(come_back(run, group->frames[c], chain, &group->starts[c], result));
+        cut_off(run, result);
+    }
+    return STATUS_OK;
+}
+
+static enum status run_group(struct run *run, long first, long chains, struct exponent_result *results)
+{
+    SCOPED(group) group = { 0 };
+    const struct team *team = weights_team(run->problem->weights);
+    TRY(team_agree(team, group_open(run, first, chains, &group)));
+    for (long c = first; c < first + chains; c++)
+        look_at_slopes(run, c, &results[c]);
+    for (long lag_index = run->problem->transient + run->problem->steps - 1; lag_index >= 0; lag_index--)
+        TRY(take_step(run, &group, lag_index, results));
+    return finish(run, &group, results);
+}
+
+/* Of one W a chain at a time, whose frame stays near; where W is drawn at every step, for as many as there is room
+ * for. */
+static long group_width(const struct run *run)
+{
+    const double bytes = frame_bytes(run->hidden_size, run->problem->count, run->is_on_grid) +
+                         8.0 * (double)run->hidden_size * (double)run->problem->count;
+    return run->is_untied && bytes < GROUP_BYTES ? (long)(GROUP_BYTES / bytes) : 1;
+}
+
+enum status exponents_run(const struct exponent_problem *problem, struct gradient_context *context,
+                          double *log_determinant, struct exponent_result *results)
+{
+    SCOPED(run) run = { 0 };
+    TRY(team_agree(weights_team(problem->weights), run_open(problem, context, log_determinant, &run)));
+    TRY(find_determinant(&run));
+    const long width = group_width(&run);
+    for (long c = 0; c < problem->chains; c++)
+        for (long i = 0; i < problem->count; i++)
+            results[c].two_sided[i] = NAN;
+    for (long first = 0; first < problem->chains; first += width)
+        TRY(run_group(&run, first, problem->chains - first < width ? problem->chains - first : width, results));
+    return STATUS_OK;
+}

@@ -1,0 +1,15 @@
+/* QR decompositions of small matrices by Householder's reflections, vectorised over the columns; private to frame.c.
+ * Every element is one fixed sequence of operations, whatever the width of the vectors. Not collective. */
+#ifndef GRADSWEEP_LINALG_FRAME_SMALL_H
+#define GRADSWEEP_LINALG_FRAME_SMALL_H
+
+/* Rows of so many doubles: `columns` rounded up to whole vectors. */
+long frame_small_stride(long columns);
+
+/* rows[d * stride], row-major, 64-byte aligned: on entry the matrix [d, columns], its rows in descending order of size;
+ * on return Q. diagonal[columns] := R_ii. size_exponents[d]: row i is of the order of 2^size_exponents[i].
+ * reflections[columns * d] and factors[columns] are room. */
+void frame_small_factor(long dimension, long columns, double *rows, const int *size_exponents, double *reflections,
+                        double *factors, double *diagonal);
+
+#endif
