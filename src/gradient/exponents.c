@@ -48,12 +48,12 @@ SCOPED_VALUE(run, run_close)
 
 /* ---- the weights ---- */
 
-/* The powers of two that rows and columns of W are scaled by; ones where W has no one balance, or no rank has all of
- * it. */
+/* The powers of two that rows and columns of W are scaled by; ones where W has no one balance, where no rank has all of
+ * it, and for the leading exponents alone, which are to have the same bits on a grid. */
 static enum status balance(struct run *run)
 {
     const double *values;
-    if (run->is_untied || run->is_on_grid)
+    if (run->is_untied || run->is_on_grid || run->problem->count < run->hidden_size)
         return STATUS_OK;
     TRY(weights_values(run->problem->weights, run->problem->last_step, &values));
     TRY(determinant_balance(run->hidden_size, values, run->row_exponents, run->column_exponents));

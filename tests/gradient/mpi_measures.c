@@ -26,6 +26,7 @@ struct trial {
 #define PRODUCTS  "frobenius_norm"
 #define VECTORS   "step_bound"
 #define GRADIENTS "gradient contribution_map"
+#define EXPONENTS "lyapunov"
 
 /* Datasets whose numbers come out of whole d x d matrices. */
 static bool comes_from_squares(const char *dataset, enum jacobian_method method)
@@ -47,7 +48,7 @@ static double distance(double a, double b)
 
 static struct batch batch_of(const struct trial *trial)
 {
-    return (struct batch){ .model = &quiet,
+    struct batch batch = { .model = &quiet,
                            .activation = activation_find(trial->activation),
                            .count = CELLS,
                            .couplings = couplings_of(CELLS, radii, gammas),
@@ -56,6 +57,9 @@ static struct batch batch_of(const struct trial *trial)
                            .tolerance = 1e-10,
                            .measures = measure_set(trial->measures),
                            .options = { .lengths = { [ALONG_STEP] = MAP_STEPS, [ALONG_INDEX] = trial->hidden_size } } };
+    /* The leading 5, after 6 steps over 12, from both ends. */
+    memcpy(batch.options.parameters[measure_number("lyapunov")], (double[]){ 5, 6, 12, 1 }, 4 * sizeof(double));
+    return batch;
 }
 
 static void compare(const struct trial *trial, const struct process_grid *grid, const struct all_results *alone,
@@ -135,6 +139,8 @@ int main(int argc, char **argv)
         { "symmetric", "identity", 64, PRODUCTS " " VECTORS },
         { "untied", "tanh", 65, VECTORS },
         { "ginibre", "identity", 257, "" },
+        { "ginibre", "tanh", 40, EXPONENTS },
+        { "sparse", "relu", 130, EXPONENTS },
         { "uniform", "tanh", 257, VECTORS " " GRADIENTS },
         { "antisymmetric", "softsign", 257, PRODUCTS },
         { "ginibre", "tanh", 450, "" }, /* blocks of 100 wrap around four rows, too */
