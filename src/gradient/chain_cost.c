@@ -1,5 +1,6 @@
 #include "gradient/chain_cost.h"
 
+#include "linalg/lanes.h"
 #include "model/weights_cost.h"
 
 #include <math.h>
@@ -133,6 +134,8 @@ enum jacobian_method chain_method(const struct chain_question *question)
     if (question->activation->is_identity && is_known && !wants_products)
         return METHOD_CLOSED_FORM;
     if (wants_products || question->ensemble->kind->is_fresh_at_every_step)
+        return METHOD_EXPLICIT;
+    if (question->hidden_size <= LANES_LARGEST_DIMENSION) /* at the full rate even then */
         return METHOD_EXPLICIT;
     double by_vectors = implicit_cost(question, CHAINS_SIDE_BY_SIDE).seconds;
     return explicit_cost(question).seconds <= by_vectors ? METHOD_EXPLICIT : METHOD_IMPLICIT;

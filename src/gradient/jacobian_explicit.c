@@ -3,6 +3,7 @@
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/lanczos.h"
+#include "linalg/lanes.h"
 #include "linalg/matrix_stack.h"
 #include "linalg/spectrum.h"
 
@@ -165,6 +166,8 @@ enum status jacobian_norms_explicit(const struct jacobian_problem *problem, stru
                                     double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes)
 {
     long d = weights_hidden_size(problem->weights);
+    if (d <= LANES_LARGEST_DIMENSION && !weights_grid(problem->weights))
+        return jacobian_norms_in_lanes(problem, context, log_norms, log_frobenius, outcomes);
     long group = d >= EXPLICIT_COLUMNS || weights_grid(problem->weights) ? 1 : EXPLICIT_COLUMNS / d;
     for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;

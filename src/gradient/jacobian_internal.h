@@ -1,4 +1,4 @@
-/* What the two methods of jacobian.h share. Private to gradient/. Not collective. */
+/* What the methods of jacobian.h share. Private to gradient/. Not collective. */
 #ifndef GRADSWEEP_GRADIENT_JACOBIAN_INTERNAL_H
 #define GRADSWEEP_GRADIENT_JACOBIAN_INTERNAL_H
 
@@ -27,5 +27,9 @@ double jacobian_log_shift(const struct jacobian_problem *problem, long step_inde
 /* The options of every Lanczos run here: start vectors are keyed by the network, so that nothing else moves a bit. */
 struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *problem,
                                                 const struct gradient_context *context);
+
+/* jacobian_norms_explicit for networks of at most LANES_LARGEST_DIMENSION units on a rank alone. */
+CHECKED enum status jacobian_norms_in_lanes(const struct jacobian_problem *problem, struct gradient_context *context,
+                                            double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "linalg/instruction_set.h"
 #include "linalg/kernel.h"
+#include "linalg/transpose.h"
 #include "linalg/vectorised.h"
 
 #include <assert.h>
@@ -122,38 +123,16 @@ static int group_width(const struct block *x, long first)
     return x->columns - first < KERNEL_COLUMNS ? (int)(x->columns - first) : KERNEL_COLUMNS;
 }
 
-typedef double quad __attribute__((vector_size(32), aligned(32)));
-
-/* Elements i, j, k, l of the eight that two quads have together. */
-#ifdef __clang__
-#define QUAD_PICK(left, right, i, j, k, l) __builtin_shufflevector(left, right, i, j, k, l)
-#else
-typedef long long quad_order __attribute__((vector_size(32)));
-#define QUAD_PICK(left, right, i, j, k, l) __builtin_shuffle(left, right, (quad_order){ i, j, k, l })
-#endif
-
-/* Rows 0 .. 3 of four columns, transposed, to four rows of `packed`. */
-static inline __attribute__((always_inline)) void pack_square(const double *columns, long stride, double *packed)
-{
-    const quad a = *(const quad *)columns, b = *(const quad *)(columns + stride);
-    const quad c = *(const quad *)(columns + 2 * stride), d = *(const quad *)(columns + 3 * stride);
-    const quad ab_even = QUAD_PICK(a, b, 0, 4, 2, 6);
-    const quad ab_odd = QUAD_PICK(a, b, 1, 5, 3, 7);
-    const quad cd_even = QUAD_PICK(c, d, 0, 4, 2, 6);
-    const quad cd_odd = QUAD_PICK(c, d, 1, 5, 3, 7);
-    *(quad *)packed = QUAD_PICK(ab_even, cd_even, 0, 1, 4, 5);
-    *(quad *)(packed + KERNEL_COLUMNS) = QUAD_PICK(ab_odd, cd_odd, 0, 1, 4, 5);
-    *(quad *)(packed + 2 * KERNEL_COLUMNS) = QUAD_PICK(ab_even, cd_even, 2, 3, 6, 7);
-    *(quad *)(packed + 3 * KERNEL_COLUMNS) = QUAD_PICK(ab_odd, cd_odd, 2, 3, 6, 7);
-}
-
 /* Columns first .. first+width-1 of x as [stride][KERNEL_COLUMNS]. */
 VECTORISED static void pack_columns(const struct block *x, long first, int width, double *packed)
 {
     int j = 0;
-    for (; j + 4 <= width; j += 4)
+    for (; j + 4 <= width; j += 4) {
+        const double *const columns[] = { block_column(x, first + j), block_column(x, first + j + 1),
+                                          block_column(x, first + j + 2), block_column(x, first + j + 3) };
         for (long k = 0; k < x->stride; k += 4)
-            pack_square(block_column(x, first + j) + k, x->stride, packed + k * KERNEL_COLUMNS + j);
+            transpose_square(columns, k, packed + k * KERNEL_COLUMNS + j, KERNEL_COLUMNS);
+    }
     for (; j < width; j++) {
         const double *column = block_column(x, first + j);
         for (long k = 0; k < x->rows; k++)

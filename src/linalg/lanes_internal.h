@@ -1,0 +1,18 @@
+/* What lanes*.c share: the loops of lanes.h are compiled once an instruction set, all from lanes_loops.h. */
+#ifndef GRADSWEEP_LINALG_LANES_INTERNAL_H
+#define GRADSWEEP_LINALG_LANES_INTERNAL_H
+
+#include "linalg/lanes.h"
+
+struct lanes_loops {
+    void (*step)(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
+                 double *largest);
+    void (*top)(long d, const double *matrices, double *work, struct lanes_top *top);
+};
+
+/* NULL where the program was compiled for another kind of processor. */
+extern const struct lanes_loops *const lanes_loops_avx512;
+extern const struct lanes_loops *const lanes_loops_avx2;
+extern const struct lanes_loops *const lanes_loops_plain;
+
+#endif

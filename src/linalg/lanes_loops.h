@@ -1,0 +1,328 @@
+/* The loops of lanes.h for one instruction set. The file that includes it has defined, after its target pragma,
+ *   vector, VECTOR_LANES               a vector of doubles and their number, 8 or a part of that
+ *   vector_load(p), vector_store(p, v), vector_broadcast(p)
+ *   vector_fma(a, b, c)                a b + c, rounded once; vector_fma_minus: c - a b
+ *   vector_multiply, vector_add, vector_subtract, vector_divide, vector_root, vector_magnitude
+ *   vector_larger(a, b)                a > b ? a : b in each lane, vector_smaller(a, b): a < b ? a : b
+ *   vector_where_positive(x, a, b)     x > 0 ? a : b in each lane
+ *   vector_is_any_positive(x)
+ *   HOLD_IN_REGISTER(v)                keeps the compiler from loading v anew for each use
+ *   TILE_COLUMNS                       columns of a tile, 4 or 2, of which the registers hold four rows
+ *   LANES_LOOPS                        the name of the functions' table
+ * What stands here is one order of operations, whatever the number of lanes. No include guard: it is meant to be
+ * included once in each of them. */
+
+#include "linalg/lanes_internal.h"
+
+#define INLINED      static inline __attribute__((always_inline))
+#define AT(p, i)     vector_load((p) + (i)*LANES)
+#define PUT(p, i, v) vector_store((p) + (i)*LANES, v)
+
+enum { TILE_ROWS = LANES_STRIP };
+
+/* The loops below serve VECTOR_LANES lanes: all pointers are to the first of them. */
+
+/* ---- products ---- */
+
+/* sums[i][j] := sum over k < d of left row i times right column j: TILE_ROWS by `columns`. */
+INLINED void multiply_tile(const int columns, const bool is_broadcast, long d, const double *left, const double *right,
+                           long right_stride, vector sums[TILE_ROWS][TILE_COLUMNS])
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < columns; j++)
+            sums[i][j] = vector_broadcast(0.0);
+    for (long k = 0; k < d; k++) {
+        vector elements[TILE_COLUMNS];
+#pragma GCC unroll 4
+        for (int j = 0; j < columns; j++)
+            elements[j] = AT(right, j);
+#pragma GCC unroll 4
+        for (int i = 0; i < TILE_ROWS; i++) {
+            vector factor = is_broadcast ? vector_broadcast(left[i]) : AT(left, i);
+            HOLD_IN_REGISTER(factor);
+#pragma GCC unroll 4
+            for (int j = 0; j < columns; j++)
+                sums[i][j] = vector_fma(factor, elements[j], sums[i][j]);
+        }
+        left += is_broadcast ? TILE_ROWS : TILE_ROWS * LANES;
+        right += right_stride;
+    }
+}
+
+/* One strip of a step, `width` columns wide, of which `columns` are taken at a time. */
+INLINED vector step_strip(const int width, const int columns, long d, const double *packed, const double *from,
+                          const double *diagonals, double *to, vector largest)
+{
+    const long padded = lanes_padded(d);
+    for (long row = 0; row < padded; row += TILE_ROWS)
+        for (int column = 0; column < width; column += columns) {
+            vector sums[TILE_ROWS][TILE_COLUMNS];
+            multiply_tile(columns, true, d, packed + row * padded, from + column * LANES, width * LANES, sums);
+#pragma GCC unroll 4
+            for (int i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 4
+                for (int j = 0; j < columns; j++) {
+                    const vector value = diagonals ? vector_multiply(sums[i][j], AT(diagonals, row + i)) : sums[i][j];
+                    largest = vector_larger(vector_magnitude(value), largest);
+                    PUT(to, (row + i) * width + column + j, value);
+                }
+        }
+    return largest;
+}
+
+static void step(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
+                 double *largest)
+{
+    const long padded = lanes_padded(d);
+    for (int lane = 0; lane < LANES; lane += VECTOR_LANES) {
+        vector most = vector_broadcast(0.0);
+        const double *x = from + lane, *diagonal = diagonals ? diagonals + lane : NULL;
+        double *y = to + lane;
+        if (columns == 1)
+            most = step_strip(1, 1, d, packed, x, diagonal, y, most);
+        else if (columns == 2)
+            most = step_strip(2, 2, d, packed, x, diagonal, y, most);
+        else
+            for (long strip = 0; strip < columns * padded * LANES; strip += LANES_STRIP * padded * LANES)
+                most = step_strip(LANES_STRIP, TILE_COLUMNS, d, packed, x + strip, diagonal, y + strip, most);
+        vector_store(largest + lane, most);
+    }
+}
+
+/* The lower triangle of A^T A, row by row. */
+static void fill_gram(long d, const double *matrix, double *gram)
+{
+    const long padded = lanes_padded(d), strip = LANES_STRIP * padded * LANES;
+    for (long row = 0; row < padded; row += TILE_ROWS)
+        for (long column = 0; column < row + TILE_ROWS; column += TILE_COLUMNS) {
+            vector sums[TILE_ROWS][TILE_COLUMNS];
+            multiply_tile(TILE_COLUMNS, false, d, matrix + row / LANES_STRIP * strip,
+                          matrix + column / LANES_STRIP * strip + column % LANES_STRIP * LANES, LANES_STRIP * LANES,
+                          sums);
+#pragma GCC unroll 4
+            for (int i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 4
+                for (int j = 0; j < TILE_COLUMNS; j++)
+                    PUT(gram, (row + i) * padded + column + j, sums[i][j]);
+        }
+}
+
+static vector sum_diagonal(long d, const double *gram)
+{
+    const long padded = lanes_padded(d);
+    vector sum = vector_broadcast(0.0);
+    for (long i = 0; i < d; i++)
+        sum = vector_add(sum, AT(gram, i * padded + i));
+    return sum;
+}
+
+/* ---- to tridiagonal form (Golub and Van Loan, Matrix Computations, 8.3.1), from the last row on ---- */
+
+/* The reflection I - tau v v^T that takes the elements before a row's diagonal to (0, ..., 0, beta). Returns tau, 0
+ * where they are so already. *square := beta^2. */
+static vector find_reflection(long n, const double *row, double *v, vector *square)
+{
+    const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0), alpha = AT(row, n - 1);
+    vector even = zero, odd = zero;
+    for (long j = 0; j < n - 1; j += 2) {
+        even = vector_fma(AT(row, j), AT(row, j), even);
+        if (j + 1 < n - 1)
+            odd = vector_fma(AT(row, j + 1), AT(row, j + 1), odd);
+    }
+    const vector rest = vector_add(even, odd);
+    *square = vector_fma(alpha, alpha, rest);
+    const vector norm = vector_root(*square), beta = vector_where_positive(alpha, vector_subtract(zero, norm), norm);
+    const vector scale = vector_where_positive(rest, vector_divide(one, vector_subtract(alpha, beta)), zero);
+    for (long j = 0; j < n - 1; j++)
+        PUT(v, j, vector_multiply(AT(row, j), scale));
+    PUT(v, n - 1, one);
+    return vector_where_positive(rest, vector_divide(vector_subtract(beta, alpha), beta), zero);
+}
+
+/* products := A v, of the lower triangle of the first n rows of A, four rows at a time and the rest singly. */
+static void multiply_symmetric(long n, long stride, const double *a, const double *v, double *products)
+{
+    long row = 0;
+    for (; row + 4 <= n; row += 4) {
+        const double *rows[4];
+        vector sums[4], factors[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            rows[i] = a + (row + i) * stride * LANES;
+            sums[i] = vector_broadcast(0.0);
+            factors[i] = AT(v, row + i);
+        }
+        for (long j = 0; j < row; j++) {
+            const vector other = AT(v, j);
+            vector sum = AT(products, j);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                const vector element = AT(rows[i], j);
+                sums[i] = vector_fma(element, other, sums[i]);
+                sum = vector_fma(element, factors[i], sum);
+            }
+            PUT(products, j, sum);
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                sums[i] = vector_fma(i >= j ? AT(rows[i], row + j) : AT(rows[j], row + i), factors[j], sums[i]);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            PUT(products, row + i, sums[i]);
+    }
+    for (; row < n; row++) {
+        const double *elements = a + row * stride * LANES;
+        const vector factor = AT(v, row);
+        vector sum = vector_broadcast(0.0);
+        for (long j = 0; j < row; j++) {
+            sum = vector_fma(AT(elements, j), AT(v, j), sum);
+            PUT(products, j, vector_fma(AT(elements, j), factor, AT(products, j)));
+        }
+        PUT(products, row, vector_fma(AT(elements, row), factor, sum));
+    }
+}
+
+/* The lower triangle of the first n rows of A -= v w^T + w v^T. */
+static void subtract_outer(long n, long stride, double *a, const double *v, const double *w)
+{
+    long row = 0;
+    for (; row + 4 <= n; row += 4)
+        for (long j = 0; j < row + 4; j++) {
+            const vector vj = AT(v, j), wj = AT(w, j);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                double *element = a + (row + i) * stride * LANES;
+                PUT(element, j,
+                    vector_fma_minus(AT(v, row + i), wj, vector_fma_minus(AT(w, row + i), vj, AT(element, j))));
+            }
+        }
+    for (; row < n; row++) {
+        double *elements = a + row * stride * LANES;
+        for (long j = 0; j <= row; j++)
+            PUT(elements, j,
+                vector_fma_minus(AT(v, row), AT(w, j), vector_fma_minus(AT(w, row), AT(v, j), AT(elements, j))));
+    }
+}
+
+/* diagonal[d] and squares[d - 1] of the off-diagonal; A, of which the lower triangle is read, is overwritten. v and w:
+ * room for d elements each. */
+static void tridiagonalise(long d, double *a, double *v, double *w, double *diagonal, double *squares)
+{
+    const long stride = lanes_padded(d);
+    for (long n = d - 1; n >= 2; n--) { /* of the rows and columns before n */
+        vector square;
+        const double *row = a + n * stride * LANES;
+        const vector tau = find_reflection(n, row, v, &square);
+        PUT(diagonal, n, AT(row, n));
+        PUT(squares, n - 1, square);
+        multiply_symmetric(n, stride, a, v, w);
+        vector even = vector_broadcast(0.0), odd = even;
+        for (long j = 0; j < n; j += 2) {
+            even = vector_fma(AT(w, j), AT(v, j), even);
+            if (j + 1 < n)
+                odd = vector_fma(AT(w, j + 1), AT(v, j + 1), odd);
+        }
+        const vector half =
+            vector_multiply(vector_multiply(tau, tau), vector_multiply(vector_add(even, odd), vector_broadcast(0.5)));
+        for (long j = 0; j < n; j++)
+            PUT(w, j, vector_fma_minus(half, AT(v, j), vector_multiply(tau, AT(w, j))));
+        subtract_outer(n, stride, a, v, w);
+    }
+    if (d > 1) {
+        PUT(diagonal, 1, AT(a, stride + 1));
+        PUT(squares, 0, vector_multiply(AT(a, stride), AT(a, stride)));
+    }
+    PUT(diagonal, 0, AT(a, 0));
+}
+
+/* ---- the largest eigenvalue of a tridiagonal matrix ---- */
+
+static vector largest_possible(long d, const double *diagonal, const double *squares)
+{
+    vector largest = vector_broadcast(0.0), before = largest;
+    for (long i = 0; i < d; i++) {
+        const vector after = i < d - 1 ? vector_root(AT(squares, i)) : vector_broadcast(0.0);
+        largest = vector_larger(vector_add(AT(diagonal, i), vector_add(before, after)), largest);
+        before = after;
+    }
+    return largest;
+}
+
+/* Laguerre's step down from x; *lowest := the lowest ratio of leading minors, positive where x is above all
+ * eigenvalues. */
+static vector laguerre_step(long d, const double *diagonal, const double *squares, vector x, vector *lowest)
+{
+    const vector one = vector_broadcast(1.0), two = vector_broadcast(2.0), order = vector_broadcast((double)d);
+    vector q = vector_subtract(x, AT(diagonal, 0)), inverse = vector_divide(one, q), first = one;
+    vector second = vector_broadcast(0.0), sum = inverse, sum_of_squares = vector_multiply(inverse, inverse);
+    *lowest = q;
+    for (long i = 1; i < d; i++) {
+        const vector factor = vector_multiply(AT(squares, i - 1), inverse), square = vector_multiply(factor, inverse);
+        const vector twice = vector_multiply(two, first);
+        q = vector_subtract(vector_subtract(x, AT(diagonal, i)), factor);
+        second = vector_multiply(square, vector_fma_minus(twice, vector_multiply(first, inverse), second));
+        first = vector_fma(square, first, one);
+        *lowest = vector_smaller(q, *lowest);
+        inverse = vector_divide(one, q);
+        const vector ratio = vector_multiply(first, inverse);
+        sum = vector_add(sum, ratio);
+        sum_of_squares = vector_add(sum_of_squares, vector_fma_minus(second, inverse, vector_multiply(ratio, ratio)));
+    }
+    const vector spread = vector_fma_minus(sum, sum, vector_multiply(order, sum_of_squares));
+    const vector root =
+        vector_multiply(vector_broadcast((double)(d - 1)), vector_larger(spread, vector_broadcast(0.0)));
+    return vector_divide(order, vector_add(sum, vector_root(root)));
+}
+
+static vector lowest_pivot(long d, const double *diagonal, const double *squares, vector x)
+{
+    vector q = vector_subtract(x, AT(diagonal, 0)), lowest = q;
+    for (long i = 1; i < d; i++) {
+        q = vector_subtract(vector_subtract(x, AT(diagonal, i)), vector_divide(AT(squares, i - 1), q));
+        lowest = vector_smaller(q, lowest); /* stays where q is no number any more, after a pivot of 0 */
+    }
+    return lowest;
+}
+
+/* The iteration converges cubically, in some five steps; a lane that has converged waits for the others. */
+static vector find_top(long d, const double *diagonal, const double *squares)
+{
+    enum { MOST_STEPS = 40 };
+    const vector resolution = vector_broadcast(1e-15), none = vector_broadcast(0.0);
+    vector x = largest_possible(d, diagonal, squares), active = vector_broadcast(1.0);
+    x = vector_fma(x, resolution, x);
+    for (int i = 0; i < MOST_STEPS && vector_is_any_positive(active); i++) {
+        vector lowest;
+        const vector length = laguerre_step(d, diagonal, squares, x, &lowest);
+        const vector left = vector_where_positive(active, lowest, none);
+        active = vector_where_positive(left, vector_subtract(length, vector_multiply(x, resolution)), none);
+        x = vector_where_positive(left, vector_subtract(x, length), x);
+    }
+    return x;
+}
+
+static void top(long d, const double *matrices, double *work, struct lanes_top *results)
+{
+    const long padded = lanes_padded(d);
+    double *gram = work, *diagonal = gram + padded * padded * LANES, *squares = diagonal + padded * LANES;
+    double *v = squares + padded * LANES, *w = v + padded * LANES;
+    for (int lane = 0; lane < LANES; lane += VECTOR_LANES) {
+        fill_gram(d, matrices + lane, gram);
+        vector_store(results->frobenius + lane, sum_diagonal(d, gram));
+        tridiagonalise(d, gram, v, w, diagonal, squares);
+        const vector x = find_top(d, diagonal, squares), margin = vector_multiply(x, vector_broadcast(4e-14));
+        vector_store(results->square + lane, x);
+        vector_store(results->above + lane, lowest_pivot(d, diagonal, squares, vector_add(x, margin)));
+        vector_store(results->below + lane, lowest_pivot(d, diagonal, squares, vector_subtract(x, margin)));
+    }
+}
+
+static const struct lanes_loops LANES_LOOPS = { step, top };
+
+#undef INLINED
+#undef AT
+#undef PUT
