@@ -60,12 +60,12 @@ static enum status take_step(const struct jacobian_problem *problem, struct grad
             products->diagonals[chain] = jacobian_diagonal(problem, step_index, first + chain);
             products->log_shifts[chain] += jacobian_log_shift(problem, step_index, first + chain);
         }
-        matrix_stack_scale_rows(&products->next, products->diagonals);
-    }
+        TRY(matrix_stack_scale_rows_balanced(&products->next, products->diagonals, products->exponents));
+    } else
+        TRY(matrix_stack_balance(&products->next, products->exponents));
     struct matrix_stack swap = products->product;
     products->product = products->next;
     products->next = swap;
-    TRY(matrix_stack_balance(&products->product, products->exponents));
     context->flops += 2.0 * d * d * d * (double)products->chains;
     return STATUS_OK;
 }

@@ -96,14 +96,19 @@ static long count_with_step(const struct implicit_operator *map, const long *num
     return count;
 }
 
+/* to := D from for each column, balanced; `to` may be `from`. */
 static void scale_by_derivatives(const struct implicit_operator *map, const long *numbers, long step_index,
-                                 struct block *columns)
+                                 const struct block *from, struct block *to)
 {
-    if (map->problem->trajectory == NULL)
+    if (map->problem->trajectory) {
+        for (long j = 0; j < from->columns; j++)
+            map->diagonals[j] = jacobian_diagonal(map->problem, step_index, map->products[numbers[j]].chain);
+        block_scale_rows_balanced(from, map->diagonals, to, map->exponents);
         return;
-    for (long j = 0; j < columns->columns; j++)
-        map->diagonals[j] = jacobian_diagonal(map->problem, step_index, map->products[numbers[j]].chain);
-    block_scale_rows(columns, map->diagonals);
+    }
+    if (to->values != from->values)
+        block_copy(from, to);
+    block_balance_columns(to, map->exponents);
 }
 
 static void begin_apply(const struct implicit_operator *map, long count)
@@ -130,8 +135,7 @@ static enum status apply_backward(void *context, const long *numbers, const stru
     for (long step_index = 0; from.columns > 0; step_index++) {
         struct block to = block_view(from.values == y->values ? &map->scratch : y, 0, from.columns);
         TRY(matrix_apply_transposed(map->matrix, &from, &to));
-        scale_by_derivatives(map, numbers, step_index, &to);
-        block_balance_columns(&to, map->exponents);
+        scale_by_derivatives(map, numbers, step_index, &to, &to);
         const long left = count_with_step(map, numbers, to.columns, step_index + 1);
         const struct block finished = block_view(&to, left, to.columns - left);
         struct block place = block_view(y, left, to.columns - left);
@@ -153,9 +157,7 @@ static enum status apply_forward(void *context, const long *numbers, const struc
     for (long step_index = lag_of(map, numbers[0]) - 1; step_index >= 0; step_index--) {
         const long joined = count_with_step(map, numbers, x->columns, step_index);
         struct block columns = block_view(y, 0, joined), scaled = block_view(&map->scratch, 0, joined);
-        block_copy(&columns, &scaled);
-        scale_by_derivatives(map, numbers, step_index, &scaled);
-        block_balance_columns(&scaled, map->exponents);
+        scale_by_derivatives(map, numbers, step_index, &columns, &scaled);
         TRY(matrix_apply(map->matrix, &scaled, &columns));
     }
     block_balance_columns(y, map->exponents);

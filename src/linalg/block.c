@@ -158,6 +158,54 @@ void block_balance_columns(struct block *block, int64_t *exponents)
     }
 }
 
+/* to := diag(diagonal) from, element by element; returns the largest magnitude, an integer as above. */
+VECTORISED static uint64_t scale_column(const double *from, const double *restrict diagonal, double *to, long stride)
+{
+    uint64_t largest[LANES] = { 0 };
+#pragma GCC ivdep
+    for (long i = 0; i < stride; i += LANES)
+        for (int lane = 0; lane < LANES; lane++) {
+            const double value = from[i + lane] * diagonal[i + lane];
+            uint64_t bits;
+            memcpy(&bits, &value, sizeof bits);
+            bits &= UINT64_MAX >> 1;
+            largest[lane] = bits > largest[lane] ? bits : largest[lane];
+            to[i + lane] = value;
+        }
+    for (int lane = 1; lane < LANES; lane++)
+        largest[0] = largest[lane] > largest[0] ? largest[lane] : largest[0];
+    return largest[0];
+}
+
+static double double_of(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+void block_scale_rows_balanced(const struct block *from, const double *const *diagonals, struct block *to,
+                               int64_t *exponents)
+{
+    assert_equal_shape(from, to);
+    for (long j = 0; j < to->columns; j++) {
+        double *column = block_column(to, j);
+        const uint64_t largest = scale_column(block_column(from, j), diagonals[j], column, to->stride);
+        balance(column, to->stride, double_of(largest), &exponents[j]);
+    }
+}
+
+double block_scale_rows_alike(struct block *block, const double *diagonal)
+{
+    uint64_t largest = 0;
+    for (long j = 0; j < block->columns; j++) {
+        double *column = block_column(block, j);
+        const uint64_t own = scale_column(column, diagonal, column, block->stride);
+        largest = own > largest ? own : largest;
+    }
+    return double_of(largest);
+}
+
 void block_balance_for(struct block *block, double largest, int64_t *exponent)
 {
     balance(block->values, block->stride * block->columns, largest, exponent);

@@ -52,7 +52,15 @@ void block_column_norms(const struct block *block, double *norms);
  * one with an element that is not finite, is left alone. Scaling by powers of two is exact. */
 void block_balance_columns(struct block *block, int64_t *exponents);
 
-/* The same for the whole block by one power of two. */
+/* Column j of `to` := diag(diagonals[j]) column j of `from`, balanced likewise, in one pass over the elements; `to` may
+ * be `from`. The diagonals are padded as columns are. */
+void block_scale_rows_balanced(const struct block *from, const double *const *diagonals, struct block *to,
+                               int64_t *exponents);
+
+/* Every column := diag(diagonal) times it, padded likewise; returns the largest |element| of what they are then. */
+double block_scale_rows_alike(struct block *block, const double *diagonal);
+
+/* As block_balance_columns for the whole block by one power of two. */
 void block_balance(struct block *block, int64_t *exponent);
 
 /* The same where `largest` is the largest |element| of the block and of others that are scaled with it. */

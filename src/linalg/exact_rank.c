@@ -65,11 +65,21 @@ static double reduced_whole(double x, double two_to_27, double prime, double inv
     return reduced(high * two_to_27 + (x - high * 0x1p27), prime, inverse);
 }
 
+/* Its own residue, as the slopes of relu are. */
+static bool is_small_whole(double value)
+{
+    return fabs(value) <= 1024 && value == rint(value);
+}
+
 void exact_residues(int prime, long count, const double *values, const int64_t *exponents, double *residues)
 {
     const double p = primes[prime], inverse = 1 / p, two_to_27 = power_of_two_modulo(27, (uint64_t)p);
     struct power_cache cache = { .powers = { 0 } };
     for (long i = 0; i < count; i++) {
+        if (exponents == NULL && is_small_whole(values[i])) {
+            residues[i] = values[i] + 0.0; /* not -0 */
+            continue;
+        }
         int exponent = 0;
         double mantissa = ldexp(frexp(values[i], &exponent), 53); /* a whole number */
         int64_t power = (int64_t)exponent - 53 + (exponents ? exponents[i] : 0);

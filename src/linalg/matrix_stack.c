@@ -68,18 +68,6 @@ void matrix_stack_set_identity(struct matrix_stack *stack)
         block_column(&stack->part, column)[column % d] = 1.0;
 }
 
-void matrix_stack_scale_rows(struct matrix_stack *stack, const double *const *diagonals)
-{
-    if (stack->grid != NULL) {
-        matrix_stack_grid_scale_rows(stack, diagonals);
-        return;
-    }
-    for (long column = 0; column < stack->part.columns; column++) {
-        struct block one = block_view(&stack->part, column, 1);
-        block_scale_rows(&one, &diagonals[column / stack->dimension]);
-    }
-}
-
 void matrix_stack_add_outer(struct matrix_stack *stack, long number, double factor, const struct block *left,
                             const struct block *right, long count)
 {
@@ -122,6 +110,20 @@ enum status matrix_stack_balance(struct matrix_stack *stack, int64_t *exponents)
         double largest = block_largest_magnitude(part.values, part.stride * part.columns);
         TRY(team_largest(team_of(stack), 1, &largest));
         block_balance_for(&part, largest, &exponents[number]);
+    }
+    return STATUS_OK;
+}
+
+enum status matrix_stack_scale_rows_balanced(struct matrix_stack *stack, const double *const *diagonals,
+                                             int64_t *exponents)
+{
+    if (stack->grid != NULL) {
+        matrix_stack_grid_scale_rows(stack, diagonals);
+        return matrix_stack_balance(stack, exponents);
+    }
+    for (long number = 0; number < stack->count; number++) {
+        struct block part = matrix_stack_part(stack, number);
+        block_balance_for(&part, block_scale_rows_alike(&part, diagonals[number]), &exponents[number]);
     }
     return STATUS_OK;
 }

@@ -29,11 +29,13 @@ SCOPED_VALUE(matrix_stack, matrix_stack_destroy)
 /* Every matrix := I. Not collective. */
 void matrix_stack_set_identity(struct matrix_stack *stack);
 
-/* Matrix i := diag(diagonals[i]) matrix i; diagonals of `dimension` doubles, whole on every rank. Not collective. */
-void matrix_stack_scale_rows(struct matrix_stack *stack, const double *const *diagonals);
-
 /* As block_balance for each matrix: the same power of two on all ranks. Collective. Errors: STATUS_PARALLEL. */
 CHECKED enum status matrix_stack_balance(struct matrix_stack *stack, int64_t *exponents);
+
+/* Matrix i := diag(diagonals[i]) matrix i, then balanced likewise; in one pass where this rank is alone. Diagonals are
+ * padded as columns of blocks, whole on every rank. Collective. Errors: STATUS_PARALLEL. */
+CHECKED enum status matrix_stack_scale_rows_balanced(struct matrix_stack *stack, const double *const *diagonals,
+                                                     int64_t *exponents);
 
 /* to_i := A^T from_i for each matrix, A the weight matrix on the same grid; `to` must be another one of equal shape.
  * Collective. Errors: STATUS_MEMORY (agreed), STATUS_PARALLEL. */

@@ -119,10 +119,26 @@ static double shifted_derivatives(const struct activation *activation, long coun
     return largest;
 }
 
-double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
-                               int64_t exponent, double *derivatives)
+/* The least and the largest |element|, compared as linalg/block.c does: a NaN is the largest. */
+VECTORISED static void find_extremes(long count, const double *values, double *least, double *largest)
 {
-    double room[PIECE];
+    uint64_t low = UINT64_MAX, high = 0;
+    for (long i = 0; i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        bits &= UINT64_MAX >> 1;
+        low = bits < low ? bits : low;
+        high = bits > high ? bits : high;
+    }
+    memcpy(least, &low, sizeof *least);
+    memcpy(largest, &high, sizeof *largest);
+}
+
+double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
+                               int64_t exponent, double *derivatives, bool *may_be_wide)
+{
+    double room[PIECE], least, largest;
+    *may_be_wide = false;
     if (exponent < 0) { /* x may underflow to 0, a kink of some activations */
         slopes_at_zero(activation, count, mantissas, derivatives);
         for (long i = 0; i < count; i++)
@@ -134,7 +150,11 @@ double scaled_state_derivative(const struct activation *activation, long count, 
         activation_derivatives(activation, length, states_of(length, mantissas + first, exponent, room),
                                derivatives + first);
     }
-    if (block_largest_magnitude(derivatives, count) < LEAST_UNSHIFTED_DERIVATIVE)
+    if (activation->is_piecewise_linear)
+        return 0;
+    find_extremes(count, derivatives, &least, &largest);
+    *may_be_wide = least < LEAST_NEAR_DERIVATIVE;
+    if (largest < LEAST_UNSHIFTED_DERIVATIVE)
         return shifted_derivatives(activation, count, mantissas, exponent, derivatives);
     return 0;
 }
@@ -194,8 +214,56 @@ enum derivative_spread scaled_state_spread(const struct activation *activation, 
     return spread;
 }
 
+/* The form of scaled_state.h for a column whose largest |element| is known. */
+static int64_t normalise(double largest, long count, double *mantissas, int64_t exponent)
+{
+    if (!isfinite(largest))
+        return exponent;
+    if (largest == 0)
+        return 0;
+    int drift = ilogb(largest);
+    int64_t magnitude = drift + exponent, wanted = exponent; /* of the largest element itself */
+    if (-UNSCALED_RANGE <= magnitude && magnitude < UNSCALED_RANGE)
+        wanted = 0;
+    else if (exponent == 0 || drift < -MANTISSA_RANGE || drift > MANTISSA_RANGE)
+        wanted = magnitude;
+    if (wanted != exponent)
+        for (long i = 0; i < count; i++)
+            mantissas[i] = scale(mantissas[i], exponent - wanted);
+    return wanted;
+}
+
+/* mantissas := gain mantissas + drive (NULL: 0), in one pass; returns their largest magnitude, NaN where there is one.
+ */
+VECTORISED static double advance_unscaled(double gain, const double *restrict drive, long count,
+                                          double *restrict mantissas)
+{
+    uint64_t largest = 0, bits;
+    if (drive != NULL)
+        for (long i = 0; i < count; i++) {
+            const double sum = mantissas[i] * gain + drive[i];
+            memcpy(&bits, &sum, sizeof bits);
+            bits &= UINT64_MAX >> 1;
+            largest = bits > largest ? bits : largest;
+            mantissas[i] = sum;
+        }
+    else
+        for (long i = 0; i < count; i++) {
+            const double product = mantissas[i] * gain;
+            memcpy(&bits, &product, sizeof bits);
+            bits &= UINT64_MAX >> 1;
+            largest = bits > largest ? bits : largest;
+            mantissas[i] = product;
+        }
+    double magnitude;
+    memcpy(&magnitude, &largest, sizeof magnitude);
+    return magnitude;
+}
+
 int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent)
 {
+    if (exponent == 0)
+        return normalise(advance_unscaled(gain, drive, count, mantissas), count, mantissas, 0);
     /* A vanishing state is taken up to the drive's exponent, 0; what underflows there is beyond the drive's last bit.
      */
     int64_t sum_exponent = drive != NULL && exponent < 0 ? 0 : exponent;
@@ -215,19 +283,5 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
 
 int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent)
 {
-    double largest = block_largest_magnitude(mantissas, count);
-    if (!isfinite(largest))
-        return exponent;
-    if (largest == 0)
-        return 0;
-    int drift = ilogb(largest);
-    int64_t magnitude = drift + exponent, wanted = exponent; /* of the largest element itself */
-    if (-UNSCALED_RANGE <= magnitude && magnitude < UNSCALED_RANGE)
-        wanted = 0;
-    else if (exponent == 0 || drift < -MANTISSA_RANGE || drift > MANTISSA_RANGE)
-        wanted = magnitude;
-    if (wanted != exponent)
-        for (long i = 0; i < count; i++)
-            mantissas[i] = scale(mantissas[i], exponent - wanted);
-    return wanted;
+    return normalise(block_largest_magnitude(mantissas, count), count, mantissas, exponent);
 }

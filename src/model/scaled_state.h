@@ -8,6 +8,7 @@
 
 #include "model/activation.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* values[count] := sigma(x) / 2^(returned exponent), sigma = (gamma / sup|phi'|) phi. */
@@ -15,9 +16,10 @@ int64_t scaled_state_activate(const struct activation *activation, double gamma,
                               int64_t exponent, double *values);
 
 /* derivatives[count] := phi'(x) / sup|phi'| / exp(shift), and returns the shift: 0 unless all of them are below 1e-200
- * and one is not zero; then the largest becomes 1 / sup|phi'|. */
+ * and one is not zero; then the largest becomes 1 / sup|phi'|. *may_be_wide := whether scaled_state_spread is to look,
+ * for it finds SPREAD_NEAR elsewhere. */
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
-                               int64_t exponent, double *derivatives);
+                               int64_t exponent, double *derivatives, bool *may_be_wide);
 
 /* How far the derivatives of a column lie apart. */
 enum derivative_spread {

@@ -176,10 +176,12 @@ static enum status keep_derivatives(const struct chain *chains, long lag_index, 
 {
     const struct block *state = &trajectory->final_state;
     for (long c = 0; c < trajectory->chains; c++) {
+        bool may_be_wide;
         trajectory->log_shifts[column_number(trajectory, lag_index, c)] = scaled_state_derivative(
             chains[c].activation, state->rows, block_column(state, c), trajectory->final_exponents[c],
-            kept_column(trajectory, trajectory->derivatives, lag_index, c));
-        TRY(keep_wide(&chains[c], lag_index, c, is_on_grid, trajectory));
+            kept_column(trajectory, trajectory->derivatives, lag_index, c), &may_be_wide);
+        if (may_be_wide)
+            TRY(keep_wide(&chains[c], lag_index, c, is_on_grid, trajectory));
     }
     return STATUS_OK;
 }

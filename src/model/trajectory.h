@@ -71,7 +71,8 @@ CHECKED enum status trajectory_run(const struct model *model, struct weights *we
 void trajectory_destroy(struct trajectory *trajectory);
 SCOPED_VALUE(trajectory, trajectory_destroy)
 
-/* The diagonal of S_{T-lag_index} of one chain: hidden_size doubles, aligned. lag_index = 0 .. window-1. */
+/* The diagonal of S_{T-lag_index} of one chain: hidden_size doubles, aligned and padded as a block's column. lag_index
+ * = 0 .. window-1. */
 const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain);
 
 /* The same with powers of two of their own, *exponents[hidden_size]: NULL, and the derivatives above, where doubles

@@ -154,10 +154,13 @@ static void vectors_and_norms_agree_with_one_rank(const struct process_grid *gri
 static void rows_are_scaled(const struct process_grid *grid)
 {
     const long d = dimension;
-    double *numbers = new_numbers(COUNT * d * d, "squares"), *factors = new_numbers(COUNT * d, "diagonals");
-    const double *diagonals[COUNT] = { factors, factors + d };
+    double *numbers = new_numbers(COUNT * d * d, "squares");
+    struct block factors = new_columns(d, COUNT, "diagonals");
+    const double *diagonals[COUNT] = { block_column(&factors, 0), block_column(&factors, 1) };
+    int64_t exponents[COUNT] = { 5, 5 };
     struct matrix_stack stack = new_stack(grid, d, numbers);
-    matrix_stack_scale_rows(&stack, diagonals);
+    REQUIRE(matrix_stack_scale_rows_balanced(&stack, diagonals, exponents) == STATUS_OK);
+    REQUIRE(exponents[0] == 5 && exponents[1] == 5);
     double *found = whole_of(&stack);
     for (long place = 0; place < COUNT * d * d; place++)
         REQUIRE(found[place] == numbers[place] * diagonals[place / (d * d)][place % d]);
@@ -170,7 +173,7 @@ static void rows_are_scaled(const struct process_grid *grid)
     memory_free(found);
     matrix_stack_destroy(&stack);
     memory_free(numbers);
-    memory_free(factors);
+    block_destroy(&factors);
 }
 
 /* All elements times `factor`, but the last one, which most ranks do not see. */
@@ -256,15 +259,16 @@ static void outer_products_are_added(const struct process_grid *grid)
 static void a_rank_alone_has_them_whole(long d)
 {
     struct matrix_stack stack, next;
-    double *values = new_numbers(d * d, "weights"), *diagonal = new_numbers(d, "diagonals"),
-           *found = new_numbers(d * d, "place");
-    const double *diagonals[COUNT] = { diagonal, diagonal };
+    double *values = new_numbers(d * d, "weights"), *found = new_numbers(d * d, "place");
+    struct block factors = new_columns(d, 1, "diagonals");
+    const double *diagonal = factors.values, *diagonals[COUNT] = { diagonal, diagonal };
+    int64_t exponents[COUNT] = { 0 };
     struct matrix *matrix = new_matrix_on(NULL, d, values);
     REQUIRE(matrix_stack_create(NULL, d, COUNT, &stack) == STATUS_OK);
     REQUIRE(matrix_stack_create(NULL, d, COUNT, &next) == STATUS_OK);
     matrix_stack_set_identity(&stack);
     REQUIRE(matrix_stack_apply_transposed(matrix, &stack, &next) == STATUS_OK);
-    matrix_stack_scale_rows(&next, diagonals);
+    REQUIRE(matrix_stack_scale_rows_balanced(&next, diagonals, exponents) == STATUS_OK);
     struct block x = new_columns(d, 1, "a vector"), y;
     REQUIRE(block_create(d, 1, &y) == STATUS_OK);
     REQUIRE(matrix_stack_multiply(&next, 1, false, x.values, y.values) == STATUS_OK);
@@ -290,7 +294,7 @@ static void a_rank_alone_has_them_whole(long d)
     matrix_stack_destroy(&stack);
     matrix_stack_destroy(&next);
     memory_free(values);
-    memory_free(diagonal);
+    block_destroy(&factors);
     memory_free(found);
 }
 

@@ -134,6 +134,41 @@ static void balancing_is_exact(void **state)
     }
 }
 
+/* What is one pass is what two are, in place too: scaling, then balancing. */
+static void scaling_and_balancing_are_one_pass(void **state)
+{
+    (void)state;
+    const double factors[3] = { 0x1p300, 1, 0x1p-300 };
+    for (long rows = 1; rows <= 19; rows += 3) {
+        struct block x = new_block(rows, 3, "x"), y = new_block(rows, 3, "y"), expected = new_block(rows, 3, "x");
+        struct block to = new_block(rows, 3, "to");
+        const double *const diagonals[3] = { block_column(&y, 0), block_column(&y, 1), block_column(&y, 2) };
+        int64_t exponents[3][3] = { { 5, 6, 7 }, { 5, 6, 7 }, { 5, 6, 7 } };
+        block_scale_columns(&x, factors);
+        block_copy(&x, &expected);
+        block_scale_rows(&expected, diagonals);
+        struct block alike = block_view(&expected, 0, 1), own = block_view(&x, 0, 1);
+        assert_true(block_scale_rows_alike(&own, diagonals[0]) == block_largest_magnitude(alike.values, alike.stride));
+        assert_memory_equal(own.values, alike.values, (size_t)own.stride * sizeof(double));
+        own.values[0] = NAN;
+        assert_true(isnan(block_scale_rows_alike(&own, diagonals[0])));
+        block_destroy(&x);
+        x = new_block(rows, 3, "x");
+        block_scale_columns(&x, factors);
+        block_balance_columns(&expected, exponents[0]);
+        block_scale_rows_balanced(&x, diagonals, &to, exponents[1]);
+        block_scale_rows_balanced(&x, diagonals, &x, exponents[2]);
+        for (int way = 1; way < 3; way++)
+            assert_memory_equal(exponents[way], exponents[0], sizeof exponents[0]);
+        assert_memory_equal(to.values, expected.values, (size_t)(3 * x.stride) * sizeof(double));
+        assert_memory_equal(x.values, expected.values, (size_t)(3 * x.stride) * sizeof(double));
+        block_destroy(&x);
+        block_destroy(&y);
+        block_destroy(&to);
+        block_destroy(&expected);
+    }
+}
+
 static void zeros_and_what_is_not_finite_are_not_balanced(void **state)
 {
     (void)state;
@@ -162,6 +197,7 @@ int main(void)
         cmocka_unit_test(dots_and_norms_have_one_order),
         cmocka_unit_test(norms_neither_overflow_nor_underflow),
         cmocka_unit_test(balancing_is_exact),
+        cmocka_unit_test(scaling_and_balancing_are_one_pass),
         cmocka_unit_test(zeros_and_what_is_not_finite_are_not_balanced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,24 @@ static void a_lost_derivative_keeps_its_sign(void **state)
     assert_false(signbit(slope_at(find("erf"), -1000)));
 }
 
+/* Of an activation that is said to be made of straight lines nothing is ever looked for below the others. */
+static void straight_lines_have_no_tiny_slopes(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < activation_count(); n++) {
+        const struct activation *activation = activation_at(n);
+        bool is_tiny = false, is_curved = false;
+        for (double x = -700; x <= 700; x += 0.37) {
+            const double slope = fabs(slope_at(activation, x)), logarithm = log_derivative_at(activation, x);
+            is_tiny |= slope == 0 ? logarithm != -INFINITY : slope < 1e-3;
+            is_curved |=
+                slope_at(activation, x) != slope_at(activation, x + 0.001) && fabs(fabs(x) - 1) > 0.1 && fabs(x) > 0.1;
+        }
+        assert_int_equal(activation->is_piecewise_linear, !is_curved);
+        assert_false(activation->is_piecewise_linear && is_tiny);
+    }
+}
+
 static void nan_stays_nan(void **state)
 {
     (void)state;
@@ -220,6 +238,7 @@ int main(void)
         cmocka_unit_test(slopes_are_the_limits_of_the_derivative),
         cmocka_unit_test(derivatives_at_kinks_are_zero_or_the_leak),
         cmocka_unit_test(a_lost_derivative_keeps_its_sign),
+        cmocka_unit_test(straight_lines_have_no_tiny_slopes),
         cmocka_unit_test(nan_stays_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
