@@ -7,7 +7,9 @@
 #include "parallel/watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
@@ -91,6 +93,33 @@ static bool may_read_other_processes(void)
     return prctl(PR_GET_DUMPABLE) == 1 && process_vm_readv(getpid(), &target, 1, &source, 1, 0) == 1;
 }
 
+/* Whether the user says how Open MPI is to move messages: in the environment, or in a file of parameters. */
+static bool has_chosen_transport(void)
+{
+    static const char *const variables[] = { "OMPI_MCA_pml", "OMPI_MCA_btl", "OMPI_MCA_mtl", "OMPI_MCA_osc",
+                                             "OMPI_MCA_mca_base_param_files" };
+    const char *home = getenv("HOME");
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        if (getenv(variables[i]) != NULL)
+            return true;
+    const int length = snprintf(path, sizeof path, "%s/.openmpi/mca-params.conf", home ? home : "");
+    return home != NULL && (length >= (int)sizeof path || access(path, F_OK) == 0);
+}
+
+/* A rank alone sends to itself at most: opening every transport of clusters would take as long as all else of the
+ * start.
+ */
+static void choose_least_transport(void)
+{
+    static const int keep = 0;
+    if (has_chosen_transport())
+        return;
+    setenv("OMPI_MCA_pml", "ob1", keep);
+    setenv("OMPI_MCA_btl", "self", keep);
+    setenv("OMPI_MCA_osc", "^ucx", keep);
+}
+
 /* Variables of Open MPI; another library does not mind them. */
 static void set_environment(const struct launch *launch)
 {
@@ -99,8 +128,10 @@ static void set_environment(const struct launch *launch)
     setenv("OMPI_MCA_ess_singleton_isolated", "1", keep);
     /* Nor a directory under /tmp: all such ranks of a user on a host would have the same one, and one that ends takes
      * it away while another makes it (1 start of 240 failed, six at a time). */
-    if (launch->variable == NULL || (launch->variable == SLURM_STEP->size && launch->ranks == 1))
+    if (launch->variable == NULL || (launch->variable == SLURM_STEP->size && launch->ranks == 1)) {
         setenv("OMPI_MCA_orte_create_session_dirs", "0", keep);
+        choose_least_transport();
+    }
     if (!may_read_other_processes()) {
         setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", keep); /* Open MPI 4 */
         setenv("OMPI_MCA_smsc", "^cma", keep);                            /* Open MPI 5 */

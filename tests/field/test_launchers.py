@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 
@@ -61,6 +62,30 @@ class Bare(LauncherTest):
         own = {**os.environ, "TMPDIR": self.path("tmp")}
         self.assert_runs(self.run_line("out.h5"), "out.h5", own)
         self.assertFalse(os.path.exists(self.path("tmp")))
+
+    def opened_transports(self, **variables):
+        """The kinds of Open MPI's plug-ins for messages of which one was loaded, with these variables beside the usual ones."""
+        usual = {name: value for name, value in os.environ.items() if not name.startswith("OMPI_MCA_")}
+        trace = self.path("loaded")
+        ended = self.start(self.run_line("out.h5", "--overwrite"),
+                           {**usual, "HOME": str(self.folder), "LD_DEBUG": "files", "LD_DEBUG_OUTPUT": trace, **variables})
+        self.assertEqual(ended.returncode, 0, ended.stdout)
+        loaded = ""
+        for path in glob.glob(trace + ".*"):
+            with open(path, encoding="utf-8", errors="replace") as lines:
+                loaded += lines.read()
+            os.remove(path)
+        return set(re.findall(r"mca_((?:pml|btl|mtl)_\w+)\.so", loaded))
+
+    def test_least_transport(self):
+        """One that sends to itself alone does not open the transports of clusters, unless the user has a say in it."""
+        if not self.opened_transports(OMPI_MCA_pml="^none"):
+            self.skipTest("this MPI library has no such plug-ins")
+        self.assertEqual(self.opened_transports(), {"pml_ob1", "btl_self"})
+        self.assertGreater(len(self.opened_transports(OMPI_MCA_btl="self,tcp")), 2)
+        os.makedirs(self.path(".openmpi"))
+        self.sweep("btl = self,tcp\n", ".openmpi/mca-params.conf")
+        self.assertIn("btl_tcp", self.opened_transports())
 
     @command.only_open_mpi("its singletons alone want a daemon")
     def test_a_variable_of_the_user_wins(self):
