@@ -37,7 +37,8 @@ struct jacobian_problem {
 };
 
 /* log_norms[chains * lag_count] := normalised ln ||J_l||_2, log_frobenius (may be NULL) likewise the Frobenius norms,
- * outcomes[chains]. Explicit: whole products J_l^T, 2 d^3 flops a step, then their largest singular value.
+ * outcomes[chains]. Explicit: whole products J_l^T, 2 d^3 flops a step, then their largest singular value: by Lanczos,
+ * or for small networks on a rank alone, which lie in the lanes of vectors (linalg/lanes.h), from Gram matrices.
  * Errors: STATUS_MEMORY, STATUS_STOPPED, STATUS_NUMERICAL. */
 CHECKED enum status jacobian_norms_explicit(const struct jacobian_problem *problem, struct gradient_context *context,
                                             double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes);

@@ -14,6 +14,7 @@ static const struct lanes_loops *current_loops(void)
         return lanes_loops_avx512;
     case INSTRUCTIONS_AVX2:
         return lanes_loops_avx2;
+    case INSTRUCTIONS_NEON: /* which the compiler assumes by itself */
     case INSTRUCTIONS_PLAIN:
         break;
     }
