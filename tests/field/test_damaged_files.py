@@ -43,7 +43,9 @@ class DamagedFiles(CommandTest):
             number, _, _, length = struct.unpack_from("<HHIQ", content, place)
             if number == 0:  # what is free
                 break
-            last, place = place, place + 16 + (length + 7) // 8 * 8
+            if length > 8:  # more than a reference
+                last = place
+            place += 16 + (length + 7) // 8 * 8
         struct.pack_into("<Q", content, last + 8, 1 << 40)
         Path(self.out).write_bytes(content)
 

@@ -27,7 +27,7 @@ def continued(lines):
 
 class Recipes(unittest.TestCase):
     def test_changes(self):
-        self.assertRegex(text("CHANGELOG.md"), rf"(?m)^## {re.escape(VERSION)}$")
+        self.assertRegex(text("docs/CHANGELOG.md"), rf"(?m)^## {re.escape(VERSION)}$")
         self.assertIn(f'/* "{VERSION}" */', text("include/gradsweep/gradsweep.h"))
 
     def test_spack(self):
@@ -55,7 +55,7 @@ class Recipes(unittest.TestCase):
         """One of CMake's own, or one that our files know."""
         if name.startswith(("CMAKE_", "BLA_", "HDF5_", "MPI_")):
             return
-        known = "".join(path.read_text() for path in [SOURCE / "CMakeLists.txt", *(SOURCE / "cmake").glob("*.cmake")])
+        known = "".join(path.read_text() for path in [SOURCE / "CMakeLists.txt", *(SOURCE / "packaging/cmake").glob("*.cmake")])
         self.assertRegex(known, rf"\b{name}\b")
 
     def test_conda(self):

@@ -199,7 +199,6 @@ def main():
         seen |= comparison.seen
         compared += comparison.compared
         left_out += comparison.left_out
-    kinds = {entry["kind"] if isinstance(entry, dict) else entry for entry in ENSEMBLES}
     if missing := set(itertools.product(activations, kinds)) - seen:
         wrong.append(f"nothing could be compared for {sorted(missing)}")
     if left_out > 0.02 * compared:

@@ -97,7 +97,9 @@ static void endless_files_are_refused(void **state)
     refuse_repeated("kye: 1\n", "grid: 1\n", "", LARGE, "repeated key \"grid\"; it stands on line 2 already");
     refuse_repeated("grid: {gamma: [", "x, ", "]}\n", LARGE, "grid.gamma: an axis holds at most 100000 values");
     refuse_repeated("grid: {gamma: [", "1, ", "]}\n", LARGE / 8, "grid.gamma: 1 is repeated");
-    refuse_repeated("measure: [", "gradient, ", "]\n" SMALLEST_GRID, LARGE, "there are 9 measures");
+    char measures[32];
+    snprintf(measures, sizeof measures, "there are %d measures", MEASURES);
+    refuse_repeated("measure: [", "gradient, ", "]\n" SMALLEST_GRID, LARGE, measures);
     refuse_repeated("model: {activation: [", "tanhh, ", "]}\n" SMALLEST_GRID, LARGE, "unknown activation \"tanhh\"");
     refuse_repeated("weights: {ensemble: [", "{kind: ginibre, label: x}, ", "]}\n" SMALLEST_GRID, LARGE,
                     "the axis holds at most 1000 ensembles");
