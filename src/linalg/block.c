@@ -162,7 +162,11 @@ void block_balance_columns(struct block *block, int64_t *exponents)
 VECTORISED static uint64_t scale_column(const double *from, const double *restrict diagonal, double *to, long stride)
 {
     uint64_t largest[LANES] = { 0 };
+#ifdef __clang__
+#pragma clang loop vectorize(assume_safety)
+#else
 #pragma GCC ivdep
+#endif
     for (long i = 0; i < stride; i += LANES)
         for (int lane = 0; lane < LANES; lane++) {
             const double value = from[i + lane] * diagonal[i + lane];

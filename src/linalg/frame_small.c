@@ -34,9 +34,10 @@ static inline __attribute__((always_inline)) void reflect_vectors(const int coun
             even[c] += v[i + 1] * second[c];
         }
     }
+    if (i < length)
 #pragma GCC unroll 4
-    for (int c = 0; c < count && i < length; c++)
-        odd[c] += v[i] * row[i * vectors + c];
+        for (int c = 0; c < count; c++)
+            odd[c] += v[i] * row[i * vectors + c];
     vector product[4];
 #pragma GCC unroll 4
     for (int c = 0; c < count; c++) {
