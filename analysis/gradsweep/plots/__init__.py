@@ -10,6 +10,7 @@ NothingToDraw says in a sentence why there is no figure. Nothing of Matplotlib's
 from .chain import plot_chain
 from .critical import plot_critical
 from .decay import plot_decay, plot_rate
+from .exponents import plot_chaos, plot_exponents
 from .gradient import plot_contributions, plot_triangle
 from .growth import plot_conditions, plot_growth
 from .half_life import plot_half_life
@@ -22,12 +23,14 @@ __all__ = [
     "STYLE",
     "plot_cancellation",
     "plot_chain",
+    "plot_chaos",
     "plot_conditions",
     "plot_conditions_map",
     "plot_contributions",
     "plot_critical",
     "plot_decay",
     "plot_expansion",
+    "plot_exponents",
     "plot_growth",
     "plot_half_life",
     "plot_phase",

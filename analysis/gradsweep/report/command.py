@@ -72,6 +72,7 @@ def figures_of(dataset: xr.Dataset, summary: Summary, everything: bool) -> Itera
         ("gradient", [*one(plots.plot_contributions), *one(plots.plot_triangle), *one(plots.plot_cancellation)]),
         ("spectra", each(plots.plot_spectrum)),
         ("spectra", [lambda: plots.plot_expansion(dataset)]),
+        ("spectra", [*one(plots.plot_exponents), *one(plots.plot_chaos)]),
     )
     for section, draws in sections:
         for draw in draws:

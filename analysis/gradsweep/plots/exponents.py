@@ -1,0 +1,182 @@
+"""Lyapunov exponents beside the mean field: whole spectra, and what they come to against the coupling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .. import theory
+from ..data.predictions import kinds, mean_field_ensemble, predict, variances
+from ..data.selection import NothingToDraw
+from .figure import Description, Panels, fit_y, mark_zero, say, zero_line
+from .style import INK, file_name, line_style, literal, shades
+from .view import Network, View, choose_cells, mean_of_done, range_of_done
+
+MOST_SIZES = 5
+THEORY = {"color": INK, "linewidth": 1.0, "linestyle": (0, (4, 2)), "zorder": 5}
+SUMMARY_POINTS = 60
+
+
+def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
+    """Lyapunov spectra: all exponents against index / d, a line a hidden size (means over the finished replicas), rows
+    activations and ensembles, columns chosen cells, beside the mean field's; for the identity the law of the circle.
+    Needs the measure lyapunov. `selection`: values of axes, as in gradsweep.select."""
+    limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
+    view = View(dataset, selection, limits, everything, needs=("lyapunov_exponent",))
+    predicted, choices, rows = predict(view.dataset), choose_cells(view), view.networks()
+    panels = Panels(len(rows), len(choices), share_y="row")
+    colours = shades(len(view.sizes))
+    some = has_zeros = has_theory = False
+    for row, largest in enumerate(rows):
+        drawn = []
+        for axes, choice in zip(panels.grid[row], choices):
+            zero_line(axes)
+            found = False
+            for size, shade in enumerate(colours):
+                network = Network(largest.activation, largest.ensemble, size)
+                d = int(view.sizes[size])
+                values = mean_of_done(view.at("lyapunov_exponent", network, choice, "index")[:, :d])
+                if np.isnan(values).all():
+                    continue
+                index = (np.arange(d) + 0.5) / d
+                axes.plot(index, np.where(np.isfinite(values), values, np.nan), color=shade, marker="." if d < 4 else None)
+                has_zeros |= mark_zero(axes, index, values, shade)
+                drawn.append(values)
+                found = True
+            if not found:
+                say(axes, "nothing finished")
+                continue
+            some = True
+            curve = _theory(view, predicted, largest, choice)
+            if curve is not None:
+                axes.plot(*curve, **THEORY)
+                has_theory = True
+        fit_y(panels.grid[row], drawn, 0.1)
+    if not some:
+        raise NothingToDraw("no cell of the selection is finished")
+    panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
+    handles = [Line2D([], [], color=shade, label=f"d = {d}") for d, shade in zip(view.sizes, colours)]
+    handles += [Line2D([], [], **THEORY, label="mean field, $d \\to \\infty$")] if has_theory else []
+    caption = (
+        "Lyapunov exponents <i>λ<sub>i</sub></i> per step in descending order against (<i>i</i> − 1/2)/<i>d</i>, means over "
+        "the replicas."
+    )
+    if has_theory:
+        caption += " Dashed: the mean field at infinite size; the largest exponents lie below it by about <i>c</i>/<i>d</i>."
+    if has_zeros:
+        caption += " Triangle at the lower edge: from this index on directions are exactly 0."
+    names = "-".join(view.activations)
+    description = Description(
+        f"exponents-{file_name(names)}", f"Lyapunov exponents: {', '.join(view.activations)}", caption, view.note
+    )
+    return panels.finish("$(i - 1/2)\\,/\\,d$", r"$\lambda_i$ per step", handles, description)
+
+
+def _theory(view: View, predicted: xr.Dataset, network: Network, choice: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """index / d and exponents of the mean field; None where it does not speak of these networks."""
+    place = {"activation": network.activation, "ensemble": network.ensemble, "hidden_size": network.size,
+             "spectral_radius": choice.radius, "gamma": choice.gamma}  # fmt: skip
+    gain, variance = (float(predicted[name].isel(place, missing_dims="ignore")) for name in ("gain", "state_variance"))
+    activation, entry = view.activations[network.activation], kinds(view.dataset)[view.ensembles[network.ensemble]]
+    ensemble = mean_field_ensemble(entry, int(view.sizes[network.size]))
+    if ensemble is None or not np.isfinite(gain):
+        return None
+    index = np.linspace(0.0025, 0.9975, 200)
+    if activation == "identity":
+        # moduli of one W: uniform on the disc; of fresh ones the quarter circle's triangle (Newman)
+        exponents = np.log(gain) + (0.5 * np.log1p(-index) if ensemble == "ginibre" else 0.0 * index)
+    elif variance == 0.0:
+        return None  # states vanish: W itself decides
+    else:
+        exponents = theory.lyapunov_exponents(activation, gain, variance, index, ensemble)
+    return index, np.where(np.isfinite(exponents), exponents, np.nan)
+
+
+def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
+    """What Lyapunov spectra come to against the coupling kappa: the largest exponent, the entropy rate and the
+    Kaplan-Yorke dimension an index, a line a hidden size with the range over the replicas, rows activations and
+    ensembles, beside the mean field. Needs the measure lyapunov and several couplings. `selection`: values of axes, as in
+    gradsweep.select."""
+    limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
+    needs = ("lyapunov_exponent", "entropy_rate", "kaplan_yorke_dimension")
+    view = View(dataset, selection, limits, everything, needs=needs)
+    radii = np.ones(1) if view.is_native else view.radii
+    kappa = np.outer(radii, view.gammas).ravel()
+    if len(np.unique(kappa)) < 3:
+        raise NothingToDraw("there are fewer than three couplings to draw exponents against")
+    order = np.argsort(kappa, kind="stable")
+    rows, colours = view.networks(), shades(len(view.sizes))
+    panels = Panels(len(rows), 3)
+    some = has_theory = False
+    for row, largest in enumerate(rows):
+        for axes in panels.grid[row]:
+            zero_line(axes)
+        for size, shade in enumerate(colours):
+            network = Network(largest.activation, largest.ensemble, size)
+            for axes, values in zip(panels.grid[row], _summaries(view, network)):
+                flat = values.reshape(len(values), -1)[:, order]
+                mean, (low, high) = mean_of_done(flat), range_of_done(flat)
+                finite = np.isfinite(mean)
+                some |= bool(finite.any())
+                axes.fill_between(kappa[order][finite], low[finite], high[finite], color=shade, alpha=0.18, linewidth=0)
+                axes.plot(kappa[order][finite], mean[finite], **{**line_style(0), "color": shade})
+        curves = _summary_theory(view, largest, kappa)
+        if curves is not None:
+            has_theory = True
+            for axes, curve in zip(panels.grid[row], curves[1:]):
+                axes.plot(curves[0], curve, **THEORY)
+    if not some:
+        raise NothingToDraw("no cell of the selection is finished")
+    panels.titles(["largest exponent", "entropy rate / d", "dimension / d"], view.network_titles(rows))
+    handles = [Line2D([], [], color=shade, label=f"d = {d}") for d, shade in zip(view.sizes, colours)]
+    handles += [Line2D([], [], **THEORY, label="mean field")] if has_theory else []
+    caption = (
+        "The largest Lyapunov exponent, the entropy rate Σ<i>λ<sub>i</sub></i><sup>+</sup> and the Kaplan-Yorke dimension, "
+        "both over <i>d</i>, against the coupling <i>κ</i> = <i>ργ</i>: means over the replicas, bands their range. Chaos "
+        "begins where the largest exponent crosses 0."
+    )
+    if has_theory:
+        caption += " Dashed: the mean field at infinite size."
+    names = "-".join(view.activations)
+    title = f"Chaos against the coupling: {', '.join(literal(name) for name in view.activations)}"
+    description = Description(f"chaos-{file_name(names)}", title, caption, view.note)
+    return panels.finish(r"coupling $\kappa$", "per step, or an index", handles, description)
+
+
+def _summaries(view: View, network: Network) -> list[np.ndarray]:
+    """The three quantities, each [replica, spectral_radius, gamma]."""
+    d = float(view.sizes[network.size])
+    plane = ("spectral_radius", "gamma")
+    largest = view.read("lyapunov_exponent", network, (*plane, "index"))[..., 0]
+    entropy, dimension = (view.read(name, network, plane) for name in ("entropy_rate", "kaplan_yorke_dimension"))
+    return [largest, entropy / d, dimension / d]
+
+
+def _summary_theory(view: View, network: Network, kappa: np.ndarray) -> tuple[np.ndarray, ...] | None:
+    """kappa, largest exponent, entropy rate / d and dimension / d of the mean field between the couplings of the cells;
+    None where it does not speak of these networks, or they are driven by what it does not know."""
+    predicted = predict(view.dataset)
+    place = {"activation": network.activation, "ensemble": network.ensemble, "hidden_size": network.size}
+    gain = np.ravel(predicted["gain"].isel(place, missing_dims="ignore").values)
+    activation, entry = view.activations[network.activation], kinds(view.dataset)[view.ensembles[network.ensemble]]
+    ensemble = mean_field_ensemble(entry, int(view.sizes[network.size]))
+    if ensemble is None or activation == "identity" or not np.isfinite(gain).all() or gain.size != kappa.size:
+        return None
+    drive, bias = _added(view.dataset)
+    ratio = float(kappa[0] / gain[0])
+    between = np.linspace(kappa.min(), kappa.max(), SUMMARY_POINTS)
+    found = [theory.summarize_spectrum(activation, value / ratio, drive, bias, ensemble) for value in between]
+    return between, *(
+        np.array([getattr(one, name) for one in found])
+        for name in ("largest_exponent", "entropy_rate", "kaplan_yorke_dimension")
+    )
+
+
+def _added(dataset: xr.Dataset) -> tuple[float, float]:
+    """s_in^2 and s_b^2, the first where they are axes."""
+    drive, bias, _ = variances(dataset)
+    return float(np.ravel(drive)[0]), float(np.ravel(bias)[0])
