@@ -8,26 +8,28 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from .. import theory
 from ..data.predictions import kinds, mean_field_ensemble, predict, variances
-from ..data.selection import NothingToDraw
+from ..data.selection import NothingToDraw, spread
 from .figure import Description, Panels, fit_y, mark_zero, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
-from .view import Network, View, choose_cells, mean_of_done, range_of_done
+from .view import Choice, Network, View, mean_of_done, range_of_done
 
-MOST_SIZES = 5
+MOST_SIZES, MOST_COUPLINGS = 5, 3
 THEORY = {"color": INK, "linewidth": 1.0, "linestyle": (0, (4, 2)), "zorder": 5}
 SUMMARY_POINTS = 60
 
 
 def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
     """Lyapunov spectra: all exponents against index / d, a line a hidden size (means over the finished replicas), rows
-    activations and ensembles, columns chosen cells, beside the mean field's; for the identity the law of the circle.
-    Needs the measure lyapunov. `selection`: values of axes, as in gradsweep.select."""
+    activations and ensembles, columns the weakest, a middle and the strongest coupling, beside the mean field's; for the
+    identity, and where states vanish, the law of the circle. Needs the measure lyapunov. `selection`: values of axes, as
+    in gradsweep.select."""
     limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
     view = View(dataset, selection, limits, everything, needs=("lyapunov_exponent",))
-    predicted, choices, rows = predict(view.dataset), choose_cells(view), view.networks()
+    predicted, choices, rows = predict(view.dataset), _spread_couplings(view), view.networks()
     panels = Panels(len(rows), len(choices), share_y="row")
     colours = shades(len(view.sizes))
     some = has_zeros = has_theory = False
@@ -76,7 +78,20 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
     return panels.finish("$(i - 1/2)\\,/\\,d$", r"$\lambda_i$ per step", handles, description)
 
 
-def _theory(view: View, predicted: xr.Dataset, network: Network, choice: Any) -> tuple[np.ndarray, np.ndarray] | None:
+def _spread_couplings(view: View) -> list[Choice]:
+    """Up to three points of the plane of distinct kappa, from the weakest to the strongest."""
+    kappa = _couplings(view)
+    places = np.unique(kappa, return_index=True)[1]
+    chosen = places[spread(len(places), MOST_COUPLINGS)]
+    return [Choice(*divmod(int(at), len(view.gammas))) for at in chosen]
+
+
+def _couplings(view: View) -> np.ndarray:
+    """kappa of the plane, flat, gamma fastest."""
+    return np.outer(np.ones(1) if view.is_native else view.radii, view.gammas).ravel()
+
+
+def _theory(view: View, predicted: xr.Dataset, network: Network, choice: Choice) -> tuple[np.ndarray, np.ndarray] | None:
     """index / d and exponents of the mean field; None where it does not speak of these networks."""
     place = {"activation": network.activation, "ensemble": network.ensemble, "hidden_size": network.size,
              "spectral_radius": choice.radius, "gamma": choice.gamma}  # fmt: skip
@@ -86,11 +101,12 @@ def _theory(view: View, predicted: xr.Dataset, network: Network, choice: Any) ->
     if ensemble is None or not np.isfinite(gain):
         return None
     index = np.linspace(0.0025, 0.9975, 200)
-    if activation == "identity":
-        # moduli of one W: uniform on the disc; of fresh ones the quarter circle's triangle (Newman)
-        exponents = np.log(gain) + (0.5 * np.log1p(-index) if ensemble == "ginibre" else 0.0 * index)
-    elif variance == 0.0:
-        return None  # states vanish: W itself decides
+    if activation == "identity" or variance == 0.0:
+        # Moduli of eigenvalues of one W are uniform on a disc; exponents of fresh ones have the same law (Newman).
+        slope = theory.find_activation(activation).log_slope(np.array([-1e-12, 1e-12]))
+        if slope[0] != slope[1]:
+            return None  # a kink at the state
+        exponents = np.log(gain) + slope[0] + (0.5 * np.log1p(-index) if ensemble == "ginibre" else 0.0 * index)
     else:
         exponents = theory.lyapunov_exponents(activation, gain, variance, index, ensemble)
     return index, np.where(np.isfinite(exponents), exponents, np.nan)
@@ -104,8 +120,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
     needs = ("lyapunov_exponent", "entropy_rate", "kaplan_yorke_dimension")
     view = View(dataset, selection, limits, everything, needs=needs)
-    radii = np.ones(1) if view.is_native else view.radii
-    kappa = np.outer(radii, view.gammas).ravel()
+    kappa = _couplings(view)
     if len(np.unique(kappa)) < 3:
         raise NothingToDraw("there are fewer than three couplings to draw exponents against")
     order = np.argsort(kappa, kind="stable")
@@ -115,6 +130,8 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     for row, largest in enumerate(rows):
         for axes in panels.grid[row]:
             zero_line(axes)
+            axes.locator_params(axis="y", nbins=4)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # short: panels stand close
         for size, shade in enumerate(colours):
             network = Network(largest.activation, largest.ensemble, size)
             for axes, values in zip(panels.grid[row], _summaries(view, network)):
@@ -131,20 +148,21 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
                 axes.plot(curves[0], curve, **THEORY)
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
-    panels.titles(["largest exponent", "entropy rate / d", "dimension / d"], view.network_titles(rows))
+    titles = ["largest exponent per step", "entropy rate / d per step", "Kaplan-Yorke dimension / d"]
+    panels.titles(titles, view.network_titles(rows))
     handles = [Line2D([], [], color=shade, label=f"d = {d}") for d, shade in zip(view.sizes, colours)]
     handles += [Line2D([], [], **THEORY, label="mean field")] if has_theory else []
     caption = (
         "The largest Lyapunov exponent, the entropy rate Σ<i>λ<sub>i</sub></i><sup>+</sup> and the Kaplan-Yorke dimension, "
-        "both over <i>d</i>, against the coupling <i>κ</i> = <i>ργ</i>: means over the replicas, bands their range. Chaos "
-        "begins where the largest exponent crosses 0."
+        "both over <i>d</i> (they need all exponents), against the coupling <i>κ</i> = <i>ργ</i>: means over the replicas, "
+        "bands their range. Chaos begins where the largest exponent crosses 0."
     )
     if has_theory:
         caption += " Dashed: the mean field at infinite size."
     names = "-".join(view.activations)
     title = f"Chaos against the coupling: {', '.join(literal(name) for name in view.activations)}"
     description = Description(f"chaos-{file_name(names)}", title, caption, view.note)
-    return panels.finish(r"coupling $\kappa$", "per step, or an index", handles, description)
+    return panels.finish(r"coupling $\kappa$", "", handles, description)
 
 
 def _summaries(view: View, network: Network) -> list[np.ndarray]:
@@ -166,17 +184,16 @@ def _summary_theory(view: View, network: Network, kappa: np.ndarray) -> tuple[np
     ensemble = mean_field_ensemble(entry, int(view.sizes[network.size]))
     if ensemble is None or activation == "identity" or not np.isfinite(gain).all() or gain.size != kappa.size:
         return None
-    drive, bias = _added(view.dataset)
-    ratio = float(kappa[0] / gain[0])
+    drive, bias, start = variances(view.dataset)
+    strongest = np.argmax(kappa)
+    ratio = float(kappa[strongest] / gain[strongest])
     between = np.linspace(kappa.min(), kappa.max(), SUMMARY_POINTS)
-    found = [theory.summarize_spectrum(activation, value / ratio, drive, bias, ensemble) for value in between]
-    return between, *(
+    added = float(np.ravel(drive)[0]), float(np.ravel(bias)[0])
+    found = [theory.summarize_spectrum(activation, value / ratio, *added, ensemble, start) for value in between]
+    largest, entropy, dimension = (
         np.array([getattr(one, name) for one in found])
         for name in ("largest_exponent", "entropy_rate", "kaplan_yorke_dimension")
     )
-
-
-def _added(dataset: xr.Dataset) -> tuple[float, float]:
-    """s_in^2 and s_b^2, the first where they are axes."""
-    drive, bias, _ = variances(dataset)
-    return float(np.ravel(drive)[0]), float(np.ravel(bias)[0])
+    if sum(added) == 0.0:  # where states vanish it is the spectral radius of W itself that counts
+        largest = np.where(largest < 0.0, np.minimum(largest + np.log(ratio), 0.0), largest)
+    return between, largest, entropy, dimension
