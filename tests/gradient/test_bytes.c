@@ -63,9 +63,9 @@ enum { LAGS = 3, CELLS = 32 };
 static const long long_lags[LAGS] = { 1, 40, 200 }, short_lags[LAGS] = { 1, 2, 3 };
 
 /* The plan sums the largest arrays. What stands beside them (vectors, lists, the library's own) is up to a quarter; and
- * what is not taken at the same time as the rest, or not for sizes so small, makes it up to twice as much. A term that
- * is missing leaves less than half: each of the cases below has one that is most of it. */
-static const double LEAST = 0.5, MOST = 3.0;
+ * what is not taken at the same time as the rest, or not for sizes so small, makes it up to twice as much. Without the
+ * term that a case below is for, less than LEAST is left: of the gradients' sums, 0.70. */
+static const double LEAST = 0.75, MOST = 3.0;
 
 static void assert_foretold(const char *what, double foretold, size_t before)
 {
