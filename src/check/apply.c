@@ -21,6 +21,7 @@ struct check_applier {
     uint64_t weight;        /* read last */
     double **weight_values; /* [dataset_count], NULL for those of CELL shape */
     size_t radius, norm;    /* places of two that every file has */
+    struct model *models;   /* [anchors]: ending there */
 };
 
 /* False where a dataset of the rule was not measured. */
@@ -53,6 +54,12 @@ static enum status allocate(const struct sweep *sweep, struct check_applier *app
     const struct dataset_rule *rule;
     TRY(memory_allocate(&applier->rules, check_rule_count(), "rules of the check"));
     TRY(memory_allocate(&applier->weight_values, applier->dataset_count, "values of weights"));
+    const long anchors = axes_length(sweep, AXIS_ANCHOR);
+    TRY(memory_allocate(&applier->models, anchors, "anchors"));
+    for (long i = 0; i < anchors; i++) {
+        applier->models[i] = sweep->model;
+        applier->models[i].steps = (long)axes_value(sweep, AXIS_ANCHOR, i).integer;
+    }
     for (size_t i = 0; (rule = measure_dataset_at(sweep->measures, i)); i++) {
         const uint64_t values = values_per_weight(sweep, rule);
         if (values > 0)
@@ -92,6 +99,7 @@ void check_applier_close(struct check_applier *applier)
             memory_free(applier->weight_values[i]);
     memory_free(applier->weight_values);
     memory_free(applier->rules);
+    memory_free(applier->models);
     memory_free(applier);
 }
 
@@ -117,7 +125,7 @@ struct measured_cell check_applier_cell(const struct check_applier *applier, str
     const struct sweep *sweep = applier->file->layout.sweep;
     return (struct measured_cell){ .ensemble = grid_ensemble(sweep, &position),
                                    .activation = grid_activation(sweep, &position),
-                                   .model = &sweep->model,
+                                   .model = &applier->models[position.at[AXIS_ANCHOR]],
                                    .options = &sweep->options,
                                    .hidden_size = grid_hidden_size(sweep, &position),
                                    .lags = sweep->lags,

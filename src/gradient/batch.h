@@ -19,6 +19,8 @@ struct batch {
     long count;
     const double *couplings;           /* [count] */
     const struct drive_scales *drives; /* [count]; NULL: all as the model says */
+    const long *anchors;               /* [anchor_count], ascending: final times T of each chain's products */
+    long anchor_count;                 /* 0: the model's T alone */
     const long *lags;                  /* [lag_count], ascending */
     long lag_count;
     double tolerance;
@@ -31,7 +33,8 @@ struct chain_outcomes {
     enum jacobian_outcome of[MEASURES];
 };
 
-/* Owned by the caller. `values` has one array a dataset in the order of measure_dataset_at(measures), count * (values a
+/* Owned by the caller; of several anchors count * anchor_count long, all chains of one anchor before those of the next.
+ * `values` has one array a dataset in the order of measure_dataset_at(measures), count * (values a
  * cell) long, C order, and filled with NaN and 255 beforehand; NULL for WEIGHT shapes. */
 struct batch_results {
     void *const *values;

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-/* All that the steps of a batch share. */
+/* All that the steps of a batch share that ends at one anchor. */
 struct run {
     const struct batch *batch;
     struct gradient_context *context;
@@ -82,30 +82,50 @@ static struct measure_task task_of(const struct run *run, const struct chain_nor
                                   .bounds = &run->bounds };
 }
 
-/* All that needs the trajectory of chains first .. first+count-1 side by side; `shared`: the norms of identity, which
- * are known already. */
-static enum status measure_on_trajectory(const struct run *run, const struct chain_norms *shared, long first,
-                                         long count)
+/* A batch at its anchors: runs[count], whose batches differ in the steps of their models, and in the results. */
+struct anchored {
+    struct run *runs;
+    struct batch *batches;
+    struct model *models;
+    struct batch_results *results;
+    struct chain_norms *norms; /* of identity */
+    void **values;             /* [count][datasets] */
+    double *log_bounds;        /* [count][lag_count] */
+    long count;
+};
+
+static void anchored_close(struct anchored *anchored)
+{
+    for (long a = 0; anchored->norms && a < anchored->count; a++)
+        chain_norms_destroy(&anchored->norms[a]);
+    memory_free(anchored->norms);
+    memory_free(anchored->runs);
+    memory_free(anchored->batches);
+    memory_free(anchored->models);
+    memory_free(anchored->results);
+    memory_free(anchored->values);
+    memory_free(anchored->log_bounds);
+}
+SCOPED_VALUE(anchored, anchored_close)
+
+/* Of an anchor. */
+static const struct chain_norms *norms_of_identity(const struct anchored *anchored, long a)
+{
+    return &anchored->norms[batch_is_untied(anchored->runs[0].batch) ? a : 0];
+}
+
+/* All that needs the trajectory, which stands at the run's anchor, of chains first .. first+count-1 side by side;
+ * `shared`: the norms of identity, which are known already. */
+static enum status measure_at_anchor(const struct run *run, const struct chain_norms *shared, long first, long count,
+                                     const struct chain *chains, const struct trajectory *trajectory)
 {
     const struct batch *batch = run->batch;
-    struct chain chains[CHAINS_SIDE_BY_SIDE];
-    SCOPED(trajectory) trajectory = { 0 };
     SCOPED(chain_norms) norms = { 0 };
-    const bool needs_states = measure_any_needs(batch->measures, NEEDS_STATES);
-    const struct chain_question question = question_of(batch);
-    const long window = needs_states ? batch->model->steps : chain_window(&question);
-    const double d = (double)weights_hidden_size(batch->weights);
-    for (long i = 0; i < count; i++)
-        chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0,
-                                    batch->drives ? &batch->drives[first + i] : NULL };
-    TRY(trajectory_run(batch->model, batch->weights, count, chains, window,
-                       needs_states ? KEEP_STATES : KEEP_DERIVATIVES, run->context->stop_requested, &trajectory));
-    run->context->flops += 2.0 * d * d * (double)count * (double)batch->model->steps;
     struct measure_task task = task_of(run, shared ? shared : &norms, first, count);
     task.chains = chains;
-    task.trajectory = &trajectory;
+    task.trajectory = trajectory;
     if (!shared) {
-        TRY(chain_norms_find(batch, run->context, run->method, &trajectory, count, run->bounds.log_bounds, &norms));
+        TRY(chain_norms_find(batch, run->context, run->method, trajectory, count, run->bounds.log_bounds, &norms));
         note_methods(run, &norms, first, count);
         TRY(call_measures(&task, false));
     }
@@ -117,28 +137,73 @@ static enum status measure_on_trajectory(const struct run *run, const struct cha
     return STATUS_OK;
 }
 
-static enum status measure_trajectories(const struct run *run, const struct chain_norms *shared)
+/* The trajectory of chains first .. first+count-1 side by side, with what is measured at each anchor on its way. */
+static enum status measure_on_trajectory(const struct anchored *anchored, bool is_shared, long first, long count)
 {
-    const struct chain_question question = question_of(run->batch);
-    const long width = chain_cost_side_by_side(&question), all = run->batch->count;
-    for (long first = 0; first < all; first += width)
-        TRY(measure_on_trajectory(run, shared, first, all - first < width ? all - first : width));
+    const struct run *last = &anchored->runs[anchored->count - 1];
+    const struct batch *batch = last->batch;
+    struct chain chains[CHAINS_SIDE_BY_SIDE];
+    SCOPED(trajectory) trajectory = { 0 };
+    SCOPED(course) *course = NULL;
+    const bool needs_states = measure_any_needs(batch->measures, NEEDS_STATES);
+    const struct chain_question question = question_of(batch);
+    const long window = needs_states ? batch->model->steps : chain_window(&question);
+    const double d = (double)weights_hidden_size(batch->weights);
+    for (long i = 0; i < count; i++)
+        chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0,
+                                    batch->drives ? &batch->drives[first + i] : NULL };
+    TRY(course_open(batch->model, batch->weights, count, chains, window, needs_states ? KEEP_STATES : KEEP_DERIVATIVES,
+                    &trajectory, &course));
+    for (long a = 0; a < anchored->count; a++) {
+        const struct run *run = &anchored->runs[a];
+        TRY(course_go_on(course, run->batch->model->steps, run->context->stop_requested));
+        TRY(measure_at_anchor(run, is_shared ? norms_of_identity(anchored, a) : NULL, first, count, chains,
+                              &trajectory));
+    }
+    last->context->flops += 2.0 * d * d * (double)count * (double)batch->model->steps;
     return STATUS_OK;
 }
 
-/* For identity J_l = kappa^l W_unit^l: one product, or what is known of W, serves all chains. */
-static enum status measure_identity(const struct run *run)
+static enum status measure_trajectories(const struct anchored *anchored, bool is_shared)
 {
-    const struct batch *batch = run->batch;
-    SCOPED(chain_norms) norms = { .method = run->method };
-    struct measure_task task = task_of(run, &norms, 0, batch->count);
-    if (run->method != METHOD_CLOSED_FORM)
-        TRY(chain_norms_find(batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, &norms));
-    note_methods(run, &norms, 0, batch->count);
-    TRY(call_measures(&task, false));
+    const struct batch *batch = anchored->runs[0].batch;
+    const struct chain_question question = question_of(batch);
+    const long width = chain_cost_side_by_side(&question), all = batch->count;
+    for (long first = 0; first < all; first += width)
+        TRY(measure_on_trajectory(anchored, is_shared, first, all - first < width ? all - first : width));
+    return STATUS_OK;
+}
+
+/* For identity J_l = kappa^l W_unit^l: one product, or what is known of W, serves all chains; and all anchors, but for
+ * weights that change at every step. */
+static enum status find_norms_of_identity(const struct anchored *anchored, long a)
+{
+    const struct run *run = &anchored->runs[a];
+    struct chain_norms *norms = &anchored->norms[a];
+    *norms = (struct chain_norms){ .method = run->method };
+    if (run->method == METHOD_CLOSED_FORM)
+        return STATUS_OK;
+    return chain_norms_find(run->batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, norms);
+}
+
+static enum status measure_identity(const struct anchored *anchored)
+{
+    const struct batch *batch = anchored->runs[0].batch;
+    const bool is_one = !batch_is_untied(batch);
+    for (long a = 0; a < anchored->count; a++) {
+        const struct run *run = &anchored->runs[a];
+        if (a == 0 || !is_one)
+            TRY(find_norms_of_identity(anchored, a));
+        struct measure_task task = task_of(run, norms_of_identity(anchored, a), 0, batch->count);
+        note_methods(run, task.norms, 0, batch->count);
+        TRY(call_measures(&task, false));
+    }
     if (measure_any_needs(batch->measures, NEEDS_TRAJECTORY))
-        TRY(measure_trajectories(run, &norms));
-    derive_measures(&task, false); /* now that all else is there */
+        TRY(measure_trajectories(anchored, true));
+    for (long a = 0; a < anchored->count; a++) {
+        struct measure_task task = task_of(&anchored->runs[a], norms_of_identity(anchored, a), 0, batch->count);
+        derive_measures(&task, false); /* now that all else is there */
+    }
     return STATUS_OK;
 }
 
@@ -216,17 +281,64 @@ static void finish_chain(const struct batch *batch, const struct batch_results *
         }
 }
 
+/* `anchored` is its owner's to close, also where this fails. */
+static enum status anchored_allocate(const struct batch *batch, struct anchored *anchored)
+{
+    const long count = anchored->count;
+    TRY(memory_allocate(&anchored->runs, count, "anchors of a network"));
+    TRY(memory_allocate(&anchored->batches, count, "anchors of a network"));
+    TRY(memory_allocate(&anchored->models, count, "anchors of a network"));
+    TRY(memory_allocate(&anchored->results, count, "anchors of a network"));
+    TRY(memory_allocate(&anchored->norms, count, "anchors of a network"));
+    TRY(memory_allocate(&anchored->values, count * (long)measure_dataset_count(batch->measures),
+                        "anchors of a network"));
+    return memory_allocate(&anchored->log_bounds, count * batch->lag_count, "bounds of a network");
+}
+
+/* The results of one anchor, values[datasets] among them. */
+static struct batch_results results_at(const struct batch *batch, const struct batch_results *results, long anchor,
+                                       void **values)
+{
+    const struct dataset_rule *rule;
+    for (size_t number = 0; (rule = measure_dataset_at(batch->measures, number)); number++)
+        values[number] =
+            results->values[number] ? batch_values_at(batch, results, anchor * batch->count, number) : NULL;
+    return (struct batch_results){ .values = values,
+                                   .outcomes = results->outcomes + anchor * batch->count,
+                                   .methods = results->methods + anchor * batch->count };
+}
+
+static void fill_anchor(const struct batch *batch, struct gradient_context *context,
+                        const struct batch_results *results, long a, struct anchored *anchored)
+{
+    anchored->models[a] = *batch->model;
+    if (batch->anchor_count > 0)
+        anchored->models[a].steps = batch->anchors[a];
+    anchored->batches[a] = *batch;
+    anchored->batches[a].model = &anchored->models[a];
+    anchored->results[a] =
+        results_at(batch, results, a, anchored->values + a * (long)measure_dataset_count(batch->measures));
+    anchored->runs[a] = (struct run){ .batch = &anchored->batches[a],
+                                      .context = context,
+                                      .results = &anchored->results[a],
+                                      .bounds.log_bounds = anchored->log_bounds + a * batch->lag_count };
+}
+
 enum status batch_measure(const struct batch *batch, struct gradient_context *context,
                           const struct batch_results *results)
 {
     const struct chain_question question = question_of(batch);
-    struct run run = { .batch = batch, .context = context, .results = results, .method = chain_method(&question) };
-    SCOPED_MEMORY double *log_bounds = NULL;
-    TRY(memory_allocate(&log_bounds, batch->lag_count, "bounds of a network"));
-    run.bounds.log_bounds = log_bounds;
-    TRY(chain_norms_accept_failure(batch, find_unit_bounds(&run), &run.bounds.outcome, 1));
-    TRY(batch->activation->is_identity ? measure_identity(&run) : measure_trajectories(&run, NULL));
-    for (long chain = 0; chain < batch->count; chain++)
-        finish_chain(batch, results, chain);
+    SCOPED(anchored) anchored = { .count = batch->anchor_count > 0 ? batch->anchor_count : 1 };
+    TRY(anchored_allocate(batch, &anchored));
+    for (long a = 0; a < anchored.count; a++) {
+        struct run *run = &anchored.runs[a];
+        fill_anchor(batch, context, results, a, &anchored);
+        run->method = chain_method(&question);
+        TRY(chain_norms_accept_failure(run->batch, find_unit_bounds(run), &run->bounds.outcome, 1));
+    }
+    TRY(batch->activation->is_identity ? measure_identity(&anchored) : measure_trajectories(&anchored, false));
+    for (long a = 0; a < anchored.count; a++)
+        for (long chain = 0; chain < batch->count; chain++)
+            finish_chain(&anchored.batches[a], &anchored.results[a], chain);
     return STATUS_OK;
 }

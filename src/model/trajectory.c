@@ -39,11 +39,12 @@ static enum status motion_open(const struct model *model, const struct weights *
 static enum status trajectory_create(long hidden_size, long chains, long window, enum trajectory_keep keep,
                                      struct trajectory *trajectory)
 {
-    *trajectory = (struct trajectory){ .hidden_size = hidden_size, .chains = chains, .window = window };
+    *trajectory =
+        (struct trajectory){ .hidden_size = hidden_size, .chains = chains, .window = window, .capacity = window };
     size_t columns = (size_t)window * (size_t)chains, stride = (size_t)block_stride(hidden_size);
     TRY(memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
-    TRY(memory_allocate(&trajectory->is_beyond, chains, "the derivatives of a trajectory"));
+    TRY(memory_allocate(&trajectory->is_beyond, columns, "the derivatives of a trajectory"));
     TRY(block_create(hidden_size, chains, &trajectory->final_state));
     TRY(memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
     if (keep != KEEP_STATES)
@@ -54,15 +55,20 @@ static enum status trajectory_create(long hidden_size, long chains, long window,
     return memory_allocate(&trajectory->activated_exponents, columns, "the activations of a trajectory");
 }
 
+static void forget_wide(struct wide_derivatives *wide)
+{
+    memory_free(wide->mantissas);
+    memory_free(wide->exponents);
+    *wide = (struct wide_derivatives){ 0 };
+}
+
 void trajectory_destroy(struct trajectory *trajectory)
 {
     memory_free(trajectory->derivatives);
     memory_free(trajectory->log_shifts);
     memory_free(trajectory->is_beyond);
-    for (long column = 0; trajectory->wide && column < trajectory->window * trajectory->chains; column++) {
-        memory_free(trajectory->wide[column].mantissas);
-        memory_free(trajectory->wide[column].exponents);
-    }
+    for (long column = 0; trajectory->wide && column < trajectory->capacity * trajectory->chains; column++)
+        forget_wide(&trajectory->wide[column]);
     memory_free(trajectory->wide);
     memory_free(trajectory->final_exponents);
     memory_free(trajectory->states);
@@ -109,7 +115,10 @@ bool trajectory_is_wide(const struct trajectory *trajectory, long chain)
 
 bool trajectory_is_beyond(const struct trajectory *trajectory, long chain)
 {
-    return trajectory->is_beyond && trajectory->is_beyond[chain];
+    for (long i = 0; trajectory->is_beyond && i < trajectory->window; i++)
+        if (trajectory->is_beyond[column_number(trajectory, i, chain)])
+            return true;
+    return false;
 }
 
 const double *trajectory_state(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
@@ -157,11 +166,11 @@ static enum status keep_wide(const struct chain *chain, long lag_index, long c, 
     if (spread == SPREAD_NEAR)
         return STATUS_OK;
     if (spread == SPREAD_BEYOND || is_on_grid) {
-        trajectory->is_beyond[c] = true;
+        trajectory->is_beyond[number] = true;
         return STATUS_OK;
     }
     if (trajectory->wide == NULL)
-        TRY(memory_allocate(&trajectory->wide, trajectory->window * trajectory->chains, "wide derivatives"));
+        TRY(memory_allocate(&trajectory->wide, trajectory->capacity * trajectory->chains, "wide derivatives"));
     struct wide_derivatives *wide = &trajectory->wide[number];
     TRY(memory_allocate(&wide->mantissas, block_stride(state->rows), "wide derivatives"));
     TRY(memory_allocate(&wide->exponents, state->rows, "wide derivatives"));
@@ -232,27 +241,97 @@ static enum status open_together(const struct model *model, const struct weights
     return team_agree(weights_team(weights), status);
 }
 
+struct course {
+    struct weights *weights;
+    const struct chain *chains;
+    enum trajectory_keep keep;
+    struct trajectory *trajectory;
+    struct motion motion;
+    long step; /* where it stands: x_step */
+};
+
+enum status course_open(const struct model *model, struct weights *weights, long count, const struct chain *chains,
+                        long window, enum trajectory_keep keep, struct trajectory *trajectory, struct course **opened)
+{
+    SCOPED(course) *course = NULL;
+    *opened = NULL;
+    TRY(team_agree(weights_team(weights), memory_allocate(&course, 1, "the course of a trajectory")));
+    *course = (struct course){ .weights = weights, .chains = chains, .keep = keep, .trajectory = trajectory };
+    TRY(open_together(model, weights, count, window, keep, &course->motion, trajectory));
+    start(model, weights, trajectory);
+    *opened = scope_keep(&course);
+    return STATUS_OK;
+}
+
+void course_close(struct course *course)
+{
+    if (course == NULL)
+        return;
+    motion_close(&course->motion);
+    memory_free(course);
+}
+
+/* Elements [steps, size] of an array of the window, moved by so many steps; what leaves it is lost. */
+static void shift(void *array, long capacity, long steps, size_t size)
+{
+    if (array)
+        memmove((char *)array + (size_t)steps * size, array, (size_t)(capacity - steps) * size);
+}
+
+/* Makes room for so many steps at the window's end, which is its beginning: lag_index 0. */
+static void shift_window(struct trajectory *trajectory, long steps)
+{
+    const long capacity = trajectory->capacity, chains = trajectory->chains;
+    const size_t numbers = (size_t)chains * sizeof(double);
+    const size_t columns = numbers * (size_t)block_stride(trajectory->hidden_size);
+    steps = steps < capacity ? steps : capacity;
+    for (long column = (capacity - steps) * chains; trajectory->wide && column < capacity * chains; column++)
+        forget_wide(&trajectory->wide[column]);
+    shift(trajectory->wide, capacity, steps, (size_t)chains * sizeof *trajectory->wide);
+    for (long column = 0; trajectory->wide && column < steps * chains; column++)
+        trajectory->wide[column] = (struct wide_derivatives){ 0 };
+    shift(trajectory->is_beyond, capacity, steps, (size_t)chains * sizeof *trajectory->is_beyond);
+    memset(trajectory->is_beyond, 0, (size_t)(steps * chains) * sizeof *trajectory->is_beyond);
+    shift(trajectory->derivatives, capacity, steps, columns);
+    shift(trajectory->log_shifts, capacity, steps, numbers);
+    shift(trajectory->states, capacity, steps, columns);
+    shift(trajectory->state_exponents, capacity, steps, (size_t)chains * sizeof *trajectory->state_exponents);
+    shift(trajectory->activated, capacity, steps, columns);
+    shift(trajectory->activated_exponents, capacity, steps, (size_t)chains * sizeof *trajectory->activated_exponents);
+}
+
+enum status course_go_on(struct course *course, long last, bool (*stop_requested)(void))
+{
+    struct trajectory *trajectory = course->trajectory;
+    const long window = trajectory->capacity;
+    if (course->step > 0)
+        shift_window(trajectory, last - course->step);
+    trajectory->window = window < last ? window : last;
+    for (long step = course->step + 1; step <= last; step++) {
+        if (stop_requested != NULL && stop_requested())
+            return status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, last);
+        bool is_in_window = step > last - window;
+        if (is_in_window)
+            TRY(keep_derivatives(course->chains, last - step, weights_grid(course->weights) != NULL, trajectory));
+        long lag_index = is_in_window && course->keep == KEEP_STATES ? last - step : -1;
+        TRY(advance(course->weights, course->chains, step, lag_index, &course->motion, trajectory));
+    }
+    course->step = last;
+    return STATUS_OK;
+}
+
 enum status trajectory_run(const struct model *model, struct weights *weights, long count, const struct chain *chains,
                            long window, enum trajectory_keep keep, bool (*stop_requested)(void),
                            struct trajectory *trajectory)
 {
     SCOPED(trajectory) run = { 0 };
-    SCOPED(motion) motion = { 0 };
+    SCOPED(course) *course = NULL;
     *trajectory = run;
     if (window > model->steps)
         return status_fail(STATUS_INTERNAL, "a window of %ld steps was asked of a trajectory of %ld", window,
                            model->steps);
-    TRY(open_together(model, weights, count, window, keep, &motion, &run));
-    start(model, weights, &run);
-    for (long step = 1; step <= model->steps; step++) {
-        if (stop_requested != NULL && stop_requested())
-            return status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, model->steps);
-        bool is_in_window = step > model->steps - window;
-        if (is_in_window)
-            TRY(keep_derivatives(chains, model->steps - step, weights_grid(weights) != NULL, &run));
-        long lag_index = is_in_window && keep == KEEP_STATES ? model->steps - step : -1;
-        TRY(advance(weights, chains, step, lag_index, &motion, &run));
-    }
+    TRY(course_open(model, weights, count, chains, window, keep, &run, &course));
+    TRY(course_go_on(course, model->steps, stop_requested));
     *trajectory = scope_keep(&run);
     return STATUS_OK;
 }

@@ -40,6 +40,7 @@ struct trajectory {
     long hidden_size;
     long chains;
     long window;
+    long capacity; /* of steps: what window may grow to */
     /* [window][chains][stride]: phi'(x_{T-1-i}) / sup|phi'|, divided by exp(log_shift); the diagonal of the step
      * Jacobian S_{T-i} = gain gamma exp(log_shift) W_unit diag(derivative). One that underflows, as where a saturated
      * unit stands beside others, keeps its sign as +-0. */
@@ -48,7 +49,7 @@ struct trajectory {
      * `derivatives` has zeros in the place of some, all of them as mantissas and powers of two. Of W on a grid never.
      */
     struct wide_derivatives *wide;
-    bool *is_beyond;          /* [chains]: derivatives of a step are further apart than can be held; may be NULL */
+    bool *is_beyond;          /* [window][chains]: the step's are further apart than can be held; may be NULL */
     double *log_shifts;       /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
     struct block final_state; /* mantissas of x_T, one column a chain */
     int64_t *final_exponents; /* [chains]: x_T = 2^exponent * mantissa */
@@ -70,6 +71,18 @@ CHECKED enum status trajectory_run(const struct model *model, struct weights *we
                                    bool (*stop_requested)(void), struct trajectory *trajectory);
 void trajectory_destroy(struct trajectory *trajectory);
 SCOPED_VALUE(trajectory, trajectory_destroy)
+
+/* The same with stops on the way. course_open makes room in a trajectory for a window of up to `window` steps, at x_0;
+ * course_go_on carries it to x_last, later than where it stands, with the last steps before that in its window: what
+ * trajectory_run gives for a T of `last`, to the bit. All that is given must outlive the course, which is released with
+ * course_close; the trajectory is its owner's to destroy, also where these fail. Collective and errors as above. */
+struct course;
+CHECKED enum status course_open(const struct model *model, struct weights *weights, long count,
+                                const struct chain *chains, long window, enum trajectory_keep keep,
+                                struct trajectory *trajectory, struct course **course);
+CHECKED enum status course_go_on(struct course *course, long last, bool (*stop_requested)(void));
+void course_close(struct course *course);
+SCOPED_HANDLE(course, course_close)
 
 /* The diagonal of S_{T-lag_index} of one chain: hidden_size doubles, aligned and padded as a block's column. lag_index
  * = 0 .. window-1. */

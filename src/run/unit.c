@@ -86,13 +86,26 @@ static double fewest_chains(const struct chain_question *question, double chain_
     return fmax(1.0, fmin(TILE_COLUMNS, ceil(EXPLICIT_SECONDS / chain_seconds)));
 }
 
+/* What a chain costs at all its anchors: the first with the whole trajectory, each further one with its products. */
+static struct cost cost_at_anchors(const struct sweep *sweep, const struct chain_question *question,
+                                   struct cost (*cost)(const struct chain_question *question))
+{
+    struct model further = sweep->model;
+    struct chain_question short_question = *question;
+    further.steps = sweep->lags[sweep->lag_count - 1];
+    if (!measure_any_needs(sweep->measures, NEEDS_STATES))
+        short_question.model = &further;
+    return cost_add(cost(question), cost_times(cost(&short_question), (double)axes_length(sweep, AXIS_ANCHOR) - 1.0));
+}
+
 /* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
  * of identity cost one chain for any number of them. */
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
 {
     struct chain_question question = question_of(sweep, class);
     question.unlike = chain_cost_unlike(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct);
-    struct cost chain = chain_cost(&question), measures = chain_cost_measures(&question);
+    struct cost chain = cost_at_anchors(sweep, &question, chain_cost);
+    struct cost measures = cost_at_anchors(sweep, &question, chain_cost_measures);
     struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);
     bool shares_chain = question.activation->is_identity;
     double all = (double)grid_chain_count(sweep), cells_per_chain = (double)grid_plane_size(sweep) / all;
@@ -104,8 +117,8 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     double chains = fmax(fewest_chains(&question, chain_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     chains = fmin(fmin(chains, most), all);
     question.side_by_side = (long)fmin(chains, (double)chain_cost_side_by_side(&question));
-    chain = chain_cost(&question);
-    measures = chain_cost_measures(&question);
+    chain = cost_at_anchors(sweep, &question, chain_cost);
+    measures = cost_at_anchors(sweep, &question, chain_cost_measures);
     class->replicas_per_unit = 1;
     class->chains_per_unit = (uint64_t)chains;
     class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;

@@ -29,8 +29,9 @@ static enum status allocate(const struct sweep *sweep, uint64_t cells, uint64_t 
     TRY(memory_allocate(&work->chain_of, cells, "chains of a unit"));
     TRY(memory_allocate(&work->couplings, chains, "chains of a unit"));
     TRY(memory_allocate(&work->drives, chains, "chains of a unit"));
-    TRY(memory_allocate(&work->outcomes, chains, "outcomes of a unit"));
-    return memory_allocate(&work->methods, chains, "methods of a unit");
+    const uint64_t ends = chains * (uint64_t)axes_length(sweep, AXIS_ANCHOR);
+    TRY(memory_allocate(&work->outcomes, ends, "outcomes of a unit"));
+    return memory_allocate(&work->methods, ends, "methods of a unit");
 }
 
 /* Fills what is known of the needed cells; numbers[chain_count] := 1 for the unit's chains that any of them has. */
@@ -47,7 +48,7 @@ static void collect_cells(const struct sweep *sweep, const struct unit *unit, co
             numbers[chain] = 1;
             work->cells[work->count] = first + i;
             work->gammas[work->count] = grid_gamma(sweep, &cell);
-            work->chain_of[work->count++] = chain;
+            work->chain_of[work->count++] = cell.at[AXIS_ANCHOR] * (long)unit->chain_count + chain;
         }
     }
 }
@@ -62,8 +63,11 @@ static void close_up_chains(const struct sweep *sweep, const struct unit *unit, 
         work->drives[work->chain_count] = grid_chain_drive(sweep, unit->first_chain + chain);
         numbers[chain] = work->chain_count++;
     }
-    for (uint64_t i = 0; i < work->count; i++)
-        work->chain_of[i] = numbers[work->chain_of[i]];
+    for (uint64_t i = 0; i < work->count; i++) {
+        const long anchor = work->chain_of[i] / (long)unit->chain_count;
+        const long chain = work->chain_of[i] % (long)unit->chain_count;
+        work->chain_of[i] = anchor * work->chain_count + numbers[chain];
+    }
 }
 
 enum status work_create(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work)
@@ -77,7 +81,8 @@ enum status work_create(const struct sweep *sweep, const struct unit *unit, cons
     TRY(allocate(sweep, count, unit->chain_count, &made));
     collect_cells(sweep, unit, needed, &made, numbers);
     close_up_chains(sweep, unit, &made, numbers);
-    TRY(store_allocate_results(sweep, 0, (uint64_t)made.chain_count, &made.chains));
+    const long ends = made.chain_count * axes_length(sweep, AXIS_ANCHOR);
+    TRY(store_allocate_results(sweep, 0, (uint64_t)ends, &made.chains));
     *work = scope_keep(&made);
     return STATUS_OK;
 }
@@ -112,6 +117,8 @@ enum status work_compute(struct work *work, const struct sweep *sweep, struct we
                                  .count = work->chain_count,
                                  .couplings = work->couplings,
                                  .drives = work->drives,
+                                 .anchors = sweep->anchors,
+                                 .anchor_count = sweep->has_anchors ? sweep->anchor_count : 0,
                                  .lags = sweep->lags,
                                  .lag_count = sweep->lag_count,
                                  .tolerance = sweep->tolerance,

@@ -77,6 +77,12 @@ static const struct axis_rule rules[SWEEP_AXES] = {
                           .parameter = "scale",
                           OPTIONAL(has_bias_scales, model.bias_scale),
                           REALS(bias_scales, bias_scale_count) },
+    [AXIS_ANCHOR] = { .name = "anchor",
+                      .long_name = "final time T of the products, one of several along a trajectory",
+                      .key = "anchors",
+                      .single_key = "steps",
+                      OPTIONAL(has_anchors, model.steps),
+                      INTEGERS(anchors, anchor_count) },
     [AXIS_SPECTRAL_RADIUS] = { .name = "spectral_radius",
                                .long_name = "spectral radius that W is rescaled to (NaN: native scale)",
                                REALS(spectral_radii, spectral_radius_count) },
@@ -112,7 +118,8 @@ union axis_value axes_value(const struct sweep *sweep, enum sweep_axis axis, lon
 {
     const struct axis_rule *rule = &rules[axis];
     if (!axes_has(sweep, axis))
-        return (union axis_value){ .real = *(const double *)field(sweep, rule->single) };
+        return rule->type == AXIS_OF_REALS ? (union axis_value){ .real = *(const double *)field(sweep, rule->single) }
+                                           : (union axis_value){ .integer = *(const long *)field(sweep, rule->single) };
     if (rule->name_of)
         return (union axis_value){ .name = rule->name_of(sweep, i) };
     if (rule->values == 0)
@@ -128,7 +135,10 @@ void axes_leave_out(struct sweep *sweep, enum sweep_axis axis)
     if (rule->is_there == 0)
         return;
     *(bool *)((char *)sweep + rule->is_there) = false;
-    *(double *)((char *)sweep + rule->single) = 0;
+    if (rule->type == AXIS_OF_REALS)
+        *(double *)((char *)sweep + rule->single) = 0;
+    else
+        *(long *)((char *)sweep + rule->single) = 0;
 }
 
 const char *axes_text(const struct sweep *sweep, enum sweep_axis axis, long i, char number[AXIS_NUMBER_TEXT])

@@ -14,6 +14,7 @@ enum sweep_axis {
     AXIS_REPLICA,
     AXIS_INPUT_SCALE,
     AXIS_BIAS_SCALE,
+    AXIS_ANCHOR,
     AXIS_SPECTRAL_RADIUS,
     AXIS_GAMMA,
     CELL_AXES,
@@ -50,7 +51,8 @@ struct axis_rule {
     size_t is_there; /* a bool, whether the sweep has the axis: else it is no dimension, and has one value; 0: always */
     size_t length;   /* a long */
     size_t values;   /* an array of long or double; 0: integers from 0, or names */
-    size_t single;   /* where it is optional: a double, the value in sweeps that have no such axis */
+    size_t single;   /* where it is optional: a double, or a long, the value in sweeps that have no such axis */
+    const char *single_key; /* the key of the sweep file that gives this; NULL: that of the axis */
     const char *(*name_of)(const struct sweep *sweep, long i);
     /* What of entry i is the same in another sweep, and how the sweep file would say it; NULL: its value. */
     bool (*is_same)(const struct sweep *sweep, long i, const struct sweep *other, long k);
@@ -65,7 +67,8 @@ bool axes_has(const struct sweep *sweep, enum sweep_axis axis);
 long axes_length(const struct sweep *sweep, enum sweep_axis axis);
 union axis_value axes_value(const struct sweep *sweep, enum sweep_axis axis, long i);
 
-/* Of an optional axis: the sweep, a copy that owns nothing, is made one without it, of the value 0. Else nothing. */
+/* Of an optional axis that a sweep has: the sweep, a copy that owns nothing, is made one without it. Of any optional
+ * axis, the value of a sweep without it becomes 0. */
 void axes_leave_out(struct sweep *sweep, enum sweep_axis axis);
 
 /* Value i for people: its name, or its number, which is written into `number`. */

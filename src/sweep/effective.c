@@ -15,6 +15,8 @@ void sweep_write(const struct sweep *sweep, FILE *stream)
     const char *section = "";
     const struct key_rule *rule;
     for (size_t number = 0; (rule = schema_rule(number)) != NULL; number++) {
+        if (rule->is_left_out && rule->is_left_out(sweep))
+            continue;
         if (strcmp(rule->section, section) != 0 && rule->section[0] != '\0')
             fprintf(stream, "%s:\n", rule->section);
         section = rule->section;

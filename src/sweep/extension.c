@@ -24,9 +24,12 @@ static enum status refuse_missing(enum sweep_axis axis, const struct sweep *larg
     char value[AXIS_ENTRY_TEXT], path[SCHEMA_PATH];
     SCOPED_MEMORY char *asked = NULL;
     axes_describe(small, axis, i, value);
-    const char *parameter = axes_rule(axis)->parameter;
-    schema_path(schema_of_axis(axis), path);
-    TRY(effective_value(large, schema_of_axis(axis), &asked));
+    const struct axis_rule *rule = axes_rule(axis);
+    const bool is_single = rule->single_key && !axes_has(large, axis) && !axes_has(small, axis);
+    const struct key_rule *key = is_single ? schema_find(NULL, rule->single_key) : schema_of_axis(axis);
+    const char *parameter = rule->parameter;
+    schema_path(key, path);
+    TRY(effective_value(large, key, &asked));
     return status_fail(STATUS_REFUSED, "%s%s%s: the file has %s, the sweep asks for %.*s%s; an axis may only grow",
                        path, parameter ? "." : "", parameter ? parameter : "", value, SHOWN_AXIS, asked,
                        strlen(asked) > SHOWN_AXIS ? "..." : "");

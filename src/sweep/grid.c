@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-_Static_assert(AXIS_SPECTRAL_RADIUS == CELL_AXES - 2 && AXIS_GAMMA == CELL_AXES - 1,
-               "couplings are those of the last two axes of cells");
+_Static_assert(AXIS_ANCHOR == CELL_AXES - 3 && AXIS_SPECTRAL_RADIUS == CELL_AXES - 2 && AXIS_GAMMA == CELL_AXES - 1,
+               "chains have the anchors, and couplings are those of the last two axes of cells");
 
 enum numbered { CELLS, WEIGHTS, NETWORKS };
 
@@ -81,22 +81,29 @@ uint64_t grid_plane_size(const struct sweep *sweep)
 
 /* ---- chains ---- */
 
-/* Cells that differ in rho and gamma alone. */
+/* Cells that differ in rho and gamma alone, and those that differ in the anchor, too. */
 static uint64_t couplings_length(const struct sweep *sweep)
 {
     return (uint64_t)sweep->spectral_radius_count * (uint64_t)sweep->gamma_count;
 }
 
+static uint64_t anchors_length(const struct sweep *sweep)
+{
+    return (uint64_t)axes_length(sweep, AXIS_ANCHOR);
+}
+
 uint64_t grid_chain_count(const struct sweep *sweep)
 {
-    return grid_plane_size(sweep) / couplings_length(sweep) * (uint64_t)sweep->couplings.count;
+    return grid_plane_size(sweep) / (couplings_length(sweep) * anchors_length(sweep)) *
+           (uint64_t)sweep->couplings.count;
 }
 
 /* Both numbers run over the same outer axes, and these over those of the couplings. */
 uint64_t grid_chain_of(const struct sweep *sweep, const struct cell *cell)
 {
     const uint64_t place = number_of(sweep, CELLS, cell) % grid_plane_size(sweep), length = couplings_length(sweep);
-    return place / length * (uint64_t)sweep->couplings.count + (uint64_t)sweep->couplings.numbers[place % length];
+    const uint64_t outer = place / length / anchors_length(sweep);
+    return outer * (uint64_t)sweep->couplings.count + (uint64_t)sweep->couplings.numbers[place % length];
 }
 
 double grid_chain_coupling(const struct sweep *sweep, uint64_t chain)
@@ -107,8 +114,8 @@ double grid_chain_coupling(const struct sweep *sweep, uint64_t chain)
 struct drive_scales grid_chain_drive(const struct sweep *sweep, uint64_t chain)
 {
     const uint64_t outer = chain / (uint64_t)sweep->couplings.count;
-    const struct cell cell =
-        place_of(sweep, CELLS, outer * couplings_length(sweep)); /* of the first plane: alike in all */
+    /* In the first plane: alike in all. */
+    const struct cell cell = place_of(sweep, CELLS, outer * anchors_length(sweep) * couplings_length(sweep));
     return (struct drive_scales){ axes_value(sweep, AXIS_INPUT_SCALE, cell.at[AXIS_INPUT_SCALE]).real,
                                   axes_value(sweep, AXIS_BIAS_SCALE, cell.at[AXIS_BIAS_SCALE]).real };
 }
@@ -117,7 +124,8 @@ struct drive_scales grid_chain_drive(const struct sweep *sweep, uint64_t chain)
 static uint64_t cells_before(const struct sweep *sweep, uint64_t chain)
 {
     const uint64_t count = (uint64_t)sweep->couplings.count;
-    return chain / count * couplings_length(sweep) + (uint64_t)sweep->couplings.before[chain % count];
+    return (chain / count * couplings_length(sweep) + (uint64_t)sweep->couplings.before[chain % count]) *
+           anchors_length(sweep);
 }
 
 uint64_t grid_cells_of_chains(const struct sweep *sweep, uint64_t first, uint64_t count)
@@ -148,7 +156,8 @@ uint64_t grid_row_of_chains(const struct sweep *sweep, uint64_t row, uint64_t fi
                             uint64_t *first_in_row)
 {
     const uint64_t radii = (uint64_t)sweep->spectral_radius_count, gammas = (uint64_t)sweep->gamma_count;
-    const uint64_t before = row / radii * (uint64_t)sweep->couplings.count; /* chains of earlier outer places */
+    const uint64_t outer = row / radii / anchors_length(sweep);
+    const uint64_t before = outer * (uint64_t)sweep->couplings.count; /* chains of earlier outer places */
     const long *numbers = sweep->couplings.numbers + row % radii * gammas;
     const uint64_t from = first > before ? first - before : 0;
     const uint64_t to = first + count > before ? first + count - before : 0;

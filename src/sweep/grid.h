@@ -1,7 +1,7 @@
 /* The grid of a sweep: numbers of cells and weights, and their places on the axes. Numbers run in C order over
- * CELL = (activation, ensemble, hidden_size, replica[, input_scale][, bias_scale], spectral_radius, gamma), in brackets
- * what only some sweeps have, and WEIGHT = (ensemble, hidden_size, replica), the axes of sweep/axes.h, as in the
- * results file. Arithmetic only: nothing here grows with the grid. Not collective. */
+ * CELL = (activation, ensemble, hidden_size, replica[, input_scale][, bias_scale][, anchor], spectral_radius, gamma),
+ * in brackets what only some sweeps have, and WEIGHT = (ensemble, hidden_size, replica), the axes of sweep/axes.h, as
+ * in the results file. Arithmetic only: nothing here grows with the grid. Not collective. */
 #ifndef GRADSWEEP_SWEEP_GRID_H
 #define GRADSWEEP_SWEEP_GRID_H
 
@@ -51,6 +51,12 @@ static inline struct network_key grid_network_key(const struct sweep *sweep, con
                                  cell->at[AXIS_REPLICA] };
 }
 
+/* T, the final time of a cell. */
+static inline long grid_anchor(const struct sweep *sweep, const struct cell *cell)
+{
+    return (long)axes_value(sweep, AXIS_ANCHOR, cell->at[AXIS_ANCHOR]).integer;
+}
+
 uint64_t grid_cell_count(const struct sweep *sweep);
 uint64_t grid_weight_count(const struct sweep *sweep);
 uint64_t grid_cell_number(const struct sweep *sweep, const struct cell *cell);
@@ -65,8 +71,9 @@ struct cell grid_weight_at(const struct sweep *sweep, uint64_t number);
 uint64_t grid_plane_size(const struct sweep *sweep);
 
 /* The chains of one network and activation: cells of its plane that differ in rho and gamma alone, and not in their
- * product, are copies of one. Chains are numbered by the other axes of the plane, then by ascending coupling. How many
- * there are; the number of a cell's; and the coupling of a chain, and how strongly it is driven. */
+ * product, are copies of one; and one chain has all anchors, along its trajectory. Chains are numbered by the other
+ * axes of the plane, then by ascending coupling. How many there are; the number of a cell's; and the coupling of a
+ * chain, and how strongly it is driven. */
 uint64_t grid_chain_count(const struct sweep *sweep);
 uint64_t grid_chain_of(const struct sweep *sweep, const struct cell *cell);
 double grid_chain_coupling(const struct sweep *sweep, uint64_t chain);

@@ -40,7 +40,8 @@ struct key_rule {
     size_t offset;                                              /* of the value in struct sweep */
     size_t count_offset;                                        /* of the length of an axis */
     struct number_range range;
-    bool takes_powers; /* an axis that may be {log2: N} */
+    bool takes_powers;                              /* an axis that may be {log2: N} */
+    bool (*is_left_out)(const struct sweep *sweep); /* of the effective text, where the key says nothing; or NULL */
     const struct choice *choices;
     size_t choice_count;
 };
@@ -69,6 +70,7 @@ SCHEMA_TYPE(text);
 SCHEMA_TYPE(seed);
 SCHEMA_TYPE(integer);
 SCHEMA_TYPE(integer_or_auto); /* auto is 0 until the whole is known */
+SCHEMA_TYPE(anchors);         /* times once the steps are known, by anchors_settle */
 SCHEMA_TYPE(real);
 SCHEMA_TYPE(certify);
 SCHEMA_TYPE(integer_axis);
@@ -96,6 +98,12 @@ const struct yaml_node *measures_name(const struct yaml_node *item);
 /* The parameters of a law and of a measure as rules of numbers. rules[ENSEMBLE_MAX_PARAMETERS]. */
 void schema_ensemble_parameters(const struct ensemble_kind *kind, struct parameter_rule *rules);
 struct number_range schema_measure_range(const struct measure_parameter *parameter);
+
+/* The times of the anchors: the last is T, `steps` where that is given, else the first is so late that the warm-up and
+ * the `back` steps lie before it that lags and measures look back over, which must lie there also where T is given.
+ * `node` (NULL: not given): of model.anchors. */
+CHECKED enum status anchors_settle(struct reader *reader, const struct yaml_node *node, long back);
+bool anchors_are_one(const struct sweep *sweep);
 
 void explain_activations(const struct key_rule *rule, FILE *stream);
 void explain_measures(const struct key_rule *rule, FILE *stream);

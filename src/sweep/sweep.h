@@ -35,6 +35,11 @@ struct sweep {
     double *input_scales, *bias_scales;
     long input_scale_count, bias_scale_count;
 
+    /* Where model.anchors asks for several final times on one trajectory; the last is model.steps. */
+    bool has_anchors;
+    long *anchors;
+    long anchor_count, anchor_spacing;
+
     long *hidden_sizes; /* ascending, distinct, as all numbers */
     long hidden_size_count;
     bool native; /* spectral_radius: native; then there is one radius, NaN */
