@@ -76,7 +76,8 @@ def _disagreement(summary: Summary) -> list[str]:
     seen += [f"{grows:,} still grow at the longest lags"] if grows else []
     rest = int(cells - transient - grows)
     seen += [f"{rest:,} shrink from the first step on"] if rest else []
+    found = f"of these, {', '.join(seen)}" if len(seen) > 1 else f"all {seen[0].split(' ', 1)[1]}"
     return [
         f"In {cells:,} of {total:,} cells the conditions disagree ({GAMMA_RADIUS} &lt; 1 says that gradients vanish, "
-        f"{GAMMA_NORM} ≥ 1 does not): of these {', '.join(seen)}."
+        f"{GAMMA_NORM} ≥ 1 does not): {found}."
     ]
