@@ -203,6 +203,9 @@ static double product_elements(const struct chain_question *question, double cha
     return fmin(chains, fmax(1.0, floor(PRODUCT_COLUMNS / d))) * 2.0 * d * d / fmax(question->team_size, 1.0);
 }
 
+/* Doubles of one chain's trajectory on its way, which may be gone on with: the state, its activation and the drive. */
+static const double COURSE_VECTORS = 3.0;
+
 /* Doubles that Lanczos keeps of one column. */
 static double lanczos_elements(const struct chain_question *question)
 {
@@ -242,8 +245,8 @@ double chain_cost_block_bytes(const struct chain_question *question, double chai
                         ? 8.0 * d * d / question->team_size /* W^T once more, block-cyclic */
                         : 0.0;
     bool identity_alone = question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY);
-    double different = identity_alone ? 1.0 : chains;
+    double different = identity_alone ? 1.0 : chains, course = identity_alone ? 0.0 : COURSE_VECTORS * d;
     double further_lags = (double)chain_cost_lags_side_by_side((long)different, question->lag_count) - 1.0;
-    return different * (vectors + further_lags * 8.0 * lanczos_elements(question)) +
+    return different * (vectors + 8.0 * (course + further_lags * lanczos_elements(question))) +
            8.0 * product_elements(question, chains) + cyclic + measure_bytes(question);
 }
