@@ -1,6 +1,8 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct json json_start(FILE *out, char bracket)
 {
@@ -53,4 +55,25 @@ void json_add_flag(struct json *object, const char *name, bool flag)
 {
     json_next(object, name);
     fputs(flag ? "true" : "false", object->out);
+}
+
+void json_find_text(const char *object, const char *name, char *value, size_t size)
+{
+    char mark[64];
+    snprintf(mark, sizeof mark, "\"%s\": \"", name);
+    const char *found = strstr(object, mark);
+    value[0] = '\0';
+    if (found)
+        snprintf(value, size, "%.*s", (int)strcspn(found + strlen(mark), "\""), found + strlen(mark));
+}
+
+double json_find_number(const char *object, const char *name)
+{
+    char mark[64], *end;
+    snprintf(mark, sizeof mark, "\"%s\": ", name);
+    const char *found = strstr(object, mark);
+    if (found == NULL)
+        return NAN;
+    const double value = strtod(found + strlen(mark), &end);
+    return end == found + strlen(mark) ? NAN : value;
 }

@@ -1,4 +1,4 @@
-/* Writing JSON (RFC 8259), entry by entry. Not collective. */
+/* Writing JSON (RFC 8259), entry by entry, and reading back a key of what was written. Not collective. */
 #ifndef GRADSWEEP_BASE_JSON_H
 #define GRADSWEEP_BASE_JSON_H
 
@@ -25,5 +25,10 @@ void json_write_text(FILE *out, const char *text);
 void json_add_text(struct json *object, const char *name, const char *text);
 void json_add_number(struct json *object, const char *name, double number);
 void json_add_flag(struct json *object, const char *name, bool flag);
+
+/* The first value of a key in an object that was written with ": " after its keys and nothing escaped in the value: its
+ * text, "" for null or none, into value[size]; its number, NaN for null or none. */
+void json_find_text(const char *object, const char *name, char *value, size_t size);
+double json_find_number(const char *object, const char *name);
 
 #endif

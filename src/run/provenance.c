@@ -1,5 +1,6 @@
 #include "run/provenance.h"
 
+#include "base/json.h"
 #include "linalg/blas.h"
 #include "linalg/instruction_set.h"
 
@@ -151,17 +152,6 @@ void provenance_write(const struct provenance *provenance, char *text, size_t si
         append(&writer, "\"exit_code\": null}");
 }
 
-/* The text value of a key as append_text wrote it; "" for null or none. */
-static void find_text(const char *json, const char *key, char *value, size_t size)
-{
-    char mark[64];
-    snprintf(mark, sizeof mark, "\"%s\": \"", key);
-    const char *found = strstr(json, mark);
-    value[0] = '\0';
-    if (found)
-        snprintf(value, size, "%.*s", (int)strcspn(found + strlen(mark), "\""), found + strlen(mark));
-}
-
 void provenance_compare(const char *earlier, const char *now, char *differences, size_t size)
 {
     static const char *const keys[] = { "cpu", "version", "git_revision", "kernel", "blas" };
@@ -169,8 +159,8 @@ void provenance_compare(const char *earlier, const char *now, char *differences,
     differences[0] = '\0';
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char before[256], after[256];
-        find_text(earlier, keys[i], before, sizeof before);
-        find_text(now, keys[i], after, sizeof after);
+        json_find_text(earlier, keys[i], before, sizeof before);
+        json_find_text(now, keys[i], after, sizeof after);
         if (strcmp(before, after) != 0)
             append(&writer, "%s%s: %s, now %s", differences[0] ? "; " : "", keys[i], before[0] ? before : "unknown",
                    after[0] ? after : "unknown");

@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "base/memory.h"
 #include "h5/attribute.h"
 #include "store/first_look.h"
@@ -115,13 +116,13 @@ static void print_run(const char *row, FILE *out)
 {
     static const char *const keys[] = { "host", "slurm_job", "version", "git_revision", "cpu" };
     char value[256];
-    info_facts_text(row, "start", value, sizeof value);
+    json_find_text(row, "start", value, sizeof value);
     if (value[0] == '\0') {
         print_plainly(row, out);
         return;
     }
     fprintf(out, "%s", value);
-    const double exit_code = info_facts_number(row, "exit_code"), ranks = info_facts_number(row, "ranks");
+    const double exit_code = json_find_number(row, "exit_code"), ranks = json_find_number(row, "ranks");
     if (isfinite(exit_code)) {
         fputs(", ", out);
         print_duration(info_facts_elapsed(row, false), out);
@@ -131,7 +132,7 @@ static void print_run(const char *row, FILE *out)
     if (isfinite(ranks))
         fprintf(out, ", %.0f rank%s", ranks, ranks == 1.0 ? "" : "s");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        info_facts_text(row, keys[i], value, sizeof value);
+        json_find_text(row, keys[i], value, sizeof value);
         if (value[0] != '\0')
             fprintf(out, "%s%s %s", i % 3 == 2 ? "\n    " : ", ", keys[i], value);
     }

@@ -1,5 +1,6 @@
 #include "store/info_facts.h"
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "store/lock.h"
 #include "store/resume.h"
@@ -13,32 +14,11 @@
 
 enum { BLOCK = 1 << 20 };
 
-void info_facts_text(const char *row, const char *key, char *value, size_t size)
-{
-    char mark[64];
-    snprintf(mark, sizeof mark, "\"%s\": \"", key);
-    const char *found = strstr(row, mark);
-    value[0] = '\0';
-    if (found)
-        snprintf(value, size, "%.*s", (int)strcspn(found + strlen(mark), "\""), found + strlen(mark));
-}
-
-double info_facts_number(const char *row, const char *key)
-{
-    char mark[64], *end;
-    snprintf(mark, sizeof mark, "\"%s\": ", key);
-    const char *found = strstr(row, mark);
-    if (found == NULL)
-        return NAN;
-    const double value = strtod(found + strlen(mark), &end);
-    return end == found + strlen(mark) ? NAN : value;
-}
-
 static double moment(const char *row, const char *key)
 {
     char text[64];
     struct tm parts = { 0 };
-    info_facts_text(row, key, text, sizeof text);
+    json_find_text(row, key, text, sizeof text);
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
     return end == NULL ? NAN : (double)timegm(&parts);
 }
@@ -129,7 +109,7 @@ static enum status foresee(const struct results_file *file, const char *row, str
     }
     /* A shard has its own share of what is pending. */
     if (pending > 0)
-        facts->seconds_to_go = work * (double)facts->tally.pending / (double)pending / info_facts_number(row, "ranks");
+        facts->seconds_to_go = work * (double)facts->tally.pending / (double)pending / json_find_number(row, "ranks");
     return STATUS_OK;
 }
 
@@ -158,7 +138,7 @@ enum status info_facts_collect(const struct results_file *file, struct info_fact
         TRY(count_reasons(file, facts));
     facts->is_running = lock_is_held(file->path);
     TRY(find_last_run(file, row, facts));
-    const double finished = (double)(facts->tally.done + facts->tally.failed) - info_facts_number(row, "cells_before");
+    const double finished = (double)(facts->tally.done + facts->tally.failed) - json_find_number(row, "cells_before");
     const double elapsed = info_facts_elapsed(row, facts->is_running);
     if (finished > 0.0 && isfinite(elapsed))
         facts->cells_per_second = finished / fmax(elapsed, 1.0); /* times are whole seconds */

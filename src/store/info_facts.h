@@ -20,11 +20,6 @@ struct info_facts {
 /* Streams the statuses, and the times of cells where some are pending. Errors: STATUS_IO, STATUS_MEMORY. */
 CHECKED enum status info_facts_collect(const struct results_file *file, struct info_facts *facts);
 
-/* The text value of a key of a row of provenance, "" for null or none, into value[size]; and its number, NaN for none.
- */
-void info_facts_text(const char *row, const char *key, char *value, size_t size);
-double info_facts_number(const char *row, const char *key);
-
 /* Seconds between a row's start and its end, of a running one now; NaN where it has none. */
 double info_facts_elapsed(const char *row, bool is_running);
 
