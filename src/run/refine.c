@@ -238,8 +238,7 @@ static enum status write_sweep(const struct sweep *sweep, enum sweep_axis axis, 
     struct sweep finer = *sweep;
     SCOPED_MEMORY char *temporary = NULL;
     const size_t size = strlen(output) + sizeof ".tmp";
-    *(double **)((char *)&finer + axes_rule(axis)->values) = proposal->values;
-    *(long *)((char *)&finer + axes_rule(axis)->length) = (long)proposal->count;
+    axes_set_reals(&finer, axis, (long)proposal->count, proposal->values);
     TRY(memory_allocate(&temporary, size, "the name of a file"));
     snprintf(temporary, size, "%s.tmp", output);
     FILE *file = fopen(temporary, "w");

@@ -141,6 +141,12 @@ void axes_leave_out(struct sweep *sweep, enum sweep_axis axis)
         *(long *)((char *)sweep + rule->single) = 0;
 }
 
+void axes_set_reals(struct sweep *sweep, enum sweep_axis axis, long count, double *values)
+{
+    *(long *)((char *)sweep + rules[axis].length) = count;
+    *(double **)((char *)sweep + rules[axis].values) = values;
+}
+
 const char *axes_text(const struct sweep *sweep, enum sweep_axis axis, long i, char number[AXIS_NUMBER_TEXT])
 {
     const union axis_value value = axes_value(sweep, axis, i);

@@ -71,6 +71,9 @@ union axis_value axes_value(const struct sweep *sweep, enum sweep_axis axis, lon
  * axis, the value of a sweep without it becomes 0. */
 void axes_leave_out(struct sweep *sweep, enum sweep_axis axis);
 
+/* Of a sweep that has an axis of reals, a copy that owns nothing: other values[count], borrowed. */
+void axes_set_reals(struct sweep *sweep, enum sweep_axis axis, long count, double *values);
+
 /* Value i for people: its name, or its number, which is written into `number`. */
 const char *axes_text(const struct sweep *sweep, enum sweep_axis axis, long i, char number[AXIS_NUMBER_TEXT]);
 
