@@ -3,43 +3,19 @@
  *
  *     benchmark_batch [d...]            by default 8 16 32 64 256 */
 #include "base/memory.h"
-#include "gradient/batch_run.h"
 #include "linalg/spectrum.h"
 #include "measures.h"
 
+#include "benchmarks/batch_time.h"
 #include "model/ensembles.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { REPETITIONS = 40, CHAINS = 13, LAGS = 7, MOST_DATASETS = 32 };
+enum { REPETITIONS = 40, CHAINS = 13, LAGS = 7 };
 
 static const long lags[LAGS] = { 1, 2, 4, 8, 16, 32, 64 };
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static enum status measure(const struct batch *batch, double *seconds)
-{
-    static double room[MOST_DATASETS][CHAINS * LAGS];
-    void *values[MOST_DATASETS];
-    struct chain_outcomes outcomes[CHAINS];
-    enum jacobian_method methods[CHAINS];
-    struct gradient_context context = { 0 };
-    struct batch_results results = { values, outcomes, methods };
-    for (size_t i = 0; i < MOST_DATASETS; i++)
-        values[i] = room[i];
-    const double start = cpu_seconds();
-    const enum status status = batch_measure(batch, &context, &results);
-    *seconds = fmin(*seconds, cpu_seconds() - start);
-    return status;
-}
 
 static enum status benchmark(long d, const char *activation, double input_scale)
 {
@@ -73,8 +49,11 @@ static enum status benchmark(long d, const char *activation, double input_scale)
                                  .lag_count = LAGS,
                                  .tolerance = 1e-10,
                                  .measures = measure_set("jacobian_norm") };
-    for (int repetition = 0; repetition < REPETITIONS; repetition++)
-        TRY(measure(&batch, &seconds));
+    for (int repetition = 0; repetition < REPETITIONS; repetition++) {
+        double now;
+        TRY(time_batch(&batch, &now));
+        seconds = fmin(seconds, now);
+    }
     printf("%6ld %10s %8s %12.4f %12.4f\n", d, activation, input_scale > 0 ? "driven" : "", 1e3 * seconds,
            1e3 * spectrum_seconds);
     fflush(stdout);

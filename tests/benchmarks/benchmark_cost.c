@@ -6,6 +6,7 @@
  * seconds of this process, and seconds predicted for this machine as `plan` does. Times without the results file, which
  * a unit hands over in some 0.1 ms. Measure on an idle machine. */
 #include "base/memory.h"
+#include "benchmarks/cpu_time.h"
 #include "benchmarks/median.h"
 #include "linalg/spectrum.h"
 #include "run/speed.h"
@@ -17,17 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { UNITS = 60, REPETITIONS = 3 };
 static const double LONG_ENOUGH = 0.5; /* is measured once */
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* The sum of a group of units. */
 struct sum {

@@ -2,45 +2,20 @@
  *
  *     benchmark_gradient [d...]         by default 64 128 256, two minutes */
 #include "base/memory.h"
-#include "gradient/batch_run.h"
 #include "linalg/spectrum.h"
 #include "measures.h"
 
+#include "benchmarks/batch_time.h"
 #include "benchmarks/median.h"
 #include "model/ensembles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { REPETITIONS = 15, CELLS = 8, LAGS = 9, MOST_DATASETS = 32 };
+enum { REPETITIONS = 15, CELLS = 8, LAGS = 9 };
 
 static const long lags[LAGS] = { 1, 2, 4, 8, 16, 32, 64, 128, 256 };
 static const double couplings[CELLS] = { 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5 };
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* The results stay unread: room for any dataset of these measures. */
-static enum status measure(const struct batch *batch, double *seconds)
-{
-    static double room[MOST_DATASETS][CELLS * LAGS];
-    void *values[MOST_DATASETS];
-    struct chain_outcomes outcomes[CELLS];
-    enum jacobian_method methods[CELLS];
-    struct gradient_context context = { 0 };
-    struct batch_results results = { values, outcomes, methods };
-    for (size_t i = 0; i < MOST_DATASETS; i++)
-        values[i] = room[i];
-    double start = cpu_seconds();
-    enum status status = batch_measure(batch, &context, &results);
-    *seconds = cpu_seconds() - start;
-    return status;
-}
 
 static enum status compare(struct weights *weights, const struct weight_spectrum *spectrum, enum loss_kind loss,
                            long cells)
@@ -63,9 +38,9 @@ static enum status compare(struct weights *weights, const struct weight_spectrum
     double plain[REPETITIONS], with_gradient[REPETITIONS], added[REPETITIONS];
     for (int repetition = 0; repetition < REPETITIONS; repetition++) {
         batch.measures = measure_set("frobenius_norm"); /* explicit */
-        TRY(measure(&batch, &plain[repetition]));
+        TRY(time_batch(&batch, &plain[repetition]));
         batch.measures |= measure_set("gradient");
-        TRY(measure(&batch, &with_gradient[repetition]));
+        TRY(time_batch(&batch, &with_gradient[repetition]));
         added[repetition] = 100 * (with_gradient[repetition] / plain[repetition] - 1);
     }
     printf("%6ld %6ld %14s %12.4f %12.4f %9.1f%%\n", weights_hidden_size(weights), cells, names[loss],

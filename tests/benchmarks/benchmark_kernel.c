@@ -8,12 +8,12 @@
 #include "linalg/matrix.h"
 #include "linalg/spectrum.h"
 
+#include "benchmarks/cpu_time.h"
 #include "benchmarks/dgemm.h"
 #include "benchmarks/median.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { REPETITIONS = 25, WIDEST = 128 };
 
@@ -58,13 +58,6 @@ static enum status run_dgemm(struct problem *problem, long columns)
 {
     dgemm_apply(problem->values, &problem->x, columns, &problem->y);
     return STATUS_OK;
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 typedef enum status multiplication(struct problem *, long);
