@@ -68,11 +68,7 @@ set(reason "Parallel HDF5 was not found.")
 if(hdf5_tried)
     set(reason "No HDF5 that was found fits this MPI (${MPI_C_COMPILER}, ${GRADSWEEP_MPI_KIND}):" ${hdf5_tried})
 endif()
-set(package libhdf5-openmpi-dev)
-if(GRADSWEEP_MPI_KIND STREQUAL mpich)
-    set(package libhdf5-mpich-dev)
-endif()
-gradsweep_require(GRADSWEEP_HDF5_FITS "Parallel HDF5" ${package} REASON ${reason}
+gradsweep_require(GRADSWEEP_HDF5_FITS "Parallel HDF5" libhdf5-${GRADSWEEP_MPI_PACKAGES}-dev REASON ${reason}
     VARIABLES "HDF5_ROOT to the folder of a parallel HDF5 built with this MPI" "CMAKE_PREFIX_PATH"
     "HDF5_HL_LIBRARY where only its high-level library lies elsewhere" "MPI_C_COMPILER to the MPI that HDF5 was built with")
 target_include_directories(gradsweep_dependencies INTERFACE ${GRADSWEEP_HDF5_INCLUDES})

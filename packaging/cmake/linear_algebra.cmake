@@ -81,11 +81,7 @@ if(scalapack_tried)
     set(reason "No ScaLAPACK that was found fits this MPI (${MPI_C_COMPILER}, ${GRADSWEEP_MPI_KIND}) and BLAS (${BLAS_LIBRARIES}):"
         ${scalapack_tried})
 endif()
-set(package libscalapack-openmpi-dev)
-if(GRADSWEEP_MPI_KIND STREQUAL mpich)
-    set(package libscalapack-mpich-dev)
-endif()
-gradsweep_require(GRADSWEEP_SCALAPACK_FITS "ScaLAPACK" ${package} REASON ${reason}
+gradsweep_require(GRADSWEEP_SCALAPACK_FITS "ScaLAPACK" libscalapack-${GRADSWEEP_MPI_PACKAGES}-dev REASON ${reason}
     VARIABLES "SCALAPACK_LIBRARY to a libscalapack.so built with this MPI (with MKL: libmkl_scalapack_lp64.so and the fitting BLACS)"
     "CMAKE_PREFIX_PATH to its folder" "MPI_C_COMPILER to the MPI that it was built with")
 set(GRADSWEEP_SCALAPACK_FOUND "${GRADSWEEP_SCALAPACK_LIBRARIES}" CACHE INTERNAL "the ScaLAPACK that fits")

@@ -37,6 +37,11 @@ if(NOT identity STREQUAL "${GRADSWEEP_MPI_IDENTITY}")
     set(GRADSWEEP_MPI_IDENTITY ${identity} CACHE INTERNAL "of the MPI whose kind it is")
     unset(GRADSWEEP_MPIEXEC_IS_FOUND_FOR CACHE)
 endif()
+# How Debian's packages for it are called; for an MPI that is neither, those of its default.
+set(GRADSWEEP_MPI_PACKAGES openmpi)
+if(GRADSWEEP_MPI_KIND STREQUAL mpich)
+    set(GRADSWEEP_MPI_PACKAGES mpich)
+endif()
 
 # FindMPI takes the mpiexec that comes first, of whichever MPI. Slurm's srun and unknown launchers are taken at their word.
 function(gradsweep_launcher_kind launcher result)
