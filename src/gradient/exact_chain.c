@@ -193,6 +193,17 @@ static enum status probe_until_zero(struct exact_chain *exact, long *first_zero)
     return carry_until_zero(exact, PROBES, values, first_zero);
 }
 
+enum status exact_chain_rank(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
+                             long *rank)
+{
+    const long steps = problem->lags[problem->lag_count - 1];
+    SCOPED_MEMORY long *ranks = NULL;
+    TRY(memory_allocate(&ranks, steps, "ranks of products"));
+    TRY(exact_chain_ranks(problem, context, chain, ranks));
+    *rank = ranks[steps - 1];
+    return STATUS_OK;
+}
+
 enum status exact_chain_first_zero(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
                                    long *first_zero)
 {

@@ -14,6 +14,10 @@
 CHECKED enum status exact_chain_ranks(const struct jacobian_problem *problem, struct gradient_context *context,
                                       long chain, long *ranks);
 
+/* *rank := the last of these alone, that of the product over the largest lag. Errors as above. */
+CHECKED enum status exact_chain_rank(const struct jacobian_problem *problem, struct gradient_context *context,
+                                     long chain, long *rank);
+
 /* *first_zero := the least l up to the largest lag with J_l = 0, else one more than that lag. For untied weights, and
  * on a grid, where all derivatives of a step are zero, and not otherwise. Errors as above. */
 CHECKED enum status exact_chain_first_zero(const struct jacobian_problem *problem, struct gradient_context *context,

@@ -25,7 +25,6 @@ struct run {
     double *column_up, *column_down, *row_up, *row_down;
     double *scale, *size; /* [d] of a factor */
     double *logs;         /* [count] */
-    long *ranks;          /* [steps] */
     struct block vectors; /* [d, count] */
 };
 
@@ -41,7 +40,6 @@ static void run_close(struct run *run)
     memory_free(run->scale);
     memory_free(run->size);
     memory_free(run->logs);
-    memory_free(run->ranks);
     block_destroy(&run->vectors);
 }
 SCOPED_VALUE(run, run_close)
@@ -56,7 +54,7 @@ static enum status balance(struct run *run)
     if (run->is_untied || run->is_on_grid || run->problem->count < run->hidden_size)
         return STATUS_OK;
     TRY(weights_values(run->problem->weights, run->problem->last_step, &values));
-    TRY(determinant_balance(run->hidden_size, values, run->row_exponents, run->column_exponents));
+    determinant_balance(run->hidden_size, values, run->row_exponents, run->column_exponents);
     for (long i = 0; i < run->hidden_size; i++)
         run->is_balanced = run->is_balanced || run->row_exponents[i] != 0 || run->column_exponents[i] != 0;
     return STATUS_OK;
@@ -92,7 +90,6 @@ static enum status run_open(const struct exponent_problem *problem, struct gradi
     TRY(memory_allocate(&run->scale, aligned, "scales of a factor"));
     TRY(memory_allocate(&run->size, aligned, "scales of a factor"));
     TRY(memory_allocate(&run->logs, problem->count, "exponents"));
-    TRY(memory_allocate(&run->ranks, problem->steps, "ranks"));
     TRY(block_create(d, problem->count, &run->vectors));
     TRY(balance(run));
     fill_powers(run);
@@ -127,9 +124,8 @@ static enum status gather_values(const struct run *run, double **gathered)
 /* Adds that of one W, `share` of the whole. */
 static enum status add_determinant(const struct run *run, const double *values, double share)
 {
-    double log_determinant, inverse_norm;
-    TRY(determinant_find(run->hidden_size, values, run->row_exponents, run->column_exponents, &log_determinant,
-                         &inverse_norm));
+    double log_determinant;
+    TRY(determinant_find(run->hidden_size, values, run->row_exponents, run->column_exponents, &log_determinant, NULL));
     *run->log_determinant += share * log_determinant;
     return STATUS_OK;
 }
@@ -232,10 +228,8 @@ static enum status backward(struct run *run, struct frame *frame, long lag_index
     TRY(set_weights(run, frame, weight_step(run, lag_index), true, &factor));
     if (lag_index + 1 < run->problem->steps)
         set_scales(run, derivatives(run, lag_index + 1, chain), run->row_up, run->column_up, &factor);
-    else if (run->is_balanced) {
+    else if (run->is_balanced)
         factor.row_scale = run->column_down;
-        factor.row_size = NULL;
-    }
     return take(run, frame, &factor);
 }
 
@@ -317,9 +311,8 @@ static enum status find_finite(struct run *run, long chain, struct exponent_resu
                                               .chains = problem->chains,
                                               .lags = &problem->steps,
                                               .lag_count = 1 };
-    TRY(exact_chain_ranks(&factors, run->context, chain, run->ranks));
-    const long rank = run->ranks[problem->steps - 1], count = problem->count;
-    result->finite = rank < count ? rank : count;
+    TRY(exact_chain_rank(&factors, run->context, chain, &result->finite));
+    result->finite = result->finite < problem->count ? result->finite : problem->count;
     return STATUS_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "gradient/jacobian_internal.h"
 #include "gradient/lyapunov_summary.h"
 #include "linalg/determinant.h"
+#include "linalg/eigenbasis.h"
 
 #include <float.h>
 #include <math.h>
@@ -128,28 +129,28 @@ static enum status measure_chains(const struct measure_task *task)
 static enum status find_finite(const struct measure_task *task, long *finite)
 {
     const long d = weights_hidden_size(task->batch->weights);
-    SCOPED_MEMORY long *ranks = NULL;
     const struct jacobian_problem powers = {
         .weights = task->batch->weights, .steps = d, .chains = 1, .lags = &d, .lag_count = 1
     };
-    TRY(memory_allocate(&ranks, d, "ranks of powers"));
-    TRY(exact_chain_ranks(&powers, task->context, 0, ranks));
-    *finite = ranks[d - 1];
-    return STATUS_OK;
+    return exact_chain_rank(&powers, task->context, 0, finite);
 }
 
-/* moduli[d] := ln |lambda_i| of W_unit, descending. */
+/* log_moduli[d] := ln |lambda_i| of W_unit, descending: by way of those of W, to the bits of the eigenvalues in the
+ * file. */
 static enum status find_log_moduli(const struct measure_task *task, double *log_moduli, long *finite)
 {
     const struct batch *batch = task->batch;
     const long d = weights_hidden_size(batch->weights);
     const double divisor = batch->native || !(batch->spectrum.radius > 0) ? 1 : batch->spectrum.radius;
+    const double *unit;
     SCOPED_MEMORY double *imaginary = NULL;
     TRY(memory_allocate(&imaginary, d, "eigenvalues"));
-    TRY(weights_eigenvalues(weights_key(batch->weights), divisor, log_moduli, imaginary));
+    TRY(weights_values(batch->weights, batch->model->steps, &unit));
+    TRY(status_prefix(eigenbasis_values(d, unit, log_moduli, imaginary), "eigenvalues of %s weights, hidden size %ld",
+                      weights_ensemble(batch->weights)->label, d));
     TRY(find_finite(task, finite));
     for (long i = 0; i < d; i++)
-        log_moduli[i] = i < *finite ? log(hypot(log_moduli[i], imaginary[i]) / divisor) : -INFINITY;
+        log_moduli[i] = i < *finite ? log(hypot(log_moduli[i] * divisor, imaginary[i] * divisor) / divisor) : -INFINITY;
     return STATUS_OK;
 }
 
@@ -161,7 +162,7 @@ static enum status find_determinant(const struct measure_task *task, double *log
     SCOPED_MEMORY int *exponents = NULL;
     TRY(memory_allocate(&exponents, 2 * d, "scales of W"));
     TRY(weights_values(batch->weights, batch->model->steps, &values));
-    TRY(determinant_balance(d, values, exponents, exponents + d));
+    determinant_balance(d, values, exponents, exponents + d);
     return determinant_find(d, values, exponents, exponents + d, log_determinant, inverse_norm);
 }
 

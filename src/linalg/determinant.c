@@ -8,8 +8,6 @@
 
 enum { BALANCE_ROUNDS = 3, INVERSE_ITERATIONS = 8 };
 
-static const double LN_2 = 0.69314718055994530942;
-
 /* exponents[i] += that of the norm of row (or column) i of B, of `count` elements that are `stride` apart. */
 static void take_norms(long dimension, const double *values, long next, long stride, const int *others, int *exponents)
 {
@@ -36,7 +34,7 @@ static void take_norms(long dimension, const double *values, long next, long str
     }
 }
 
-enum status determinant_balance(long dimension, const double *values, int *row_exponents, int *column_exponents)
+void determinant_balance(long dimension, const double *values, int *row_exponents, int *column_exponents)
 {
     for (long i = 0; i < dimension; i++)
         row_exponents[i] = column_exponents[i] = 0;
@@ -44,7 +42,6 @@ enum status determinant_balance(long dimension, const double *values, int *row_e
         take_norms(dimension, values, 1, dimension, column_exponents, row_exponents);
         take_norms(dimension, values, dimension, 1, row_exponents, column_exponents);
     }
-    return STATUS_OK;
 }
 
 static double norm_of(long dimension, const double *vector)
@@ -56,12 +53,13 @@ static double norm_of(long dimension, const double *vector)
 }
 
 /* ||B^-1||_2 as sqrt ||(B^T B)^-1 x|| of a unit vector that this turns to the one it grows most. */
-static enum status iterate(long dimension, const double *factors, const int *pivots, double *vector,
-                           double *inverse_norm)
+static enum status iterate(long dimension, const double *factors, const int *pivots, double *inverse_norm)
 {
+    SCOPED_MEMORY double *vector = NULL;
     const int n = (int)dimension, one = 1;
     const struct random_stream stream = random_stream_open(1, "inverse iteration");
     int info = 0;
+    TRY(memory_allocate(&vector, dimension, "a vector"));
     random_normal(&stream, 0, 0, (uint64_t)dimension, vector);
     for (int i = 0; i < INVERSE_ITERATIONS; i++) {
         const double norm = norm_of(dimension, vector);
@@ -81,23 +79,22 @@ enum status determinant_find(long dimension, const double *values, const int *ro
 {
     const int n = (int)dimension;
     SCOPED_MEMORY double *factors = NULL;
-    SCOPED_MEMORY double *vector = NULL;
     SCOPED_MEMORY int *pivots = NULL;
     int info = 0;
     TRY(memory_allocate(&factors, dimension * dimension, "the factors of a matrix"));
-    TRY(memory_allocate(&vector, dimension, "a vector"));
     TRY(memory_allocate(&pivots, dimension, "pivots"));
     for (long j = 0; j < dimension; j++)
         for (long i = 0; i < dimension; i++)
             factors[i + j * dimension] = ldexp(values[i + j * dimension], -row_exponents[i] - column_exponents[j]);
     dgetrf_(&n, &n, factors, &n, pivots, &info);
     *log_determinant = info > 0 ? -INFINITY : 0;
-    *inverse_norm = INFINITY;
+    if (inverse_norm)
+        *inverse_norm = INFINITY;
     if (info != 0)
         return info > 0 ? STATUS_OK : lapack_check(info, "dgetrf", dimension);
     for (long i = 0; i < dimension; i++)
-        *log_determinant += log(fabs(factors[i + i * dimension])) + LN_2 * (row_exponents[i] + column_exponents[i]);
-    return iterate(dimension, factors, pivots, vector, inverse_norm);
+        *log_determinant += log(fabs(factors[i + i * dimension])) + M_LN2 * (row_exponents[i] + column_exponents[i]);
+    return inverse_norm ? iterate(dimension, factors, pivots, inverse_norm) : STATUS_OK;
 }
 
 enum status determinant_minors(const struct block *a, const struct block *b, double *minors)
