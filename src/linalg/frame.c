@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "linalg/frame_small.h"
 #include "linalg/lapack.h"
-#include "linalg/spectrum.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,6 +23,12 @@ struct frame {
     double *work;
     int work_length;
 };
+
+/* Whether Q is never formed. */
+static bool is_implicit(long dimension, long columns, bool on_grid)
+{
+    return dimension > FRAME_SMALL && columns == dimension && !on_grid;
+}
 
 void frame_destroy(struct frame *frame)
 {
@@ -84,7 +89,7 @@ enum status frame_create(long dimension, long columns, bool on_grid, struct fram
     frame->dimension = dimension;
     frame->columns = columns;
     frame->is_small = dimension <= FRAME_SMALL;
-    frame->is_implicit = !frame->is_small && columns == dimension && !on_grid;
+    frame->is_implicit = is_implicit(dimension, columns, on_grid);
     TRY(find_work_length(dimension, columns, &frame->work_length));
     TRY(frame->is_implicit ? create_implicit(frame) : create_explicit(frame));
     TRY(memory_allocate(&frame->factors, columns, "reflectors of a frame"));
@@ -313,14 +318,17 @@ const int *frame_size_exponents(const struct frame *frame)
 double frame_bytes(long dimension, long columns, bool on_grid)
 {
     const double d = (double)dimension, k = (double)columns;
-    const bool is_implicit = dimension > FRAME_SMALL && columns == dimension && !on_grid;
-    return 8.0 * d * ((is_implicit ? 2.0 : dimension <= FRAME_SMALL ? 5.0 : 4.0) * k + 80.0);
+    return 8.0 * d *
+           ((is_implicit(dimension, columns, on_grid) ? 2.0
+             : dimension <= FRAME_SMALL               ? 5.0
+                                                      : 4.0) *
+                k +
+            80.0);
 }
 
 double frame_flops(long dimension, long columns)
 {
     const double d = (double)dimension, k = (double)columns;
     const double decomposition = 2.0 * d * k * k - 2.0 / 3.0 * k * k * k;
-    const bool is_implicit = dimension > FRAME_SMALL && columns == dimension;
-    return 2.0 * d * d * k + decomposition * (is_implicit ? 1.0 : 2.0);
+    return 2.0 * d * d * k + decomposition * (is_implicit(dimension, columns, false) ? 1.0 : 2.0);
 }
