@@ -180,17 +180,16 @@ static void scale_chain(struct lane_products *products, long chain, int exponent
         }
 }
 
-/* As block_balance: a product whose largest element leaves 2^-200 .. 2^200 is brought to about 1. */
+/* As block_balance, each chain by its own power of two. */
 static void balance(struct lane_products *products, const double *largest)
 {
     for (long chain = 0; chain < products->chains; chain++) {
         double most = 0.0;
-        int exponent;
         for (long part = 0; part < products->parts; part++)
             most = fmax(most, largest[chain * products->parts + part]);
-        if ((most >= 0x1p-200 && most <= 0x1p200) || most == 0 || !isfinite(most))
+        const int exponent = block_balance_exponent(most);
+        if (exponent == 0)
             continue;
-        frexp(most, &exponent);
         scale_chain(products, chain, -exponent);
         products->exponents[chain] += exponent;
     }

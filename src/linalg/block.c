@@ -139,13 +139,20 @@ void block_scale_by_power_of_two(struct block *block, int exponent)
     scale_by_power_of_two(block->values, block->stride * block->columns, exponent);
 }
 
+int block_balance_exponent(double largest)
+{
+    const bool is_comfortable = largest >= 0x1p-200 && largest <= 0x1p200;
+    int exponent = 0;
+    if (!is_comfortable && largest != 0 && isfinite(largest))
+        frexp(largest, &exponent);
+    return exponent;
+}
+
 static void balance(double *values, long count, double largest, int64_t *exponent)
 {
-    bool comfortable = largest >= 0x1p-200 && largest <= 0x1p200;
-    if (comfortable || largest == 0 || !isfinite(largest))
+    const int shift = block_balance_exponent(largest);
+    if (shift == 0)
         return;
-    int shift;
-    frexp(largest, &shift);
     scale_by_power_of_two(values, count, -shift);
     *exponent += shift;
 }

@@ -52,6 +52,9 @@ void block_column_norms(const struct block *block, double *norms);
  * one with an element that is not finite, is left alone. Scaling by powers of two is exact. */
 void block_balance_columns(struct block *block, int64_t *exponents);
 
+/* That exponent for a column with such a largest |element|; 0 where it is left alone. */
+int block_balance_exponent(double largest);
+
 /* Column j of `to` := diag(diagonals[j]) column j of `from`, balanced likewise, in one pass over the elements; `to` may
  * be `from`. The diagonals are padded as columns are. */
 void block_scale_rows_balanced(const struct block *from, const double *const *diagonals, struct block *to,
