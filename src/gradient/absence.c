@@ -12,14 +12,9 @@ const double *absence_values(const struct absence_place *place, const char *data
     return place->find_values ? place->find_values(place->context, dataset) : NULL;
 }
 
-static enum presence nan_if(bool holds)
-{
-    return holds ? PRESENCE_NAN : PRESENCE_NUMBER;
-}
-
 static enum presence judge_untied(const struct absence_place *place)
 {
-    return nan_if(place->cell->ensemble->kind->is_fresh_at_every_step);
+    return absence_nan_if(place->cell->ensemble->kind->is_fresh_at_every_step);
 }
 
 const struct absence absence_untied = { .text = "there is no one W where weights change at every step",
@@ -28,7 +23,7 @@ const struct absence absence_untied = { .text = "there is no one W where weights
 
 static enum presence judge_error_given(const struct absence_place *place)
 {
-    return nan_if(absence_is_error_given(place->cell->ensemble));
+    return absence_nan_if(absence_is_error_given(place->cell->ensemble));
 }
 
 const struct absence absence_error_given = {
@@ -41,7 +36,7 @@ const struct absence absence_error_given = {
 
 static enum presence judge_activation(const struct absence_place *place)
 {
-    return nan_if(!place->cell->activation->is_identity);
+    return absence_nan_if(!place->cell->activation->is_identity);
 }
 
 const struct absence absence_other_activation = {
@@ -54,7 +49,7 @@ const struct absence absence_other_activation = {
 
 static enum presence judge_start(const struct absence_place *place)
 {
-    return nan_if(place->time - place->lag < 1);
+    return absence_nan_if(place->time - place->lag < 1);
 }
 
 const struct absence absence_before_start = {
@@ -66,7 +61,7 @@ const struct absence absence_before_start = {
 
 static enum presence judge_size(const struct absence_place *place)
 {
-    return nan_if(place->index >= place->cell->hidden_size);
+    return absence_nan_if(place->index >= place->cell->hidden_size);
 }
 
 const struct absence absence_beyond_size = { .text = "index runs to the largest hidden size", .judge = judge_size };

@@ -42,6 +42,12 @@ extern const struct absence absence_beyond_size;      /* the index runs to the l
 /* Values of a dataset of the place's cell; NULL where there are none, or not yet. */
 const double *absence_values(const struct absence_place *place, const char *dataset);
 
+/* What a judge of one condition says. */
+static inline enum presence absence_nan_if(bool holds)
+{
+    return holds ? PRESENCE_NAN : PRESENCE_NUMBER;
+}
+
 /* Whether numbers or NaN stand in a dataset of a whole cell, whatever the time, lag and index; and, where that leaves
  * numbers, at one place of it. *reason is the number, in the dataset's row, of what speaks for NaN, untouched for
  * PRESENCE_NUMBER. */

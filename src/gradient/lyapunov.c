@@ -116,14 +116,9 @@ bool lyapunov_is_in_closed_form(const struct activation *activation, const struc
     return activation->is_identity && !ensemble->kind->is_fresh_at_every_step;
 }
 
-static enum presence nan_if(bool holds)
-{
-    return holds ? PRESENCE_NAN : PRESENCE_NUMBER;
-}
-
 static enum presence judge_count(const struct absence_place *place)
 {
-    return nan_if((double)place->index >= parameters_of(place->cell->options)[COUNT]);
+    return absence_nan_if((double)place->index >= parameters_of(place->cell->options)[COUNT]);
 }
 
 static const struct absence beyond_count = { .text = "only the leading `count` were asked for", .judge = judge_count };
@@ -131,7 +126,7 @@ static const struct absence beyond_count = { .text = "only the leading `count` w
 static enum presence judge_zero(const struct absence_place *place)
 {
     const double *exponents = absence_values(place, "lyapunov_exponent");
-    return nan_if(exponents && exponents[place->index] == -INFINITY);
+    return absence_nan_if(exponents && exponents[place->index] == -INFINITY);
 }
 
 static const struct absence zero_direction = { .text = "the exponent is -inf: a direction that is exactly zero",
@@ -140,8 +135,8 @@ static const struct absence zero_direction = { .text = "the exponent is -inf: a 
 static enum presence judge_one_sided(const struct absence_place *place)
 {
     const struct measured_cell *cell = place->cell;
-    return nan_if(parameters_of(cell->options)[TWO_SIDED] == 0 ||
-                  lyapunov_is_in_closed_form(cell->activation, cell->ensemble));
+    return absence_nan_if(parameters_of(cell->options)[TWO_SIDED] == 0 ||
+                          lyapunov_is_in_closed_form(cell->activation, cell->ensemble));
 }
 
 static const struct absence one_sided = { .text = "two_sided was not asked for, or the exponents are those of the "
@@ -149,22 +144,26 @@ static const struct absence one_sided = { .text = "two_sided was not asked for, 
                                           .is_of_cell = true,
                                           .judge = judge_one_sided };
 
+static struct spectrum_of_exponents spectrum_of(const struct measured_cell *cell, const double *values)
+{
+    return (struct spectrum_of_exponents){ .values = values,
+                                           .count = lyapunov_count(cell->options, cell->hidden_size),
+                                           .hidden_size = cell->hidden_size };
+}
+
 /* The exponents of the place's cell, as many as were asked for; NULL before they are there. */
 static const double *exponents_at(const struct absence_place *place, struct spectrum_of_exponents *spectrum)
 {
-    const double *exponents = absence_values(place, "lyapunov_exponent");
-    *spectrum = (struct spectrum_of_exponents){ .values = exponents,
-                                                .count = lyapunov_count(place->cell->options, place->cell->hidden_size),
-                                                .hidden_size = place->cell->hidden_size };
-    return exponents;
+    *spectrum = spectrum_of(place->cell, absence_values(place, "lyapunov_exponent"));
+    return spectrum->values;
 }
 
 static enum presence judge_determinant(const struct absence_place *place)
 {
     struct spectrum_of_exponents spectrum;
     if (!exponents_at(place, &spectrum))
-        return nan_if(spectrum.count < spectrum.hidden_size);
-    return nan_if(spectrum.count < spectrum.hidden_size || spectrum.values[spectrum.count - 1] == -INFINITY);
+        return absence_nan_if(spectrum.count < spectrum.hidden_size);
+    return absence_nan_if(spectrum.count < spectrum.hidden_size || spectrum.values[spectrum.count - 1] == -INFINITY);
 }
 
 static const struct absence not_all = { .text = "not all exponents were asked for, or some are -inf",
@@ -174,13 +173,13 @@ static const struct absence not_all = { .text = "not all exponents were asked fo
 static enum presence judge_dimension(const struct absence_place *place)
 {
     struct spectrum_of_exponents spectrum;
-    return exponents_at(place, &spectrum) ? nan_if(isnan(lyapunov_dimension(&spectrum))) : PRESENCE_NUMBER;
+    return exponents_at(place, &spectrum) ? absence_nan_if(isnan(lyapunov_dimension(&spectrum))) : PRESENCE_NUMBER;
 }
 
 static enum presence judge_entropy(const struct absence_place *place)
 {
     struct spectrum_of_exponents spectrum;
-    return exponents_at(place, &spectrum) ? nan_if(isnan(lyapunov_entropy(&spectrum))) : PRESENCE_NUMBER;
+    return exponents_at(place, &spectrum) ? absence_nan_if(isnan(lyapunov_entropy(&spectrum))) : PRESENCE_NUMBER;
 }
 
 static const struct absence no_dimension = { .text = "`count` cuts the exponents off before their sum is negative",
@@ -256,13 +255,6 @@ static double bytes(const struct chain_question *question)
 }
 
 /* ---- rules ---- */
-
-static struct spectrum_of_exponents spectrum_of(const struct measured_cell *cell, const double *values)
-{
-    return (struct spectrum_of_exponents){ .values = values,
-                                           .count = lyapunov_count(cell->options, cell->hidden_size),
-                                           .hidden_size = cell->hidden_size };
-}
 
 static void exponents_descend(const struct measured_cell *cell, const void *const data[], struct rule_tally *tally)
 {

@@ -73,16 +73,11 @@ static const double *singular_values_at(const struct measured_cell *cell, const 
 
 /* ---- datasets ---- */
 
-static enum presence nan_if(bool holds)
-{
-    return holds ? PRESENCE_NAN : PRESENCE_NUMBER;
-}
-
 static enum presence judge_half_life(const struct absence_place *place)
 {
     const double *log_norms = absence_values(place, "log_jacobian_norm");
     const struct measured_cell *cell = place->cell;
-    return nan_if(log_norms && isnan(half_life(cell->lags, log_norms, cell->lag_count)));
+    return absence_nan_if(log_norms && isnan(half_life(cell->lags, log_norms, cell->lag_count)));
 }
 
 /* Whether values are missing that others are derived from: they were not asked for, or their measure failed. */
@@ -100,7 +95,7 @@ static enum presence judge_contributions(const struct absence_place *place)
     for (long i = 0; contributions && i < cell->lag_count; i++)
         if (isnan(contributions[i]) && cell->model->steps - cell->lags[i] >= 1)
             return PRESENCE_EITHER;
-    return nan_if(contributions && isnan(participation_ratio(contributions, cell->lag_count)));
+    return absence_nan_if(contributions && isnan(participation_ratio(contributions, cell->lag_count)));
 }
 
 static enum presence judge_singular_values(const struct absence_place *place)
@@ -112,7 +107,7 @@ static enum presence judge_singular_values(const struct absence_place *place)
     if (values == NULL)
         return PRESENCE_NUMBER;
     values = singular_values_at(cell, values, measure_find_lag(cell->lags, cell->lag_count, place->lag));
-    return isnan(values[0]) ? PRESENCE_EITHER : nan_if(values[0] == -INFINITY);
+    return isnan(values[0]) ? PRESENCE_EITHER : absence_nan_if(values[0] == -INFINITY);
 }
 
 static const struct absence not_reached = { .text = "the norm is not below 1/2 at the longest lag",
