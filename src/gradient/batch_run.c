@@ -147,7 +147,7 @@ static enum status measure_on_trajectory(const struct anchored *anchored, bool i
     SCOPED(course) *course = NULL;
     const bool needs_states = measure_any_needs(batch->measures, NEEDS_STATES);
     const struct chain_question question = question_of(batch);
-    const long window = needs_states ? batch->model->steps : chain_window(&question);
+    const long window = chain_window(&question);
     const double d = (double)weights_hidden_size(batch->weights);
     for (long i = 0; i < count; i++)
         chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0,

@@ -178,6 +178,8 @@ struct cost chain_cost_measures(const struct chain_question *question)
 
 long chain_window(const struct chain_question *question)
 {
+    if (measure_any_needs(question->measures, NEEDS_STATES))
+        return question->model->steps;
     const long largest_lag = question->lags[question->lag_count - 1];
     const long window = measure_window(question->measures, question->options);
     return window > largest_lag ? window : largest_lag;
@@ -188,7 +190,7 @@ static double window_elements(const struct chain_question *question)
 {
     double d = (double)question->hidden_size;
     if (measure_any_needs(question->measures, NEEDS_STATES))
-        return 3.0 * d * (double)question->model->steps; /* derivatives, states and what they activate */
+        return 3.0 * d * (double)chain_window(question); /* derivatives, states and what they activate */
     if (question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY))
         return 0.0;
     return d * (double)chain_window(question);

@@ -44,7 +44,8 @@ double chain_cost_iterations(const struct chain_question *question, double lag);
  * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
 enum jacobian_method chain_method(const struct chain_question *question);
 
-/* The last steps whose derivatives are kept: over the largest lag, and what measures look back over. */
+/* The last steps whose derivatives are kept: over the largest lag, and what measures look back over; all, where they
+ * need the states. */
 long chain_window(const struct chain_question *question);
 
 /* One chain: its trajectory, the norms at all lags, and proofs where they are asked for. For identity one chain serves

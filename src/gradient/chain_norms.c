@@ -40,7 +40,9 @@ static bool are_alike(const struct trajectory *trajectory, long window, long a, 
  * derivatives are not looked at: such a chain is of its own kind. */
 static long find_kind(const struct trajectory *trajectory, long window, const struct chain_norms *norms, long chain)
 {
-    for (long kind = norms->chains - 1; kind >= 0 && !trajectory_is_wide(trajectory, chain); kind--)
+    if (trajectory_is_wide(trajectory, chain))
+        return norms->chains;
+    for (long kind = norms->chains - 1; kind >= 0; kind--)
         if (!trajectory_is_wide(trajectory, norms->members[kind]) &&
             are_alike(trajectory, window, norms->members[kind], chain))
             return kind;
