@@ -71,7 +71,7 @@ def predict(dataset: xr.Dataset) -> xr.Dataset:
     networks, plane = ("activation", "ensemble", "hidden_size"), ("spectral_radius", "gamma")
     dims = (*networks, *extra, *plane)
     shape = tuple(len(labels(dataset, name)) for name in dims)
-    kappa = np.broadcast_to(_plane(dataset), shape[-2:])
+    kappa = np.broadcast_to(coupling_plane(dataset), shape[-2:])
     ratios = _drawn_radius(dataset)
     entries = kinds(dataset)
     cells = {name: np.full(shape, np.nan) for name in ("gain", "state_variance", "chi", "largest_exponent")}
@@ -96,7 +96,7 @@ def predict(dataset: xr.Dataset) -> xr.Dataset:
     return result.isel({name: 0 for name in dims if name not in dataset.dims})
 
 
-def _plane(dataset: xr.Dataset) -> np.ndarray:
+def coupling_plane(dataset: xr.Dataset) -> np.ndarray:
     """kappa, [spectral_radius, gamma], of length 1 where an axis was dropped."""
     gamma = labels(dataset, "gamma").astype(float)
     radius = np.ones(1) if is_native(dataset) else labels(dataset, "spectral_radius")
@@ -120,7 +120,7 @@ def _column(
     q = np.array([theory.state_variance(activation, g, added, start=start) for g in gain.ravel()]).reshape(gain.shape)
     chi = gain**2 * theory.mean_square_slope(activation, q).value
     exponent = 0.5 * np.log(chi)
-    slope = _log_slope_at_zero(activation)
+    slope = log_slope_at_zero(activation)
     if slope is not None and not is_untied:
         exponent = np.where((q == 0.0) | (activation == "identity"), np.log(kappa) + slope, exponent)
     return gain, q, chi, exponent
@@ -129,7 +129,7 @@ def _column(
 def _edge(activation: str, added: float, start: float, ratio: float, is_untied: bool) -> float:
     """The critical coupling; for the identity, and where zero loses its stability there, the spectral radius of W itself
     decides."""
-    edge, slope = _critical_gain(activation, added, start), _log_slope_at_zero(activation)
+    edge, slope = _critical_gain(activation, added, start), log_slope_at_zero(activation)
     from_zero = added == 0.0 and slope is not None and abs(edge * np.exp(slope) - 1.0) < 1e-6
     return edge if not is_untied and (from_zero or activation == "identity") else edge * ratio
 
@@ -139,7 +139,7 @@ def _critical_gain(activation: str, added: float, start: float) -> float:
     return theory.critical_coupling(activation, added, start=start)
 
 
-def _log_slope_at_zero(activation: str) -> float | None:
+def log_slope_at_zero(activation: str) -> float | None:
     """ln phi'(0); None at a kink."""
     left, right = theory.find_activation(activation).log_slope(np.array([-1e-12, 1e-12]))
     return float(right) if np.isclose(left, right) else None

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from .. import theory
-from ..data.predictions import kinds, mean_field_ensemble, predict, variances
+from ..data.predictions import coupling_plane, kinds, log_slope_at_zero, mean_field_ensemble, predict, variances
 from ..data.selection import NothingToDraw, spread
 from .figure import Description, Panels, fit_y, mark_zero, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
@@ -88,7 +88,7 @@ def _spread_couplings(view: View) -> list[Choice]:
 
 def _couplings(view: View) -> np.ndarray:
     """kappa of the plane, flat, gamma fastest."""
-    return np.outer(np.ones(1) if view.is_native else view.radii, view.gammas).ravel()
+    return coupling_plane(view.dataset).ravel()
 
 
 def _theory(view: View, predicted: xr.Dataset, network: Network, choice: Choice) -> tuple[np.ndarray, np.ndarray] | None:
@@ -103,10 +103,10 @@ def _theory(view: View, predicted: xr.Dataset, network: Network, choice: Choice)
     index = np.linspace(0.0025, 0.9975, 200)
     if activation == "identity" or variance == 0.0:
         # Moduli of eigenvalues of one W are uniform on a disc; exponents of fresh ones have the same law (Newman).
-        slope = theory.find_activation(activation).log_slope(np.array([-1e-12, 1e-12]))
-        if slope[0] != slope[1]:
+        slope = log_slope_at_zero(activation)
+        if slope is None:
             return None  # a kink at the state
-        exponents = np.log(gain) + slope[0] + (0.5 * np.log1p(-index) if ensemble == "ginibre" else 0.0 * index)
+        exponents = np.log(gain) + slope + (0.5 * np.log1p(-index) if ensemble == "ginibre" else 0.0 * index)
     else:
         exponents = theory.lyapunov_exponents(activation, gain, variance, index, ensemble)
     return index, np.where(np.isfinite(exponents), exponents, np.nan)
@@ -126,6 +126,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     order = np.argsort(kappa, kind="stable")
     rows, colours = view.networks(), shades(len(view.sizes))
     panels = Panels(len(rows), 3)
+    predicted = predict(view.dataset)
     some = has_theory = False
     for row, largest in enumerate(rows):
         for axes in panels.grid[row]:
@@ -141,7 +142,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
                 some |= bool(finite.any())
                 axes.fill_between(kappa[order][finite], low[finite], high[finite], color=shade, alpha=0.18, linewidth=0)
                 axes.plot(kappa[order][finite], mean[finite], **{**line_style(0), "color": shade})
-        curves = _summary_theory(view, largest, kappa)
+        curves = _summary_theory(view, predicted, largest, kappa)
         if curves is not None:
             has_theory = True
             for axes, curve in zip(panels.grid[row], curves[1:]):
@@ -174,10 +175,11 @@ def _summaries(view: View, network: Network) -> list[np.ndarray]:
     return [largest, entropy / d, dimension / d]
 
 
-def _summary_theory(view: View, network: Network, kappa: np.ndarray) -> tuple[np.ndarray, ...] | None:
+def _summary_theory(
+    view: View, predicted: xr.Dataset, network: Network, kappa: np.ndarray
+) -> tuple[np.ndarray, ...] | None:
     """kappa, largest exponent, entropy rate / d and dimension / d of the mean field between the couplings of the cells;
     None where it does not speak of these networks, or they are driven by what it does not know."""
-    predicted = predict(view.dataset)
     place = {"activation": network.activation, "ensemble": network.ensemble, "hidden_size": network.size}
     gain = np.ravel(predicted["gain"].isel(place, missing_dims="ignore").values)
     activation, entry = view.activations[network.activation], kinds(view.dataset)[view.ensembles[network.ensemble]]
