@@ -8,6 +8,7 @@ that may stand in a sweep file). Needs the command and Python; commands of the a
 the line that `gradsweep --help` has of them.
 """
 
+import importlib
 import json
 import re
 import subprocess
@@ -41,11 +42,11 @@ class Tables:
         """The help of the commands in Python, and the names of figures, in one process."""
         sys.path.insert(0, str(ANALYSIS))
         try:
-            from gradsweep.commands import export, plot, report, torch, watch
+            from gradsweep.commands.table import COMMANDS
+            modules = {name: importlib.import_module(f"gradsweep.commands.{row.module}") for name, row in COMMANDS.items()}
         except ImportError:
             return {}, []
-        modules = {"report": report, "plot": plot, "export": export, "watch": watch, "torch": torch}
-        return {name: module.parser().format_help() for name, module in modules.items()}, list(plot.FIGURES)
+        return {name: module.parser().format_help() for name, module in modules.items()}, list(modules["plot"].FIGURES)
 
     def options(self, name):
         return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.helps[name])))

@@ -1,5 +1,5 @@
 # What an installation holds beside the command and the library, which src/CMakeLists.txt installs: all that is needed without the
-# source. Folders are searched, so that a new man page, completion or sweep joins by being there.
+# source.
 #
 #   include/gradsweep, lib/pkgconfig, lib/cmake/gradsweep   for programs that call the library
 #   share/gradsweep/analysis, jobs, modulefile              the analysis, the scripts of a cluster with the sweeps, a modulefile
@@ -38,8 +38,7 @@ configure_file(packaging/cmake/modulefile.in modulefile @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modulefile DESTINATION ${share})
 
 # ---- to be read ----
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE PATTERN completions EXCLUDE
-    PATTERN generate.py EXCLUDE)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN generate.py EXCLUDE)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # Manual pages, completion and the reference of the sweep file are made by the command that is installed, from its own tables.
 find_program(GRADSWEEP_PYTHON3 python3 PATHS /usr/bin NO_DEFAULT_PATH DOC "Makes manual pages and completion at installation")
@@ -55,22 +54,6 @@ if(TARGET gradsweep AND GRADSWEEP_PYTHON3)
     install(FILES ${made}/gradsweep.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gradsweep)
     install(FILES ${made}/_gradsweep DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
-file(GLOB pages CONFIGURE_DEPENDS docs/man/*.[1-9])
-foreach(page IN LISTS pages)
-    string(REGEX MATCH "[1-9]$" section ${page})
-    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
-endforeach()
-# Named as each shell looks for them.
-file(GLOB completions CONFIGURE_DEPENDS docs/completions/*)
-foreach(file IN LISTS completions)
-    if(file MATCHES "/gradsweep(\\.bash)?$")
-        install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gradsweep)
-    elseif(file MATCHES "/_gradsweep(\\.zsh)?$")
-        install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _gradsweep)
-    elseif(file MATCHES "\\.fish$")
-        install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
-    endif()
-endforeach()
 
 configure_file(packaging/cmake/uninstall.cmake.in uninstall.cmake @ONLY)
 add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -P ${CMAKE_CURRENT_BINARY_DIR}/uninstall.cmake
