@@ -246,7 +246,7 @@ def _hatch(axes: Axes, x: np.ndarray, y: np.ndarray, mask: np.ndarray, hatch: st
 def _draw_lines(
     view: View, panels: Panels, grid: list[list[Panel]], along: str, points: np.ndarray, fixed: float
 ) -> list:
-    """An axis of one point: the rate along the other one, mean and range of the replicas."""
+    """An axis of one point: the rate along the other one, mean of the replicas and its confidence interval."""
     for row, column, axes in panels:
         panel = grid[row][column]
         low, mean, high = (value.reshape(-1) for value in (panel.low, panel.mean, panel.high))

@@ -37,7 +37,7 @@ class Gradsweep(CMakePackage):
     depends_on("xxhash@0.8:")
     depends_on("cmocka@1.1.5:", type=("build", "test"))
     depends_on("python@3.9:", type=("build", "run"), when="+analysis")
-    for package in ("numpy", "scipy", "h5py", "xarray", "matplotlib", "pyyaml"):
+    for package in ("numpy", "scipy", "h5py", "xarray", "matplotlib", "plotly", "pyyaml"):
         depends_on("py-" + package, type="run", when="+analysis")
 
     def cmake_args(self):
