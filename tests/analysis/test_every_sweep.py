@@ -26,6 +26,11 @@ SMALL = ("grid.hidden_size=[4,6]", "weights.replicas=2", "model.warmup=20")
 
 
 class EverySweep(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(setattr, command, "TIMEOUT", command.TIMEOUT)
+        command.TIMEOUT = max(600, command.TIMEOUT)
+
     def test_figures_and_report(self):
         self.assertGreater(len(SWEEPS), 10)
         drawn = set()
@@ -41,16 +46,16 @@ class EverySweep(CommandTest):
                 if path.stem == "phase-diagram":
                     settings += ("grid.spectral_radius=[0.5,1,1.5]", "grid.gamma=[0.5,1]", "grid.lag={log2: 16}")
                 options = [word for setting in settings for word in ("--set", setting)]
-                results = self.run_sweep(sweep, f"{path.stem}.h5", *options, exit_code=None)
+                results = self.run_sweep(sweep, f"{path.stem}.h5", *options)
                 drawn |= self.draw_all(results)
                 with contextlib.redirect_stdout(io.StringIO()):
                     self.assertEqual(main.run("report", [results, "-o", self.path("report.html")]), 0)
                 self.assertGreater(os.path.getsize(self.path("report.html")), 1e6)
         self.assertEqual(drawn, set(PLOTS))
 
-    def run_sweep(self, sweep, name, *options, exit_code=0, **how):
+    def run_sweep(self, sweep, name, *options):
         """Failed cells (sparse W of radius 0 at such sizes) are among what is drawn."""
-        ended = command.gradsweep("run", sweep, "-o", self.path(name), "--progress", "none", *options, timeout=600)
+        ended = command.gradsweep("run", sweep, "-o", self.path(name), "--progress", "none", *options)
         self.assertIn(ended.returncode, (0, 1), ended.stderr)
         self.assertTrue(os.path.exists(self.path(name)), ended.stderr)
         return self.path(name)

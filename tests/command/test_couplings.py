@@ -3,13 +3,12 @@ contributions have gamma besides, as a factor."""
 
 import gzip
 import itertools
-import unittest
 from pathlib import Path
 
 import numpy as np
 
 import command
-from command import CELL, DONE, PENDING, CommandTest, gradsweep, h5py, read
+from command import DONE, PENDING, CommandTest, gradsweep, h5py, read
 
 BEFORE = Path(__file__).resolve().parents[1] / "before_coupling"  # made by the last program that wrote no `coupling`
 RADII, GAMMAS = [0.3, 0.6, 1.2], [0.25, 0.5, 1.0]

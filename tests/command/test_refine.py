@@ -103,7 +103,7 @@ class Refine(CommandTest):
         """Stopped after a round and started again, with ranks; the sweep beside the results is theirs."""
         sweep, results = self.sweep(EXACT.replace("[identity, tanh]", "identity")), self.path("loop.h5")
         loop = Path(__file__).resolve().parents[2] / "jobs" / "refine.sh"
-        environment = {**os.environ, "GRADSWEEP": command.GRADSWEEP, "RUN": f"{command.MPIEXEC} -n 2 --oversubscribe"}
+        environment = {**os.environ, "GRADSWEEP": command.GRADSWEEP, "RUN": " ".join(command.launcher_of(2))}
         for rounds, last in ((1, "values added"), (6, "nothing to add: every crossing is known to 0.05")):
             done = subprocess.run([loop, sweep, results, "--rounds", str(rounds), "--width", "0.05"], env=environment,
                                   capture_output=True, text=True, timeout=command.TIMEOUT)

@@ -5,7 +5,6 @@ usage: refusals.py CMAKE SOURCE BUILD GENERATOR C_COMPILER [WHAT IS HIDDEN]...
 """
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
