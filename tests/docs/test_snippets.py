@@ -22,7 +22,8 @@ import command
 from gradsweep.commands import main, plot, table
 
 DOCS = ROOT / "docs"
-PAGES = [DOCS / f"{name}.md" for name in ("tutorial", "how-to", "sweep-file", "results-file", "python", "commands", "gallery")]
+PAGES = [DOCS / f"{name}.md" for name in ("tutorial", "how-to", "sweep-file", "results-file", "networks", "cluster", "python", "numbers",
+                                         "commands", "gallery")] + [ROOT / "README.md"]
 SMALLER = {"half_life": "[16]", "critical": "[16,32]", "saxe2014": "[16]"}  # hidden sizes instead of those of the sweep
 BLOCK = re.compile(r"^```(\w+)( torch)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -48,6 +49,8 @@ class Snippets(unittest.TestCase):
         for page, line in lines:
             with self.subTest(page=page, line=line):
                 self.run_line(line)
+        os.mkdir("results")
+        os.link("first.h5", "results/quickstart.h5")  # of which the README speaks
         for page, text in blocks("python"):
             with self.subTest(page=page, snippet=text), contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(text, f"{page}.md", "exec"), {})
