@@ -247,6 +247,7 @@ static void store_chain(const struct measure_task *task, long chain, const doubl
     const struct batch *batch = task->batch;
     double *sums = (double *)task_values(task, LOG_SUM) + chain * batch->lag_count;
     double *maxima = (double *)task_values(task, LOG_LARGEST) + chain * batch->lag_count;
+    const double log_coupling = task_log_scale(task, chain, 1.0);
     double sum = 0.0, largest = -INFINITY;
     const double *shifts = task->trajectory->log_shifts;
     bool is_identity = batch->activation->is_identity;
@@ -257,8 +258,8 @@ static void store_chain(const struct measure_task *task, long chain, const doubl
         largest = log_norm > largest || isnan(log_norm) ? log_norm : largest;
         if (batch->lags[lag] != i + 1)
             continue;
-        sums[lag] = sum + task_log_scale(task, chain, (double)(i + 1));
-        maxima[lag++] = largest + task_log_scale(task, chain, 1.0);
+        sums[lag] = sum + (double)(i + 1) * log_coupling;
+        maxima[lag++] = largest + log_coupling;
     }
 }
 

@@ -1,6 +1,7 @@
 #include "linalg/block.h"
 
 #include "base/memory.h"
+#include "linalg/magnitude.h"
 #include "linalg/vectorised.h"
 
 #include <assert.h>
@@ -109,20 +110,12 @@ void block_column_norms(const struct block *block, double *norms)
     }
 }
 
-/* The largest |element|. Magnitudes are compared as integers, an order in which NaN is above infinity, so that neither
- * can hide. */
 VECTORISED double block_largest_magnitude(const double *values, long count)
 {
     uint64_t largest = 0;
-    for (long i = 0; i < count; i++) {
-        uint64_t bits;
-        memcpy(&bits, values + i, sizeof bits);
-        bits &= UINT64_MAX >> 1;
-        largest = bits > largest ? bits : largest;
-    }
-    double magnitude;
-    memcpy(&magnitude, &largest, sizeof magnitude);
-    return magnitude;
+    for (long i = 0; i < count; i++)
+        largest = magnitude_larger(magnitude_of(values[i]), largest);
+    return magnitude_value(largest);
 }
 
 /* values *= 2^exponent, in two steps because 2^exponent itself can lie beyond the range of doubles. */
@@ -165,7 +158,7 @@ void block_balance_columns(struct block *block, int64_t *exponents)
     }
 }
 
-/* to := diag(diagonal) from, element by element; returns the largest magnitude, an integer as above. */
+/* to := diag(diagonal) from, element by element; returns the largest magnitude. */
 VECTORISED static uint64_t scale_column(const double *from, const double *restrict diagonal, double *to, long stride)
 {
     uint64_t largest[LANES] = { 0 };
@@ -177,22 +170,12 @@ VECTORISED static uint64_t scale_column(const double *from, const double *restri
     for (long i = 0; i < stride; i += LANES)
         for (int lane = 0; lane < LANES; lane++) {
             const double value = from[i + lane] * diagonal[i + lane];
-            uint64_t bits;
-            memcpy(&bits, &value, sizeof bits);
-            bits &= UINT64_MAX >> 1;
-            largest[lane] = bits > largest[lane] ? bits : largest[lane];
+            largest[lane] = magnitude_larger(magnitude_of(value), largest[lane]);
             to[i + lane] = value;
         }
     for (int lane = 1; lane < LANES; lane++)
-        largest[0] = largest[lane] > largest[0] ? largest[lane] : largest[0];
+        largest[0] = magnitude_larger(largest[lane], largest[0]);
     return largest[0];
-}
-
-static double double_of(uint64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
 }
 
 void block_scale_rows_balanced(const struct block *from, const double *const *diagonals, struct block *to,
@@ -202,7 +185,7 @@ void block_scale_rows_balanced(const struct block *from, const double *const *di
     for (long j = 0; j < to->columns; j++) {
         double *column = block_column(to, j);
         const uint64_t largest = scale_column(block_column(from, j), diagonals[j], column, to->stride);
-        balance(column, to->stride, double_of(largest), &exponents[j]);
+        balance(column, to->stride, magnitude_value(largest), &exponents[j]);
     }
 }
 
@@ -211,10 +194,9 @@ double block_scale_rows_alike(struct block *block, const double *diagonal)
     uint64_t largest = 0;
     for (long j = 0; j < block->columns; j++) {
         double *column = block_column(block, j);
-        const uint64_t own = scale_column(column, diagonal, column, block->stride);
-        largest = own > largest ? own : largest;
+        largest = magnitude_larger(scale_column(column, diagonal, column, block->stride), largest);
     }
-    return double_of(largest);
+    return magnitude_value(largest);
 }
 
 void block_balance_for(struct block *block, double largest, int64_t *exponent)

@@ -1,6 +1,7 @@
 #include "linalg/frame.h"
 
 #include "base/memory.h"
+#include "linalg/block.h"
 #include "linalg/frame_small.h"
 #include "linalg/lapack.h"
 
@@ -66,7 +67,7 @@ static enum status find_work_length(long dimension, long columns, int *length)
 static enum status create_explicit(struct frame *frame)
 {
     const long d = frame->dimension, k = frame->columns;
-    const long stored = frame->is_small ? frame_small_stride(k) : k;
+    const long stored = frame->is_small ? block_stride(k) : k;
     TRY(block_create(d, k, &frame->vectors));
     TRY(block_create(d, k, &frame->product));
     TRY(block_create(d, k, &frame->scaled));
@@ -156,7 +157,7 @@ static void take_logarithms(const struct frame *frame, long stride, const double
 /* The columns of frame->product, its rows in next_order, := Q, in frame->vectors. */
 static void decompose_small(struct frame *frame, const double *row_scale, double *log_diagonal)
 {
-    const long d = frame->dimension, k = frame->columns, stride = frame_small_stride(k);
+    const long d = frame->dimension, k = frame->columns, stride = block_stride(k);
     for (long r = 0; r < d; r++) {
         const long row = frame->next_order[r];
         const double scale = row_scale ? row_scale[row] : 1;

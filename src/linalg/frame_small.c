@@ -1,5 +1,6 @@
 #include "linalg/frame_small.h"
 
+#include "linalg/block.h"
 #include "linalg/vectorised.h"
 
 #include <math.h>
@@ -8,11 +9,6 @@
 enum { LANES = 8 };
 
 typedef double vector __attribute__((vector_size(LANES * sizeof(double))));
-
-long frame_small_stride(long columns)
-{
-    return (columns + LANES - 1) / LANES * LANES;
-}
 
 /* Columns of `count` vectors from `rows` on: rows -= factor v (v^T rows), v of `length` elements, the first of which is
  * 1. Sums over odd and even rows apart, so that none waits for the one before it. */
@@ -96,7 +92,7 @@ static double find_reflection(long length, long stride, const double *column, in
 void frame_small_factor(long dimension, long columns, double *rows, const int *size_exponents, double *reflections,
                         double *factors, double *diagonal)
 {
-    const long stride = frame_small_stride(columns);
+    const long stride = block_stride(columns);
     for (long k = 0; k < columns; k++) {
         double *v = reflections + k * dimension;
         diagonal[k] = find_reflection(dimension - k, stride, rows + k * stride + k, size_exponents[k], v, &factors[k]);

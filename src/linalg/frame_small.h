@@ -3,12 +3,9 @@
 #ifndef GRADSWEEP_LINALG_FRAME_SMALL_H
 #define GRADSWEEP_LINALG_FRAME_SMALL_H
 
-/* Rows of so many doubles: `columns` rounded up to whole vectors. */
-long frame_small_stride(long columns);
-
-/* rows[d * stride], row-major, 64-byte aligned: on entry the matrix [d, columns], its rows in descending order of size;
- * on return Q. diagonal[columns] := R_ii. size_exponents[d]: row i is of the order of 2^size_exponents[i].
- * reflections[columns * d] and factors[columns] are room. */
+/* rows[d * stride], row-major, stride = block_stride(columns), 64-byte aligned: on entry the matrix [d, columns], its
+ * rows in descending order of size; on return Q. diagonal[columns] := R_ii. size_exponents[d]: row i is of the order of
+ * 2^size_exponents[i]. reflections[columns * d] and factors[columns] are room. */
 void frame_small_factor(long dimension, long columns, double *rows, const int *size_exponents, double *reflections,
                         double *factors, double *diagonal);
 

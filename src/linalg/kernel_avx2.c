@@ -1,14 +1,11 @@
 #include "linalg/kernel.h"
+#include "linalg/target.h"
 
 #include <stddef.h>
 
 #ifdef __x86_64__
 #include <immintrin.h>
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC target("avx2,fma")
-#endif
+TARGET_BEGIN("avx2,fma")
 
 /* 12 x 4: twelve sums, three rows and a factor fill the 16 registers. */
 typedef __m256d vector;
@@ -23,9 +20,7 @@ enum { LANES = 4, TILE_VECTORS = 3, TILE_COLUMNS = 4 };
 #define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)
 #define KERNEL_FUNCTION       multiply_avx2
 #include "linalg/kernel_tile.h"
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
+TARGET_END
 
 kernel_panel *const kernel_avx2 = multiply_avx2;
 #else

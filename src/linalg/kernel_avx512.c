@@ -1,14 +1,11 @@
 #include "linalg/kernel.h"
+#include "linalg/target.h"
 
 #include <stddef.h>
 
 #ifdef __x86_64__
 #include <immintrin.h>
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
-#else
-#pragma GCC target("avx512f")
-#endif
+TARGET_BEGIN("avx512f")
 
 typedef __m512d vector;
 enum { LANES = 8, TILE_VECTORS = 3, TILE_COLUMNS = 8 };
@@ -22,9 +19,7 @@ enum { LANES = 8, TILE_VECTORS = 3, TILE_COLUMNS = 8 };
 #define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 1) ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)
 #define KERNEL_FUNCTION       multiply_avx512
 #include "linalg/kernel_tile.h"
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
+TARGET_END
 
 kernel_panel *const kernel_avx512 = multiply_avx512;
 #else

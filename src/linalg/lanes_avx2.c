@@ -1,14 +1,11 @@
 #include "linalg/lanes_internal.h"
+#include "linalg/target.h"
 
 #include <stddef.h>
 
 #ifdef __x86_64__
 #include <immintrin.h>
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC target("avx2,fma")
-#endif
+TARGET_BEGIN("avx2,fma")
 
 typedef __m256d vector;
 enum { VECTOR_LANES = 4, TILE_COLUMNS = 2 };
@@ -31,9 +28,7 @@ enum { VECTOR_LANES = 4, TILE_COLUMNS = 2 };
 #define HOLD_IN_REGISTER(v)            __asm__("" : "+x"(v))
 #define LANES_LOOPS                    loops_avx2
 #include "linalg/lanes_loops.h"
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
+TARGET_END
 
 const struct lanes_loops *const lanes_loops_avx2 = &loops_avx2;
 #else

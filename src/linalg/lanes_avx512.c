@@ -1,14 +1,11 @@
 #include "linalg/lanes_internal.h"
+#include "linalg/target.h"
 
 #include <stddef.h>
 
 #ifdef __x86_64__
 #include <immintrin.h>
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
-#else
-#pragma GCC target("avx512f")
-#endif
+TARGET_BEGIN("avx512f")
 
 typedef __m512d vector;
 enum { VECTOR_LANES = 8, TILE_COLUMNS = 4 };
@@ -31,9 +28,7 @@ enum { VECTOR_LANES = 8, TILE_COLUMNS = 4 };
 #define HOLD_IN_REGISTER(v)            __asm__("" : "+v"(v))
 #define LANES_LOOPS                    loops_avx512
 #include "linalg/lanes_loops.h"
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
+TARGET_END
 
 const struct lanes_loops *const lanes_loops_avx512 = &loops_avx512;
 #else

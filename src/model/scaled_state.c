@@ -1,6 +1,7 @@
 #include "model/scaled_state.h"
 
 #include "linalg/block.h"
+#include "linalg/magnitude.h"
 #include "linalg/vectorised.h"
 
 #include <limits.h>
@@ -119,19 +120,16 @@ static double shifted_derivatives(const struct activation *activation, long coun
     return largest;
 }
 
-/* The least and the largest |element|, compared as linalg/block.c does: a NaN is the largest. */
+/* The least and the largest |element|; a NaN is the largest. */
 VECTORISED static void find_extremes(long count, const double *values, double *least, double *largest)
 {
     uint64_t low = UINT64_MAX, high = 0;
     for (long i = 0; i < count; i++) {
-        uint64_t bits;
-        memcpy(&bits, values + i, sizeof bits);
-        bits &= UINT64_MAX >> 1;
-        low = bits < low ? bits : low;
-        high = bits > high ? bits : high;
+        low = magnitude_smaller(magnitude_of(values[i]), low);
+        high = magnitude_larger(magnitude_of(values[i]), high);
     }
-    memcpy(least, &low, sizeof *least);
-    memcpy(largest, &high, sizeof *largest);
+    *least = magnitude_value(low);
+    *largest = magnitude_value(high);
 }
 
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
@@ -238,26 +236,20 @@ static int64_t normalise(double largest, long count, double *mantissas, int64_t 
 VECTORISED static double advance_unscaled(double gain, const double *restrict drive, long count,
                                           double *restrict mantissas)
 {
-    uint64_t largest = 0, bits;
+    uint64_t largest = 0;
     if (drive != NULL)
         for (long i = 0; i < count; i++) {
             const double sum = mantissas[i] * gain + drive[i];
-            memcpy(&bits, &sum, sizeof bits);
-            bits &= UINT64_MAX >> 1;
-            largest = bits > largest ? bits : largest;
+            largest = magnitude_larger(magnitude_of(sum), largest);
             mantissas[i] = sum;
         }
     else
         for (long i = 0; i < count; i++) {
             const double product = mantissas[i] * gain;
-            memcpy(&bits, &product, sizeof bits);
-            bits &= UINT64_MAX >> 1;
-            largest = bits > largest ? bits : largest;
+            largest = magnitude_larger(magnitude_of(product), largest);
             mantissas[i] = product;
         }
-    double magnitude;
-    memcpy(&magnitude, &largest, sizeof magnitude);
-    return magnitude;
+    return magnitude_value(largest);
 }
 
 int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent)
