@@ -7,13 +7,15 @@
 
 #include <math.h>
 
-/* All that the steps of a batch share that ends at one anchor. */
+/* A batch that ends at one anchor, and all that its steps share. Stays where it is: `batch` points to `model`. */
 struct run {
-    const struct batch *batch;
+    struct model model; /* whose steps end at the anchor */
+    struct batch batch;
     struct gradient_context *context;
-    const struct batch_results *results;
+    struct batch_results results; /* of that anchor */
     struct unit_bounds bounds;
     enum jacobian_method method;
+    struct chain_norms norms; /* of identity, else empty */
 };
 
 static struct chain_question question_of(const struct batch *batch)
@@ -67,42 +69,34 @@ static void note_methods(const struct run *run, const struct chain_norms *norms,
 {
     for (long i = 0; i < count; i++) {
         const bool fell_back = norms->fell_back && norms->fell_back[chain_norms_of(norms, i)];
-        run->results->methods[first + i] = fell_back ? METHOD_EXPLICIT : norms->method;
+        run->results.methods[first + i] = fell_back ? METHOD_EXPLICIT : norms->method;
     }
 }
 
 static struct measure_task task_of(const struct run *run, const struct chain_norms *norms, long first, long count)
 {
-    return (struct measure_task){ .batch = run->batch,
+    return (struct measure_task){ .batch = &run->batch,
                                   .context = run->context,
-                                  .results = run->results,
+                                  .results = &run->results,
                                   .first_chain = first,
                                   .count = count,
                                   .norms = norms,
                                   .bounds = &run->bounds };
 }
 
-/* A batch at its anchors: runs[count], whose batches differ in the steps of their models, and in the results. */
+/* A batch at its anchors. */
 struct anchored {
-    struct run *runs;
-    struct batch *batches;
-    struct model *models;
-    struct batch_results *results;
-    struct chain_norms *norms; /* of identity */
-    void **values;             /* [count][datasets] */
-    double *log_bounds;        /* [count][lag_count] */
+    struct run *runs;   /* [count] */
+    void **values;      /* [count][datasets]: of their results */
+    double *log_bounds; /* [count][lag_count]: of their bounds */
     long count;
 };
 
 static void anchored_close(struct anchored *anchored)
 {
-    for (long a = 0; anchored->norms && a < anchored->count; a++)
-        chain_norms_destroy(&anchored->norms[a]);
-    memory_free(anchored->norms);
+    for (long a = 0; anchored->runs && a < anchored->count; a++)
+        chain_norms_destroy(&anchored->runs[a].norms);
     memory_free(anchored->runs);
-    memory_free(anchored->batches);
-    memory_free(anchored->models);
-    memory_free(anchored->results);
     memory_free(anchored->values);
     memory_free(anchored->log_bounds);
 }
@@ -111,7 +105,7 @@ SCOPED_VALUE(anchored, anchored_close)
 /* Of an anchor. */
 static const struct chain_norms *norms_of_identity(const struct anchored *anchored, long a)
 {
-    return &anchored->norms[batch_is_untied(anchored->runs[0].batch) ? a : 0];
+    return &anchored->runs[batch_is_untied(&anchored->runs[0].batch) ? a : 0].norms;
 }
 
 /* All that needs the trajectory, which stands at the run's anchor, of chains first .. first+count-1 side by side;
@@ -119,7 +113,7 @@ static const struct chain_norms *norms_of_identity(const struct anchored *anchor
 static enum status measure_at_anchor(const struct run *run, const struct chain_norms *shared, long first, long count,
                                      const struct chain *chains, const struct trajectory *trajectory)
 {
-    const struct batch *batch = run->batch;
+    const struct batch *batch = &run->batch;
     SCOPED(chain_norms) norms = { 0 };
     struct measure_task task = task_of(run, shared ? shared : &norms, first, count);
     task.chains = chains;
@@ -141,7 +135,7 @@ static enum status measure_at_anchor(const struct run *run, const struct chain_n
 static enum status measure_on_trajectory(const struct anchored *anchored, bool is_shared, long first, long count)
 {
     const struct run *last = &anchored->runs[anchored->count - 1];
-    const struct batch *batch = last->batch;
+    const struct batch *batch = &last->batch;
     struct chain chains[CHAINS_SIDE_BY_SIDE];
     SCOPED(trajectory) trajectory = { 0 };
     SCOPED(course) *course = NULL;
@@ -156,7 +150,7 @@ static enum status measure_on_trajectory(const struct anchored *anchored, bool i
                     &trajectory, &course));
     for (long a = 0; a < anchored->count; a++) {
         const struct run *run = &anchored->runs[a];
-        TRY(course_go_on(course, run->batch->model->steps, run->context->stop_requested));
+        TRY(course_go_on(course, run->model.steps, run->context->stop_requested));
         TRY(measure_at_anchor(run, is_shared ? norms_of_identity(anchored, a) : NULL, first, count, chains,
                               &trajectory));
     }
@@ -166,7 +160,7 @@ static enum status measure_on_trajectory(const struct anchored *anchored, bool i
 
 static enum status measure_trajectories(const struct anchored *anchored, bool is_shared)
 {
-    const struct batch *batch = anchored->runs[0].batch;
+    const struct batch *batch = &anchored->runs[0].batch;
     const struct chain_question question = question_of(batch);
     const long width = chain_cost_side_by_side(&question), all = batch->count;
     for (long first = 0; first < all; first += width)
@@ -176,24 +170,22 @@ static enum status measure_trajectories(const struct anchored *anchored, bool is
 
 /* For identity J_l = kappa^l W_unit^l: one product, or what is known of W, serves all chains; and all anchors, but for
  * weights that change at every step. */
-static enum status find_norms_of_identity(const struct anchored *anchored, long a)
+static enum status find_norms_of_identity(struct run *run)
 {
-    const struct run *run = &anchored->runs[a];
-    struct chain_norms *norms = &anchored->norms[a];
-    *norms = (struct chain_norms){ .method = run->method };
+    run->norms = (struct chain_norms){ .method = run->method };
     if (run->method == METHOD_CLOSED_FORM)
         return STATUS_OK;
-    return chain_norms_find(run->batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, norms);
+    return chain_norms_find(&run->batch, run->context, run->method, NULL, 1, run->bounds.log_bounds, &run->norms);
 }
 
 static enum status measure_identity(const struct anchored *anchored)
 {
-    const struct batch *batch = anchored->runs[0].batch;
+    const struct batch *batch = &anchored->runs[0].batch;
     const bool is_one = !batch_is_untied(batch);
     for (long a = 0; a < anchored->count; a++) {
-        const struct run *run = &anchored->runs[a];
+        struct run *run = &anchored->runs[a];
         if (a == 0 || !is_one)
-            TRY(find_norms_of_identity(anchored, a));
+            TRY(find_norms_of_identity(run));
         struct measure_task task = task_of(run, norms_of_identity(anchored, a), 0, batch->count);
         note_methods(run, task.norms, 0, batch->count);
         TRY(call_measures(&task, false));
@@ -210,7 +202,7 @@ static enum status measure_identity(const struct anchored *anchored)
 /* log_bounds[lag_count] := the sums of ln ||W_unit,t|| over each lag. */
 static enum status find_unit_bounds(const struct run *run)
 {
-    const struct batch *batch = run->batch;
+    const struct batch *batch = &run->batch;
     double *log_bounds = run->bounds.log_bounds;
     for (long i = 0; i < batch->lag_count; i++)
         log_bounds[i] = NAN; /* in case none are found */
@@ -284,14 +276,9 @@ static void finish_chain(const struct batch *batch, const struct batch_results *
 /* `anchored` is its owner's to close, also where this fails. */
 static enum status anchored_allocate(const struct batch *batch, struct anchored *anchored)
 {
-    const long count = anchored->count;
+    const long count = anchored->count, datasets = (long)measure_dataset_count(batch->measures);
     TRY(memory_allocate(&anchored->runs, count, "anchors of a network"));
-    TRY(memory_allocate(&anchored->batches, count, "anchors of a network"));
-    TRY(memory_allocate(&anchored->models, count, "anchors of a network"));
-    TRY(memory_allocate(&anchored->results, count, "anchors of a network"));
-    TRY(memory_allocate(&anchored->norms, count, "anchors of a network"));
-    TRY(memory_allocate(&anchored->values, count * (long)measure_dataset_count(batch->measures),
-                        "anchors of a network"));
+    TRY(memory_allocate(&anchored->values, count * datasets, "anchors of a network"));
     return memory_allocate(&anchored->log_bounds, count * batch->lag_count, "bounds of a network");
 }
 
@@ -311,34 +298,33 @@ static struct batch_results results_at(const struct batch *batch, const struct b
 static void fill_anchor(const struct batch *batch, struct gradient_context *context,
                         const struct batch_results *results, long a, struct anchored *anchored)
 {
-    anchored->models[a] = *batch->model;
+    void **values = anchored->values + a * (long)measure_dataset_count(batch->measures);
+    const struct chain_question question = question_of(batch);
+    struct run *run = &anchored->runs[a];
+    *run = (struct run){ .model = *batch->model,
+                         .batch = *batch,
+                         .context = context,
+                         .results = results_at(batch, results, a, values),
+                         .bounds.log_bounds = anchored->log_bounds + a * batch->lag_count,
+                         .method = chain_method(&question) };
     if (batch->anchor_count > 0)
-        anchored->models[a].steps = batch->anchors[a];
-    anchored->batches[a] = *batch;
-    anchored->batches[a].model = &anchored->models[a];
-    anchored->results[a] =
-        results_at(batch, results, a, anchored->values + a * (long)measure_dataset_count(batch->measures));
-    anchored->runs[a] = (struct run){ .batch = &anchored->batches[a],
-                                      .context = context,
-                                      .results = &anchored->results[a],
-                                      .bounds.log_bounds = anchored->log_bounds + a * batch->lag_count };
+        run->model.steps = batch->anchors[a];
+    run->batch.model = &run->model;
 }
 
 enum status batch_measure(const struct batch *batch, struct gradient_context *context,
                           const struct batch_results *results)
 {
-    const struct chain_question question = question_of(batch);
     SCOPED(anchored) anchored = { .count = batch->anchor_count > 0 ? batch->anchor_count : 1 };
     TRY(anchored_allocate(batch, &anchored));
     for (long a = 0; a < anchored.count; a++) {
         struct run *run = &anchored.runs[a];
         fill_anchor(batch, context, results, a, &anchored);
-        run->method = chain_method(&question);
-        TRY(chain_norms_accept_failure(run->batch, find_unit_bounds(run), &run->bounds.outcome, 1));
+        TRY(chain_norms_accept_failure(&run->batch, find_unit_bounds(run), &run->bounds.outcome, 1));
     }
     TRY(batch->activation->is_identity ? measure_identity(&anchored) : measure_trajectories(&anchored, false));
     for (long a = 0; a < anchored.count; a++)
         for (long chain = 0; chain < batch->count; chain++)
-            finish_chain(&anchored.batches[a], &anchored.results[a], chain);
+            finish_chain(&anchored.runs[a].batch, &anchored.runs[a].results, chain);
     return STATUS_OK;
 }
