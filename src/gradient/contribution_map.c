@@ -1,4 +1,5 @@
-/* For each of the last times t: the gradient d eps_t/dW, and the contributions that it is made of. */
+/* For each of the last times t, before each anchor: the gradient d eps_t/dW, and the contributions that it is made of.
+ */
 #include "base/memory.h"
 #include "gradient/absence.h"
 #include "gradient/backward.h"
@@ -32,27 +33,27 @@ enum { DEFAULT_STEPS = 32 };
 
 static double default_steps(const struct parameter_surroundings *surroundings)
 {
-    const long steps = surroundings->model->steps;
+    const long steps = surroundings->first_end;
     return steps < DEFAULT_STEPS ? (double)steps : DEFAULT_STEPS;
 }
 
 static bool are_possible(double steps, const struct parameter_surroundings *surroundings, char *text, size_t size)
 {
-    const struct model *model = surroundings->model;
-    if (steps <= (double)model->steps || model->steps == 0) /* 0: not known, for lack of lags */
+    const long end = surroundings->first_end;
+    if (steps <= (double)end || end == 0) /* 0: not known, for lack of lags */
         return true;
     snprintf(text, size,
-             "%.0f times are more than the %ld steps of the trajectory; ask for fewer, or raise model.steps", steps,
-             model->steps);
+             "%.0f times are more than the %ld steps of the trajectory%s; ask for fewer, or raise model.steps", steps,
+             end, end < surroundings->model->steps ? " to the first anchor" : "");
     return false;
 }
 
 static const struct measure_parameter parameters[] = {
     { .name = "steps",
-      .help = "the last so many times t, at most model.steps",
+      .help = "the last so many times t, at most model.steps, or those to the first anchor",
       .lowest = 1,
       .highest = 0x1p40,
-      .default_text = "32, or model.steps where that is less",
+      .default_text = "32, or as many as there are where that is less",
       .length_of = ALONG_STEP,
       .default_value = default_steps,
       .is_possible = are_possible },

@@ -92,6 +92,7 @@ struct measure_options {
 /* The rest of a sweep, as far as parameters depend on it. */
 struct parameter_surroundings {
     const struct model *model;                      /* its steps are 0 where they are not known */
+    long first_end;                                 /* T, of several anchors the first; 0: not known */
     long smallest_hidden_size, largest_hidden_size; /* 0: not known */
 };
 

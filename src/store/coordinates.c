@@ -8,7 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-static const char *long_name_of(enum dimension dimension)
+/* Of several anchors each has times of its own, which have the distance from it in common. */
+static const char step_from_anchor[] = "time step t - T, counted from the anchor's T";
+
+static const char *long_name_of(const struct layout *layout, enum dimension dimension)
 {
     static const char *const long_names[DIMENSION_COUNT] = {
         [DIMENSION_INDEX] = "place in descending order, from 0",
@@ -16,7 +19,9 @@ static const char *long_name_of(enum dimension dimension)
         [DIMENSION_RUN] = "run that wrote to this file, from 0",
         [DIMENSION_CHARACTER] = "place in the text, from 0",
     };
-    return dimension < DIMENSION_AXES ? axes_rule((enum sweep_axis)dimension)->long_name : long_names[dimension];
+    if (dimension < DIMENSION_AXES)
+        return axes_rule((enum sweep_axis)dimension)->long_name;
+    return dimension == DIMENSION_STEP && layout->sweep->has_anchors ? step_from_anchor : long_names[dimension];
 }
 
 static enum h5_element element_of(enum dimension dimension)
@@ -36,8 +41,9 @@ static struct h5_shape shape_of(const struct layout *layout, enum dimension dime
 static enum status make_values(const struct layout *layout, enum dimension dimension, union axis_value **values)
 {
     const uint64_t size = layout->sizes[dimension];
-    /* The last times t = T - size + 1 .. T; else from 0. */
-    const int64_t first = dimension == DIMENSION_STEP ? layout->sweep->model.steps - (int64_t)size + 1 : 0;
+    /* The last times t = T - size + 1 .. T, or, with anchors, t - T; else from 0. */
+    const int64_t last = layout->sweep->has_anchors ? 0 : layout->sweep->model.steps;
+    const int64_t first = dimension == DIMENSION_STEP ? last - (int64_t)size + 1 : 0;
     TRY(memory_allocate(values, size, "a coordinate"));
     for (uint64_t i = 0; i < size; i++)
         if (dimension < DIMENSION_AXES)
@@ -54,7 +60,7 @@ static enum status create_scale(hid_t file, const struct layout *layout, enum di
     const enum h5_element element = element_of(dimension);
     TRY(h5_dataset_create(file, layout_coordinate(layout, dimension), element, &shape, NULL, scale));
     TRY(h5_scale_make(*scale, layout_dimension_name(dimension)));
-    TRY(h5_attribute_write_text(*scale, "long_name", long_name_of(dimension)));
+    TRY(h5_attribute_write_text(*scale, "long_name", long_name_of(layout, dimension)));
     TRY(h5_attribute_write_text(*scale, "units", "1"));
     return h5_dataset_write(*scale, element, 0, shape.sizes[0], values);
 }

@@ -24,11 +24,11 @@ static struct absence_place place_of(const struct sweep *sweep, long ensemble, l
     return (struct absence_place){ .cell = cell };
 }
 
-/* The first time t that a dataset has; the last is T. */
+/* The first time t that a dataset has, that of the first anchor; the last is T. */
 static long first_time(const struct sweep *sweep, const struct dataset_rule *rule)
 {
-    const bool has_steps = dataset_is_along(rule, ALONG_STEP);
-    return has_steps ? sweep->model.steps - sweep->options.lengths[ALONG_STEP] + 1 : sweep->model.steps;
+    const long end = (long)axes_value(sweep, AXIS_ANCHOR, 0).integer;
+    return dataset_is_along(rule, ALONG_STEP) ? end - sweep->options.lengths[ALONG_STEP] + 1 : end;
 }
 
 /* True if NaN is certain at all times and lags of one ensemble's cells. Times and lags matter by their distance alone,
@@ -177,7 +177,7 @@ enum status absences_check(struct reader *reader, const struct yaml_node *measur
     const struct sweep *sweep = reader->sweep;
     /* What could not be read was noted already, and nothing is checked against it. */
     if (reader->folder == NULL || sweep->activation_count == 0 || sweep->hidden_size_count == 0 ||
-        sweep->lag_count == 0 || sweep->model.steps == 0)
+        sweep->lag_count == 0 || sweep->model.steps == 0 || (sweep->has_anchors && sweep->anchors == NULL))
         return STATUS_OK;
     for (long i = 0; measures != NULL && i < reader_item_count(measures); i++) {
         int number;

@@ -107,24 +107,6 @@ static enum status settle_steps(struct reader *reader, const struct yaml_node *r
                         sweep->model.steps, longest);
 }
 
-/* Times before the end are those of one end: of several, no axis of times has all. */
-static enum status refuse_steps_of_anchors(struct reader *reader, const struct yaml_node *root)
-{
-    const struct sweep *sweep = reader->sweep;
-    const struct yaml_node *node = find_node(root, schema_find("model", "anchors"));
-    const struct dataset_rule *rule;
-    if (!sweep->has_anchors || node == NULL)
-        return STATUS_OK;
-    for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)) != NULL; number++)
-        if (dataset_is_along(rule, ALONG_STEP))
-            return mistakes_add(
-                reader->mistakes, &node->place,
-                "model.anchors: with several anchors the times of %s, the last before each, lie on no one "
-                "axis; leave %s out, or take one anchor",
-                rule->name, measure_at(measure_of_dataset(sweep->measures, number))->name);
-    return STATUS_OK;
-}
-
 /* A spectral radius that is certainly zero cannot be rescaled to another. */
 static enum status refuse_zero_radii(struct reader *reader, const struct yaml_node *root)
 {
@@ -227,7 +209,6 @@ enum status document_read(struct reader *reader, const struct source *source, co
                                                .input = find_node(root, schema_find("model", "input")),
                                                .replicas = find_node(root, schema_find("weights", "replicas")) };
     TRY(network_files_check(reader, &nodes));
-    TRY(refuse_steps_of_anchors(reader, root));
     TRY(absences_check(reader, measures));
     TRY(refuse_certified_teams(reader, root));
     return refuse_huge_grid(reader, root);

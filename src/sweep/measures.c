@@ -197,7 +197,9 @@ static enum status refuse_proofs(struct reader *reader, const struct yaml_node *
 
 static struct parameter_surroundings surroundings_of(const struct sweep *sweep)
 {
+    const long first_anchor = sweep->anchors != NULL ? sweep->anchors[0] : 0;
     return (struct parameter_surroundings){ .model = &sweep->model,
+                                            .first_end = sweep->has_anchors ? first_anchor : sweep->model.steps,
                                             .smallest_hidden_size =
                                                 sweep->hidden_size_count > 0 ? sweep->hidden_sizes[0] : 0,
                                             .largest_hidden_size = largest_hidden_size(sweep) };

@@ -13,7 +13,7 @@ model: {activation: [identity, tanh, relu], input: {kind: gaussian, scale: 0.5},
 grid: {hidden_size: [3, 40], spectral_radius: [0.7, 1.3], gamma: [0.5, 1], lag: [1, 2, 7]}
 measure: [frobenius_norm, step_bound, summary]
 """
-TIED = SWEEP.replace(", untied", "").replace("[frobenius_norm", "[frobenius_norm, gradient, expansion, singular_values")
+TIED = SWEEP.replace(", untied", "").replace("[frobenius_norm", "[{contribution_map: {steps: 3}}, frobenius_norm, gradient, expansion, singular_values")
 WINDOWS = SWEEP.replace("[frobenius_norm, step_bound, summary]", "[{lyapunov: {transient: 5, steps: 40, two_sided: true}}]")
 WINDOWS = WINDOWS.replace("replicas: 2", "replicas: 1")
 FIRST = {SWEEP: 4 + 7, TIED: 4 + 7, WINDOWS: 4 + 5 + 40}  # warm-up, and the largest lag or the window
@@ -35,7 +35,9 @@ class Anchors(CommandTest):
             for place in (0, 1, 3):
                 alone = read(self.run_sweep(sweep, "alone.h5", "--overwrite", "--set", "model.anchors=1", "--set",
                                             f"model.steps={anchors[place]}"))
-                for name in alone.keys() - command.MAY_DIFFER - {"checksum", "weight_checksum"}:
+                if "step" in alone:  # counted from each anchor where there are several
+                    np.testing.assert_array_equal(whole["step"] + anchors[place], alone["step"])
+                for name in alone.keys() - command.MAY_DIFFER - {"checksum", "weight_checksum", "step"}:
                     part = whole[name]
                     if part.shape[:7] == whole["status"].shape:
                         part = part[:, :, :, :, place]
@@ -63,10 +65,11 @@ class Anchors(CommandTest):
                                              r"model\.steps of 16 or more, not 15"),
                 (TIED, "count: 4", "count: 0", r"model\.anchors\.count: expected an integer"),
                 (TIED, "spacing: 3", "spacing: 0.5", r"model\.anchors\.spacing: expected an integer"),
-                (TIED, "[frobenius_norm", "[{contribution_map: {steps: 2}}, frobenius_norm", r"model\.anchors: with several anchors the times of")):
+                (TIED, "{steps: 3}", "{steps: 12}", r"measure\.contribution_map\.steps: 12 times are more than the 11 steps of the "
+                                                  r"trajectory to the first anchor")):
             with self.subTest(new=new):
                 ended = gradsweep("plan", self.sweep(text.replace(old, new)))
-                self.assert_error(ended, 2, rf"sweep\.yaml:2:\d+: error: {pattern}")
+                self.assert_error(ended, 2, rf"sweep\.yaml:[24]:\d+: error: {pattern}")
                 self.assertIn("^", ended.stderr)
 
 

@@ -51,6 +51,10 @@ class Accessor:
         """kappa = rho(W) gamma, [spectral_radius, gamma]."""
         return quantities.coupling(self._dataset)
 
+    def times(self) -> xr.DataArray:
+        """The times t of the axis `step`, [step], or with anchors [anchor, step]."""
+        return quantities.times(self._dataset)
+
     def theory(self) -> xr.Dataset:
         """Mean-field theory beside the cells: gain, state_variance, chi, largest_exponent, critical_coupling; NaN where it
         does not speak."""

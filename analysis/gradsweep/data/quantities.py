@@ -70,6 +70,15 @@ def coupling(dataset: xr.Dataset) -> xr.DataArray:
     return _named(kappa, "coupling", "kappa = rho(W) gamma", "1")
 
 
+def times(dataset: xr.Dataset) -> xr.DataArray:
+    """The times t that the axis `step` (measure contribution_map) stands for, [step], or [anchor, step] in files with
+    several anchors, whose `step` is t - T."""
+    if "step" not in dataset.coords:
+        raise NothingToDraw("the file has no times: the sweep did not ask for contribution_map")
+    step = dataset["step"]
+    return _named(dataset["anchor"] + step if "anchor" in dataset.coords else step, "time", "time step t", "1")
+
+
 def rates(dataset: xr.Dataset) -> xr.DataArray:
     """The growth rate, [CELL]: the file's growth_rate, the slope of ln ||J_l|| over its longer lags; in files without one,
     growth at the longest lag."""

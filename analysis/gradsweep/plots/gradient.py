@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ..data.quantities import times
 from ..data.selection import NothingToDraw, spread
 from .decay import BOUND_STYLE
 from .figure import Description, Panels, fit_y, lag_axis, mark_zero, say, zero_line
@@ -106,7 +107,7 @@ def plot_triangle(dataset: xr.Dataset, *, everything: bool = False, **selection:
     if not any(values.size for values in known):
         raise NothingToDraw("no finished cell has contributions")
     norm = Normalize(min(values.min(initial=0.0) for values in known), max(values.max(initial=0.0) for values in known))
-    steps = view.dataset.coords["step"].values
+    steps = np.ravel(times(view.dataset).values)
     dense = bool(np.array_equal(view.lags, np.arange(1, len(view.lags) + 1)))
     panels = Panels(len(rows), len(choices), share_y=True)
     for row, column, axes in panels:
