@@ -17,8 +17,8 @@ enum { PBLAS_BLOCK = 256 };
 
 /* The library's own answers 32: PDGEMM then multiplies narrow panels, far below dgemm's rate, and sends eight times as
  * many messages. This one
- * precedes it where it is visible from outside and linked before it; it stands here, beside the call of PDGEMM, so that
- * no linker leaves it out. */
+ * precedes it where the program shows it: the command does, as will a program that defines one of its own; the library
+ * hides it (exports.map). It stands here, beside the call of PDGEMM, so that no linker leaves it out. */
 __attribute__((visibility("default"))) int pilaenv_(const int *context, const char *precision, size_t length)
 {
     (void)context;
