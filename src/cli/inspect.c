@@ -48,10 +48,10 @@ int cli_info(int argc, char **argv)
         { "json", 'j', 0, 0, "one JSON object, for programs", 0 },
         { 0 },
     };
-    const struct inspected asked =
-        read_arguments(argc, argv, options,
-                       "Prints axes, progress, rate, time to go, failures and provenance of a results file."
-                       "\vExamples:\n  gradsweep info out.h5\n  gradsweep info --json out.h5 | jq .seconds_to_go\n");
+    const struct inspected asked = read_arguments(
+        argc, argv, options,
+        "Prints axes, progress, rate, time to go, failures and provenance of a results file, and where the time went."
+        "\vExamples:\n  gradsweep info out.h5\n  gradsweep info --json out.h5 | jq .seconds_to_go\n");
     return cli_report(gradsweep_info(asked.path, asked.json, stdout));
 }
 

@@ -1,5 +1,6 @@
 #include "gradient/batch_run.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "gradient/absence.h"
 #include "gradient/flushed.h"
@@ -40,6 +41,16 @@ static const struct measure *measure_in_turn(const struct batch *batch, int numb
     return is_asked && needs_one == with_trajectory ? measure : NULL;
 }
 
+static enum status call_measure(struct measure_task *task, const struct measure *measure)
+{
+    const enum phase before = phases_enter(task->context->phases, PHASE_MEASURES);
+    const double start = clock_seconds();
+    const enum status status = measure->function(task);
+    task->context->measure_seconds[task->measure] += clock_seconds() - start;
+    phases_enter(task->context->phases, before);
+    return status;
+}
+
 static enum status call_measures(struct measure_task *task, bool with_trajectory)
 {
     for (int number = 0; number < MEASURES; number++) {
@@ -48,7 +59,7 @@ static enum status call_measures(struct measure_task *task, bool with_trajectory
         if (!measure || !measure->function)
             continue;
         task->measure = number;
-        TRY(chain_norms_accept_failure(task->batch, measure->function(task), &outcome, 1));
+        TRY(chain_norms_accept_failure(task->batch, call_measure(task, measure), &outcome, 1));
         for (long chain = 0; outcome != JACOBIAN_FOUND && chain < task->count; chain++)
             task_fail(task, chain, outcome);
     }
@@ -131,6 +142,15 @@ static enum status measure_at_anchor(const struct run *run, const struct chain_n
     return STATUS_OK;
 }
 
+/* The course of a batch's trajectory to the anchor of a run. */
+static enum status go_on(const struct run *run, struct course *course)
+{
+    const enum phase before = phases_enter(run->context->phases, PHASE_TRAJECTORY);
+    const enum status status = course_go_on(course, run->model.steps, run->context->stop_requested);
+    phases_enter(run->context->phases, before);
+    return status;
+}
+
 /* The trajectory of chains first .. first+count-1 side by side, with what is measured at each anchor on its way. */
 static enum status measure_on_trajectory(const struct anchored *anchored, bool is_shared, long first, long count)
 {
@@ -146,11 +166,14 @@ static enum status measure_on_trajectory(const struct anchored *anchored, bool i
     for (long i = 0; i < count; i++)
         chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0,
                                     batch->drives ? &batch->drives[first + i] : NULL };
-    TRY(course_open(batch->model, batch->weights, count, chains, window, needs_states ? KEEP_STATES : KEEP_DERIVATIVES,
-                    &trajectory, &course));
+    const enum phase before = phases_enter(last->context->phases, PHASE_TRAJECTORY);
+    const enum status opened = course_open(batch->model, batch->weights, count, chains, window,
+                                           needs_states ? KEEP_STATES : KEEP_DERIVATIVES, &trajectory, &course);
+    phases_enter(last->context->phases, before);
+    TRY(opened);
     for (long a = 0; a < anchored->count; a++) {
         const struct run *run = &anchored->runs[a];
-        TRY(course_go_on(course, run->model.steps, run->context->stop_requested));
+        TRY(go_on(run, course));
         TRY(measure_at_anchor(run, is_shared ? norms_of_identity(anchored, a) : NULL, first, count, chains,
                               &trajectory));
     }
@@ -207,8 +230,12 @@ static enum status find_unit_bounds(const struct run *run)
     for (long i = 0; i < batch->lag_count; i++)
         log_bounds[i] = NAN; /* in case none are found */
     struct jacobian_problem problem = chain_norms_problem(batch, NULL, 1);
-    if (batch_is_untied(batch))
-        return jacobian_step_weight_norms(&problem, run->context, log_bounds);
+    if (batch_is_untied(batch)) {
+        const enum phase before = phases_enter(run->context->phases, PHASE_NORMS);
+        const enum status status = jacobian_step_weight_norms(&problem, run->context, log_bounds);
+        phases_enter(run->context->phases, before);
+        return status;
+    }
     for (long i = 0; i < batch->lag_count; i++)
         log_bounds[i] = (double)batch->lags[i] * batch_log_unit_norm(batch);
     return STATUS_OK;

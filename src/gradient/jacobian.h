@@ -10,6 +10,7 @@
 #ifndef GRADSWEEP_GRADIENT_JACOBIAN_H
 #define GRADSWEEP_GRADIENT_JACOBIAN_H
 
+#include "base/phases.h"
 #include "base/status.h"
 #include "gradient/measure.h"
 #include "model/trajectory.h"
@@ -20,8 +21,10 @@
 
 /* What runs along with every long computation of this floor. */
 struct gradient_context {
-    bool (*stop_requested)(void); /* may be NULL */
-    double flops;                 /* floating-point operations so far; added to */
+    bool (*stop_requested)(void);     /* may be NULL */
+    double flops;                     /* floating-point operations so far; added to */
+    struct phases *phases;            /* of the caller's; may be NULL */
+    double measure_seconds[MEASURES]; /* of the functions of each; added to */
 };
 
 struct jacobian_problem {

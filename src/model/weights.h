@@ -6,6 +6,7 @@
 #ifndef GRADSWEEP_MODEL_WEIGHTS_H
 #define GRADSWEEP_MODEL_WEIGHTS_H
 
+#include "base/phases.h"
 #include "linalg/matrix.h"
 #include "model/ensemble.h"
 
@@ -27,9 +28,10 @@ CHECKED enum status weights_spectrum(const struct network_key *key, long distrib
 
 /* The same by a team that holds W together; `grid` NULL is a rank alone. From distribute_from on, the norm comes from
  * products alone (and for symmetric and antisymmetric W the radius with it): for laws whose entries are drawn one by
- * one the bits are the same on any grid, one rank included. Collective within the team, and agreed. */
+ * one the bits are the same on any grid, one rank included. `phases` (may be NULL) is told
+ * when W is drawn. Collective within the team, and agreed. */
 CHECKED enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct network_key *key,
-                                             long distribute_from, bool (*stop_requested)(void),
+                                             long distribute_from, bool (*stop_requested)(void), struct phases *phases,
                                              struct weight_spectrum *spectrum);
 
 /* The bound on the error of ln ||W||_2 that weights_spectrum gives for this law and size; for spectra read back from a

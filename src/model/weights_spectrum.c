@@ -68,12 +68,16 @@ static enum status find_by_values(const struct network_key *key, const double *v
     return STATUS_OK;
 }
 
-static enum status spectrum_by_values(const struct network_key *key, struct weight_spectrum *spectrum)
+static enum status spectrum_by_values(const struct network_key *key, struct phases *phases,
+                                      struct weight_spectrum *spectrum)
 {
     SCOPED_MEMORY double *values = NULL;
     double drawn = NAN;
     TRY(memory_allocate(&values, key->hidden_size * key->hidden_size, "a weight matrix"));
-    TRY(ensemble_draw(key, 0, values, &drawn));
+    const enum phase before = phases_enter(phases, PHASE_DRAWING);
+    const enum status status = ensemble_draw(key, 0, values, &drawn);
+    phases_enter(phases, before);
+    TRY(status);
     return find_by_values(key, values, drawn, spectrum);
 }
 
@@ -85,6 +89,7 @@ struct shares {
     const struct network_key *key;
     struct drawing *drawing;
     bool (*stop_requested)(void);
+    struct phases *phases; /* may be NULL */
 };
 
 static enum status find_radius_of_rows(const struct shares *shares, const double *rows, double *radius)
@@ -107,9 +112,11 @@ static enum status radius_by_products(const struct shares *shares, double *radiu
     SCOPED_MEMORY double *rows = NULL;
     long first, count;
     process_grid_row_range(grid, d, team == NULL ? 0 : team->rank, &first, &count);
+    const enum phase before = phases_enter(shares->phases, PHASE_DRAWING);
     enum status status = memory_allocate(&rows, count * d, "rows of a weight matrix");
     if (status == STATUS_OK && count > 0)
         status = drawing_fill(shares->drawing, first, count, 0, d, rows);
+    phases_enter(shares->phases, before);
     TRY(team_agree(team, status));
     return find_radius_of_rows(shares, rows, radius);
 }
@@ -117,7 +124,11 @@ static enum status radius_by_products(const struct shares *shares, double *radiu
 static enum status norm_by_products(const struct shares *shares, double *norm)
 {
     SCOPED(matrix) *matrix = NULL;
-    TRY(matrix_create_on_grid(shares->grid, shares->key->hidden_size, drawing_fill, shares->drawing, true, &matrix));
+    const enum phase before = phases_enter(shares->phases, PHASE_DRAWING);
+    const enum status drawn =
+        matrix_create_on_grid(shares->grid, shares->key->hidden_size, drawing_fill, shares->drawing, true, &matrix);
+    phases_enter(shares->phases, before);
+    TRY(drawn);
     return spectrum_norm_by_products(matrix, shares->key->seed, shares->stop_requested, norm);
 }
 
@@ -141,12 +152,16 @@ static enum status find_by_products(const struct shares *shares, struct weight_s
 }
 
 static enum status spectrum_by_products(const struct process_grid *grid, const struct network_key *key,
-                                        bool (*stop_requested)(void), struct weight_spectrum *spectrum)
+                                        bool (*stop_requested)(void), struct phases *phases,
+                                        struct weight_spectrum *spectrum)
 {
     SCOPED(drawing) *drawing = NULL;
     TRY(process_grid_check(grid, key->hidden_size));
-    TRY(drawing_open(grid, key, 0, &drawing));
-    const struct shares shares = { grid, key, drawing, stop_requested };
+    const enum phase before = phases_enter(phases, PHASE_DRAWING);
+    const enum status opened = drawing_open(grid, key, 0, &drawing);
+    phases_enter(phases, before);
+    TRY(opened);
+    const struct shares shares = { grid, key, drawing, stop_requested, phases };
     return find_by_products(&shares, spectrum);
 }
 
@@ -174,7 +189,7 @@ static bool is_known_by_construction(const struct ensemble *ensemble, long hidde
 }
 
 enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct network_key *key,
-                                     long distribute_from, bool (*stop_requested)(void),
+                                     long distribute_from, bool (*stop_requested)(void), struct phases *phases,
                                      struct weight_spectrum *spectrum)
 {
     const struct ensemble *ensemble = key->ensemble;
@@ -183,8 +198,8 @@ enum status weights_spectrum_on_grid(const struct process_grid *grid, const stru
     if (is_known_by_construction(ensemble, key->hidden_size, spectrum))
         return STATUS_OK;
     enum status status = grid == NULL && key->hidden_size < distribute_from
-                             ? spectrum_by_values(key, spectrum)
-                             : spectrum_by_products(grid, key, stop_requested, spectrum);
+                             ? spectrum_by_values(key, phases, spectrum)
+                             : spectrum_by_products(grid, key, stop_requested, phases, spectrum);
     spectrum->log_norm_error = weights_log_norm_error(ensemble, key->hidden_size);
     if (status != STATUS_OK)
         *spectrum = unknown;
@@ -194,7 +209,7 @@ enum status weights_spectrum_on_grid(const struct process_grid *grid, const stru
 
 enum status weights_spectrum(const struct network_key *key, long distribute_from, struct weight_spectrum *spectrum)
 {
-    return weights_spectrum_on_grid(NULL, key, distribute_from, NULL, spectrum);
+    return weights_spectrum_on_grid(NULL, key, distribute_from, NULL, NULL, spectrum);
 }
 
 enum status weights_eigenvalues(const struct network_key *key, double divisor, double *re, double *im)

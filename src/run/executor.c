@@ -27,7 +27,7 @@ struct executor {
 };
 
 enum status executor_open(const struct sweep *sweep, struct store *store, bool is_fresh, bool is_shard,
-                          bool retry_failed, struct executor **executor)
+                          bool retry_failed, struct phases *phases, struct executor **executor)
 {
     TRY(memory_allocate(executor, 1, "the executor"));
     **executor = (struct executor){ .sweep = sweep,
@@ -35,8 +35,18 @@ enum status executor_open(const struct sweep *sweep, struct store *store, bool i
                                     .is_fresh = is_fresh,
                                     .is_shard = is_shard,
                                     .retry_failed = retry_failed,
-                                    .context = { .stop_requested = team_stop_requested } };
+                                    .context = { .stop_requested = team_stop_requested, .phases = phases } };
     return STATUS_OK;
+}
+
+const double *executor_measure_seconds(const struct executor *executor)
+{
+    return executor->context.measure_seconds;
+}
+
+static enum phase enter(const struct executor *executor, enum phase phase)
+{
+    return phases_enter(executor->context.phases, phase);
 }
 
 static void forget_weights(struct executor *executor)
@@ -88,8 +98,10 @@ static enum status read_spectrum(const struct executor *executor, uint64_t weigh
     struct weight_facts facts = { .radius = NAN, .norm = NAN };
     *is_damaged = false;
     enum status status = STATUS_OK;
+    const enum phase before = enter(executor, PHASE_STORE);
     if (is_speaker(executor))
         status = store_read_weight(executor->store, weight, &facts, is_damaged);
+    enter(executor, before);
     TRY(team_agree(team_of(executor), status));
     double stored[2] = { facts.radius, facts.norm };
     TRY(team_broadcast(team_of(executor), stored, sizeof stored));
@@ -106,7 +118,11 @@ static enum status compute_spectrum(struct executor *executor, const struct netw
         *spectrum = executor->found_spectrum;
         return STATUS_OK;
     }
-    TRY(weights_spectrum_on_grid(executor->grid, key, executor->sweep->distribute_from, team_stop_requested, spectrum));
+    const enum phase before = enter(executor, PHASE_SPECTRA);
+    const enum status status = weights_spectrum_on_grid(executor->grid, key, executor->sweep->distribute_from,
+                                                        team_stop_requested, executor->context.phases, spectrum);
+    enter(executor, before);
+    TRY(status);
     if (key->ensemble->kind->is_file) {
         executor->found_ensemble = key->ensemble;
         executor->found_spectrum = *spectrum;
@@ -163,7 +179,10 @@ static enum status compute_eigenvalues(struct executor *executor, const struct n
         memcpy(facts->eigenvalue_im, kept + d, (size_t)d * sizeof *kept);
         return STATUS_OK;
     }
-    TRY(weights_eigenvalues(key, divisor, facts->eigenvalue_re, facts->eigenvalue_im));
+    const enum phase before = enter(executor, PHASE_SPECTRA);
+    const enum status status = weights_eigenvalues(key, divisor, facts->eigenvalue_re, facts->eigenvalue_im);
+    enter(executor, before);
+    TRY(status);
     if (is_known) {
         TRY(memory_allocate(&executor->found_eigenvalues, 2 * d, "eigenvalues"));
         memcpy(executor->found_eigenvalues, facts->eigenvalue_re, (size_t)d * sizeof *kept);
@@ -190,7 +209,9 @@ static enum status find_eigenvalues(struct executor *executor, const struct unit
 static enum status write_facts(const struct executor *executor, const struct unit *unit,
                                const struct weight_facts *facts)
 {
+    const enum phase before = enter(executor, PHASE_STORE);
     enum status status = is_speaker(executor) ? store_write_weight(executor->store, unit->weight, facts) : STATUS_OK;
+    enter(executor, before);
     return team_agree(team_of(executor), status);
 }
 
@@ -284,13 +305,21 @@ static enum status require_radius(double radius)
 }
 
 /* W_unit of the network, which may be the one that is open already. */
-static enum status open_weights(struct executor *executor, const struct network_key *key, double divisor)
+static enum status draw_weights(struct executor *executor, const struct network_key *key, double divisor)
 {
     if (executor->weights == NULL)
         return weights_open_on_grid(executor->grid, key, divisor, &executor->weights);
     const enum status status = weights_turn(executor->weights, key->replica);
     if (status != STATUS_OK)
         forget_weights(executor);
+    return status;
+}
+
+static enum status open_weights(struct executor *executor, const struct network_key *key, double divisor)
+{
+    const enum phase before = enter(executor, PHASE_DRAWING);
+    const enum status status = draw_weights(executor, key, divisor);
+    enter(executor, before);
     return status;
 }
 
@@ -371,7 +400,10 @@ static enum status do_work(struct executor *executor, const struct unit *unit, s
     tally->cells_done += work->count - failed;
     tally->cells_failed += failed;
     tally->flops += executor->context.flops;
-    return team_agree(team_of(executor), work_write(work, executor->sweep, executor->store));
+    const enum phase before = enter(executor, PHASE_STORE);
+    const enum status status = work_write(work, executor->sweep, executor->store);
+    enter(executor, before);
+    return team_agree(team_of(executor), status);
 }
 
 /* needed[cell_count] := which cells of a unit are to be computed. Collective within the team. */
@@ -381,12 +413,14 @@ static enum status find_needed(const struct executor *executor, const struct uni
     memset(needed, 1, unit->cell_count);
     if (executor->is_fresh)
         return STATUS_OK;
+    const enum phase before = enter(executor, PHASE_STORE);
     for (uint64_t row = 0, seen = 0; is_speaker(executor) && row < grid_plane_rows(executor->sweep); row++) {
         uint64_t first, count = unit_cells_in_row(executor->sweep, unit, row, &first);
         if (status == STATUS_OK && count > 0)
             status = store_cells_needed(executor->store, first, count, executor->retry_failed, needed + seen);
         seen += count;
     }
+    enter(executor, before);
     TRY(team_agree(team_of(executor), status));
     return team_broadcast(team_of(executor), needed, unit->cell_count);
 }

@@ -117,6 +117,47 @@ const char *provenance_program(void)
     return GRADSWEEP_VERSION " (revision " GRADSWEEP_GIT_REVISION ")";
 }
 
+static void append_seconds(struct writer *writer, const char *key, const double seconds[PHASES])
+{
+    append(writer, "\"%s\": {", key);
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        append(writer, "%s\"%s\": %.6g", phase == 0 ? "" : ", ", phase_name(phase), seconds[phase]);
+    append(writer, "}, ");
+}
+
+static void append_measures(struct writer *writer, const double seconds[MEASURES])
+{
+    bool has_entries = false;
+    append(writer, "\"measure_seconds\": {");
+    for (int number = 0; number < MEASURES; number++) {
+        if (seconds[number] == 0.0)
+            continue;
+        append(writer, "%s\"%s\": %.6g", has_entries ? ", " : "", measure_at(number)->name, seconds[number]);
+        has_entries = true;
+    }
+    append(writer, "}, ");
+}
+
+/* `seconds` comes first: the first place of a key is what is found of it (base/json.h). */
+static void append_account(struct writer *writer, const struct provenance *provenance)
+{
+    const struct account *account = provenance->account;
+    if (account == NULL) {
+        append(writer, "\"busy_fraction\": null, ");
+        return;
+    }
+    append(writer, "\"busy_fraction\": %.4f, \"wall_seconds\": %.6g, ",
+           account_busy_fraction(account, provenance->ranks), account->wall_seconds);
+    append_seconds(writer, "seconds", account->seconds);
+    if (provenance->ranks > 1) {
+        append_seconds(writer, "least_of_a_rank", account->least);
+        append_seconds(writer, "most_of_a_rank", account->most);
+    }
+    append_measures(writer, account->measure_seconds);
+    append(writer, "\"operations\": %.6g, \"dgemm_rate\": %.4g, \"dgemm_share\": %.4f, ", account->operations,
+           account->dgemm_rate, account_dgemm_share(account));
+}
+
 void provenance_write(const struct provenance *provenance, char *text, size_t size)
 {
     struct writer writer = { text, size, 0 };
@@ -142,10 +183,7 @@ void provenance_write(const struct provenance *provenance, char *text, size_t si
     append_text(&writer, "compiler", __VERSION__);
     append_text(&writer, "kernel", instruction_set_name());
     append_libraries(&writer);
-    if (isnan(provenance->busy_fraction))
-        append(&writer, "\"busy_fraction\": null, ");
-    else
-        append(&writer, "\"busy_fraction\": %.4f, ", provenance->busy_fraction);
+    append_account(&writer, provenance);
     if (provenance->end[0])
         append(&writer, "\"exit_code\": %d}", provenance->exit_code);
     else

@@ -2,6 +2,7 @@
 #ifndef GRADSWEEP_RUN_PROVENANCE_H
 #define GRADSWEEP_RUN_PROVENANCE_H
 
+#include "run/account.h"
 #include "run/shard_units.h"
 
 #include <stddef.h>
@@ -15,9 +16,9 @@ struct provenance {
     int ranks;
     int team_count; /* sizes of teams */
     const int *team_sizes;
-    int threads;          /* of the BLAS, on a process grid */
-    int exit_code;        /* of an ended run */
-    double busy_fraction; /* of ranks x wall time inside units; NaN while the run goes on */
+    int threads;                   /* of the BLAS, on a process grid */
+    int exit_code;                 /* of an ended run */
+    const struct account *account; /* of all ranks; NULL while the run goes on */
 };
 
 /* Version and revision of this program; a constant. */
@@ -28,7 +29,7 @@ const char *provenance_program(void);
 void provenance_describe_build(char *text, size_t size);
 
 /* Writes the JSON object, NUL-terminated, into text[size]: times, host, CPU, ranks, teams, Slurm job, version,
- * compiler, library versions, exit code. */
+ * compiler, library versions, exit code, and where the time went. */
 void provenance_write(const struct provenance *provenance, char *text, size_t size);
 
 /* What the last bits of results depend on (CPU type, version, revision, kernel, BLAS) and differs between two such

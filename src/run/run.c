@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* After a stop request a unit has so long to notice it or to finish; then the rank is ended. */
 static const double GRACE_SECONDS = 10.0;
@@ -20,7 +21,7 @@ static const double MEETING_INTERVAL = 0.25;
 /* Runs of so many seconds or more begin with a measurement of the machine's speed, of 50 ms. */
 static const double MEASURED_FROM_SECONDS = 2.0;
 
-enum { PROVENANCE_TEXT = 2048 };
+enum { PROVENANCE_TEXT = 4096, ACCOUNT_TEXT = 256 };
 
 struct run {
     const struct world *world;
@@ -40,8 +41,8 @@ struct run {
     struct store_tally tally;  /* of the whole file, in the end */
     bool is_stopped;           /* by a request on any rank; known in the end */
     uint64_t networks_lacking; /* memory for their spectra: on this rank, in the end on all */
-    double busy_seconds;
-    double wall_seconds;
+    struct phases phases;      /* of this rank */
+    struct account account;    /* of this rank, in the end of all */
     double last_flush;
 };
 
@@ -80,14 +81,17 @@ static enum status do_unit(struct run *run, int level, const struct team *team, 
     enum status status = executor_do(run->executor, &unit, &tally);
     run->networks_lacking += tally.networks_lacking;
     double now = clock_seconds();
-    run->busy_seconds += now - start;
+    run->account.busy_seconds += now - start;
+    run->account.operations += tally.flops;
     struct counter_progress increment = { tally.cells_done, tally.cells_failed, tally.flops, 0.0 };
     if (status == STATUS_OK && team->rank == 0)
         increment.work_seconds = schedule_seconds(run->schedule, level, position) * team->size;
     counter_report(run->counter, &increment);
     if (status == STATUS_OK && team->rank == 0 && now - run->last_flush > FLUSH_INTERVAL) {
         run->last_flush = now;
+        const enum phase before = phases_enter(&run->phases, PHASE_STORE);
         status = store_flush(run->store);
+        phases_enter(&run->phases, before);
     }
     oversee(run, false);
     return team_agree(team, status);
@@ -107,13 +111,17 @@ static enum status do_range(struct run *run, int level, const struct team *team,
 }
 
 /* A team's next positions: its rank 0 asks the counter and tells the others. */
-static enum status claim(const struct run *run, int level, const struct team *team, int64_t amount, int64_t *first)
+static enum status claim(struct run *run, int level, const struct team *team, int64_t amount, int64_t *first)
 {
     enum status status = STATUS_OK;
+    const enum phase before = phases_enter(&run->phases, PHASE_WAITING);
     if (team->rank == 0)
         status = counter_claim(run->counter, level, amount, first);
-    TRY(team_agree(team, status));
-    return team_broadcast(team, first, sizeof *first);
+    status = team_agree(team, status);
+    if (status == STATUS_OK)
+        status = team_broadcast(team, first, sizeof *first);
+    phases_enter(&run->phases, before);
+    return status;
 }
 
 /* The queue of one team size, until it is empty or a stop is requested. */
@@ -154,31 +162,33 @@ static enum status work_together(struct run *run)
     int levels = schedule_level_count(run->schedule);
     for (int level = 0; level < levels; level++)
         starts[level] = schedule_counter_start(run->schedule, level);
+    run->phases = phases_start();
+    const double began = run->phases.since;
     TRY(counter_create(run->world, levels, starts, GRACE_SECONDS, &run->counter));
-    double began = clock_seconds();
-    run->last_flush = began;
+    run->last_flush = clock_seconds();
     enum status status = work(run);
     team_enter(NULL);
     if (status != STATUS_OK && status != STATUS_STOPPED)
         stop_request_failure(status_message());
+    phases_enter(&run->phases, PHASE_WAITING);
     while (!counter_meet(run->counter, MEETING_INTERVAL) && !stop_requested())
         oversee(run, false);
-    run->wall_seconds = clock_seconds() - began;
+    phases_enter(&run->phases, PHASE_OTHER);
+    run->account.wall_seconds = run->phases.since - began;
     oversee(run, true);
     counter_destroy(run->counter);
     return status == STATUS_STOPPED ? STATUS_OK : status;
 }
 
-/* How busy the ranks were, from the published file to the last unit. Collective. */
-static enum status measure_busy_fraction(struct run *run)
+/* Where the time went, and how fast this machine is when all ranks compute. Collective. */
+static enum status draw_up_account(struct run *run)
 {
-    double own[2] = { run->busy_seconds, run->wall_seconds }, sum = 0.0, longest = 0.0;
-    TRY(world_check(MPI_Allreduce(&own[0], &sum, 1, MPI_DOUBLE, MPI_SUM, run->world->communicator),
-                    "adding busy times"));
-    TRY(world_check(MPI_Allreduce(&own[1], &longest, 1, MPI_DOUBLE, MPI_MAX, run->world->communicator),
-                    "comparing wall times"));
-    run->wall_seconds = longest;
-    run->provenance.busy_fraction = longest > 0.0 ? sum / (longest * run->world->size) : 1.0;
+    struct account *account = &run->account;
+    memcpy(account->seconds, run->phases.seconds, sizeof account->seconds);
+    memcpy(account->measure_seconds, executor_measure_seconds(run->executor), sizeof account->measure_seconds);
+    TRY(world_agree(run->world, speed_dgemm(&account->dgemm_rate)));
+    TRY(account_gather(run->world, account));
+    run->provenance.account = account;
     return STATUS_OK;
 }
 
@@ -267,7 +277,7 @@ static enum status prepare(struct run *run, bool is_fresh)
     enum status status = schedule_open(run->units, run->world->size, &run->schedule);
     if (status == STATUS_OK)
         status = executor_open(run->sweep, run->store, is_fresh, !shard_is_whole(shard), run->options->retry_failed,
-                               &run->executor);
+                               &run->phases, &run->executor);
     TRY(world_agree(run->world, status));
     const double share = shard_is_whole(shard) ? 1.0 : 1.0 / (double)shard->count;
     schedule_set_share(run->schedule, share);
@@ -302,9 +312,17 @@ static enum status share_what_happened(struct run *run)
     return STATUS_OK;
 }
 
+static void tell_account(const struct run *run)
+{
+    char text[ACCOUNT_TEXT];
+    account_describe(&run->account, text, sizeof text);
+    log_info("%.2f s from the published file to the last unit, ranks %.1f%% busy: %s", run->account.wall_seconds,
+             100.0 * account_busy_fraction(&run->account, run->world->size), text);
+}
+
 static enum status finish(struct run *run)
 {
-    TRY(measure_busy_fraction(run));
+    TRY(draw_up_account(run));
     TRY(share_what_happened(run));
     TRY(count_cells(run, &run->tally));
     enum status verdict = judge(run, &run->tally);
@@ -312,8 +330,7 @@ static enum status finish(struct run *run)
     run->provenance.exit_code = status_exit_code(verdict);
     TRY(world_agree(run->world, write_provenance(run)));
     if (is_first(run))
-        log_info("%.2f s from the published file to the last unit, ranks %.1f%% busy", run->wall_seconds,
-                 100.0 * run->provenance.busy_fraction);
+        tell_account(run);
     return verdict;
 }
 
@@ -367,7 +384,7 @@ enum status run_sweep(const struct world *world, const struct sweep *sweep, cons
 {
     SCOPED(run) run = { .world = world, .sweep = sweep, .options = options };
     bool is_fresh, is_finished;
-    run.provenance = (struct provenance){ .ranks = world->size, .busy_fraction = NAN, .shard = options->shard };
+    run.provenance = (struct provenance){ .ranks = world->size, .shard = options->shard };
     clock_utc_text(run.provenance.start, sizeof run.provenance.start);
     if (options->max_seconds > 0.0)
         stop_at(clock_seconds() + options->max_seconds, "--max-time");

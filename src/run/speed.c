@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "linalg/lapack.h"
 #include "linalg/matrix.h"
 #include "linalg/spectrum.h"
 
@@ -12,6 +13,7 @@
 /* Typical shapes: W in the second-level cache times a block of vectors; singular values of a small matrix. */
 enum { KERNEL_SIZE = 256, KERNEL_COLUMNS = 32, LAPACK_SIZE = 96 };
 static const double MEASURED_SECONDS = 0.025; /* each of the two */
+enum { DGEMM_SIZE = 256, DGEMM_TRIALS = 6 };
 
 /* Seconds on the reference machine. */
 static const double REFERENCE_KERNEL_SECONDS = 7.35e-5, REFERENCE_LAPACK_SECONDS = 4.0e-4;
@@ -89,6 +91,22 @@ enum status speed_measure(struct cost_speed *speed)
     TRY(quickest(try_lapack, &trial, &lapack));
     *speed = (struct cost_speed){ .kernel = within_limits(kernel / REFERENCE_KERNEL_SECONDS),
                                   .lapack = within_limits(lapack / REFERENCE_LAPACK_SECONDS) };
+    return STATUS_OK;
+}
+
+enum status speed_dgemm(double *rate)
+{
+    const int d = DGEMM_SIZE;
+    const double one = 1.0, zero = 0.0;
+    double quickest = INFINITY;
+    SCOPED_MEMORY double *values = NULL;
+    TRY(memory_allocate(&values, 3 * d * d, "a measurement of speed")); /* whose values do not matter */
+    for (int trial = 0; trial < DGEMM_TRIALS; trial++) {
+        const double start = clock_seconds();
+        dgemm_("N", "N", &d, &d, &d, &one, values, &d, values + d * d, &d, &zero, values + 2 * d * d, &d, 1, 1);
+        quickest = fmin(quickest, clock_seconds() - start);
+    }
+    *rate = 2.0 * pow(d, 3.0) / quickest;
     return STATUS_OK;
 }
 

@@ -2,6 +2,7 @@
 programs: found beside the command, with its exit codes, and told of where they are missing."""
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -23,6 +24,12 @@ SWEEP = """\
 weights: {ensemble: [orthogonal, ginibre], replicas: 2}
 model: {activation: [identity, tanh]}
 grid: {hidden_size: [4, 8], spectral_radius: [0.5, 1.5], gamma: [0.5, 1], lag: [1, 2, 4]}
+"""
+# Explicit and by vectors, in lanes and not: something of everything that run tells the time of.
+TIMED = """\
+weights: {replicas: 20}
+grid: {hidden_size: [8, 48], spectral_radius: [0.9, 1.1], gamma: 1, lag: {log2: 16}}
+measure: [frobenius_norm, gradient]
 """
 LONG = "weights: {replicas: 400}\ngrid: {hidden_size: [16, 128], spectral_radius: [0.9, 1, 1.1], gamma: 1, lag: {log2: 256}}\n"
 
@@ -165,6 +172,38 @@ class Programs(CommandTest):
         people = gradsweep("info", self.path("out.h5")).stdout
         self.assertIn("exit code 75, 1 rank, host ", people)
         self.assertNotIn("{", people)
+
+    def test_where_the_time_went(self):
+        """The parts add up to the time of the ranks, and what a sweep does has taken time; of files that do not tell it nothing
+        is said."""
+        sweep = self.sweep(TIMED)
+        for ranks in (None, 2):
+            ended = gradsweep("run", sweep, "-o", self.path("out.h5"), "--overwrite", ranks=ranks)
+            self.assertEqual(ended.returncode, 0, ended.stderr)
+            last = json.loads(gradsweep("info", "--json", self.path("out.h5")).stdout)["runs"][-1]
+            seconds, all_ranks = last["seconds"], (ranks or 1) * last["wall_seconds"]
+            # Rounded to six digits. Of several ranks the last to hear that all is done tells the wall time; others are some
+            # switches of processes ahead of it, on a busy machine many.
+            self.assertLessEqual(sum(seconds.values()), all_ranks * (1 + 1e-4))
+            self.assertGreater(sum(seconds.values()), all_ranks * (0.6 if ranks else 1 - 1e-4))
+            self.assertEqual({name for name, value in seconds.items() if value <= 0.0}, set())
+            self.assertEqual(set(last["measure_seconds"]) & {"gradient", "lyapunov"}, {"gradient"})
+            self.assertLessEqual(last["measure_seconds"]["gradient"], seconds["measures"])
+            np.testing.assert_allclose(last["dgemm_share"], last["operations"] / last["wall_seconds"] / last["dgemm_rate"],
+                                       rtol=1e-2, atol=1e-4)  # four digits
+            self.assertGreater(last["dgemm_share"], 0.0)
+        for least, most in ((last["least_of_a_rank"][name], last["most_of_a_rank"][name]) for name in seconds):
+            self.assertLessEqual(least, most)
+        self.assertRegex(ended.stderr, r"ranks [\d.]+% busy: .*(norms|products|trajectory) \d+%, .*GF/s, \d+% of dgemm")
+        told = gradsweep("info", self.path("out.h5")).stdout.split("where the time of the last run went")[1]
+        shares = [float(line.split()[1].rstrip("%")) for line in told.splitlines()[1:-1]]
+        self.assertEqual(len(shares), len(seconds))
+        self.assertAlmostEqual(sum(shares), 100.0, delta=0.05 * len(seconds))  # each rounded to .1
+        with gzip.open(ROOT / "tests" / "before_coupling" / "partial.h5.gz") as packed:
+            Path(self.path("old.h5")).write_bytes(packed.read())
+        ended = gradsweep("info", self.path("old.h5"))
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertNotIn("where the time", ended.stdout)
 
     def test_sweep_files_to_start_from(self):
         """Each is what stands in jobs/templates, and passes; `torch` wants a network beside it."""

@@ -192,7 +192,7 @@ static struct weight_spectrum spectrum_by(const struct process_grid *grid, const
     struct weight_spectrum spectrum;
     bool (*stop)(void) = grid == NULL ? NULL : team_stop_requested;
     REQUIRE(weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, SEED, d, replica }, distribute_from, stop,
-                                     &spectrum) == STATUS_OK);
+                                     NULL, &spectrum) == STATUS_OK);
     return spectrum;
 }
 
@@ -382,7 +382,7 @@ static void a_stop_of_rank_0_ends_all(const struct process_grid *grid)
     if (grid->team->rank == 0)
         stop_request();
     REQUIRE(weights_spectrum_on_grid(grid, &(struct network_key){ &ginibre, SEED, 65, REPLICA }, ALWAYS,
-                                     team_stop_requested, &spectrum) == STATUS_STOPPED);
+                                     team_stop_requested, NULL, &spectrum) == STATUS_STOPPED);
     REQUIRE(isnan(spectrum.radius) && isnan(spectrum.norm));
     REQUIRE(trajectory_run(&model, weights, 1, &chain, 2, KEEP_DERIVATIVES, team_stop_requested, &trajectory) ==
             STATUS_STOPPED);

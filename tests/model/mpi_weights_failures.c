@@ -84,7 +84,7 @@ static enum status open_on(const struct process_grid *grid, const struct ensembl
 static enum status spectrum_on(const struct process_grid *grid, const struct ensemble *ensemble, long d,
                                struct weight_spectrum *spectrum)
 {
-    return weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, ALWAYS, NULL, spectrum);
+    return weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, ALWAYS, NULL, NULL, spectrum);
 }
 
 static bool same_bits(const struct block *a, const struct block *b)
