@@ -20,7 +20,8 @@ struct run {
     long hidden_size;
     bool is_untied, is_on_grid, is_balanced;
     int *row_exponents, *column_exponents; /* W = 2^rows B 2^columns */
-    double *transposed;                    /* W^T, for frames that need it */
+    double *transposed;                    /* W by rows, for frames that need it, */
+    long transposed_step;                  /* of this step; 0: none yet */
     /* Powers of two: 2^columns, 2^-columns, 2^rows, 2^-rows. */
     double *column_up, *column_down, *row_up, *row_down;
     double *scale, *size; /* [d] of a factor */
@@ -180,26 +181,27 @@ static enum status set_weights(const struct run *run, const struct frame *frame,
                                struct frame_factor *factor)
 {
     factor->transposed = transposed;
-    if (!frame_needs_values(frame))
+    if (!frame_needs_rows(frame))
         return weights_at(run->problem->weights, step, &factor->matrix);
-    if (!transposed)
-        return weights_values(run->problem->weights, step, &factor->values);
-    factor->values = run->transposed;
+    if (transposed)
+        return weights_values(run->problem->weights, step, &factor->rows);
+    factor->rows = run->transposed;
     return STATUS_OK;
 }
 
-/* run->transposed := W^T, where frames need it. */
+/* run->transposed := W by rows, where frames need it. */
 static enum status transpose(struct run *run, const struct frame *frame, long step)
 {
     const long d = run->hidden_size;
     const double *values;
-    if (!frame_needs_values(frame) || (run->transposed && !run->is_untied))
+    if (!frame_needs_rows(frame) || run->transposed_step == step || (run->transposed_step > 0 && !run->is_untied))
         return STATUS_OK;
     if (run->transposed == NULL)
         TRY(memory_allocate(&run->transposed, d * d, "a weight matrix"));
     TRY(weights_values(run->problem->weights, step, &values));
-    for (long j = 0; j < d; j++)
-        for (long i = 0; i < d; i++)
+    run->transposed_step = step;
+    for (long i = 0; i < d; i++)
+        for (long j = 0; j < d; j++)
             run->transposed[j + i * d] = values[i + j * d];
     return STATUS_OK;
 }
@@ -215,6 +217,7 @@ static enum status take(struct run *run, struct frame *frame, const struct frame
 static enum status forward(struct run *run, struct frame *frame, long lag_index, long chain)
 {
     struct frame_factor factor = { .column_scale = run->is_balanced ? run->column_down : NULL };
+    TRY(transpose(run, frame, weight_step(run, lag_index)));
     TRY(set_weights(run, frame, weight_step(run, lag_index), false, &factor));
     set_scales(run, derivatives(run, lag_index, chain), run->column_up, run->row_up, &factor);
     return take(run, frame, &factor);
@@ -224,7 +227,6 @@ static enum status forward(struct run *run, struct frame *frame, long lag_index,
 static enum status backward(struct run *run, struct frame *frame, long lag_index, long chain)
 {
     struct frame_factor factor = { .column_scale = run->is_balanced ? run->row_down : NULL };
-    TRY(transpose(run, frame, weight_step(run, lag_index)));
     TRY(set_weights(run, frame, weight_step(run, lag_index), true, &factor));
     if (lag_index + 1 < run->problem->steps)
         set_scales(run, derivatives(run, lag_index + 1, chain), run->row_up, run->column_up, &factor);
@@ -348,7 +350,7 @@ static enum status come_back(struct run *run, struct frame *frame, long chain, c
         for (long i = 0; i < count; i++)
             sums[i] += run->logs[i];
     }
-    TRY(frame_vectors(frame, &run->vectors));
+    frame_vectors(frame, &run->vectors);
     TRY(determinant_minors(&run->vectors, start, minors));
     double forth = 0, back = 0;
     for (long i = 0; i < count; i++) {
@@ -393,7 +395,7 @@ static enum status group_open(struct run *run, long first, long chains, struct g
         random_normal(&stream, 0, (uint64_t)(j * d), (uint64_t)d, block_column(&run->vectors, j));
     for (long c = 0; c < chains; c++) {
         TRY(frame_create(d, count, run->is_on_grid, &group->frames[c]));
-        TRY(frame_start(group->frames[c], &run->vectors));
+        frame_start(group->frames[c], &run->vectors);
         if (run->problem->two_sided)
             TRY(block_create(d, count, &group->starts[c]));
     }
@@ -415,7 +417,7 @@ static enum status take_step(struct run *run, const struct group *group, long la
         if (result->outcome != JACOBIAN_FOUND)
             continue;
         if (lag_index == steps - 1 && run->problem->two_sided)
-            TRY(frame_vectors(group->frames[c], &group->starts[c]));
+            frame_vectors(group->frames[c], &group->starts[c]);
         TRY(forward(run, group->frames[c], lag_index, group->first + c));
         if (lag_index >= steps)
             continue;

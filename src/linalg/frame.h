@@ -6,13 +6,14 @@
  * and every R_ii keeps its digits however far apart the scales lie. In the order of the state, R_ii below 1e-16 of the
  * largest row is noise: the lower exponents of saturated networks come out wrong by several per step.
  *
- * Three ways to one result, chosen by shape alone: up to FRAME_SMALL by a decomposition of our own, vectorised over the
- * columns; else by LAPACK. A whole frame (as many columns as rows) on one rank is never formed: Q_t = P^T H_1 H_2 ...,
- * and the reflections are applied to the next factor from the right. Frames with fewer columns are, and the factor is
- * applied by the fixed-order kernel: on a team all ranks hold all of the frame and decompose it alike, so that the bits
- * are those of one rank.
+ * Three ways to one result, chosen by shape alone: small and thin frames by a decomposition vectorised over the columns
+ * (linalg/frame_small.h); others in blocks (linalg/reflections.h). A whole frame (as many columns as rows) on one rank
+ * is never formed: Q_t = P^T H_1 H_2 ..., and the reflections are applied to the next factor from the right. Frames
+ * with fewer columns are, and the factor is applied by the fixed-order kernel: on a team all ranks hold all of the
+ * frame and decompose it alike, so that the bits are those of one rank.
  *
- * Shapes alone decide what is called, so that bits depend on nothing but the factors. */
+ * Shapes alone decide what is called, and all of it runs in a fixed order: bits depend on nothing but the factors, on
+ * every instruction set. */
 #ifndef GRADSWEEP_LINALG_FRAME_H
 #define GRADSWEEP_LINALG_FRAME_H
 
@@ -21,14 +22,12 @@
 
 #include <stdbool.h>
 
-enum { FRAME_SMALL = 64 };
-
 struct frame;
 
 /* A factor of a product. */
 struct frame_factor {
     const struct matrix *matrix; /* A, packed; NULL: the identity */
-    const double *values;        /* A (its transpose where `transposed`) column-major, [d, d]; NULL on a grid */
+    const double *rows;          /* A (its transpose where `transposed`) row-major, [d, d]; NULL on a grid */
     bool transposed;             /* A^T stands for A: matrix_apply_transposed */
     const double *row_scale;     /* [d]; NULL: ones */
     const double *column_scale;  /* [d]; NULL: ones */
@@ -36,24 +35,23 @@ struct frame_factor {
 };
 
 /* A frame of `columns` columns, at most `dimension`, all zero until frame_start. `on_grid`: the factors lie on a
- * process grid. Not collective. Release with frame_destroy. Errors: STATUS_MEMORY; STATUS_NUMERICAL (a dimension that
- * LAPACK cannot take). */
+ * process grid. Not collective. Release with frame_destroy. Errors: STATUS_MEMORY. */
 CHECKED enum status frame_create(long dimension, long columns, bool on_grid, struct frame **frame);
 void frame_destroy(struct frame *frame);
 SCOPED_HANDLE(frame, frame_destroy)
 
-/* Whether factors need `values`: whole frames that are never formed. Otherwise they need `matrix`. Not collective. */
-bool frame_needs_values(const struct frame *frame);
+/* Whether factors need `rows`: whole frames that are never formed. Otherwise they need `matrix`. Not collective. */
+bool frame_needs_rows(const struct frame *frame);
 
-/* The frame := Q of the QR decomposition of vectors[d, columns]. Not collective. Errors: STATUS_INTERNAL. */
-CHECKED enum status frame_start(struct frame *frame, const struct block *vectors);
+/* The frame := Q of the QR decomposition of vectors[d, columns]. Not collective. */
+void frame_start(struct frame *frame, const struct block *vectors);
 
 /* vectors[d, columns] := the frame. Not collective. */
-CHECKED enum status frame_vectors(struct frame *frame, struct block *vectors);
+void frame_vectors(struct frame *frame, struct block *vectors);
 
 /* Takes in a factor: the frame := Q and log_diagonal[columns] := ln |R_ii| of F Q_old = Q R; -inf where a column is
  * exactly zero below the ones before it; NaN from there on where an element is not finite. Collective within the team
- * of the factor's matrix. Errors: STATUS_INTERNAL, STATUS_PARALLEL. */
+ * of the factor's matrix. Errors: STATUS_PARALLEL. */
 CHECKED enum status frame_advance(struct frame *frame, const struct frame_factor *factor, double *log_diagonal);
 
 /* Of the factor taken in last: row i in the order of decomposition was of a size up to 2^exponents[i], [d]. What

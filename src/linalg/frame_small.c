@@ -1,9 +1,9 @@
 #include "linalg/frame_small.h"
 
 #include "linalg/block.h"
+#include "linalg/householder.h"
 #include "linalg/vectorised.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { LANES = 8 };
@@ -67,35 +67,23 @@ VECTORISED static void reflect(long length, long stride, long first, const doubl
     }
 }
 
-/* v and *factor of the reflection that takes column `column`, from its diagonal on, to a multiple of e_1, which is
- * returned. Numbers are about 2^exponent, whose squares may not be doubles. */
-static double find_reflection(long length, long stride, const double *column, int exponent, double *v, double *factor)
+/* The column from its diagonal on, zero behind its end up to a whole vector. */
+static void take_column(long length, long stride, const double *column, double *v)
 {
-    const double scale = ldexp(1, -exponent), first = column[0] * scale;
-    double even = 0, odd = 0;
-    *factor = 0;
-    v[0] = 1;
-    for (long i = 1; i < length; i++) {
-        v[i] = column[i * stride] * scale;
-        *(i % 2 ? &odd : &even) += v[i] * v[i];
-    }
-    const double rest = even + odd;
-    if (rest == 0)
-        return column[0];
-    const double norm = -copysign(sqrt(first * first + rest), first), inverse = 1 / (first - norm);
-    for (long i = 1; i < length; i++)
-        v[i] *= inverse;
-    *factor = (norm - first) / norm;
-    return ldexp(norm, exponent);
+    for (long i = 0; i < length; i++)
+        v[i] = column[i * stride];
+    for (long i = length; i % LANES != 0; i++)
+        v[i] = 0;
 }
 
 void frame_small_factor(long dimension, long columns, double *rows, const int *size_exponents, double *reflections,
                         double *factors, double *diagonal)
 {
-    const long stride = block_stride(columns);
+    const long stride = block_stride(columns), length = block_stride(dimension);
     for (long k = 0; k < columns; k++) {
-        double *v = reflections + k * dimension;
-        diagonal[k] = find_reflection(dimension - k, stride, rows + k * stride + k, size_exponents[k], v, &factors[k]);
+        double *v = reflections + k * length;
+        take_column(dimension - k, stride, rows + k * stride + k, v);
+        diagonal[k] = householder_find(dimension - k, size_exponents[k], v, &factors[k]);
         if (factors[k] != 0 && k + 1 < columns)
             reflect(dimension - k, stride, k + 1, v, factors[k], rows + k * stride);
     }
@@ -103,6 +91,6 @@ void frame_small_factor(long dimension, long columns, double *rows, const int *s
     for (long k = columns - 1; k >= 0; k--) {
         rows[k * stride + k] = 1;
         if (factors[k] != 0)
-            reflect(dimension - k, stride, k, reflections + k * dimension, factors[k], rows + k * stride);
+            reflect(dimension - k, stride, k, reflections + k * length, factors[k], rows + k * stride);
     }
 }

@@ -123,14 +123,14 @@ static int group_width(const struct block *x, long first)
     return x->columns - first < KERNEL_COLUMNS ? (int)(x->columns - first) : KERNEL_COLUMNS;
 }
 
-/* Columns first .. first+width-1 of x as [stride][KERNEL_COLUMNS]. */
+/* Columns first .. first+width-1 of x as [block_stride(rows)][KERNEL_COLUMNS]. */
 VECTORISED static void pack_columns(const struct block *x, long first, int width, double *packed)
 {
     int j = 0;
     for (; j + 4 <= width; j += 4) {
         const double *const columns[] = { block_column(x, first + j), block_column(x, first + j + 1),
                                           block_column(x, first + j + 2), block_column(x, first + j + 3) };
-        for (long k = 0; k < x->stride; k += 4)
+        for (long k = 0; k < x->rows; k += 4)
             transpose_square(columns, k, packed + k * KERNEL_COLUMNS + j, KERNEL_COLUMNS);
     }
     for (; j < width; j++) {
@@ -182,7 +182,7 @@ static void multiply_groups(const struct panels *panels, const struct block *x, 
                                .y_stride = y_stride };
     for (int group = 0; group < product.count; group++) {
         const long place = group * KERNEL_COLUMNS;
-        double *packed = panels_scratch_size(x->rows) == 0 ? NULL : scratch + place * x->stride;
+        double *packed = panels_scratch_size(x->rows) == 0 ? NULL : scratch + place * block_stride(x->rows);
         product.groups[group] = group_of(x, first + place, packed);
     }
     if (threads <= 1) {

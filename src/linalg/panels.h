@@ -31,10 +31,11 @@ void panels_get(const struct panels *panels, long first_k, long depth, double *t
  */
 long panels_scratch_size(long depth);
 
-/* y := rows x, x [depth, columns] and y column-major, y_stride from one column to the next, block_stride(rows) values
- * written in each: those below the last row are zero, or NaN where x is not finite. y is 64-byte aligned, y_stride a
- * multiple of KERNEL_ROW_UNIT; scratch as above, one for each thread that calls this. Each element is one chain of
- * fused multiply-adds over ascending k: the number of threads changes no bit. */
+/* y := rows x, x [depth, columns], which may be a part of the rows of a block from a multiple of 8 on, and y
+ * column-major, y_stride from one column to the next, block_stride(rows) values written in each: those below the last
+ * row are zero, or NaN where x is not finite. y is 64-byte aligned, y_stride a multiple of KERNEL_ROW_UNIT; scratch as
+ * above, one for each thread that calls this. Each element is one chain of fused multiply-adds over ascending k: the
+ * number of threads changes no bit. */
 void panels_multiply(const struct panels *panels, const struct block *x, double *scratch, double *y, long y_stride);
 
 #endif

@@ -1,0 +1,122 @@
+/* What the Lyapunov exponents of tanh networks cost, in bare products W x (d x count) of the fixed-order kernel: CPU
+ * time of a window of steps, its trajectory left out, over that of as many products, timed alternately; medians. A
+ * table in Markdown.
+ *
+ *     benchmark_lyapunov [d | d:count ...]     by default 16 32 64 128 256 512 512:16 */
+#include "base/memory.h"
+#include "gradient/exponents.h"
+#include "linalg/frame.h"
+#include "linalg/matrix.h"
+#include "linalg/spectrum.h"
+#include "measures.h"
+#include "model/trajectory.h"
+
+#include "benchmarks/cpu_time.h"
+#include "benchmarks/median.h"
+#include "model/ensembles.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REPETITIONS = 9, TRANSIENT = 20, FEWEST_STEPS = 80 };
+
+static const double GAIN = 2, SECONDS_A_SAMPLE = 0.1, USUAL_RATE = 1e10;
+
+/* Seconds of a step and of a product, and their ratio. */
+struct sample {
+    double step[REPETITIONS], product[REPETITIONS], ratio[REPETITIONS];
+};
+
+static enum status time_products(struct weights *weights, long step, long calls, const struct block *x, struct block *y,
+                                 double *seconds)
+{
+    const struct matrix *matrix;
+    TRY(weights_at(weights, step, &matrix));
+    const double start = cpu_seconds();
+    for (long call = 0; call < calls; call++)
+        TRY(matrix_apply(matrix, x, y));
+    *seconds = (cpu_seconds() - start) / (double)calls;
+    return STATUS_OK;
+}
+
+static enum status time_exponents(const struct exponent_problem *problem, double *seconds)
+{
+    struct gradient_context context = { 0 };
+    struct exponent_result result;
+    double log_determinant;
+    enum status status = exponents_allocate(problem, &result);
+    const double start = cpu_seconds();
+    if (status == STATUS_OK)
+        status = exponents_run(problem, &context, &log_determinant, &result);
+    *seconds = (cpu_seconds() - start) / (double)(problem->transient + problem->steps);
+    exponents_free(&result);
+    return status;
+}
+
+static enum status sample(const struct exponent_problem *problem, struct sample *sample)
+{
+    const long d = weights_hidden_size(problem->weights), count = problem->count;
+    SCOPED(block) x = { 0 };
+    SCOPED(block) y = { 0 };
+    TRY(block_create(d, count, &x));
+    TRY(block_create(d, count, &y));
+    const struct random_stream stream = random_stream_open(1, "benchmark");
+    for (long j = 0; j < count; j++)
+        random_normal(&stream, (uint64_t)j, 0, (uint64_t)d, block_column(&x, j));
+    for (int i = 0; i < REPETITIONS; i++) {
+        TRY(time_products(problem->weights, problem->last_step, problem->steps, &x, &y, &sample->product[i]));
+        TRY(time_exponents(problem, &sample->step[i]));
+        sample->ratio[i] = sample->step[i] / sample->product[i];
+    }
+    return STATUS_OK;
+}
+
+static enum status benchmark(long d, long count)
+{
+    const double flops = frame_flops(d, count);
+    const long steps = FEWEST_STEPS + (long)(SECONDS_A_SAMPLE * USUAL_RATE / flops);
+    const struct ensemble ensemble = ensemble_of("ginibre", NAN);
+    const struct network_key key = { &ensemble, 1, d, 0 };
+    const struct model model = { .initial_state = INITIAL_STATE_GAUSSIAN,
+                                 .initial_state_scale = 1,
+                                 .steps = 100 + TRANSIENT + steps };
+    const struct chain chain = { .activation = activation_find("tanh"), .gain = GAIN, .gamma = 1 };
+    SCOPED(weights) *weights = NULL;
+    SCOPED(trajectory) trajectory = { 0 };
+    struct sample sampled;
+    TRY(weights_open(&key, 1, &weights));
+    TRY(trajectory_run(&model, weights, 1, &chain, TRANSIENT + steps, KEEP_DERIVATIVES, NULL, &trajectory));
+    const struct exponent_problem problem = { .weights = weights,
+                                              .trajectory = &trajectory,
+                                              .last_step = model.steps,
+                                              .chains = 1,
+                                              .count = count,
+                                              .transient = TRANSIENT,
+                                              .steps = steps };
+    TRY(sample(&problem, &sampled));
+    const double product = median(REPETITIONS, sampled.product);
+    printf("| %ld | %ld | %.1f | %.1f | %.2f |\n", d, count, 1e6 * product,
+           2e-9 * (double)d * (double)d * (double)count / product, median(REPETITIONS, sampled.ratio));
+    fflush(stdout);
+    return STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static char *usual[] = { "16", "32", "64", "128", "256", "512", "512:16" };
+    char **asked = argc > 1 ? argv + 1 : usual;
+    const int questions = argc > 1 ? argc - 1 : (int)(sizeof usual / sizeof *usual);
+    memory_keep_freed();
+    spectrum_set_blas_threads(1);
+    printf("| d | exponents | product, us | GF/s | products a step |\n|---|---|---|---|---|\n");
+    for (int i = 0; i < questions; i++) {
+        char *end;
+        const long d = strtol(asked[i], &end, 10), count = *end == ':' ? strtol(end + 1, NULL, 10) : d;
+        if (d < 1 || count < 1 || count > d || benchmark(d, count) != STATUS_OK) {
+            fprintf(stderr, "%s: %s\n", asked[i], status_message());
+            return 1;
+        }
+    }
+    return 0;
+}
