@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/decimal.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,11 +46,11 @@ void json_add_text(struct json *object, const char *name, const char *text)
 
 void json_add_number(struct json *object, const char *name, double number)
 {
-    json_next(object, name);
+    char text[DECIMAL_TEXT] = "null";
     if (isfinite(number))
-        fprintf(object->out, "%.17g", number);
-    else
-        fputs("null", object->out);
+        decimal_write(number, text);
+    json_next(object, name);
+    fputs(text, object->out);
 }
 
 void json_add_flag(struct json *object, const char *name, bool flag)

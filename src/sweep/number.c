@@ -1,11 +1,13 @@
 #include "sweep/number.h"
 
+#include "base/decimal.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXACT_DIGITS = 17, COMPUTED_DIGITS = 12, NUMBER_TEXT = 40 };
+enum { COMPUTED_DIGITS = 12, NUMBER_TEXT = 40 };
 
 static const char *skip_digits(const char *text)
 {
@@ -190,12 +192,8 @@ double number_round(double value)
 
 void number_write(double value, FILE *stream)
 {
-    char text[NUMBER_TEXT];
-    for (int digits = COMPUTED_DIGITS; digits <= EXACT_DIGITS; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
+    char text[DECIMAL_TEXT];
+    decimal_write(value, text);
     const char *exponent = strchr(text, 'e');
     if (exponent != NULL && strchr(text, '.') == NULL)
         fprintf(stream, "%.*s.0%s", (int)(exponent - text), text, exponent);
