@@ -69,7 +69,7 @@ function(gradsweep_probe result reason)
         execute_process(COMMAND ${CMAKE_COMMAND} -E env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
             OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_btl_vader_single_copy_mechanism=none OPENBLAS_NUM_THREADS=1
             ${CMAKE_CROSSCOMPILING_EMULATOR} ${program}
-            WORKING_DIRECTORY ${CMAKE_BINARY_DIR} TIMEOUT 60 RESULT_VARIABLE ended OUTPUT_VARIABLE said ERROR_VARIABLE complained)
+            WORKING_DIRECTORY ${CMAKE_BINARY_DIR} TIMEOUT 300 RESULT_VARIABLE ended OUTPUT_VARIABLE said ERROR_VARIABLE complained)
         if(NOT ended EQUAL 0 OR NOT said MATCHES "well")
             string(REGEX MATCH "[^\n]+" first "${said}${complained}")
             set(${reason} "a program of it and this MPI does not run (${ended}): ${first}" PARENT_SCOPE)

@@ -8,6 +8,7 @@ import sweeps
 from command import Run, gradsweep, read, same_bits
 from test_same_results import RanksTest
 from test_shards import LONG, ShardTest
+from test_teams import MIXED, TeamTest
 
 
 class Ranks(RanksTest):
@@ -21,6 +22,12 @@ class Ranks(RanksTest):
 
     def test_native_weights(self):
         self.check_ranks(sweeps.NATIVE, 0, self.ALL)
+
+
+class Teams(TeamTest):
+    def test_more_sizes_and_longer(self):
+        """What test_teams.py has, of three sizes, two of them on teams."""
+        self.check_ranks(MIXED.replace("[24, 65]", "[24, 48, 65]").replace("warmup: 6", "warmup: 20"), 48, (2, 3, 6))
 
 
 class SameBits(ShardTest):
