@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 /* mantissa * 2^exponent: 0 or infinity where that is beyond the range. Exact but for underflow. */
 static inline double power_of_two_scale(double mantissa, int64_t exponent)
@@ -13,10 +14,15 @@ static inline double power_of_two_scale(double mantissa, int64_t exponent)
     return scalbn(mantissa, (int)limited);
 }
 
-/* 2^exponent */
+/* 2^exponent, far faster than scalbn where that is a normal number. */
 static inline double power_of_two(int64_t exponent)
 {
-    return power_of_two_scale(1.0, exponent);
+    double power;
+    if (exponent < -1022 || exponent > 1023)
+        return power_of_two_scale(1.0, exponent);
+    const uint64_t bits = (uint64_t)(exponent + 1023) << 52;
+    memcpy(&power, &bits, sizeof power);
+    return power;
 }
 
 #endif

@@ -1,6 +1,7 @@
 #include "gradient/exponents.h"
 
 #include "base/memory.h"
+#include "base/power_of_two.h"
 #include "gradient/exact_chain.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/determinant.h"
@@ -279,12 +280,13 @@ static void add_rounding(const struct run *run, const struct frame *frame, struc
 {
     const int *exponents = frame_size_exponents(frame);
     const double unit = ROUNDING_CONSTANT * (double)run->hidden_size * UNIT_ROUNDOFF;
-    double next = -INFINITY, *errors = result->span_errors;
+    const double *diagonal = frame_diagonal(frame);
+    double next = 0, *errors = result->span_errors;
     for (long i = run->problem->count - 1; i >= 0; i--) {
-        const double own = run->logs[i];
-        if (own == -INFINITY)
+        const double own = fabs(diagonal[i]);
+        if (own == 0)
             continue;
-        errors[i] = fmin(errors[i] * exp(next - own) + unit * exp(exponents[i] * LOG_2 - own), 1);
+        errors[i] = fmin((errors[i] * next + unit * power_of_two(exponents[i])) / own, 1);
         result->rounding[i] += errors[i] / (double)run->problem->steps;
         next = own;
     }

@@ -236,15 +236,9 @@ static struct cost cost(const struct chain_question *question)
     const long d = question->hidden_size, count = lyapunov_count(question->options, d);
     const double steps = given[TRANSIENT] + given[STEPS] * (given[TWO_SIDED] != 0 ? 2 : 1);
     if (lyapunov_is_in_closed_form(question->activation, question->ensemble))
-        return cost_lapack(d, 30.0 * (double)d * (double)d * (double)d / chain_cost_width(question));
+        return cost_lapack(d, 20.0 * (double)d * (double)d * (double)d / chain_cost_width(question));
     const double shared = question->activation->is_identity ? chain_cost_width(question) : 1;
-    const double product = 2.0 * (double)d * (double)d * (double)count;
-    struct cost products = cost_narrow(d, (double)count, (double)count);
-    struct cost decomposition = cost_lapack(d, frame_flops(d, count) - product);
-    /* On a team all ranks decompose alike. */
-    decomposition.replicated += decomposition.lapack;
-    decomposition.lapack = 0;
-    return cost_times(cost_add(products, decomposition), steps / shared);
+    return cost_times(frame_cost(d, count), steps / shared);
 }
 
 static double bytes(const struct chain_question *question)

@@ -25,8 +25,8 @@ struct frame {
     double *reflectors;                    /* [columns * d] */
     long *order, *next_order;
     int *exponents;
-    double *sizes;
-    uint64_t *keys; /* of rows, while they are sorted */
+    double *diagonal; /* of R */
+    uint64_t *keys;   /* of rows, while they are sorted */
 };
 
 /* Decomposed by rows, whose length fits the vectors of a processor. */
@@ -57,7 +57,7 @@ void frame_destroy(struct frame *frame)
     memory_free(frame->order);
     memory_free(frame->next_order);
     memory_free(frame->exponents);
-    memory_free(frame->sizes);
+    memory_free(frame->diagonal);
     memory_free(frame->keys);
     memory_free(frame);
 }
@@ -96,7 +96,7 @@ enum status frame_create(long dimension, long columns, bool on_grid, struct fram
     TRY(memory_allocate(&frame->order, dimension, "the order of a frame's rows"));
     TRY(memory_allocate(&frame->next_order, dimension, "the order of a frame's rows"));
     TRY(memory_allocate(&frame->exponents, dimension, "the sizes of a frame's rows"));
-    TRY(memory_allocate(&frame->sizes, dimension, "the sizes of a frame's rows"));
+    TRY(memory_allocate(&frame->diagonal, columns, "the diagonal of R"));
     TRY(memory_allocate(&frame->keys, 2 * dimension, "the order of a frame's rows"));
     *made = scope_keep(&frame);
     return STATUS_OK;
@@ -156,8 +156,8 @@ static void decompose_small(struct frame *frame, const double *row_scale, double
 {
     take_rows(frame, row_scale, frame->packed);
     frame_small_factor(frame->dimension, frame->columns, frame->packed, frame->exponents, frame->reflectors,
-                       frame->factors, frame->sizes);
-    take_logarithms(frame, frame->sizes, log_diagonal);
+                       frame->factors, frame->diagonal);
+    take_logarithms(frame, frame->diagonal, log_diagonal);
     put_rows(frame, frame->packed);
 }
 
@@ -170,8 +170,8 @@ static void decompose_wide(struct frame *frame, const double *row_scale, double 
             block_column(&frame->scaled, j)[r] =
                 (row_scale ? row_scale[row] : 1) * block_column(&frame->product, j)[row];
         }
-    reflections_factor(frame->reflections, &frame->scaled, frame->exponents, frame->sizes);
-    take_logarithms(frame, frame->sizes, log_diagonal);
+    reflections_factor(frame->reflections, &frame->scaled, frame->exponents, frame->diagonal);
+    take_logarithms(frame, frame->diagonal, log_diagonal);
     reflections_vectors(frame->reflections, &frame->scaled);
     for (long j = 0; j < k; j++)
         for (long r = 0; r < d; r++)
@@ -189,8 +189,8 @@ static void decompose_explicit(struct frame *frame, const double *row_scale, dou
 /* frame->sorted, its rows in next_order, := reflections and R, and becomes the frame. */
 static void decompose_implicit(struct frame *frame, double *log_diagonal)
 {
-    reflections_factor(frame->reflections, &frame->sorted, frame->exponents, frame->sizes);
-    take_logarithms(frame, frame->sizes, log_diagonal);
+    reflections_factor(frame->reflections, &frame->sorted, frame->exponents, frame->diagonal);
+    take_logarithms(frame, frame->diagonal, log_diagonal);
     take_order(frame);
 }
 
@@ -201,9 +201,9 @@ void frame_start(struct frame *frame, const struct block *vectors)
     find_order(frame, NULL);
     block_copy(vectors, frame->is_implicit ? &frame->sorted : &frame->product);
     if (frame->is_implicit)
-        decompose_implicit(frame, frame->sizes);
+        decompose_implicit(frame, frame->diagonal);
     else
-        decompose_explicit(frame, NULL, frame->sizes);
+        decompose_explicit(frame, NULL, frame->diagonal);
 }
 
 void frame_vectors(struct frame *frame, struct block *vectors)
@@ -320,6 +320,11 @@ const int *frame_size_exponents(const struct frame *frame)
     return frame->exponents;
 }
 
+const double *frame_diagonal(const struct frame *frame)
+{
+    return frame->diagonal;
+}
+
 double frame_bytes(long dimension, long columns, bool on_grid)
 {
     const double d = (double)dimension, k = (double)columns;
@@ -338,4 +343,21 @@ double frame_flops(long dimension, long columns)
     const double d = (double)dimension, k = (double)columns;
     const double decomposition = 2.0 * d * k * k - 2.0 / 3.0 * k * k * k;
     return 2.0 * d * d * k + decomposition * (is_implicit(dimension, columns, false) ? 1.0 : 2.0);
+}
+
+/* Fitted to benchmark_lyapunov from d = 16 to 512, and scaled to the machine of linalg/cost.c: a reflection, an element
+ * that is sorted, scaled and transposed, and operations a second by rows and in blocks. */
+static const double REFLECTION_SECONDS = 0.09e-6, ELEMENT_SECONDS = 5.5e-9, RATE_BY_ROWS = 43e9, RATE_IN_BLOCKS = 32e9;
+
+struct cost frame_cost(long dimension, long columns)
+{
+    const double d = (double)dimension, k = (double)columns, product = 2.0 * d * d * k;
+    const bool implicit = is_implicit(dimension, columns, false);
+    const double flops = frame_flops(dimension, columns) - (implicit ? 0 : product);
+    const double rate = is_small(dimension, columns) ? RATE_BY_ROWS : RATE_IN_BLOCKS;
+    struct cost cost = { .flops = flops };
+    cost.seconds = k * REFLECTION_SECONDS + d * k * ELEMENT_SECONDS + flops / rate;
+    /* On a team all ranks decompose alike. */
+    cost.replicated = cost.seconds;
+    return implicit ? cost : cost_add(cost, cost_narrow(dimension, k, k));
 }

@@ -18,6 +18,7 @@
 #define GRADSWEEP_LINALG_FRAME_H
 
 #include "linalg/block.h"
+#include "linalg/cost.h"
 #include "linalg/matrix.h"
 
 #include <stdbool.h>
@@ -58,10 +59,14 @@ CHECKED enum status frame_advance(struct frame *frame, const struct frame_factor
  * rounding does to ln |R_ii| is about d u 2^exponents[i] / |R_ii|. Not collective. */
 const int *frame_size_exponents(const struct frame *frame);
 
+/* Of the factor taken in last: R_ii, [columns]. Not collective. */
+const double *frame_diagonal(const struct frame *frame);
+
 /* Bytes of a frame, on each rank. Not collective. */
 double frame_bytes(long dimension, long columns, bool on_grid);
 
-/* Floating-point operations of one frame_advance. Not collective. */
+/* Floating-point operations of one frame_advance, and what it costs. Not collective. */
 double frame_flops(long dimension, long columns);
+struct cost frame_cost(long dimension, long columns);
 
 #endif

@@ -1,10 +1,10 @@
 #include "linalg/householder.h"
 
+#include "base/power_of_two.h"
 #include "linalg/vectorised.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
 enum { LANES = 8, AT_ONCE = 4 };
@@ -104,17 +104,6 @@ VECTORISED static void scale_vector(long rows, double scale, double *v)
 }
 
 /* ---- a reflection ---- */
-
-/* 2^exponent, far faster than in general where it is a normal number. */
-static double power_of_two(int exponent)
-{
-    double power;
-    if (exponent < -1022 || exponent > 1023)
-        return ldexp(1, exponent);
-    const uint64_t bits = (uint64_t)(exponent + 1023) << 52;
-    memcpy(&power, &bits, sizeof power);
-    return power;
-}
 
 double householder_find(long rows, int exponent, double *v, double *factor)
 {
