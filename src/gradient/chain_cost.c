@@ -16,6 +16,19 @@ static const double ACTIVATION_SECONDS = 4e-9; /* value and derivative of one el
 static const double ITERATIONS_OF_A_STEP = 6.5, ITERATIONS_FALL = -0.37, FEWEST_ITERATIONS = 2.5;
 static const double ITERATIONS_WHERE_ALL_ONE = 1.6;
 
+static double anchors_of(const struct chain_question *question)
+{
+    return question->anchors > 0 ? (double)question->anchors : 1.0;
+}
+
+/* The model that ends at the mean of the anchors: what is proportional to T costs on average what it costs there. */
+static struct model model_of_mean_anchor(const struct chain_question *question)
+{
+    struct model model = *question->model;
+    model.steps -= question->anchor_span / 2;
+    return model;
+}
+
 /* States below exp(-20) are not seen any more beside 1 in a derivative. */
 static const double LOG_VANISHED = -20.0;
 
@@ -50,7 +63,7 @@ static bool is_of_straight_lines(const struct activation *activation)
 double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings)
 {
     const double blocks = ceil((double)count / (double)chain_cost_side_by_side(question));
-    const double steps = (double)(question->model->steps - question->lags[question->lag_count - 1]);
+    const double steps = (double)(model_of_mean_anchor(question).steps - question->lags[question->lag_count - 1]);
     double vanished = 0.0;
     if (is_driven(question) || !question->activation->vanishes_at_zero)
         return 1.0;
@@ -160,17 +173,25 @@ struct cost chain_cost(const struct chain_question *question)
     const double width = question->activation->is_identity ? 1.0 : chain_cost_unlike_width(question);
     struct cost norms = method == METHOD_EXPLICIT ? explicit_cost(question) : implicit_cost(question, width);
     norms = cost_add(norms, certify_cost(question));
-    return cost_add(trajectory, cost_times(norms, question->activation->is_identity ? 1.0 : unlike_share(question)));
+    if (!question->activation->is_identity)
+        norms = cost_times(norms, unlike_share(question));
+    if (!question->activation->is_identity || question->ensemble->kind->is_fresh_at_every_step)
+        norms = cost_times(norms, anchors_of(question));
+    return cost_add(trajectory, norms);
 }
 
 struct cost chain_cost_measures(const struct chain_question *question)
 {
     struct cost cost = { 0 };
+    const struct model model = model_of_mean_anchor(question);
+    struct chain_question at_anchor = *question;
+    at_anchor.model = &model;
     for (int number = 0; number < MEASURES; number++) {
         const struct measure *measure = measure_at(number);
         if (question->measures & 1u << number && measure->cost)
-            cost = cost_add(cost, measure->cost(question));
+            cost = cost_add(cost, measure->cost(&at_anchor));
     }
+    cost = cost_times(cost, anchors_of(question));
     if (question->activation->is_identity && measure_any_needs(question->measures, NEEDS_TRAJECTORY))
         cost = cost_add(cost, trajectory_cost(question));
     return cost;

@@ -28,6 +28,8 @@ struct chain_question {
     long lag_count;
     unsigned measures;
     const struct measure_options *options;
+    long anchors;      /* final times along the trajectory, the last the model's T; 0 counts as 1 */
+    long anchor_span;  /* steps from the first of them to the last */
     int team_size;     /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
     long side_by_side; /* chains of a block; 0 counts as CHAINS_SIDE_BY_SIDE. The method does not depend on it */
     double unlike;     /* share of them that have a product of their own (chain_cost_unlike); 0 counts as 1. Likewise */
@@ -48,11 +50,12 @@ enum jacobian_method chain_method(const struct chain_question *question);
  * need the states. */
 long chain_window(const struct chain_question *question);
 
-/* One chain: its trajectory, the norms at all lags, and proofs where they are asked for. For identity one chain serves
- * all cells of a network. */
+/* One chain: its trajectory, once, and at each anchor the norms at all lags, and proofs where they are asked for. For
+ * identity one chain serves all cells of a network, and its norms all anchors, where W is one. */
 struct cost chain_cost(const struct chain_question *question);
 
-/* One cell: the measures that have functions of their own, by their rows, and for identity the trajectory they need. */
+/* One chain's measures at all anchors: those that have functions of their own, by their rows, and for identity the
+ * trajectory they need. */
 struct cost chain_cost_measures(const struct chain_question *question);
 
 /* Bytes that one more chain side by side needs beside its results: the window of its trajectory, its vectors and

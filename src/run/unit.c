@@ -47,6 +47,12 @@ static int wished_team_size(const struct sweep *sweep, long hidden_size)
     return ranks;
 }
 
+static long anchor_span(const struct sweep *sweep)
+{
+    const long last = axes_length(sweep, AXIS_ANCHOR) - 1;
+    return (long)(axes_value(sweep, AXIS_ANCHOR, last).integer - axes_value(sweep, AXIS_ANCHOR, 0).integer);
+}
+
 static struct chain_question question_of(const struct sweep *sweep, const struct unit_class *class)
 {
     return (struct chain_question){ .ensemble = grid_ensemble(sweep, &class->place),
@@ -56,7 +62,9 @@ static struct chain_question question_of(const struct sweep *sweep, const struct
                                     .lags = sweep->lags,
                                     .lag_count = sweep->lag_count,
                                     .measures = sweep->measures,
-                                    .options = &sweep->options };
+                                    .options = &sweep->options,
+                                    .anchors = axes_length(sweep, AXIS_ANCHOR),
+                                    .anchor_span = anchor_span(sweep) };
 }
 
 /* Bytes of one cell's results. */
@@ -86,30 +94,19 @@ static double fewest_chains(const struct chain_question *question, double chain_
     return fmax(1.0, fmin(TILE_COLUMNS, ceil(EXPLICIT_SECONDS / chain_seconds)));
 }
 
-/* What a chain costs at all its anchors: the first with the whole trajectory, each further one with its products. */
-static struct cost cost_at_anchors(const struct sweep *sweep, const struct chain_question *question,
-                                   struct cost (*cost)(const struct chain_question *question))
-{
-    struct model further = sweep->model;
-    struct chain_question short_question = *question;
-    further.steps = sweep->lags[sweep->lag_count - 1];
-    if (!measure_any_needs(sweep->measures, NEEDS_STATES))
-        short_question.model = &further;
-    return cost_add(cost(question), cost_times(cost(&short_question), (double)axes_length(sweep, AXIS_ANCHOR) - 1.0));
-}
-
 /* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
  * of identity cost one chain for any number of them. */
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
 {
     struct chain_question question = question_of(sweep, class);
     question.unlike = chain_cost_unlike(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct);
-    struct cost chain = cost_at_anchors(sweep, &question, chain_cost);
-    struct cost measures = cost_at_anchors(sweep, &question, chain_cost_measures);
+    struct cost chain = chain_cost(&question);
+    struct cost measures = chain_cost_measures(&question);
     struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);
     bool shares_chain = question.activation->is_identity;
     double all = (double)grid_chain_count(sweep), cells_per_chain = (double)grid_plane_size(sweep) / all;
-    double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / (cell_bytes(sweep) * (cells_per_chain + 1.0))));
+    double ends = (double)question.anchors; /* of a chain, each with results before they are those of cells */
+    double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / (cell_bytes(sweep) * (cells_per_chain + ends))));
     double chain_seconds = cost_seconds(&measures, class->team_size);
     chain_seconds += shares_chain ? 0.0 : cost_seconds(&chain, class->team_size);
     double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&weights, class->team_size) / DRAW_SHARE);
@@ -117,8 +114,8 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     double chains = fmax(fewest_chains(&question, chain_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     chains = fmin(fmin(chains, most), all);
     question.side_by_side = (long)fmin(chains, (double)chain_cost_side_by_side(&question));
-    chain = cost_at_anchors(sweep, &question, chain_cost);
-    measures = cost_at_anchors(sweep, &question, chain_cost_measures);
+    chain = chain_cost(&question);
+    measures = chain_cost_measures(&question);
     class->replicas_per_unit = 1;
     class->chains_per_unit = (uint64_t)chains;
     class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;
@@ -283,8 +280,9 @@ double unit_list_class_bytes(const struct unit_list *list, const struct unit_cla
     if (class->kind == UNIT_WEIGHT)
         return spectrum;
     double all = (double)class->chains_per_unit, chains = fmin(all, (double)chain_cost_side_by_side(&question));
+    double ends = all * (double)question.anchors; /* as in cut_chains */
     double cells = all * (double)grid_plane_size(list->sweep) / (double)grid_chain_count(list->sweep);
     question.side_by_side = (long)chains;
     return fmax(spectrum, weights_cost_draw_bytes(question.ensemble, question.hidden_size, team_size) +
-                              chain_cost_block_bytes(&question, chains) + (all + cells) * cell_bytes(list->sweep));
+                              chain_cost_block_bytes(&question, chains) + (ends + cells) * cell_bytes(list->sweep));
 }
