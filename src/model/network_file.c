@@ -99,6 +99,25 @@ static enum status require_sizes(const struct h5_shape *shape, enum network_arra
     return STATUS_OK;
 }
 
+/* Whether the file's own W is one number; false where it cannot be read, which is said when it is. */
+static bool is_of_one_unit(struct network_file *file)
+{
+    SCOPED(h5_numeric) numeric = { 0 };
+    const char *name = table[NETWORK_WEIGHTS].name;
+    return h5_numeric_exists(file->file, name) &&
+           h5_numeric_open(file->file, name, table[NETWORK_WEIGHTS].rank, &numeric) == STATUS_OK &&
+           h5_shape_elements(&numeric.shape) == 1;
+}
+
+/* [R, 1] is a vector that lies there as a column; beside a W of one unit it is a number for each of R sequences. */
+static void tell_sequences_from_column(struct network_file *file, enum network_array array, struct h5_numeric *numeric)
+{
+    const struct h5_shape *view = &numeric->view;
+    if (table[array].may_have_sequences && table[array].rank == 1 && view->rank == 2 && view->sizes[0] > 1 &&
+        view->sizes[1] == 1 && is_of_one_unit(file))
+        numeric->shape = *view;
+}
+
 /* `numeric` is its owner's to close, also where this fails. */
 static enum status open_array(struct network_file *file, enum network_array array, struct h5_numeric *numeric)
 {
@@ -106,6 +125,7 @@ static enum status open_array(struct network_file *file, enum network_array arra
                                    ? h5_numeric_open_stack(file->file, table[array].name, table[array].rank, numeric)
                                    : h5_numeric_open(file->file, table[array].name, table[array].rank, numeric);
     TRY(status_prefix(status, "%s", file->path));
+    tell_sequences_from_column(file, array, numeric);
     return status_prefix(require_sizes(&numeric->shape, array), "%s", file->path);
 }
 

@@ -20,7 +20,8 @@ enum network_array {
     NETWORK_WEIGHTS,       /* W [d, d], row = output */
     NETWORK_INPUT_WEIGHTS, /* w_in [d, m] */
     NETWORK_BIAS,          /* b [d] */
-    /* Of one sequence for all replicas, or of R sequences, with R before the other sizes: replica r has sequence r. */
+    /* Of one sequence for all replicas, or of R sequences, with R before the other sizes: replica r has sequence r.
+     * [R, 1] is one column of d = R, unless W is [1, 1]. */
     NETWORK_INITIAL_STATE, /* x0 [d] */
     NETWORK_INPUTS,        /* inputs [steps, m]; inputs[t - 1] is i_t */
     NETWORK_ERROR,         /* error [d], used as e_0 */

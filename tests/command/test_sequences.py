@@ -79,6 +79,24 @@ class SequencesOfAFile(CommandTest):
                 np.testing.assert_array_equal(read(self.path("grown.h5"))[name], values, name)
         self.assertEqual(gradsweep("check", whole).returncode, 0)
 
+    def test_a_column_is_a_number_a_sequence_where_there_is_one_unit(self):
+        """[R, 1] beside W [1, 1]; beside a larger W it is one vector of d = R."""
+        few = {"W": [[0.8]], "w_in": [[1, -2]], "b": [0.1], "inputs": self.arrays["inputs"]}
+        columns = {name: self.arrays[name][:, :1] for name in ("x0", "error")}
+        self.network("unit.h5", **few, **columns)
+        text = SWEEP.replace("hidden_size: 6", "hidden_size: 1")
+        whole = read(self.run_sweep(self.sweep(text.format(path="unit.h5", replicas=SEQUENCES)), "whole.h5"))
+        for number in (0, 4):
+            self.network("alone.h5", **{**few, "inputs": few["inputs"][number]},
+                         **{name: values[number] for name, values in columns.items()})
+            alone = read(self.run_sweep(self.sweep(text.format(path="alone.h5", replicas=1)), f"{number}.h5"))
+            for name in ("log_error_norm", "log_contribution", "log_jacobian_norm"):
+                np.testing.assert_array_equal(whole[name][:, :, :, number:number + 1], alone[name], f"{name}, sequence {number}")
+        self.network("column.h5", x0=self.arrays["x0"][0][:, np.newaxis], error=None)
+        self.network("vector.h5", x0=self.arrays["x0"][0], error=None)
+        of_both = [read(self.run_sweep(self.write(2, f"{name}.h5"), f"of_{name}.h5"))["log_error_norm"] for name in ("column", "vector")]
+        np.testing.assert_array_equal(*of_both)
+
     def test_inputs_of_the_model(self):
         """R sequences in the file of `input: file`: those of the replicas, whose networks are drawn."""
         with h5py.File(self.path("inputs.h5"), "w") as file:
