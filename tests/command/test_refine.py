@@ -23,6 +23,13 @@ weights: {ensemble: ginibre, replicas: 3}
 model: {activation: tanh, input: {kind: gaussian, scale: [0.1, 2]}, bias: {kind: gaussian, scale: 0.2}, warmup: 50}
 grid: {hidden_size: 24, spectral_radius: [1, 2, 3], gamma: 1, lag: [8, 16, 32, 64]}
 """
+# Of a rotation the exponents are ln(rho gamma) exactly for the identity; drive keeps tanh from chaos beyond that.
+EXPONENTS = """\
+weights: {ensemble: orthogonal, replicas: 2}
+model: {activation: [identity, tanh], input: {kind: gaussian, scale: 0.5}}
+grid: {hidden_size: 16, spectral_radius: [0.8, 1.6, 2.4], gamma: 0.97, lag: 1}
+measure: [{lyapunov: {count: 1, transient: 50, steps: 300}}]
+"""
 
 
 class Refine(CommandTest):
@@ -100,19 +107,28 @@ class Refine(CommandTest):
                                    rtol=1e-11)
 
     def test_the_loop_of_the_jobs(self):
-        """Stopped after a round and started again, with ranks; the sweep beside the results is theirs."""
-        sweep, results = self.sweep(EXACT.replace("[identity, tanh]", "identity")), self.path("loop.h5")
+        """The lines of exponents to 0.01 in four rounds, with at most a quarter of the cells of a uniform grid. Stopped
+        after a round and started again, with ranks; the sweep beside the results is theirs."""
+        sweep, results, width = self.sweep(EXPONENTS), self.path("loop.h5"), 0.01
         loop = Path(__file__).resolve().parents[2] / "jobs" / "refine.sh"
         environment = {**os.environ, "GRADSWEEP": command.GRADSWEEP, "RUN": " ".join(command.launcher_of(2))}
-        for rounds, last in ((1, "values added"), (6, "nothing to add: every crossing is known to 0.05")):
-            done = subprocess.run([loop, sweep, results, "--rounds", str(rounds), "--width", "0.05"], env=environment,
+        options = ["--quantity", "lyapunov_exponent", "--width", str(width)]
+        for rounds, last in ((1, "values added"), (4, "nothing to add: every crossing is known to 0.01")):
+            done = subprocess.run([loop, sweep, results, "--rounds", str(rounds), *options], env=environment,
                                   capture_output=True, text=True, timeout=command.TIMEOUT)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(last, done.stdout.splitlines()[-1])
-        values = read(results)["spectral_radius"]
-        for edge in (1 / 0.83, 1 / 0.97):
-            at = np.searchsorted(values, edge)
-            self.assertLessEqual(values[at] - values[at - 1], 0.05 + 1e-12)
+        found = read(results)
+        values, exponents = found["spectral_radius"], found["lyapunov_exponent"].mean(axis=3)[:, 0, 0, :, 0, 0]
+        np.testing.assert_allclose(exponents[0], np.log(0.97 * values), rtol=0, atol=1e-12)  # 300 steps' rounding is below
+        uniform = (values[-1] - values[0]) / width + 1
+        self.assertLessEqual(len(values), uniform / 4)
+        for of_one, low, high in ((exponents[0], 1 / 0.97, 1 / 0.97), (exponents[1], 1.1, 2.3)):
+            crossed = [i for i in range(len(values) - 1) if (of_one[i] < 0) != (of_one[i + 1] < 0)]
+            self.assertTrue(crossed)
+            for i in crossed:
+                self.assertLessEqual(values[i + 1] - values[i], width + 1e-12)
+                self.assertTrue(values[i] <= high and values[i + 1] >= low, values[i:i + 2])
         self.assert_same_results(self.run_sweep(self.path("loop.refined.yaml"), "fresh.h5"), results)
 
     def test_no_crossing(self):
