@@ -153,11 +153,12 @@ enum status disk_sync(const char *path)
     return status;
 }
 
-enum status disk_open_for_reading(const char *path, int *descriptor)
+enum status disk_open(const char *path, bool for_writing, int *descriptor)
 {
-    *descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    *descriptor = open(path, (for_writing ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (*descriptor < 0)
-        return status_fail(STATUS_IO, "%s: cannot open it to read what is finished: %s", path, strerror(errno));
+        return status_fail(STATUS_IO, "%s: cannot open it to %s: %s", path,
+                           for_writing ? "write results" : "read what is finished", strerror(errno));
     return STATUS_OK;
 }
 
@@ -174,6 +175,21 @@ enum status disk_read(int descriptor, uint64_t place, uint64_t count, void *byte
         bytes = (char *)bytes + got;
         place += (uint64_t)got;
         count -= (uint64_t)got;
+    }
+    return STATUS_OK;
+}
+
+enum status disk_write(int descriptor, const char *path, uint64_t place, uint64_t count, const void *bytes)
+{
+    while (count > 0) {
+        const ssize_t put = pwrite(descriptor, bytes, count, (off_t)place);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return status_fail(STATUS_IO, "writing failed: %s", disk_reason(put < 0 ? errno : ENOSPC, path));
+        bytes = (const char *)bytes + put;
+        place += (uint64_t)put;
+        count -= (uint64_t)put;
     }
     return STATUS_OK;
 }

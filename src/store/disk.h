@@ -34,11 +34,14 @@ CHECKED enum status disk_sync(const char *path);
 /* The same of an open file; `path` is for the message. */
 CHECKED enum status disk_sync_opened(int descriptor, const char *path);
 
-/* Opens a file to be read with disk_read; closed with close(2). Errors: STATUS_IO. */
-CHECKED enum status disk_open_for_reading(const char *path, int *descriptor);
+/* Opens a file for disk_read, and disk_write where it is `for_writing`; closed with close(2). Errors: STATUS_IO. */
+CHECKED enum status disk_open(const char *path, bool for_writing, int *descriptor);
 
 /* Reads `count` bytes from `place` on. Errors: STATUS_IO with the cause alone, also where the file ends before. */
 CHECKED enum status disk_read(int descriptor, uint64_t place, uint64_t count, void *bytes);
+
+/* Writes `count` bytes from `place` on; `path` is for the reason. Errors: STATUS_IO with the cause alone. */
+CHECKED enum status disk_write(int descriptor, const char *path, uint64_t place, uint64_t count, const void *bytes);
 
 /* Prefixes this thread's message with the path and what its file system has left (MPI-IO gives no reason for a write
  * that failed), and returns `code`. */

@@ -67,6 +67,18 @@ static enum status look_into(struct results_file *results_file, const struct swe
     return open_datasets(results_file);
 }
 
+/* The way to the bytes of a file that is opened with MPI-IO beside it. */
+static enum status open_past_mpi(struct results_file *results_file)
+{
+    const size_t count = results_file->layout.count;
+    results_file->writes_past_mpi = !disk_is_nfs(results_file->path);
+    TRY(memory_allocate(&results_file->places, count, "the places of the datasets"));
+    for (size_t i = 0; i < count; i++)
+        TRY(status_prefix(h5_dataset_find(results_file->datasets[i], &results_file->places[i]), "%s: dataset %s",
+                          results_file->path, results_file->layout.datasets[i].name));
+    return disk_open(results_file->path, results_file->writes_past_mpi, &results_file->descriptor);
+}
+
 enum status results_file_open(const char *path, const struct sweep *sweep, const struct world *world,
                               struct results_file *results_file)
 {
@@ -77,9 +89,7 @@ enum status results_file_open(const char *path, const struct sweep *sweep, const
     TRY(world ? h5_file_open_parallel(path, world->communicator, &results_file->file)
               : h5_file_open(path, &results_file->file));
     TRY(look_into(results_file, sweep));
-    if (world)
-        TRY(disk_open_for_reading(path, &results_file->descriptor));
-    return STATUS_OK;
+    return world ? open_past_mpi(results_file) : STATUS_OK;
 }
 
 enum status results_file_open_alone(const char *path, const struct sweep *sweep, struct results_file *results_file)
@@ -96,6 +106,7 @@ void results_file_discard(struct results_file *results_file)
     if (results_file->descriptor >= 0)
         close(results_file->descriptor);
     memory_free(results_file->datasets);
+    memory_free(results_file->places);
     memory_free(results_file->path);
     layout_destroy(&results_file->layout);
     *results_file = RESULTS_FILE_NONE;
@@ -145,19 +156,36 @@ enum status results_file_read_sweep(const char *path, struct sweep **sweep)
     return status_prefix(read_sweep(file, sweep), "%s: not a results file of this program", path);
 }
 
+/* Past HDF5 nobody else looks whether elements are the dataset's own. */
+static enum status require_within(const struct layout_dataset *rule, uint64_t first, uint64_t count)
+{
+    const uint64_t elements = h5_shape_elements(&rule->shape);
+    if (first <= elements && count <= elements - first)
+        return STATUS_OK;
+    return status_fail(STATUS_INTERNAL, "elements %" PRIu64 " to %" PRIu64 " of %" PRIu64, first, first + count,
+                       elements);
+}
+
+static enum status move_past_mpi(const struct results_file *file, size_t number, uint64_t first, uint64_t count,
+                                 void *values, const void *to_write)
+{
+    const struct layout_dataset *rule = &file->layout.datasets[number];
+    const uint64_t size = h5_element_size(rule->element), place = file->places[number] + first * size;
+    TRY(require_within(rule, first, count));
+    return values ? disk_read(file->descriptor, place, count * size, values)
+                  : disk_write(file->descriptor, file->path, place, count * size, to_write);
+}
+
 enum status results_file_read(const struct results_file *results_file, size_t number, uint64_t first, uint64_t count,
                               void *values)
 {
     const struct layout_dataset *rule = &results_file->layout.datasets[number];
-    const hid_t dataset = results_file->datasets[number];
-    const size_t size = h5_element_size(rule->element);
-    uint64_t place = 0;
     if (count == 0)
         return STATUS_OK;
-    enum status status = results_file->descriptor < 0 ? h5_dataset_read(dataset, rule->element, first, count, values)
-                                                      : h5_dataset_find(dataset, &place);
-    if (status == STATUS_OK && results_file->descriptor >= 0)
-        status = disk_read(results_file->descriptor, place + first * size, count * size, values);
+    const enum status status =
+        results_file->descriptor < 0
+            ? h5_dataset_read(results_file->datasets[number], rule->element, first, count, values)
+            : move_past_mpi(results_file, number, first, count, values, NULL);
     return status_prefix(status, "%s: dataset %s", results_file->path, rule->name);
 }
 
@@ -165,7 +193,9 @@ enum status results_file_write(const struct results_file *results_file, size_t n
                                const void *values)
 {
     const struct layout_dataset *rule = &results_file->layout.datasets[number];
-    enum status status = h5_dataset_write(results_file->datasets[number], rule->element, first, count, values);
+    enum status status = results_file->writes_past_mpi
+                             ? move_past_mpi(results_file, number, first, count, NULL, values)
+                             : h5_dataset_write(results_file->datasets[number], rule->element, first, count, values);
     if (status == STATUS_OK)
         return STATUS_OK;
     status = status_prefix(status, "dataset %s", rule->name);

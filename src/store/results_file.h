@@ -11,7 +11,9 @@ struct results_file {
     struct layout layout; /* borrows the sweep */
     hid_t file;
     hid_t *datasets;         /* [layout.count] */
-    int descriptor;          /* with MPI-IO: for reading, see results_file_read; else -1 */
+    int descriptor;          /* with MPI-IO: past it, see results_file_read; else -1 */
+    bool writes_past_mpi;    /* with MPI-IO: through the descriptor too, see results_file_write */
+    uint64_t *places;        /* [layout.count] with MPI-IO: the byte of the file where each dataset begins; else NULL */
     uint32_t checksum_start; /* over the sweep hash */
     struct shard shard;
     uint64_t own_cells; /* that are to be computed into this file: all, or those of the shard */
@@ -78,7 +80,8 @@ bool results_file_runtime_is_intact(const struct results_file *results_file, con
 
 /* Elements first .. first+count-1 of dataset number `number` of the layout. Errors name file and dataset. A file opened
  * with MPI-IO is read past MPI-IO, from where its datasets lie: Open MPI's answers success where a read fails, and
- * leaves whatever was in memory. */
+ * leaves whatever was in memory. And written past it, but for NFS, whose clients need what it locks: HDF5 and MPI-IO
+ * take several times as long as the system's call for the few bytes that a unit has for a dataset. */
 CHECKED enum status results_file_read(const struct results_file *results_file, size_t number, uint64_t first,
                                       uint64_t count, void *values);
 CHECKED enum status results_file_write(const struct results_file *results_file, size_t number, uint64_t first,
