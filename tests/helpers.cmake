@@ -36,8 +36,8 @@ endfunction()
 
 # One program on so many ranks:
 #   add_mpi_test(<program> RANKS <n> [ARGUMENTS <argument>...] [TIMEOUT <s>] [LABELS ...] [CORES <n>] [TCP] [ENDS_RESUMABLE])
-# CORES: how many the test keeps busy (2). tests/run.sh fills one more than there are, since most tests now and then wait; 3
-# are all of a machine with two: ranks that wait for each other all the time suffer from neighbours.
+# CORES: how many the test keeps busy at the most (2); one rank keeps one. 3 are all of a machine with two: ranks that wait for
+# each other all the time suffer from neighbours.
 # TCP: not through shared memory, as between nodes (Open MPI). ENDS_RESUMABLE: a job that never ends by itself and must be
 # ended, with exit code 75.
 function(add_mpi_test program)
@@ -53,6 +53,9 @@ function(add_mpi_test program)
     endif()
     if(NOT TEST_CORES)
         set(TEST_CORES 2)
+    endif()
+    if(TEST_RANKS EQUAL 1)
+        set(TEST_CORES 1)
     endif()
     set(name ${program}_${suffix}${TEST_RANKS}_ranks)
     set(command ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${TEST_RANKS} ${MPIEXEC_PREFLAGS})

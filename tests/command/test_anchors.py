@@ -1,5 +1,4 @@
 """Anchors: several final times along one trajectory, each with the bits of a run that ends there."""
-# ctest: PROCESSORS 2
 
 import json
 import math

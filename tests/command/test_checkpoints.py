@@ -1,5 +1,4 @@
 """Paths of network files that are patterns: an ensemble a file, in natural order, labelled by the files' names."""
-# ctest: PROCESSORS 2
 
 import os
 

@@ -1,6 +1,5 @@
 """Scales of inputs and bias as axes: each point has the bits of a sweep of these scales alone, however the grid is
 computed, and grows along each of them."""
-# ctest: PROCESSORS 2
 
 import h5py
 import numpy as np

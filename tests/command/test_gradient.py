@@ -1,5 +1,5 @@
 """Gradients and contribution maps from sweep file to results file."""
-# ctest: PROCESSORS 2 LABELS quick
+# ctest: LABELS quick
 
 import math
 

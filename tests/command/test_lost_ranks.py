@@ -1,5 +1,5 @@
 """Ranks that fall silent, and ranks that cannot be interrupted: nobody waits for ever, and nothing is lost."""
-# ctest: COST 100 LABELS campaign
+# ctest: LABELS campaign
 
 import contextlib
 import os

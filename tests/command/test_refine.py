@@ -1,5 +1,4 @@
 """gradsweep refine: the values of an axis around a crossing, as a sweep that extend accepts; repeated, it closes in."""
-# ctest: PROCESSORS 2
 
 import math
 import os

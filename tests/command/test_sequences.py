@@ -1,5 +1,4 @@
 """Network files with several sequences: replica r has sequence r and one W, however the grid is computed."""
-# ctest: PROCESSORS 2
 
 import h5py
 import numpy as np

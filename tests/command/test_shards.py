@@ -1,5 +1,4 @@
 """Shards of a sweep, merged, and files extended to longer axes: to the bit what one run gives."""
-# ctest: COST 100
 
 import os
 import re

@@ -1,6 +1,6 @@
 """Networks on teams of ranks: the same numbers as on one rank, whatever the size of the team; stops and failures inside
 teams."""
-# ctest: COST 100 PROCESSORS 3
+# ctest: PROCESSORS 3
 
 import re
 import subprocess
