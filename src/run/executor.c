@@ -257,31 +257,26 @@ static enum status complete_weight(struct executor *executor, const struct unit 
     return keep_spectrum(executor, unit, is_stored, &spectrum);
 }
 
-/* One replica after another, which share what is found. */
-static enum status complete_weights(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
-{
-    struct unit one = *unit;
-    for (long i = 0; i < unit->weight_count; i++) {
-        one.weight = unit->weight + (uint64_t)i;
-        one.place.at[AXIS_REPLICA] = unit->place.at[AXIS_REPLICA] + i;
-        TRY(complete_weight(executor, &one, tally));
-        one.cost = (struct cost){ 0 }; /* it is spent once */
-    }
-    return STATUS_OK;
-}
-
+/* One replica after another. Those that share one W share what is found, and what cannot be. */
 static enum status do_weight_unit(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
     char text[GRID_TEXT];
-    enum status status = complete_weights(executor, unit, tally);
-    /* What this network cannot give is the failure of its cells, when their turn comes. */
-    if (status == STATUS_NUMERICAL || status == STATUS_MEMORY) {
+    const bool is_shared = grid_ensemble(executor->sweep, &unit->place)->kind->is_file;
+    bool is_lost = false;
+    for (long i = 0; i < unit->weight_count && !is_lost; i++) {
+        const struct unit one = unit_of_network(unit, i);
+        enum status status = complete_weight(executor, &one, tally);
+        /* What this network cannot give is the failure of its cells, when their turn comes. */
+        if (status != STATUS_NUMERICAL && status != STATUS_MEMORY) {
+            TRY(status);
+            continue;
+        }
         if (is_speaker(executor))
-            log_warning("%s: %s", grid_describe_weight(executor->sweep, unit->weight, text), status_message());
+            log_warning("%s: %s", grid_describe_weight(executor->sweep, one.weight, text), status_message());
         tally->networks_lacking += status == STATUS_MEMORY && is_speaker(executor);
-        return STATUS_OK;
+        is_lost = is_shared;
     }
-    return status;
+    return STATUS_OK;
 }
 
 /* A shard computes its own weights: which of the others does is not known. Eigenvalues that cannot be found are what
@@ -351,13 +346,14 @@ static enum status take_weights(struct executor *executor, const struct unit *un
     return *failure == FAILURE_NONE ? status : STATUS_OK;
 }
 
+/* A unit of one network, whose part of the work it is. */
 static enum status compute(struct executor *executor, const struct unit *unit, struct work *work,
-                           enum failure_reason *failure)
+                           const struct work_part *part, enum failure_reason *failure)
 {
     TRY(take_weights(executor, unit, failure));
     if (*failure != FAILURE_NONE)
         return STATUS_OK;
-    enum status status = work_compute(work, executor->sweep, executor->weights, executor->spectrum,
+    enum status status = work_compute(work, part, executor->sweep, executor->weights, executor->spectrum,
                                       grid_activation(executor->sweep, &unit->place), &executor->context);
     status = team_agree(team_of(executor), status);
     if (status == STATUS_NUMERICAL)
@@ -367,41 +363,57 @@ static enum status compute(struct executor *executor, const struct unit *unit, s
     return *failure == FAILURE_NONE ? status : STATUS_OK;
 }
 
-/* Which measures failed in cells of a unit, and how: one line a kind. */
-static void warn_of_failures(const struct executor *executor, const struct unit *unit, const struct work *work)
+/* Which measures failed in cells of a network, and how: one line a kind. */
+static void warn_of_failures(const struct executor *executor, const struct unit *unit, const struct work *work,
+                             const struct work_part *part)
 {
     uint64_t counts[FAILURE_CODES] = { 0 };
     char place[GRID_TEXT], text[FAILURE_TEXT];
-    for (uint64_t i = 0; i < work->count; i++)
+    for (uint64_t i = part->first; i < part->first + part->count; i++)
         counts[work->results.failure_reason[i]]++;
     for (int code = FAILURE_NONE + 1; code < FAILURE_CODES; code++)
         if (counts[code] > 0 && failure_text((uint8_t)code, text))
             log_warning("%s: %s in %llu of %llu cells", grid_describe_network(executor->sweep, &unit->place, place),
-                        text, (unsigned long long)counts[code], (unsigned long long)work->count);
+                        text, (unsigned long long)counts[code], (unsigned long long)part->count);
 }
 
-static enum status do_work(struct executor *executor, const struct unit *unit, struct work *work,
-                           struct executor_tally *tally)
+/* Likewise. */
+static enum status do_network(struct executor *executor, const struct unit *unit, struct work *work,
+                              const struct work_part *part, struct executor_tally *tally)
 {
     char text[GRID_TEXT];
     double start = clock_seconds();
     enum failure_reason failure = FAILURE_NONE;
     executor->context.flops = 0.0;
-    TRY(compute(executor, unit, work, &failure));
+    TRY(compute(executor, unit, work, part, &failure));
     if (!is_speaker(executor))
-        return team_agree(team_of(executor), STATUS_OK);
+        return STATUS_OK;
     if (failure != FAILURE_NONE)
         log_warning("%s: %s", grid_describe_network(executor->sweep, &unit->place, text), status_message());
     const int ranks = team_size(executor);
-    uint64_t failed = work_mark(work, executor->sweep, failure, ranks, (clock_seconds() - start) / (double)work->count,
+    const double seconds = (clock_seconds() - start) / (double)part->count;
+    uint64_t failed = work_mark(work, part, executor->sweep, failure, ranks, seconds,
                                 cost_seconds(&unit->cost, ranks) / (double)unit->cell_count);
     if (failure == FAILURE_NONE && failed > 0)
-        warn_of_failures(executor, unit, work);
-    tally->cells_done += work->count - failed;
+        warn_of_failures(executor, unit, work, part);
+    tally->cells_done += part->count - failed;
     tally->cells_failed += failed;
     tally->flops += executor->context.flops;
+    return STATUS_OK;
+}
+
+static enum status do_work(struct executor *executor, const struct unit *unit, struct work *work,
+                           struct executor_tally *tally)
+{
+    enum status status = STATUS_OK;
+    for (long i = 0; i < work->part_count; i++) {
+        const struct unit one = unit_of_network(unit, i);
+        if (work->parts[i].count > 0)
+            TRY(do_network(executor, &one, work, &work->parts[i], tally));
+    }
     const enum phase before = enter(executor, PHASE_STORE);
-    const enum status status = work_write(work, executor->sweep, executor->store);
+    if (is_speaker(executor))
+        status = work_write(work, executor->sweep, executor->store);
     enter(executor, before);
     return team_agree(team_of(executor), status);
 }
@@ -468,7 +480,13 @@ static enum status do_chain_unit(struct executor *executor, const struct unit *u
         return fail_cells(executor, unit, needed, tally);
     }
     TRY(status);
-    return work.count > 0 ? do_work(executor, unit, &work, tally) : STATUS_OK;
+    struct executor_tally own = { 0 };
+    if (work.count > 0)
+        TRY(do_work(executor, unit, &work, &own));
+    tally->cells_done += own.cells_done;
+    tally->cells_failed += own.cells_failed;
+    tally->flops += own.flops;
+    return STATUS_OK;
 }
 
 enum status executor_do(struct executor *executor, const struct unit *unit, struct executor_tally *tally)

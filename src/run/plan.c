@@ -71,15 +71,26 @@ static double disturbance(const struct simulation *simulation, uint64_t number)
     return exp(simulation->relative_error * normal);
 }
 
-/* Seconds for rho and ||W|| if a chain unit that begins at `start` must find them; 0 if the file has them. */
+/* Seconds for rho and ||W|| of the networks that a chain unit, which begins at `start`, does not find in the file. */
 static double spectrum_seconds(struct simulation *simulation, const struct unit *unit, int team_size, double start)
 {
-    double *known_from = &simulation->known_from[unit->weight];
-    if (*known_from <= start)
-        return 0.0;
-    double seconds = cost_seconds(&simulation->weight_classes[unit->weight]->unit_cost, team_size);
-    *known_from = fmin(*known_from, start + seconds);
+    double seconds = 0.0;
+    for (uint64_t weight = unit->weight; weight < unit->weight + (uint64_t)unit->weight_count; weight++) {
+        double *known_from = &simulation->known_from[weight];
+        if (*known_from <= start)
+            continue;
+        const struct unit_class *class = simulation->weight_classes[weight];
+        seconds += cost_seconds(&class->unit_cost, team_size) / (double)class->replicas_per_unit;
+        *known_from = fmin(*known_from, start + seconds);
+    }
     return seconds;
+}
+
+/* The file knows what a weight unit has found from `end` on. */
+static void keep_spectra(struct simulation *simulation, const struct unit *unit, double end)
+{
+    for (uint64_t weight = unit->weight; weight < unit->weight + (uint64_t)unit->weight_count; weight++)
+        simulation->known_from[weight] = fmin(simulation->known_from[weight], end);
 }
 
 static void do_unit(struct simulation *simulation, struct runner *runner, uint64_t position)
@@ -90,7 +101,7 @@ static void do_unit(struct simulation *simulation, struct runner *runner, uint64
     double seconds = schedule_seconds(simulation->schedule, level, position) * disturbance(simulation, number);
     simulation->busy[level] += seconds * size;
     if (unit.kind == UNIT_WEIGHT)
-        simulation->known_from[unit.weight] = fmin(simulation->known_from[unit.weight], runner->free_at + seconds);
+        keep_spectra(simulation, &unit, runner->free_at + seconds);
     else
         seconds += spectrum_seconds(simulation, &unit, size, runner->free_at);
     runner->free_at += seconds;
@@ -152,8 +163,10 @@ static void start_weights(struct simulation *simulation)
             continue;
         for (uint64_t number = 0; number < class->unit_count; number++) {
             const struct unit unit = unit_list_at(simulation->list, class->first_unit + number);
-            simulation->weight_classes[unit.weight] = class;
-            simulation->known_from[unit.weight] = INFINITY;
+            for (uint64_t weight = unit.weight; weight < unit.weight + (uint64_t)unit.weight_count; weight++) {
+                simulation->weight_classes[weight] = class;
+                simulation->known_from[weight] = INFINITY;
+            }
         }
     }
 }

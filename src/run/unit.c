@@ -19,6 +19,10 @@ enum { TILE_COLUMNS = 8 };
 static const double EXPLICIT_SECONDS = 2.0;
 /* Results of one unit that wait in memory to be written, at most. */
 static const double RESULT_BYTES = 64e6;
+/* Networks go to a unit together up to so many seconds, of which what a unit costs by itself is a percent; short enough
+ * for the finest cut that a schedule can make use of. */
+static const double GROUP_SECONDS = 0.01;
+enum { MOST_NETWORKS = 64 };
 
 /* What a unit takes beside its computation: memory, and a write into each dataset. */
 static const double WRITE_SECONDS = 1e-4, WRITE_RATE = 1e9;
@@ -94,6 +98,14 @@ static double fewest_chains(const struct chain_question *question, double chain_
     return fmax(1.0, fmin(TILE_COLUMNS, ceil(EXPLICIT_SECONDS / chain_seconds)));
 }
 
+/* How many replicas of so many seconds each go to a unit: as equal shares of them all as can be. */
+static long group_replicas(const struct sweep *sweep, double seconds, double most)
+{
+    const double fit = fmax(1.0, fmin(fmin(floor(GROUP_SECONDS / seconds), MOST_NETWORKS), floor(most)));
+    const double groups = ceil((double)sweep->replicas / fit);
+    return (long)ceil((double)sweep->replicas / groups);
+}
+
 /* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
  * of identity cost one chain for any number of them. */
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
@@ -116,22 +128,32 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     question.side_by_side = (long)fmin(chains, (double)chain_cost_side_by_side(&question));
     chain = chain_cost(&question);
     measures = chain_cost_measures(&question);
-    class->replicas_per_unit = 1;
     class->chains_per_unit = (uint64_t)chains;
     class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : chains), cost_times(measures, chains));
-    class->unit_cost = cost_add(class->unit_cost, cost_add(weights, cost_of_writing(sweep, chains * cells_per_chain)));
+    class->unit_cost = cost_add(class->unit_cost, weights);
+    class->replicas_per_unit = 1;
+    if (class->units_per_network == 1 && class->team_size == 1)
+        class->replicas_per_unit = group_replicas(sweep, cost_seconds(&class->unit_cost, 1), most / all);
+    const double networks = (double)class->replicas_per_unit;
+    class->unit_cost =
+        cost_add(cost_times(class->unit_cost, networks), cost_of_writing(sweep, networks * chains * cells_per_chain));
 }
 
 static void fill_weight_class(const struct sweep *sweep, struct unit_class *class)
 {
     const struct ensemble *ensemble = grid_ensemble(sweep, &class->place);
     long hidden_size = grid_hidden_size(sweep, &class->place);
+    const bool is_shared = ensemble->kind->is_file; /* all replicas have one W */
     class->units_per_network = 1;
-    class->replicas_per_unit = ensemble->kind->is_file ? sweep->replicas : 1;
+    class->replicas_per_unit = is_shared ? sweep->replicas : 1;
     class->unit_cost = weights_cost_spectrum(ensemble, hidden_size, sweep->distribute_from);
     if (weight_result_needs_eigenvalues(sweep->measures) && hidden_size < sweep->distribute_from)
         class->unit_cost = cost_add(class->unit_cost, weights_cost_eigenvalues(hidden_size));
+    if (!is_shared && class->team_size == 1) {
+        class->replicas_per_unit = group_replicas(sweep, cost_seconds(&class->unit_cost, 1), MOST_NETWORKS);
+        class->unit_cost = cost_times(class->unit_cost, (double)class->replicas_per_unit);
+    }
     class->unit_cost = cost_add(class->unit_cost, cost_of_writing(sweep, 0.0));
 }
 
@@ -182,7 +204,8 @@ enum status unit_list_open(const struct sweep *sweep, struct unit_list **opened)
     for (long i = 0; i < list->class_count; i++) {
         struct unit_class *class = &list->classes[i];
         class->first_unit = list->unit_count;
-        class->unit_count = class->units_per_network * (uint64_t)(sweep->replicas / class->replicas_per_unit);
+        const long groups = (sweep->replicas + class->replicas_per_unit - 1) / class->replicas_per_unit;
+        class->unit_count = class->units_per_network * (uint64_t)groups;
         list->unit_count += class->unit_count;
     }
     *opened = scope_keep(&list);
@@ -229,21 +252,38 @@ struct unit unit_list_at(const struct unit_list *list, uint64_t number)
     };
     /* A network's units follow each other, so that a rank that takes several draws W once. */
     unit.place.at[AXIS_REPLICA] = (long)(place / class->units_per_network) * class->replicas_per_unit;
-    unit.weight_count = class->replicas_per_unit;
+    const long replicas = list->sweep->replicas - unit.place.at[AXIS_REPLICA];
+    unit.weight_count = replicas < class->replicas_per_unit ? replicas : class->replicas_per_unit;
     unit.weight = grid_weight_number(list->sweep, &unit.place);
     if (unit.kind == UNIT_CHAINS) {
         uint64_t first = range * class->chains_per_unit, left = grid_chain_count(list->sweep) - first;
         unit.first_chain = first;
         unit.chain_count = left < class->chains_per_unit ? left : class->chains_per_unit;
         unit.cell_count = grid_cells_of_chains(list->sweep, unit.first_chain, unit.chain_count);
+        unit.cell_count *= (uint64_t)unit.weight_count;
     }
     return unit;
 }
 
+struct unit unit_of_network(const struct unit *unit, long number)
+{
+    struct unit one = *unit;
+    one.place.at[AXIS_REPLICA] += number;
+    one.weight += (uint64_t)number;
+    one.weight_count = 1;
+    one.cell_count = unit->cell_count / (uint64_t)unit->weight_count;
+    one.cost = cost_times(unit->cost, 1.0 / (double)unit->weight_count);
+    return one;
+}
+
 uint64_t unit_cells_in_row(const struct sweep *sweep, const struct unit *unit, uint64_t row, uint64_t *first)
 {
+    const uint64_t start = grid_cell_number(sweep, &unit->place);
+    *first = start;
+    if (unit->chain_count == grid_chain_count(sweep))
+        return row == 0 ? unit->cell_count : 0;
     const uint64_t count = grid_row_of_chains(sweep, row, unit->first_chain, unit->chain_count, first);
-    *first += grid_cell_number(sweep, &unit->place);
+    *first += start;
     return count;
 }
 
@@ -282,7 +322,8 @@ double unit_list_class_bytes(const struct unit_list *list, const struct unit_cla
     double all = (double)class->chains_per_unit, chains = fmin(all, (double)chain_cost_side_by_side(&question));
     double ends = all * (double)question.anchors; /* as in cut_chains */
     double cells = all * (double)grid_plane_size(list->sweep) / (double)grid_chain_count(list->sweep);
+    double results = (double)class->replicas_per_unit * (ends + cells) * cell_bytes(list->sweep);
     question.side_by_side = (long)chains;
     return fmax(spectrum, weights_cost_draw_bytes(question.ensemble, question.hidden_size, team_size) +
-                              chain_cost_block_bytes(&question, chains) + (ends + cells) * cell_bytes(list->sweep));
+                              chain_cost_block_bytes(&question, chains) + results);
 }

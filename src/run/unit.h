@@ -1,7 +1,9 @@
 /* Units of work: what one rank, or one team, takes at a time.
  *
- * First the weight units, one a WEIGHT (spectral radius and norm of W, kept in the results file), then the chain units:
- * chains of one network and activation, with all cells that are copies of them (sweep/grid.h). Dearest first. Which
+ * First the weight units (spectral radius and norm of W, kept in the results file), then the chain units: chains of one
+ * network and activation, with all cells that are copies of them (sweep/grid.h). Networks that take little time go
+ * several replicas to a unit, with all their chains: what a unit costs beside its arithmetic is then theirs together,
+ * and their cells, which have consecutive numbers, reach the file at once. Dearest first. Which
  * unit has which number and cells is a function of the sweep alone, and is found by arithmetic over classes of equal
  * units, so that memory does not grow with the grid. Not collective. */
 #ifndef GRADSWEEP_RUN_UNIT_H
@@ -17,10 +19,10 @@ struct unit {
     enum unit_kind kind;
     struct cell place;    /* of its network; the first cell of its plane for UNIT_CHAINS */
     uint64_t weight;      /* WEIGHT number */
-    long weight_count;    /* UNIT_WEIGHT: weight .. weight + weight_count - 1, replicas that share one W; else 1 */
-    uint64_t first_chain; /* UNIT_CHAINS: of the network's, chains first_chain .. first_chain + chain_count - 1 */
+    long weight_count;    /* networks weight .. weight + weight_count - 1, replicas that follow each other */
+    uint64_t first_chain; /* UNIT_CHAINS: of each network's, chains first_chain .. first_chain + chain_count - 1 */
     uint64_t chain_count;
-    uint64_t cell_count; /* that have them */
+    uint64_t cell_count; /* that have them, of all networks together */
     int team_size; /* the wish: ranks that had best compute it, from the hidden size alone; 1 below distribute_from */
     struct cost cost;
 };
@@ -36,8 +38,12 @@ const struct sweep *unit_list_sweep(const struct unit_list *list);
 uint64_t unit_list_count(const struct unit_list *list);
 struct unit unit_list_at(const struct unit_list *list, uint64_t number);
 
-/* Cells of a UNIT_CHAINS that are neighbours in the grid and differ in gamma alone; there are grid_plane_rows(sweep)
- * such ranges, some of them empty. Returns how many cells range `row` has, from *first on. */
+/* Of the networks of a unit one, number 0 .. weight_count - 1, as a unit: with its share of the cells and the cost. */
+struct unit unit_of_network(const struct unit *unit, long number);
+
+/* Cells of a UNIT_CHAINS that are neighbours in the grid; there are grid_plane_rows(sweep) such ranges, some of them
+ * empty. Returns how many cells range `row` has, from *first on. A unit with all chains of its networks has all its
+ * cells in range 0; of others, those of a range differ in gamma alone. */
 uint64_t unit_cells_in_row(const struct sweep *sweep, const struct unit *unit, uint64_t row, uint64_t *first);
 
 /* Predicts times for another machine from here on: the costs of all units, and what is derived from them; not their
@@ -53,7 +59,7 @@ struct unit_class {
     struct cell place;        /* of the first; UNIT_WEIGHT: of no activation */
     uint64_t chains_per_unit; /* UNIT_CHAINS; the last of a network may have fewer */
     uint64_t units_per_network;
-    long replicas_per_unit; /* 1, or all where one W serves them and a unit finds what is known of it */
+    long replicas_per_unit; /* the last unit may have fewer */
     uint64_t first_unit;
     uint64_t unit_count;
     int team_size;

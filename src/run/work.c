@@ -10,7 +10,8 @@ void work_destroy(struct work *work)
 {
     memory_free(work->cells);
     memory_free(work->gammas);
-    memory_free(work->chain_of);
+    memory_free(work->end_of);
+    memory_free(work->parts);
     memory_free(work->couplings);
     memory_free(work->drives);
     memory_free(work->outcomes);
@@ -20,54 +21,80 @@ void work_destroy(struct work *work)
     *work = (struct work){ 0 };
 }
 
-/* Room for so many cells of at most so many chains. */
-static enum status allocate(const struct sweep *sweep, uint64_t cells, uint64_t chains, struct work *work)
+/* Room for so many cells of the unit's networks. */
+static enum status allocate(const struct sweep *sweep, const struct unit *unit, uint64_t cells, struct work *work)
 {
+    const uint64_t chains = unit->chain_count * (uint64_t)unit->weight_count;
     TRY(store_allocate_results(sweep, 0, cells, &work->results));
     TRY(memory_allocate(&work->cells, cells, "cells of a unit"));
     TRY(memory_allocate(&work->gammas, cells, "gammas of a unit"));
-    TRY(memory_allocate(&work->chain_of, cells, "chains of a unit"));
+    TRY(memory_allocate(&work->end_of, cells, "chains of a unit"));
+    TRY(memory_allocate(&work->parts, unit->weight_count, "networks of a unit"));
     TRY(memory_allocate(&work->couplings, chains, "chains of a unit"));
     TRY(memory_allocate(&work->drives, chains, "chains of a unit"));
+    work->part_count = unit->weight_count;
     const uint64_t ends = chains * (uint64_t)axes_length(sweep, AXIS_ANCHOR);
     TRY(memory_allocate(&work->outcomes, ends, "outcomes of a unit"));
     return memory_allocate(&work->methods, ends, "methods of a unit");
 }
 
-/* Fills what is known of the needed cells; numbers[chain_count] := 1 for the unit's chains that any of them has. */
-static void collect_cells(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work,
-                          long *numbers)
+/* A cell's chain, anchor and network as one number. */
+static long number_of(const struct sweep *sweep, const struct unit *unit, const struct cell *cell)
 {
+    const long network = cell->at[AXIS_REPLICA] - unit->place.at[AXIS_REPLICA];
+    const long chain = (long)(grid_chain_of(sweep, cell) - unit->first_chain);
+    return (network * axes_length(sweep, AXIS_ANCHOR) + cell->at[AXIS_ANCHOR]) * (long)unit->chain_count + chain;
+}
+
+/* Fills what is known of the needed cells, but for the places of their chains, of which it has the numbers above;
+ * is_needed[networks][chain_count] := 1 for the chains that any of them has. */
+static void collect_cells(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work,
+                          long *is_needed)
+{
+    const long chains = (long)unit->chain_count, anchors = axes_length(sweep, AXIS_ANCHOR);
     for (uint64_t row = 0, seen = 0; row < grid_plane_rows(sweep); row++) {
         uint64_t first, count = unit_cells_in_row(sweep, unit, row, &first);
         for (uint64_t i = 0; i < count; i++) {
             if (!needed[seen++])
                 continue;
             const struct cell cell = grid_cell_at(sweep, first + i);
-            const long chain = (long)(grid_chain_of(sweep, &cell) - unit->first_chain);
-            numbers[chain] = 1;
+            const long number = number_of(sweep, unit, &cell), network = number / chains / anchors;
+            is_needed[network * chains + number % chains] = 1;
             work->cells[work->count] = first + i;
             work->gammas[work->count] = grid_gamma(sweep, &cell);
-            work->chain_of[work->count++] = cell.at[AXIS_ANCHOR] * (long)unit->chain_count + chain;
+            work->end_of[work->count++] = number;
+            work->parts[network].count++;
         }
     }
 }
 
-/* Numbers the chains that are needed, in ascending order, and leaves out the others. */
-static void close_up_chains(const struct sweep *sweep, const struct unit *unit, struct work *work, long *numbers)
+/* Numbers the chains of each network that are needed, in ascending order, and leaves out the others. Returns how many
+ * ends all of them have. */
+static long close_up_chains(const struct sweep *sweep, const struct unit *unit, struct work *work, long *numbers)
 {
-    for (uint64_t chain = 0; chain < unit->chain_count; chain++) {
-        if (numbers[chain] == 0)
-            continue;
-        work->couplings[work->chain_count] = grid_chain_coupling(sweep, unit->first_chain + chain);
-        work->drives[work->chain_count] = grid_chain_drive(sweep, unit->first_chain + chain);
-        numbers[chain] = work->chain_count++;
+    const long chains = (long)unit->chain_count, anchors = axes_length(sweep, AXIS_ANCHOR);
+    long all = 0;
+    uint64_t cell = 0;
+    for (long network = 0; network < work->part_count; network++, numbers += chains) {
+        struct work_part *part = &work->parts[network];
+        part->first = cell;
+        part->first_end = all * anchors;
+        part->couplings = work->couplings + all;
+        part->drives = work->drives + all;
+        for (long chain = 0; chain < chains; chain++) {
+            if (numbers[chain] == 0)
+                continue;
+            part->couplings[part->chain_count] = grid_chain_coupling(sweep, unit->first_chain + (uint64_t)chain);
+            part->drives[part->chain_count] = grid_chain_drive(sweep, unit->first_chain + (uint64_t)chain);
+            numbers[chain] = part->chain_count++;
+        }
+        for (; cell < part->first + part->count; cell++) {
+            const long anchor = work->end_of[cell] / chains % anchors, chain = numbers[work->end_of[cell] % chains];
+            work->end_of[cell] = part->first_end + anchor * part->chain_count + chain;
+        }
+        all += part->chain_count;
     }
-    for (uint64_t i = 0; i < work->count; i++) {
-        const long anchor = work->chain_of[i] / (long)unit->chain_count;
-        const long chain = work->chain_of[i] % (long)unit->chain_count;
-        work->chain_of[i] = anchor * work->chain_count + numbers[chain];
-    }
+    return all * anchors;
 }
 
 enum status work_create(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work)
@@ -77,11 +104,10 @@ enum status work_create(const struct sweep *sweep, const struct unit *unit, cons
     uint64_t count = 0;
     for (uint64_t i = 0; i < unit->cell_count; i++)
         count += needed[i] != 0;
-    TRY(memory_allocate(&numbers, unit->chain_count, "chains of a unit"));
-    TRY(allocate(sweep, count, unit->chain_count, &made));
+    TRY(memory_allocate(&numbers, unit->chain_count * (uint64_t)unit->weight_count, "chains of a unit"));
+    TRY(allocate(sweep, unit, count, &made));
     collect_cells(sweep, unit, needed, &made, numbers);
-    close_up_chains(sweep, unit, &made, numbers);
-    const long ends = made.chain_count * axes_length(sweep, AXIS_ANCHOR);
+    const long ends = close_up_chains(sweep, unit, &made, numbers);
     TRY(store_allocate_results(sweep, 0, (uint64_t)ends, &made.chains));
     *work = scope_keep(&made);
     return STATUS_OK;
@@ -91,32 +117,45 @@ enum status work_create(const struct sweep *sweep, const struct unit *unit, cons
 static void copy_values(const struct work *work, const struct sweep *sweep, size_t number, uint64_t cell)
 {
     const struct dataset_rule *rule = measure_dataset_at(sweep->measures, number);
-    const size_t bytes = store_bytes_per_cell(sweep, rule), chain = (size_t)work->chain_of[cell];
+    const size_t bytes = store_bytes_per_cell(sweep, rule), end = (size_t)work->end_of[cell];
     char *values = (char *)work->results.values[number] + cell * bytes;
-    memcpy(values, (const char *)work->chains.values[number] + chain * bytes, bytes);
+    memcpy(values, (const char *)work->chains.values[number] + end * bytes, bytes);
     for (size_t i = 0; rule->gamma_factor && i < bytes / sizeof(double); i++)
         ((double *)values)[i] += log(work->gammas[cell]);
 }
 
-static void copy_chains(const struct work *work, const struct sweep *sweep)
+static void copy_chains(const struct work *work, const struct work_part *part, const struct sweep *sweep)
 {
     for (size_t number = 0; number < measure_dataset_count(sweep->measures); number++)
-        for (uint64_t cell = 0; work->chains.values[number] && cell < work->count; cell++)
-            copy_values(work, sweep, number, cell);
+        for (uint64_t i = 0; work->chains.values[number] && i < part->count; i++)
+            copy_values(work, sweep, number, part->first + i);
 }
 
-enum status work_compute(struct work *work, const struct sweep *sweep, struct weights *weights,
-                         struct weight_spectrum spectrum, const struct activation *activation,
+/* values[datasets] := where the arrays of the chains begin for a part. */
+static void find_values(const struct work *work, const struct work_part *part, const struct sweep *sweep, void **values)
+{
+    for (size_t number = 0; number < measure_dataset_count(sweep->measures); number++) {
+        char *all = work->chains.values[number];
+        const size_t bytes = store_bytes_per_cell(sweep, measure_dataset_at(sweep->measures, number));
+        values[number] = all ? all + (size_t)part->first_end * bytes : NULL;
+    }
+}
+
+enum status work_compute(struct work *work, const struct work_part *part, const struct sweep *sweep,
+                         struct weights *weights, struct weight_spectrum spectrum, const struct activation *activation,
                          struct gradient_context *context)
 {
+    SCOPED_MEMORY void **values = NULL;
+    TRY(memory_allocate(&values, measure_dataset_count(sweep->measures), "datasets of a unit"));
+    find_values(work, part, sweep, values);
     const struct batch batch = { .weights = weights,
                                  .spectrum = spectrum,
                                  .native = sweep->native,
                                  .model = &sweep->model,
                                  .activation = activation,
-                                 .count = work->chain_count,
-                                 .couplings = work->couplings,
-                                 .drives = work->drives,
+                                 .count = part->chain_count,
+                                 .couplings = part->couplings,
+                                 .drives = part->drives,
                                  .anchors = sweep->anchors,
                                  .anchor_count = sweep->has_anchors ? sweep->anchor_count : 0,
                                  .lags = sweep->lags,
@@ -124,26 +163,26 @@ enum status work_compute(struct work *work, const struct sweep *sweep, struct we
                                  .tolerance = sweep->tolerance,
                                  .measures = sweep->measures,
                                  .options = sweep->options };
-    const struct batch_results results = { .values = work->chains.values,
-                                           .outcomes = work->outcomes,
-                                           .methods = work->methods };
+    const struct batch_results results = { .values = values,
+                                           .outcomes = work->outcomes + part->first_end,
+                                           .methods = work->methods + part->first_end };
     TRY(batch_measure(&batch, context, &results));
-    copy_chains(work, sweep);
+    copy_chains(work, part, sweep);
     return STATUS_OK;
 }
 
-uint64_t work_mark(struct work *work, const struct sweep *sweep, enum failure_reason failure, int team_size,
-                   double cell_seconds, double predicted_seconds)
+uint64_t work_mark(struct work *work, const struct work_part *part, const struct sweep *sweep,
+                   enum failure_reason failure, int team_size, double cell_seconds, double predicted_seconds)
 {
     uint64_t failed = 0;
-    for (uint64_t i = 0; i < work->count; i++) {
-        const long chain = work->chain_of[i];
+    for (uint64_t i = part->first; i < part->first + part->count; i++) {
+        const long end = work->end_of[i];
         uint8_t reason =
-            failure != FAILURE_NONE ? (uint8_t)failure : failure_of_measures(sweep->measures, work->outcomes[chain].of);
+            failure != FAILURE_NONE ? (uint8_t)failure : failure_of_measures(sweep->measures, work->outcomes[end].of);
         work->results.status[i] = reason == FAILURE_NONE ? STORE_DONE : STORE_FAILED;
         work->results.failure_reason[i] = reason;
         if (failure == FAILURE_NONE)
-            work->results.method[i] = (uint8_t)work->methods[chain];
+            work->results.method[i] = (uint8_t)work->methods[end];
         work->results.team_size[i] = (uint16_t)team_size;
         work->results.cell_seconds[i] = cell_seconds;
         work->results.predicted_seconds[i] = predicted_seconds;

@@ -76,7 +76,7 @@ static enum status do_chains(const struct sweep *sweep, const struct unit *unit,
     const double start = cpu_seconds();
     TRY(weights_open(key, is_unscaled ? 1.0 : spectrum.radius, &weights));
     TRY(work_create(sweep, unit, needed, &work));
-    TRY(work_compute(&work, sweep, weights, spectrum, grid_activation(sweep, &unit->place), &context));
+    TRY(work_compute(&work, work.parts, sweep, weights, spectrum, grid_activation(sweep, &unit->place), &context));
     *seconds = cpu_seconds() - start;
     return STATUS_OK;
 }
@@ -97,12 +97,14 @@ static enum status measure(const struct sweep *sweep, const struct unit *unit, d
     return STATUS_OK;
 }
 
-/* What is predicted of one unit: the last one of a network may have fewer chains than its class. */
-static double predicted_seconds(const struct unit_class *class, const struct unit *unit, const struct cost_speed *speed)
+/* What is predicted of one network of a unit: the last one of a network may have fewer chains than its class. */
+static double predicted_seconds(const struct sweep *sweep, const struct unit_class *class, const struct unit *unit,
+                                const struct cost_speed *speed)
 {
+    const bool is_shared = unit->kind == UNIT_WEIGHT && grid_ensemble(sweep, &unit->place)->kind->is_file;
     const struct cost cost = cost_on(class->unit_cost, speed);
     const double share = unit->kind == UNIT_CHAINS ? (double)unit->chain_count / (double)class->chains_per_unit : 1.0;
-    return share * cost.seconds;
+    return share * cost.seconds / (is_shared ? 1.0 : (double)class->replicas_per_unit);
 }
 
 static void print_unit(const struct sweep *sweep, const struct unit *unit, double measured, double predicted)
@@ -129,10 +131,11 @@ static enum status measure_sweep(struct sweep *sweep, const char *name, long uni
         const struct unit_class *class = unit_list_class(list, i);
         /* Anywhere in its network: the first ones, of weak couplings, are cheaper than the average that is predicted.
          */
-        const struct unit unit = unit_list_at(list, class->first_unit + (uint64_t)i * 7919 % class->unit_count);
+        const struct unit taken = unit_list_at(list, class->first_unit + (uint64_t)i * 7919 % class->unit_count);
+        const struct unit unit = unit_of_network(&taken, 0);
         double seconds = 0;
         TRY(measure(sweep, &unit, &seconds));
-        const double predicted = predicted_seconds(class, &unit, &speed);
+        const double predicted = predicted_seconds(sweep, class, &unit, &speed);
         add(&all, seconds, predicted);
         add(unit.kind == UNIT_WEIGHT ? &weights : &chains, seconds, predicted);
         if (is_verbose)

@@ -276,11 +276,12 @@ static void test_measured_speed_changes_the_order_alone(void **state)
     close_units(scaled);
 }
 
-/* Marks the cells of a unit, which all have one of its chains, and returns how many these chains are. */
+/* Marks the cells of a unit, which all have one of its chains, and returns how many these chains are, of all its
+ * networks. */
 static uint64_t see_cells(const struct sweep *sweep, const struct unit *unit, uint8_t *seen)
 {
     uint64_t cells = 0, chains = 0;
-    uint8_t *has_cell = calloc(unit->chain_count, 1);
+    uint8_t *has_cell = calloc(unit->chain_count * (uint64_t)unit->weight_count, 1);
     assert_non_null(has_cell);
     for (uint64_t row = 0; row < grid_plane_rows(sweep); row++) {
         uint64_t first, count = unit_cells_in_row(sweep, unit, row, &first);
@@ -290,15 +291,38 @@ static uint64_t see_cells(const struct sweep *sweep, const struct unit *unit, ui
             const uint64_t chain = grid_chain_of(sweep, &cell) - unit->first_chain;
             assert_int_equal(seen[i]++, 0);
             assert_true(chain < unit->chain_count);
-            assert_int_equal(grid_weight_number(sweep, &cell), unit->weight);
+            const uint64_t network = grid_weight_number(sweep, &cell) - unit->weight;
+            assert_true(network < (uint64_t)unit->weight_count);
             assert_true(grid_coupling(sweep, &cell) == grid_chain_coupling(sweep, unit->first_chain + chain));
-            chains += has_cell[chain] == 0;
-            has_cell[chain] = 1;
+            chains += has_cell[network * unit->chain_count + chain] == 0;
+            has_cell[network * unit->chain_count + chain] = 1;
         }
     }
     assert_int_equal(cells, unit->cell_count);
     free(has_cell);
     return chains;
+}
+
+/* Networks that take little time share units, wide ones do not; which units there are says the sweep alone. */
+static void test_small_networks_share_units(void **state)
+{
+    (void)state;
+    struct planned planned = open_units(SMALL_W);
+    for (long i = 0; i < unit_list_class_count(planned.list); i++) {
+        const struct unit_class *class = unit_list_class(planned.list, i);
+        const long size = grid_hidden_size(planned.sweep, &class->place), share = class->replicas_per_unit;
+        uint64_t weights = 0;
+        assert_true(size > 8 || share > 1);
+        assert_true(size < 512 || class->kind == UNIT_WEIGHT ||
+                    share == 1); /* what is known by construction is cheap */
+        for (uint64_t number = 0; number < class->unit_count; number += class->units_per_network) {
+            const struct unit unit = unit_list_at(planned.list, class->first_unit + number);
+            assert_int_equal(unit.place.at[AXIS_REPLICA], (long)weights);
+            weights += (uint64_t)unit.weight_count;
+        }
+        assert_int_equal(weights, 40);
+    }
+    close_units(planned);
 }
 
 /* Units cover all cells of the grid, each once, and each chain belongs to one of them. */
@@ -314,7 +338,7 @@ static void test_units_cover_the_grid(void **state)
         for (uint64_t number = 0; number < unit_list_count(planned.list); number++) {
             struct unit unit = unit_list_at(planned.list, number);
             if (unit.kind == UNIT_CHAINS)
-                assert_int_equal(see_cells(planned.sweep, &unit, seen), unit.chain_count);
+                assert_int_equal(see_cells(planned.sweep, &unit, seen), unit.chain_count * (uint64_t)unit.weight_count);
         }
         for (uint64_t cell = 0; cell < cells; cell++)
             assert_int_equal(seen[cell], 1);
@@ -331,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_team_sizes),
         cmocka_unit_test(test_ranks_on_their_own),
         cmocka_unit_test(test_measured_speed_changes_the_order_alone),
+        cmocka_unit_test(test_small_networks_share_units),
         cmocka_unit_test(test_units_cover_the_grid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
