@@ -23,7 +23,7 @@ SWEEP = """\
 weights: {ensemble: [ginibre, orthogonal, {kind: nonnormal, departure: 1}], replicas: 8}
 model: {activation: [identity, tanh], input: {kind: gaussian, size: 2, scale: 0.5}, warmup: 500}
 grid: {hidden_size: [16, 40], spectral_radius: [0.7, 1, 1.3], gamma: [0.5, 1], lag: {log2: 64}}
-measure: [frobenius_norm, gradient]
+measure: [frobenius_norm, gradient, {lyapunov: {transient: 20, steps: 40, two_sided: true}}]
 """
 OPTIONS = ["--progress", "none"]
 # Seconds after a kill in which all of a job must be gone: its launcher ends it; where it cannot, because it was killed

@@ -14,6 +14,13 @@ static const char faulty_sweep[] =
     "measure: [frobenius_norm, step_bound, gradient, {contribution_map: {steps: 3}}, expansion, singular_values]\n"
     "numerics: {certify: true}\n";
 
+/* Proofs and exponents do not go together. */
+static const char faulty_exponents[] =
+    "name: faulty exponents\nseed: 13\nweights:\n  ensemble: [ginibre, orthogonal, symmetric]\nmodel:\n"
+    "  activation: [identity, tanh]\n  input: {kind: gaussian, size: 2, scale: 0.5}\n  warmup: 5\ngrid:\n"
+    "  hidden_size: [3, 6]\n  spectral_radius: 1.4\n  gamma: 1.0\n  lag: 1\n"
+    "measure: [{lyapunov: {transient: 10, steps: 40, two_sided: true}}]\n";
+
 /* elu runs away above kappa = 1.41; its derivatives at states far below 0 are then further apart than doubles reach. */
 #define BROAD_SWEEP(activations, largest_radius)                                                                     \
     "name: broad\nseed: 12\nweights:\n  ensemble: [ginibre, uniform, orthogonal, symmetric, antisymmetric, cycle,\n" \
@@ -38,6 +45,13 @@ static int run_faulty_sweep(void **state)
 {
     (void)state;
     run(faulty_sweep, path);
+    return 0;
+}
+
+static int run_faulty_exponents(void **state)
+{
+    (void)state;
+    run(faulty_exponents, path);
     return 0;
 }
 
@@ -139,15 +153,27 @@ static void change_cell(const struct fault *fault, bool put_back, struct cell_re
     assert_ok(results_file_close(&file));
 }
 
+static void expect_each_broken(size_t count, const struct fault *table)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct cell_results kept;
+        change_cell(&table[i], false, &kept);
+        expect_broken(table[i].rule, table[i].also);
+        change_cell(&table[i], true, &kept);
+    }
+}
+
 static void each_fault_breaks_its_rule(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        struct cell_results kept;
-        change_cell(&faults[i], false, &kept);
-        expect_broken(faults[i].rule, faults[i].also);
-        change_cell(&faults[i], true, &kept);
-    }
+    expect_each_broken(sizeof faults / sizeof *faults, faults);
+}
+
+static void each_fault_of_exponents_breaks_its_rule(void **state)
+{
+    (void)state;
+    expect_good(faulty_exponents);
+    expect_each_broken(sizeof exponent_faults / sizeof *exponent_faults, exponent_faults);
 }
 
 static void too_many(double *re, double *im, long size)
@@ -253,6 +279,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(info_tells_parameters, run_faulty_sweep),
         cmocka_unit_test_setup(each_fault_breaks_its_rule, run_faulty_sweep),
         cmocka_unit_test_setup(each_fault_of_eigenvalues_breaks_its_rule, run_faulty_sweep),
+        cmocka_unit_test_setup(each_fault_of_exponents_breaks_its_rule, run_faulty_exponents),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     session_close();

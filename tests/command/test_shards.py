@@ -15,7 +15,8 @@ name: shards
 weights: {ensemble: [ginibre, orthogonal, {kind: sparse, density: 0.1}], replicas: 2}
 model: {activation: [identity, tanh], input: {kind: gaussian, size: 2}, warmup: 10}
 grid: {hidden_size: [4, 9], spectral_radius: [0.7, 1.3], gamma: [0.3, 0.5, 0.7, 0.9, 1.1], lag: {log2: 16}}
-measure: [frobenius_norm, gradient, {contribution_map: {steps: 4}}, expansion, singular_values]
+measure: [frobenius_norm, gradient, {contribution_map: {steps: 4}}, expansion, singular_values,
+          {lyapunov: {transient: 3, steps: 21, two_sided: true}}]
 """
 # Enough work to be interrupted.
 LONG = """\
@@ -52,7 +53,7 @@ class Merge(ShardTest):
     def test_shards_of_any_ranks_make_the_whole(self):
         sweep = self.sweep(SWEEP)
         reference = self.undisturbed(sweep, exit_code=1)
-        shards = self.run_shards(sweep, 4, ranks=(1, 2, 3, None), exit_codes=(0, 1))
+        shards = self.run_shards(sweep, 4, ranks=(1, 2, 3, 5), exit_codes=(0, 1))
         merged, _ = self.merge("merged.h5", reversed(shards), exit_code=1)
         self.assert_same_results(merged, reference)
         rows = [row.tobytes().rstrip(b"\0").decode() for row in read(merged)["provenance"]]

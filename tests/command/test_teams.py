@@ -36,6 +36,16 @@ grid: {hidden_size: [1, 63, 64], spectral_radius: [0.8, 1.1], gamma: [1], lag: [
 measure: [gradient, {contribution_map: {steps: 4}}]
 numerics: {distribute_from: 1}
 """
+# The leading exponents; the frame is decomposed by rows, or in blocks where there are more than 32 columns.
+LEADING = """
+name: leading
+seed: 10
+weights: {ensemble: [ginibre, untied]}
+model: {activation: [tanh, relu], warmup: 10, bias: {kind: gaussian, scale: 0.1}}
+grid: {hidden_size: [75], spectral_radius: [0.9, 1.6], gamma: 1, lag: 1}
+measure: [{lyapunov: {count: COUNT, transient: 4, steps: 12, two_sided: true}}]
+numerics: {distribute_from: 64}
+"""
 # Few lags of larger networks: the implicit method, which moves vectors alone.
 IMPLICIT = """
 name: implicit
@@ -54,6 +64,13 @@ model: {activation: tanh, warmup: 10}
 grid: {hidden_size: [320], spectral_radius: [1, 1.1], gamma: [0.9, 1], lag: {log2: 64}}
 measure: [frobenius_norm]
 numerics: {distribute_from: 320}
+"""
+# A minute or more of one unit.
+EXPONENTS = """
+name: exponents
+model: {activation: tanh, warmup: 10}
+grid: {hidden_size: 256, spectral_radius: 1.5, gamma: 1, lag: 1}
+measure: [{lyapunov: {steps: 40000}}]
 """
 # Symmetric: its radius is its norm, which takes no powers of W.
 MEMORY = """
@@ -121,6 +138,17 @@ class SameNumbers(TeamTest):
                 self.assertTrue((read(path)["team_size"][:, :, 1:] == TEAM_OF[ranks]).all())
 
 
+    def test_leading_exponents_have_the_bits_of_one_rank(self):
+        for count in (5, 40):
+            sweep = self.sweep(LEADING.replace("COUNT", str(count)))
+            ours = read(self.run_sweep(sweep, f"{count}.h5", ranks=2))
+            theirs = read(self.run_sweep(sweep, f"{count}-alone.h5"))
+            self.assertTrue((ours["team_size"] == 2).all() and (ours["status"] == command.DONE).all())
+            self.assertTrue(np.isfinite(ours["lyapunov_exponent"][0, ..., :count]).all())
+            for name in ("lyapunov_exponent", "lyapunov_exponent_error", "two_sided_residual", "finite_exponents"):
+                np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+
 class Endings(CommandTest):
     def test_a_stop_reaches_all_ranks_of_a_team(self):
         sweep = self.sweep(LONG)
@@ -132,6 +160,21 @@ class Endings(CommandTest):
             self.assertEqual(code, 75, text)
             self.assertLess(time.monotonic() - start, 30 if not command.is_sanitized() else 60)
             self.assertRegex(text, "stopped by SIGUSR1 with [0-9]+ cells pending")
+
+    def test_a_long_unit_of_exponents_stops(self):
+        """One cell that takes minutes, which is dropped."""
+        sweep = self.sweep(EXPONENTS)
+        path = self.path("stopped.h5")
+        with command.Run(sweep, "-o", path, "--progress", "none") as run:
+            until = time.monotonic() + command.TIMEOUT
+            while run.process.poll() is None and time.monotonic() < until and not Path(path).exists():
+                time.sleep(0.01)
+            time.sleep(2)  # it has begun
+            start = time.monotonic()
+            code, text = run.stop()
+            self.assertEqual(code, 75, text)
+            self.assertLess(time.monotonic() - start, 15 if not command.is_sanitized() else 60)
+            self.assertRegex(text, "stopped by SIGUSR1 with 1 cells? pending")
 
     def largest_address_space(self, sweep):
         """kB that a rank of two takes at most while it runs a sweep."""

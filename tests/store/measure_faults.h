@@ -227,6 +227,60 @@ static void proof_without_room(struct cell_results *r)
     ((uint8_t *)values_of(r, "bound_check"))[0] = BOUND_HOLDS;
 }
 
+/* Of a sweep that measures exponents. */
+static void exponents_swapped(struct cell_results *r)
+{
+    double *values = values_of(r, "lyapunov_exponent"), swap = values[INDICES - 1];
+    values[INDICES - 1] = values[INDICES - 2];
+    values[INDICES - 2] = swap;
+}
+
+static void exponent_above_norm(struct cell_results *r)
+{
+    values_of(r, "lyapunov_exponent")[0] += 10;
+}
+
+static void exponent_lost(struct cell_results *r)
+{
+    values_of(r, "lyapunov_exponent")[INDICES - 1] = -INFINITY;
+}
+
+static void exponent_uncounted(struct cell_results *r)
+{
+    --*(int32_t *)values_of(r, "finite_exponents");
+}
+
+static void exponent_error_negative(struct cell_results *r)
+{
+    values_of(r, "lyapunov_exponent_error")[2] *= -1;
+}
+
+static void dimension_differs(struct cell_results *r)
+{
+    *values_of(r, "kaplan_yorke_dimension") += 1e-6;
+}
+
+static void entropy_differs(struct cell_results *r)
+{
+    *values_of(r, "entropy_rate") += 1e-6;
+}
+
+static void exponents_off_determinant(struct cell_results *r)
+{
+    *values_of(r, "determinant_residual") = 1e-9;
+}
+
+static void ends_differ(struct cell_results *r)
+{
+    values_of(r, "two_sided_residual")[3] = 1e-8;
+}
+
+static void ends_differ_within_rounding(struct cell_results *r)
+{
+    values_of(r, "exponent_rounding")[3] = 1e-10;
+    values_of(r, "two_sided_residual")[3] = 1e-8;
+}
+
 struct fault {
     const char *rule;
     long activation, ensemble, hidden_size;
@@ -268,6 +322,20 @@ static const struct fault faults[] = {
     { "identity, normal W: each ln s_i", IDENTITY, SYMMETRIC, 1, normal_power_differs, NULL },
     { "identity, orthogonal or cyclic W", IDENTITY, ORTHOGONAL, 1, orthogonal_value_differs, NULL },
     { "certified: none violated", IDENTITY, ORTHOGONAL, 1, proof_without_room, NULL },
+};
+
+static const struct fault exponent_faults[] = {
+    { "exponents descend", TANH, GINIBRE, 1, exponents_swapped, NULL },
+    { "largest exponent <= ln(gamma ||W||_2)", TANH, GINIBRE, 1, exponent_above_norm, "dimension and entropy" },
+    { "values are numbers", TANH, GINIBRE, 1, exponent_lost, NULL },
+    { "finite_exponents are as many", TANH, GINIBRE, 1, exponent_uncounted, NULL },
+    { "errors of exponents are not negative", TANH, GINIBRE, 1, exponent_error_negative, NULL },
+    { "dimension and entropy follow", TANH, GINIBRE, 1, dimension_differs, NULL },
+    { "dimension and entropy follow", TANH, GINIBRE, 1, entropy_differs, NULL },
+    { "sum of exponents = ln|det W|", TANH, GINIBRE, 1, exponents_off_determinant, NULL },
+    { "sum of exponents = ln|det W|", IDENTITY, SYMMETRIC, 1, exponents_off_determinant, NULL },
+    { "partial sums of exponents from both ends", TANH, GINIBRE, 1, ends_differ, NULL },
+    { "the same, where rounding may not allow that", TANH, GINIBRE, 1, ends_differ_within_rounding, NULL },
 };
 
 #endif
