@@ -91,7 +91,7 @@ struct leavings {
 /* A number, or two with '-' between: those of ranks and processes. */
 static bool is_number(const char *text)
 {
-    return text[0] != '\0' && strspn(text, "0123456789-") == strlen(text);
+    return strpbrk(text, "0123456789") != NULL && strspn(text, "0123456789-") == strlen(text);
 }
 
 /* What Open MPI's shared file pointers put beside a file, even where they are not used: empty, or a number. */

@@ -174,6 +174,97 @@ static void temporary_names_are_an_owner_s_own_and_fit(void **state)
     assert_true(strlen(first) <= NAME_MAX);
 }
 
+/* A file beside `path`, of its name and this ending. */
+static void beside(const char *ending, char name[PATH_MAX])
+{
+    snprintf(name, PATH_MAX, "%s%s", path, ending);
+}
+
+static void expect_there(const char *ending, bool is_there)
+{
+    char name[PATH_MAX];
+    beside(ending, name);
+    if ((access(name, F_OK) == 0) != is_there)
+        fail_msg("%s is %s", name, is_there ? "gone" : "still there");
+    unlink(name);
+}
+
+static void what_runs_left_is_cleared_and_nothing_else(void **state)
+{
+    (void)state;
+    const char large[] = "a companion is empty or has a number in it: whatever is larger than that is somebody's own";
+    const char *const left[] = { ".tmp",        ".lock.0123456789abcdef",
+                                 ".launch-a-1", ".locktest.12",
+                                 ".data.12-3",  ".metadata.4",
+                                 "-12-3.lock",  ".tmp.data.1" };
+    const char *const others[] = { ".lock.0123456789abcde",
+                                   ".lock.0123456789abcdef0",
+                                   ".lock.0123456789abcdeg",
+                                   ".lick.0123456789abcdef",
+                                   ".launch-",
+                                   ".launch-a.b",
+                                   ".lunch-a-1",
+                                   ".data.12x",
+                                   ".data.",
+                                   "-12-3.luck",
+                                   "-.lock",
+                                   ".tmpx" };
+    const size_t left_count = sizeof left / sizeof *left, others_count = sizeof others / sizeof *others;
+    const struct owner now = owner_this();
+    char name[PATH_MAX];
+    for (size_t i = 0; i < left_count; i++) {
+        beside(left[i], name);
+        write_file(name, "1");
+    }
+    for (size_t i = 0; i < others_count; i++) {
+        beside(others[i], name);
+        write_file(name, "1");
+    }
+    beside(".data.5", name);
+    write_file(name, large);
+    beside(".launch-b-2", name); /* processes meet there just now */
+    write_file(name, "");
+    const int meeting = open(name, O_RDWR);
+    assert_int_equal(hold_try_lock(meeting, 0, 0), LOCK_HELD);
+    output_clear(path, &now, NULL);
+    close(meeting);
+    expect_file(path, "ours");
+    for (size_t i = 0; i < left_count; i++)
+        expect_there(left[i], false);
+    for (size_t i = 0; i < others_count; i++)
+        expect_there(others[i], true);
+    expect_there(".data.5", true);
+    expect_there(".launch-b-2", true);
+}
+
+static void files_in_the_making_go_with_their_owner(void **state)
+{
+    (void)state;
+    const struct owner now = owner_this(), ended = owner_this(), living = owner_this();
+    struct owner far = owner_this(), dead = owner_this();
+    struct hold hold;
+    char names[4][PATH_MAX], companions[4][PATH_MAX + 8];
+    const struct owner *const owners[] = { &ended, &living, &far, &dead };
+    strcpy(far.host, "elsewhere");
+    strcpy(dead.host, "elsewhere");
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(output_temporary(path, owners[i], names[i], sizeof names[i]), STATUS_OK);
+        snprintf(companions[i], sizeof companions[i], "%s.data.1", names[i]);
+        write_file(names[i], "in the making");
+        write_file(companions[i], "1");
+    }
+    assert_int_equal(hold_take(names[1], &hold), STATUS_OK);
+    output_clear(path, &now, &dead);
+    hold_release(&hold);
+    for (int i = 0; i < 4; i++) { /* that of an owner who lives, or may live, stays, with its companion */
+        const int expected = i == 1 || i == 2 ? 0 : -1;
+        assert_int_equal(access(names[i], F_OK), expected);
+        assert_int_equal(access(companions[i], F_OK), expected);
+        unlink(names[i]);
+        unlink(companions[i]);
+    }
+}
+
 int main(void)
 {
     strcpy(directory, "/tmp/gradsweep-hold-XXXXXX");
@@ -189,6 +280,8 @@ int main(void)
         file_test(publishing_replaces_what_was_agreed_on_alone),
         file_test(links_are_followed_to_what_need_not_exist),
         cmocka_unit_test(temporary_names_are_an_owner_s_own_and_fit),
+        file_test(what_runs_left_is_cleared_and_nothing_else),
+        file_test(files_in_the_making_go_with_their_owner),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     rmdir(directory);
