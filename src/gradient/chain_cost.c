@@ -9,6 +9,7 @@ static const double WINDOW_BYTES = 512e6;      /* of chains side by side */
 static const double PRODUCT_COLUMNS = 128.0;   /* of whole products side by side */
 static const double LANCZOS_VECTORS = 32.0;    /* that it keeps */
 static const double ACTIVATION_SECONDS = 4e-9; /* value and derivative of one element */
+static const double STEP_SECONDS = 8e-8;       /* of one chain's trajectory beside its elements */
 
 /* Of Lanczos to a tolerance of 1e-10. For one step the largest singular values lie d^(-2/3) apart, relative to each
  * other, and it takes some d^(1/3) iterations; over a lag they part, and these fall like a power of the lag. Measured
@@ -133,8 +134,8 @@ static struct cost trajectory_cost(const struct chain_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->model->steps;
     struct cost cost = cost_narrow(question->hidden_size, steps, chain_cost_width(question));
-    cost.seconds += steps * d * ACTIVATION_SECONDS;
-    cost.replicated += steps * d * ACTIVATION_SECONDS;
+    cost.seconds += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
+    cost.replicated += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
     if (question->ensemble->kind->is_fresh_at_every_step)
         cost.seconds += steps * weights_cost_draw(question->ensemble, question->hidden_size).seconds;
     return cost;
@@ -163,6 +164,27 @@ static struct cost certify_cost(const struct chain_question *question)
     return cost_lapack(question->hidden_size, (2.0 + 4.0 / 3.0) * d * d * d);
 }
 
+static bool is_in_lanes(const struct chain_question *question)
+{
+    return question->hidden_size <= LANES_LARGEST_DIMENSION && question->team_size <= 1 &&
+           !question->ensemble->kind->is_fresh_at_every_step;
+}
+
+/* Of the method that was chosen. Where all singular values of W are equal, those of short products lie so close that
+ * Lanczos gives up: such chains fall back to whole products. */
+static struct cost norms_cost(const struct chain_question *question, enum jacobian_method method, double width)
+{
+    if (method == METHOD_EXPLICIT)
+        return is_in_lanes(question)
+                   ? cost_in_lanes(question->hidden_size, (double)question->lags[question->lag_count - 1],
+                                   (double)question->lag_count)
+                   : explicit_cost(question);
+    const bool falls_back =
+        question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE && !question->activation->is_identity;
+    const struct cost by_vectors = implicit_cost(question, width);
+    return falls_back ? cost_add(by_vectors, explicit_cost(question)) : by_vectors;
+}
+
 struct cost chain_cost(const struct chain_question *question)
 {
     /* The norms of identity need no states. */
@@ -171,8 +193,7 @@ struct cost chain_cost(const struct chain_question *question)
     if (method == METHOD_CLOSED_FORM)
         return (struct cost){ .flops = 0.0, .seconds = 1e-6 };
     const double width = question->activation->is_identity ? 1.0 : chain_cost_unlike_width(question);
-    struct cost norms = method == METHOD_EXPLICIT ? explicit_cost(question) : implicit_cost(question, width);
-    norms = cost_add(norms, certify_cost(question));
+    struct cost norms = cost_add(norms_cost(question, method, width), certify_cost(question));
     if (!question->activation->is_identity)
         norms = cost_times(norms, unlike_share(question));
     if (!question->activation->is_identity || question->ensemble->kind->is_fresh_at_every_step)

@@ -289,7 +289,7 @@ static struct cost cost(const struct chain_question *question)
         return (struct cost){ 0 };
     /* The cells of a task share a basis. */
     return cost_lapack(question->hidden_size,
-                       2.0 * d * d * largest_lag + 17.0 * d * d * d / chain_cost_width(question));
+                       1.5 * d * d * largest_lag + 13.0 * d * d * d / chain_cost_width(question));
 }
 
 /* Complex eigenvectors, their factors and what LAPACK works on. */

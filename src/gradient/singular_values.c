@@ -257,7 +257,7 @@ static struct cost cost(const struct chain_question *question)
     /* For identity all cells of a task share a chain. Blocked, LAPACK's QR is twice as fast as its rate by the
      * operation. */
     return cost_lapack(question->hidden_size,
-                       0.5 * (question->activation->is_identity ? flops / chain_cost_width(question) : flops));
+                       0.4 * (question->activation->is_identity ? flops / chain_cost_width(question) : flops));
 }
 
 /* Two blocks, and four squares a chain of a group. */

@@ -16,9 +16,17 @@ static const struct rate {
 };
 enum { RATE_ROWS = sizeof rates / sizeof *rates };
 
+/* The same of eight chains in the lanes of vectors: a product, and a norm of the product by its operations. */
+static const struct lane_rate {
+    double hidden_size, product, norm;
+} lane_rates[] = { { 8, 16, 1.8 }, { 16, 37, 6.6 }, { 32, 45, 12.3 } };
+enum { LANE_RATE_ROWS = sizeof lane_rates / sizeof *lane_rates };
+static const double LANE_NORM_FLOPS = 1.0 + 4.0 / 3.0; /* times d^3: a Gram matrix, and its reduction */
+
 static const double GATHERED_COLUMNS = 128.0; /* of a block that a team gathers at a time */
 static const double LANCZOS_OVERHEAD = 1e-6;  /* seconds an iteration beside products and vectors */
 static const double BASIS_RATE = 8e9;         /* operations a second on a basis in the cache */
+static const double COLUMN_GAIN = 2.0;        /* of the kernel over dgemv, on a single column of W that stays packed */
 static const double SQUARING_COLUMNS = 128.0; /* gathered at a time */
 static const double NORM_ITERATIONS = 12.5;   /* of Lanczos for ||W||_2 right to rounding, times cbrt(d) */
 static const double ELEMENT_SECONDS = 3e-9;   /* scaling, balancing and copying one element of a product */
@@ -30,14 +38,13 @@ static const double SCALAPACK_EFFICIENCY = 0.5;
 static const double TEAM_BANDWIDTH = 1e9;
 static const double MESSAGE_SECONDS = 2e-6;
 
-/* Straight lines in ln d between the rows, constant outside. */
-static double rate_at(long hidden_size, size_t column_offset)
+/* Straight lines in ln d between the rows, of numbers[columns] each with d as the first; constant outside. */
+static double rate_at(const double *numbers, size_t rows, size_t columns, long hidden_size, size_t column)
 {
     double x = log((double)hidden_size);
-    const char *row = (const char *)&rates[0];
-    double left = *(const double *)(row + column_offset), left_x = log(rates[0].hidden_size);
-    for (size_t i = 1; i < RATE_ROWS; i++) {
-        double right = *(const double *)((const char *)&rates[i] + column_offset), right_x = log(rates[i].hidden_size);
+    double left = numbers[column], left_x = log(numbers[0]);
+    for (size_t i = 1; i < rows; i++) {
+        double right = numbers[i * columns + column], right_x = log(numbers[i * columns]);
         if (x <= right_x) {
             double weight = x <= left_x ? 0.0 : (x - left_x) / (right_x - left_x);
             return 1e9 * (left + weight * (right - left));
@@ -47,7 +54,13 @@ static double rate_at(long hidden_size, size_t column_offset)
     }
     return 1e9 * left;
 }
-#define RATE_AT(hidden_size, column) rate_at(hidden_size, offsetof(struct rate, column))
+#define COLUMN_OF(type, column) (offsetof(type, column) / sizeof(double))
+#define RATE_AT(hidden_size, column)                                                       \
+    rate_at(&rates[0].hidden_size, RATE_ROWS, sizeof *rates / sizeof(double), hidden_size, \
+            COLUMN_OF(struct rate, column))
+#define LANE_RATE_AT(hidden_size, column)                                                                 \
+    rate_at(&lane_rates[0].hidden_size, LANE_RATE_ROWS, sizeof *lane_rates / sizeof(double), hidden_size, \
+            COLUMN_OF(struct lane_rate, column))
 
 struct cost cost_add(struct cost a, struct cost b)
 {
@@ -112,7 +125,7 @@ struct cost cost_narrow(long hidden_size, double columns, double side_by_side)
 {
     double d = (double)hidden_size;
     /* Fewer columns than a tile leave most of the kernel idle: it waits for W to come from memory. */
-    double rate = fmin(RATE_AT(hidden_size, narrow), side_by_side * RATE_AT(hidden_size, vector));
+    double rate = fmin(RATE_AT(hidden_size, narrow), side_by_side * COLUMN_GAIN * RATE_AT(hidden_size, vector));
     struct cost cost = { .flops = 2.0 * d * d * columns };
     cost.replicated = d * columns * ELEMENT_SECONDS;
     cost.seconds = cost.flops / rate;
@@ -130,6 +143,15 @@ struct cost cost_squares(long hidden_size, double steps)
     cost.panel_bytes = steps * 16.0 * d * d;
     cost.messages = steps;
     return cost;
+}
+
+struct cost cost_in_lanes(long hidden_size, double steps, double norms)
+{
+    double d = (double)hidden_size, of_products = 2.0 * d * d * d * steps,
+           of_norms = LANE_NORM_FLOPS * d * d * d * norms;
+    return (struct cost){ .flops = of_products + of_norms,
+                          .seconds = of_products / LANE_RATE_AT(hidden_size, product) +
+                                     of_norms / LANE_RATE_AT(hidden_size, norm) };
 }
 
 double cost_vector_seconds(long hidden_size, double flops)
@@ -154,7 +176,7 @@ struct cost cost_norm_by_products(long hidden_size)
     double d = (double)hidden_size, iterations = norm_iterations(d), products = 2.0 * iterations;
     struct cost cost = cost_narrow(hidden_size, products, 1.0);
     /* Every rank of a team orthogonalises the iterates for itself. */
-    double orthogonalising = cost_vector_seconds(hidden_size, 4.0 * d * iterations * iterations);
+    double orthogonalising = 4.0 * d * iterations * iterations / BASIS_RATE;
     cost.seconds += orthogonalising;
     cost.replicated += orthogonalising;
     return cost;

@@ -25,7 +25,7 @@ static const double GROUP_SECONDS = 0.01;
 enum { MOST_NETWORKS = 64 };
 
 /* What a unit takes beside its computation: memory, and a write into each dataset. */
-static const double WRITE_SECONDS = 1e-4, WRITE_RATE = 1e9;
+static const double WRITE_SECONDS = 6e-5, WRITE_RATE = 1e9;
 
 /* From which hidden size on how many ranks had best hold W together: d^2 / ranks stays the same, 32 MB of W a rank, and
  * so does the time of a unit of 8 chains, for both grow with d^2. */
