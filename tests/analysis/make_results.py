@@ -178,13 +178,14 @@ def make(
     gammas: Sequence[float] = (0.5, 0.75, 1.0),
     lags: Sequence[int] = (1, 2, 4, 8, 16, 32),
     input_scales: Sequence[float] | None = None,
+    anchors: Sequence[int] | None = None,
     frobenius: bool = True,
     done_fraction: float = 1.0,
     failed: Sequence[int] = (),
     title: str = "synthetic",
     seed: int = 2013,
 ) -> None:
-    """Writes a results file. `radii` None is `native`; `input_scales` make one more axis of CELL; cells beyond
+    """Writes a results file. `radii` None is `native`; `input_scales` and `anchors`, final times, make one more axis of CELL each; cells beyond
     `done_fraction` of the file stay pending; the cell numbers in `failed` are marked as not finite."""
     axes = {
         "activation": activations,
@@ -192,6 +193,7 @@ def make(
         "hidden_size": hidden_sizes,
         "replica": range(replicas),
         **({} if input_scales is None else {"input_scale": input_scales}),
+        **({} if anchors is None else {"anchor": anchors}),
         "spectral_radius": [np.nan] if radii is None else radii,
         "gamma": gammas,
         "lag": lags,
@@ -201,7 +203,7 @@ def make(
         write_root(file, title, sweep_text(title, seed, axes))
         data = {name: file[name][...] for name in file if name != "runs" and file[name].ndim >= 3}
         networks = {
-            key: _network(key, ensembles, hidden_sizes, seed, int(lag[-1]))
+            key: _network(key, ensembles, hidden_sizes, seed, int(lag[-1]) + (anchors[-1] - anchors[0] if anchors else 0))
             for key in np.ndindex(*data["weight_norm"].shape)
         }
         for key, (weights, _, radius, norm) in networks.items():
@@ -246,6 +248,8 @@ def _fill_cell(
 ) -> None:
     weights, x0, radius, norm = network
     asked, gamma = axes["spectral_radius"][cell[-2]], axes["gamma"][cell[-1]]
+    if "anchor" in axes:  # the last is the end
+        weights = weights[: len(weights) - (axes["anchor"][-1] - axes["anchor"][cell[-3]])]
     tied = not np.isnan(norm)
     scale = 1.0 if np.isnan(asked) else asked / radius if tied else asked
     strength = axes["input_scale"][cell[4]] if "input_scale" in axes else 0.0

@@ -140,6 +140,64 @@ class Opening(DatasetCase):
         self.assertEqual(reduced["status"].dims, ("activation", "gamma"))
 
 
+class OverAnchors(unittest.TestCase):
+    """Statistics over the anchors of numbers made here, against formulas written out."""
+
+    def dataset(self, values: np.ndarray, anchors: list[int]) -> xr.Dataset:
+        """`values` [replica, anchor, lag] of ln ||J_l||, lags 1 and 4."""
+        axes = {"replica": np.arange(len(values)), "anchor": anchors, "lag": [1, 4]}
+        status = np.ones(values.shape[:2], "u1")
+        return xr.Dataset({"status": (("replica", "anchor"), status), "log_jacobian_norm": (tuple(axes), values)}, axes)
+
+    def test_mean_spread_and_autocorrelation(self) -> None:
+        count = 12
+        values = np.random.default_rng(3).normal(size=(2, count, 2)).cumsum(axis=1)  # which are remembered
+        dataset = self.dataset(values, list(range(50, 50 + 7 * count, 7)))
+        found = dataset.gradsweep.over_anchors()
+        self.assertEqual(found["mean"].dims, ("replica", "lag"))
+        self.assertEqual(found["shift"].values.tolist(), [0, 7, 14, 21, 28, 35, 42])
+        for replica, lag in np.ndindex(2, 2):
+            series = values[replica, :, lag] / (1, 4)[lag]
+            one = found.isel(replica=replica, lag=lag)
+            deviation = series - series.mean()
+            expected = np.correlate(deviation, deviation, "full")[count - 1 :] / (deviation**2).sum()
+            np.testing.assert_allclose(one["autocorrelation"], expected[:7], rtol=0, atol=1e-14)
+            positive = [value for at, value in enumerate(expected[:7]) if np.all(expected[: at + 1] > 0)]
+            effective = count / (1 + 2 * sum(positive[1:]))
+            for name, value in {"count": count, "mean": series.mean(), "spread": series.std(ddof=1),
+                                "effective_count": effective, "error": series.std(ddof=1) / np.sqrt(effective)}.items():  # fmt: skip
+                np.testing.assert_allclose(one[name], value, rtol=1e-13, err_msg=name)
+        self.assertTrue(np.any(found["effective_count"] < count / 2))
+
+    def test_alternating_and_constant(self) -> None:
+        """What changes its sign each time is no more than n values; what does not change has nothing to remember."""
+        values = np.stack([np.tile([1.0, -1.0], 4), np.full(8, -0.25)])[..., np.newaxis] * (1, 4)
+        found = self.dataset(values, list(range(8))).gradsweep.over_anchors().isel(lag=1)
+        np.testing.assert_allclose(found["autocorrelation"][0], [1, -7 / 8, 6 / 8, -5 / 8, 4 / 8], rtol=1e-15)
+        self.assertTrue(np.isnan(found["autocorrelation"][1]).all())
+        self.assertEqual(found["effective_count"].values.tolist(), [8, 8])
+        np.testing.assert_allclose(found["error"], [np.sqrt(8 / 7) / np.sqrt(8), 0], rtol=1e-15)
+
+    def test_what_is_no_number_does_not_count(self) -> None:
+        values = np.array([[[1.0], [-np.inf], [4.0], [3.0]], [[2.0], [np.nan], [np.nan], [np.nan]]]) * (1, 1)
+        dataset = self.dataset(values, [10, 20, 30, 40])
+        dataset["status"][0, 2] = 0  # pending
+        found = dataset.gradsweep.over_anchors("log_jacobian_norm").isel(lag=0)
+        self.assertEqual(found["count"].values.tolist(), [2, 1])
+        self.assertEqual(found["mean"].values.tolist(), [2.0, 2.0])
+        np.testing.assert_allclose(found["spread"], [np.sqrt(2), np.nan])
+        self.assertEqual(found["autocorrelation"][0].values.tolist(), [1, 0, 0])  # of -1, 1 three anchors apart
+
+    def test_refusals(self) -> None:
+        dataset = self.dataset(np.zeros((1, 4, 2)), [10, 20, 30, 50])
+        with self.assertRaisesRegex(ValueError, "not equally far apart"):
+            dataset.gradsweep.over_anchors()
+        self.assertEqual(dataset.isel(anchor=slice(3)).gradsweep.over_anchors()["count"][0, 0], 3)
+        for one in (dataset.isel(anchor=[0]), dataset.isel(anchor=0)):
+            with self.assertRaisesRegex(gradsweep.NothingToDraw, "one final time"):
+                one.gradsweep.over_anchors()
+
+
 class Quantities(DatasetCase):
     def test_half_life(self) -> None:
         """ln 1/2 = -0.693 between lags: interpolated in ln l, before lag 1 in l; after a rise; where J_l is 0; not reached; pending."""

@@ -30,6 +30,7 @@ from gradsweep.plots.phase import ZERO_LINE  # noqa: E402
 from gradsweep.plots.plane import condition_codes  # noqa: E402
 from gradsweep.plots.spectra import log_eigenvalues  # noqa: E402
 from gradsweep.plots.view import Choice, Network, View, choose_cells  # noqa: E402
+from gradsweep.report.anchors import anchors_table  # noqa: E402
 from make_results import make  # noqa: E402
 
 D, LAGS, LAST = 4, np.arange(1, 6), 25
@@ -386,6 +387,40 @@ class EveryFile(unittest.TestCase):
             norms = dataset["log_jacobian_norm"].values[0, 0, 0, :, 2, 2, 1].mean(axis=0)
             np.testing.assert_allclose(strong.axes[0].lines[0].get_ydata(), norms, rtol=1e-12)
             self.assertEqual(strong.description.note, "")
+
+    def test_anchors(self) -> None:
+        """Growth along the trajectory, its statistics in the report's table, and times that are counted from each anchor."""
+        anchors, lags = tuple(range(30, 62, 4)), (1, 2, 4)
+        make(self.path, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(8,), replicas=2, radii=(1.5,),
+             gammas=(1.0,), lags=lags, anchors=anchors, input_scales=(0.5,))  # fmt: skip
+        with h5py.File(self.path, "r+") as file:
+            file["step"] = [-2, -1, 0]
+            file["step"].make_scale("step")
+            for name, further in (("log_step_gradient_norm", ["step"]), ("log_contribution_map", ["step", "lag"])):
+                dims = [*_dims(file["status"]), *further]
+                _attach(file, name, np.zeros([len(file[dim]) for dim in dims]) - len(further), dims)
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_anchors(dataset)
+            along, memory = figure.axes
+            norms = dataset["log_jacobian_norm"].values[0, 0, 0, :, 0, :, 0, 0, -1] / 4
+            drawn, mean = along.lines
+            np.testing.assert_array_equal(drawn.get_xdata(), np.array(anchors) - 30)
+            np.testing.assert_allclose(drawn.get_ydata(), norms[0], rtol=1e-12)
+            np.testing.assert_allclose(mean.get_ydata(), norms.mean(), rtol=1e-12)
+            deviations = norms - norms.mean(axis=1, keepdims=True)
+            neighbours = (deviations[:, 1:] * deviations[:, :-1]).sum(axis=1) / (deviations**2).sum(axis=1)
+            np.testing.assert_allclose(memory.lines[-1].get_ydata()[:2], [1, neighbours.mean()], rtol=1e-12)
+            table = anchors_table(dataset)
+            self.assertIn(f"<td>{norms.mean():.5g}</td><td>{norms.std(axis=1, ddof=1).mean():.3g}</td>"
+                          f"<td>{neighbours.mean():.3g}</td>", table)  # fmt: skip
+            self.assertEqual(table.count("<tr>"), 2)  # its head, and the one cell
+            with self.assertRaisesRegex(gradsweep.NothingToDraw, "lyapunov_exponent"):
+                gradsweep.plot_anchors(dataset, quantity="lyapunov_exponent")
+            with self.assertRaisesRegex(ValueError, "quantity is one of growth, "):
+                gradsweep.plot_anchors(dataset, quantity="decay")
+            self.assertEqual(dataset.gradsweep.times().values[0].tolist(), [28, 29, 30])
+            mesh = gradsweep.plot_triangle(dataset).axes[0].collections[0].get_coordinates()
+            np.testing.assert_array_equal(np.unique(mesh[..., 1]), np.arange(55.5, 59))  # t of the last anchor, 58
 
     def test_zero_contour_goes_through_kappa(self) -> None:
         """All cells of one kappa = rho gamma are one point of the rate; the contour is where that changes its sign."""

@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from . import predictions, quantities
+from .anchors import over_anchors
 from .results import read_runs
 from .selection import select
 
@@ -50,6 +51,11 @@ class Accessor:
     def coupling(self) -> xr.DataArray:
         """kappa = rho(W) gamma, [spectral_radius, gamma]."""
         return quantities.coupling(self._dataset)
+
+    def over_anchors(self, quantity: str | xr.DataArray = "growth") -> xr.Dataset:
+        """Mean, spread, autocorrelation, effective count and error of the mean over the anchors of a quantity: "growth", a
+        dataset's name, or an array; [the other axes]."""
+        return over_anchors(self._dataset, quantity)
 
     def times(self) -> xr.DataArray:
         """The times t of the axis `step`, [step], or with anchors [anchor, step]."""

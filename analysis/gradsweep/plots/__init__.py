@@ -7,6 +7,7 @@ where it is too much (`everything=True` draws all); `figure.description` has tit
 NothingToDraw says in a sentence why there is no figure. Nothing of Matplotlib's state is touched: no backend, no settings.
 """
 
+from .anchors import plot_anchors
 from .chain import plot_chain
 from .critical import plot_critical
 from .decay import plot_decay, plot_rate
@@ -21,6 +22,7 @@ from .style import STYLE, style
 
 __all__ = [
     "STYLE",
+    "plot_anchors",
     "plot_cancellation",
     "plot_chain",
     "plot_chaos",

@@ -25,6 +25,7 @@ from .. import plots
 from ..data.results import ResultsError, open_results, read_runs
 from ..data.selection import NothingToDraw, labels, spread
 from ..data.summary import Summary, summarize
+from ..plots.anchors import QUANTITIES
 from .page import Shown, render_page
 
 SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
@@ -70,6 +71,7 @@ def figures_of(dataset: xr.Dataset, summary: Summary, everything: bool) -> Itera
         ("conditions", one(plots.plot_conditions, summary=summary)),
         ("chain", each(plots.plot_chain)),
         ("gradient", [*one(plots.plot_contributions), *one(plots.plot_triangle), *one(plots.plot_cancellation)]),
+        ("anchors", [lambda name=name: plots.plot_anchors(dataset, quantity=name) for name in QUANTITIES]),
         ("spectra", each(plots.plot_spectrum)),
         ("spectra", [lambda: plots.plot_expansion(dataset)]),
         ("spectra", [*one(plots.plot_exponents), *one(plots.plot_chaos)]),

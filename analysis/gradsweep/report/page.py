@@ -11,6 +11,7 @@ import xarray as xr
 from ..data.summary import Summary
 from ..plots.figure import Description
 from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
+from .anchors import anchors_table
 from .explore import explore_html
 from .headline import headline
 from .tables import (
@@ -40,8 +41,8 @@ class Shown:
 def render_page(
     dataset: xr.Dataset, runs: list[dict[str, Any]], summary: Summary, shown: dict[str, list[Shown]]
 ) -> str:
-    """The whole page. `shown` has the figures of the sections phase, decay, chain, growth, conditions, gradient and
-    spectra; `runs` is the file's provenance."""
+    """The whole page. `shown` has the figures of the sections phase, decay, chain, growth, conditions, gradient,
+    anchors and spectra; `runs` is the file's provenance."""
     counter = iter(range(1, 10_000))
 
     def figures(section: str) -> str:
@@ -61,6 +62,7 @@ def render_page(
         ("growth", "Predicted against observed growth", _growth(dataset, summary, figures("growth"))),
         ("conditions", "Where the two conditions disagree", _conditions(dataset, summary, figures("conditions"))),
         *measured("gradient", "Where the gradient comes from"),
+        *([("anchors", "Along the trajectory", _anchors(dataset, figures("anchors")))] if shown.get("anchors") else []),
         *measured("spectra", "Spectra"),
         ("bounds", "Do the bounds hold?", _bounds(dataset, summary)),
         ("coverage", "What was computed", _coverage(dataset, summary)),
@@ -174,6 +176,17 @@ def _conditions(dataset: xr.Dataset, summary: Summary, figures: str) -> str:
         else '<p class="note">In no finished cell do the two conditions disagree, so there is no figure.</p>'
     )
     return f"{text}{conditions_table(dataset, summary)}\n{figures}{none}"
+
+
+def _anchors(dataset: xr.Dataset, figures: str) -> str:
+    text = (
+        "<p>The same products and exponents at several final times <i>T</i> along one trajectory, in the cells that the figures "
+        "show, means over the replicas: <i>spread</i> is the standard deviation over the anchors of one network; "
+        "<i>at the next anchor</i> the correlation of neighbours; <i>effective</i> the number of independent values that say as "
+        "much about the mean, whose standard error is <i>error</i>. <code>ds.gradsweep.over_anchors()</code> has them for all "
+        "cells.</p>"
+    )
+    return f"{figures}\n{text}{anchors_table(dataset)}"
 
 
 def _provenance(dataset: xr.Dataset, runs: list[dict[str, Any]]) -> str:
