@@ -36,8 +36,9 @@ _NAMES = {
     "theory": ("theory", ""),
 }
 _PLOTS = (
-    "STYLE style plot_anchors plot_cancellation plot_chain plot_chaos plot_conditions plot_conditions_map plot_contributions plot_critical "
-    "plot_decay plot_expansion plot_exponents plot_growth plot_half_life plot_phase plot_rate plot_spectrum plot_triangle"
+    "STYLE style plot_anchors plot_cancellation plot_chain plot_chaos plot_conditions plot_conditions_map "
+    "plot_contributions plot_convergence plot_critical plot_decay plot_eigenvalues plot_expansion plot_exponents "
+    "plot_growth plot_half_life plot_phase plot_rate plot_scores plot_singular_law plot_spectrum plot_triangle"
 ).split()
 _NAMES.update({name: ("plots", name) for name in _PLOTS})
 __all__ = ["__version__", *_NAMES]

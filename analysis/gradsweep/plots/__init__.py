@@ -9,6 +9,7 @@ NothingToDraw says in a sentence why there is no figure. Nothing of Matplotlib's
 
 from .anchors import plot_anchors
 from .chain import plot_chain
+from .convergence import plot_convergence, plot_scores
 from .critical import plot_critical
 from .decay import plot_decay, plot_rate
 from .exponents import plot_chaos, plot_exponents
@@ -17,6 +18,7 @@ from .growth import plot_conditions, plot_growth
 from .half_life import plot_half_life
 from .phase import plot_phase
 from .plane import plot_cancellation, plot_conditions_map
+from .random_matrices import plot_eigenvalues, plot_singular_law
 from .spectra import plot_expansion, plot_spectrum
 from .style import STYLE, style
 
@@ -29,14 +31,18 @@ __all__ = [
     "plot_conditions",
     "plot_conditions_map",
     "plot_contributions",
+    "plot_convergence",
     "plot_critical",
     "plot_decay",
+    "plot_eigenvalues",
     "plot_expansion",
     "plot_exponents",
     "plot_growth",
     "plot_half_life",
     "plot_phase",
     "plot_rate",
+    "plot_scores",
+    "plot_singular_law",
     "plot_spectrum",
     "plot_triangle",
     "style",

@@ -29,7 +29,7 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
     in gradsweep.select."""
     limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
     view = View(dataset, selection, limits, everything, needs=("lyapunov_exponent",))
-    predicted, choices, rows = predict(view.dataset), _spread_couplings(view), view.networks()
+    predicted, choices, rows = predict(view.dataset), _spreadcouplings_of(view), view.networks()
     panels = Panels(len(rows), len(choices), share_y="row")
     colours = shades(len(view.sizes))
     some = has_zeros = has_theory = False
@@ -78,15 +78,15 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
     return panels.finish("$(i - 1/2)\\,/\\,d$", r"$\lambda_i$ per step", handles, description)
 
 
-def _spread_couplings(view: View) -> list[Choice]:
+def spread_couplings(view: View) -> list[Choice]:
     """Up to three points of the plane of distinct kappa, from the weakest to the strongest."""
-    kappa = _couplings(view)
+    kappa = couplings_of(view)
     places = np.unique(kappa, return_index=True)[1]
     chosen = places[spread(len(places), MOST_COUPLINGS)]
     return [Choice(*divmod(int(at), len(view.gammas))) for at in chosen]
 
 
-def _couplings(view: View) -> np.ndarray:
+def couplings_of(view: View) -> np.ndarray:
     """kappa of the plane, flat, gamma fastest."""
     return coupling_plane(view.dataset).ravel()
 
@@ -120,7 +120,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
     needs = ("lyapunov_exponent", "entropy_rate", "kaplan_yorke_dimension")
     view = View(dataset, selection, limits, everything, needs=needs)
-    kappa = _couplings(view)
+    kappa = couplings_of(view)
     if len(np.unique(kappa)) < 3:
         raise NothingToDraw("there are fewer than three couplings to draw exponents against")
     order = np.argsort(kappa, kind="stable")
@@ -135,14 +135,14 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # short: panels stand close
         for size, shade in enumerate(colours):
             network = Network(largest.activation, largest.ensemble, size)
-            for axes, values in zip(panels.grid[row], _summaries(view, network)):
+            for axes, values in zip(panels.grid[row], summaries_of(view, network)):
                 flat = values.reshape(len(values), -1)[:, order]
                 mean, (low, high) = mean_of_done(flat), range_of_done(flat)
                 finite = np.isfinite(mean)
                 some |= bool(finite.any())
                 axes.fill_between(kappa[order][finite], low[finite], high[finite], color=shade, alpha=0.18, linewidth=0)
                 axes.plot(kappa[order][finite], mean[finite], **{**line_style(0), "color": shade})
-        curves = _summary_theory(view, predicted, largest, kappa)
+        curves = summary_theory(view, predicted, largest, kappa)
         if curves is not None:
             has_theory = True
             for axes, curve in zip(panels.grid[row], curves[1:]):
@@ -166,7 +166,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     return panels.finish(r"coupling $\kappa$", "", handles, description)
 
 
-def _summaries(view: View, network: Network) -> list[np.ndarray]:
+def summaries_of(view: View, network: Network) -> list[np.ndarray]:
     """The three quantities, each [replica, spectral_radius, gamma]."""
     d = float(view.sizes[network.size])
     plane = ("spectral_radius", "gamma")
@@ -175,11 +175,11 @@ def _summaries(view: View, network: Network) -> list[np.ndarray]:
     return [largest, entropy / d, dimension / d]
 
 
-def _summary_theory(
-    view: View, predicted: xr.Dataset, network: Network, kappa: np.ndarray
+def summary_theory(
+    view: View, predicted: xr.Dataset, network: Network, kappa: np.ndarray, between: np.ndarray | None = None
 ) -> tuple[np.ndarray, ...] | None:
-    """kappa, largest exponent, entropy rate / d and dimension / d of the mean field between the couplings of the cells;
-    None where it does not speak of these networks, or they are driven by what it does not know."""
+    """kappa, largest exponent, entropy rate / d and dimension / d of the mean field, at `between` or between the couplings of
+    the cells, `kappa`; None where it does not speak of these networks, or they are driven by what it does not know."""
     place = {"activation": network.activation, "ensemble": network.ensemble, "hidden_size": network.size}
     gain = np.ravel(predicted["gain"].isel(place, missing_dims="ignore").values)
     activation, entry = view.activations[network.activation], kinds(view.dataset)[view.ensembles[network.ensemble]]
@@ -189,7 +189,7 @@ def _summary_theory(
     drive, bias, start = variances(view.dataset)
     strongest = np.argmax(kappa)
     ratio = float(kappa[strongest] / gain[strongest])
-    between = np.linspace(kappa.min(), kappa.max(), SUMMARY_POINTS)
+    between = np.linspace(kappa.min(), kappa.max(), SUMMARY_POINTS) if between is None else between
     added = float(np.ravel(drive)[0]), float(np.ravel(bias)[0])
     found = [theory.summarize_spectrum(activation, value / ratio, *added, ensemble, start) for value in between]
     largest, entropy, dimension = (

@@ -36,6 +36,7 @@ MEASURES = {
     "log_singular_value": "singular_values",
     "expansion_residual": "expansion",
     "lyapunov_exponent": "lyapunov",
+    "eigenvalue_re": "lyapunov",
 }
 
 

@@ -75,6 +75,8 @@ def figures_of(dataset: xr.Dataset, summary: Summary, everything: bool) -> Itera
         ("spectra", each(plots.plot_spectrum)),
         ("spectra", [lambda: plots.plot_expansion(dataset)]),
         ("spectra", [*one(plots.plot_exponents), *one(plots.plot_chaos)]),
+        ("spectra", [*one(plots.plot_convergence), *one(plots.plot_scores)]),
+        ("spectra", [*one(plots.plot_singular_law), *one(plots.plot_eigenvalues)]),
     )
     for section, draws in sections:
         for draw in draws:

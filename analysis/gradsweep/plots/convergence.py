@@ -1,0 +1,130 @@
+"""How far exponents are from the mean field: with the hidden size, and in standard errors over replicas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..data.predictions import predict
+from ..data.selection import NothingToDraw
+from .exponents import THEORY, couplings_of, spread_couplings, summaries_of, summary_theory
+from .figure import Description, Panels, say, zero_line
+from .style import INK, colour, file_name, line_style, literal, shades
+from .view import Network, View, interval_of_done, mean_of_done
+
+LEAST_SIZES, LEAST_REPLICAS = 3, 3
+FIT = {"color": INK, "linewidth": 0.8, "linestyle": ":", "zorder": 4}
+CLEAR = 3.0  # standard errors
+
+
+def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
+    """The largest Lyapunov exponent against 1/d, means over the finished replicas with their confidence intervals, rows
+    activations and ensembles, columns the weakest, a middle and the strongest coupling; the mean field stands at 0, and the
+    finite-size correction -c/d is fitted to the points. Needs the measure lyapunov and three hidden sizes. `selection`:
+    values of axes, as in gradsweep.select."""
+    view = View(dataset, selection, {"activation": 2, "ensemble": 3}, everything, needs=("lyapunov_exponent",))
+    if len(view.sizes) < LEAST_SIZES:
+        raise NothingToDraw("there are fewer than three hidden sizes to draw the convergence of exponents over")
+    predicted, choices, rows = predict(view.dataset), spread_couplings(view), view.networks()
+    panels = Panels(len(rows), len(choices))
+    inverse, shade = 1.0 / view.sizes, colour(0)
+    some = has_theory = False
+    for row, largest in enumerate(rows):
+        for axes, choice in zip(panels.grid[row], choices):
+            networks = [Network(largest.activation, largest.ensemble, size) for size in range(len(view.sizes))]
+            values = [view.at("lyapunov_exponent", network, choice, "index")[:, :1] for network in networks]
+            mean = np.array([mean_of_done(one)[0] for one in values])
+            low, high = np.array([[end[0] for end in interval_of_done(one)] for one in values]).T
+            finite = np.isfinite(mean)
+            axes.set_xlim(left=0.0, right=1.08 * inverse.max())
+            axes.locator_params(axis="x", nbins=4)
+            if not finite.any():
+                say(axes, "nothing finished")
+                continue
+            some = True
+            error = np.array([mean - low, high - mean])[:, finite]
+            axes.errorbar(inverse[finite], mean[finite], yerr=error, color=shade, fmt="o", markersize=3, capsize=2)
+            place = {"activation": largest.activation, "ensemble": largest.ensemble, "hidden_size": largest.size,
+                     "spectral_radius": choice.radius, "gamma": choice.gamma}  # fmt: skip
+            limit = float(predicted["largest_exponent"].isel(place, missing_dims="ignore"))
+            if np.isfinite(limit):
+                has_theory = True
+                # Least squares of lambda(d) - limit = -c/d.
+                c = -float(inverse[finite] @ (mean[finite] - limit) / (inverse[finite] @ inverse[finite]))
+                ends = np.array([0.0, inverse.max()])
+                axes.axhline(limit, **THEORY)
+                axes.plot(ends, limit - c * ends, **FIT)
+                axes.text(0.97, 0.94, f"c = {c:.2g}", transform=axes.transAxes, ha="right", va="top")
+    if not some:
+        raise NothingToDraw("no cell of the selection is finished")
+    panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
+    handles = [Line2D([], [], color=shade, marker="o", markersize=3, linestyle="none", label="measured")]
+    caption = (
+        "The largest Lyapunov exponent against 1/<i>d</i>: means over the replicas, bars their 95% confidence intervals."
+    )
+    if has_theory:
+        handles += [Line2D([], [], **THEORY, label="mean field, $d \\to \\infty$"), Line2D([], [], **FIT, label="$-c/d$ fitted")]
+        caption += " Dashed: the mean field at infinite size. Dotted: its finite-size correction −<i>c</i>/<i>d</i>, fitted."
+    names = ", ".join(literal(name) for name in view.activations)
+    name = f"convergence-{file_name('-'.join(view.activations))}"
+    description = Description(name, f"Exponents converge with the size: {names}", caption, view.note)
+    return panels.finish("$1/d$", r"$\lambda_1$ per step", handles, description)
+
+
+def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
+    """How many standard errors over the replicas the largest exponent, the entropy rate and the Kaplan-Yorke dimension lie
+    from the mean field, against the coupling kappa, a line a hidden size, rows activations and ensembles. Needs the measure
+    lyapunov, three replicas, and weights that the mean field speaks of. `selection`: values of axes, as in gradsweep.select."""
+    needs = ("lyapunov_exponent", "entropy_rate", "kaplan_yorke_dimension")
+    view = View(dataset, selection, {"activation": 2, "ensemble": 3, "hidden_size": 5}, everything, needs=needs)
+    if len(view.replicas) < LEAST_REPLICAS:
+        raise NothingToDraw("there are fewer than three replicas to tell a standard error from")
+    kappa, predicted = couplings_of(view), predict(view.dataset)
+    points, places = np.unique(kappa, return_index=True)
+    rows = [row for row in view.networks() if summary_theory(view, predicted, row, kappa, points[:1]) is not None]
+    if not rows:
+        raise NothingToDraw("the mean field does not speak of these networks")
+    panels, colours = Panels(len(rows), 3), shades(len(view.sizes))
+    some = False
+    for row, largest in enumerate(rows):
+        for axes in panels.grid[row]:
+            zero_line(axes)
+            axes.axhspan(-CLEAR, CLEAR, color=INK, alpha=0.06, linewidth=0)
+            axes.set_yscale("symlog", linthresh=CLEAR)
+        for size, shade in enumerate(colours):
+            network = Network(largest.activation, largest.ensemble, size)
+            curves = summary_theory(view, predicted, network, kappa, points)
+            for axes, values, curve in zip(panels.grid[row], summaries_of(view, network), curves[1:] if curves else ()):
+                score = z_scores(values.reshape(len(values), -1)[:, places], curve)
+                finite = np.isfinite(score)
+                some |= bool(finite.any())
+                axes.plot(points[finite], score[finite], **{**line_style(0), "color": shade, "marker": "o", "markersize": 2.5})
+    if not some:
+        raise NothingToDraw("no coupling has three finished replicas that differ")
+    panels.titles(["largest exponent", "entropy rate / d", "Kaplan-Yorke dimension / d"], view.network_titles(rows))
+    handles = [Line2D([], [], color=shade, label=f"d = {d}") for d, shade in zip(view.sizes, colours)]
+    caption = (
+        "(mean − mean field) / standard error over the replicas, against the coupling <i>κ</i> = <i>ργ</i>; shaded: 3 standard "
+        "errors, the scale is linear within. Networks of finite size differ from the mean field by about <i>c</i>/<i>d</i>, "
+        "most of all near the onset of chaos: scores far below 0 that come back with <i>d</i> are that, not an error."
+    )
+    names = ", ".join(literal(name) for name in view.activations)
+    name = f"scores-{file_name('-'.join(view.activations))}"
+    description = Description(name, f"Exponents beside the mean field: {names}", caption, view.note)
+    return panels.finish(r"coupling $\kappa$", "standard errors", handles, description)
+
+
+def z_scores(values: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """(mean - expected) / standard error of the mean of values [replica, n], [n]; NaN with fewer than three finite ones, or
+    where these are all alike."""
+    finite = np.isfinite(values)
+    count = np.where(finite.sum(axis=0) >= LEAST_REPLICAS, finite.sum(axis=0), np.nan)
+    mean = np.where(finite, values, 0.0).sum(axis=0) / count
+    variance = (np.where(finite, values - mean, 0.0) ** 2).sum(axis=0) / (count - 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score = (mean - expected) / np.sqrt(variance / count)
+    return np.where(np.isfinite(score), score, np.nan)
