@@ -29,7 +29,7 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
     in gradsweep.select."""
     limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
     view = View(dataset, selection, limits, everything, needs=("lyapunov_exponent",))
-    predicted, choices, rows = predict(view.dataset), _spreadcouplings_of(view), view.networks()
+    predicted, choices, rows = predict(view.dataset), spread_couplings(view), view.networks()
     panels = Panels(len(rows), len(choices), share_y="row")
     colours = shades(len(view.sizes))
     some = has_zeros = has_theory = False
