@@ -66,7 +66,10 @@ def build(copy):
         fail(f"the patches are {[patch.stem for patch in patches]}")
     for patch in patches:
         new, changed = count_files(patch)
-        print(f"{patch.stem}: {new} new files, {changed} changed, {len(re.findall('^[+][^+]', patch.read_text(), re.M))} lines")
+        lines = len(re.findall("^[+][^+]", patch.read_text(), re.M))
+        print(f"{patch.stem}: {new} new files, {changed} changed, {lines} lines")
+        if f"| {patch.stem} | {new} | {changed} | {lines} |" not in (PROJECT / "docs" / "architecture.md").read_text():
+            fail(f"docs/architecture.md: the row of {patch.stem} has not {new}, {changed} and {lines}")
         if new > ALLOWED[patch.stem][0] or changed > ALLOWED[patch.stem][1]:
             fail(f"{patch.name} touches {new} new and {changed} old files; allowed are {ALLOWED[patch.stem]}")
         # Rows of others may have come nearby since.

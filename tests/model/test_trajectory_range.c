@@ -66,12 +66,18 @@ static void all_states_vanish_by_the_slope_at_zero(void **state)
     }
 }
 
+static bool is_bounded(const struct activation *activation)
+{
+    return activation->slope_at_infinity[0] == 0 && activation->slope_at_infinity[1] == 0;
+}
+
 static void unbounded_states_explode_by_the_slope_at_infinity(void **state)
 {
     (void)state;
-    static const char *const names[] = { "identity", "relu", "leaky_relu", "elu", "gelu", "silu" };
-    for (int n = 0; n < 6; n++) {
-        struct chain chain = { .activation = activation_find(names[n]), .gain = 1.5, .gamma = 1 };
+    for (size_t n = 0; n < activation_count(); n++) {
+        struct chain chain = { .activation = activation_at(n), .gain = 1.5, .gamma = 1 };
+        if (is_bounded(chain.activation))
+            continue;
         double rise = 1000 * log(1.5 / chain.activation->derivative_supremum);
         assert_true(fabs(log_norm_after(&chain, 4000) - log_norm_after(&chain, 3000) - rise) < 2e-12);
     }
@@ -80,11 +86,12 @@ static void unbounded_states_explode_by_the_slope_at_infinity(void **state)
 static void bounded_states_never_need_an_exponent(void **state)
 {
     (void)state;
-    static const char *const names[] = { "tanh", "sigmoid", "softsign", "erf", "hard_tanh", "sin" };
     struct ensemble ginibre = ensemble_of("ginibre", NAN);
     struct model model = free_model(1000);
-    for (int n = 0; n < 6; n++) {
-        struct chain chain = { .activation = activation_find(names[n]), .gain = 1.5, .gamma = 4 };
+    for (size_t n = 0; n < activation_count(); n++) {
+        struct chain chain = { .activation = activation_at(n), .gain = 1.5, .gamma = 4 };
+        if (!is_bounded(chain.activation))
+            continue;
         struct trajectory trajectory = trajectory_of(&ginibre, &model, SIZE, 0, 1, 1, &chain, 1);
         assert_true(trajectory.final_exponents[0] == 0);
         trajectory_destroy(&trajectory);
@@ -112,7 +119,6 @@ static void assert_follows_reference(const struct ensemble *ensemble, const stru
 static void driven_states_that_explode_follow_the_reference(void **state)
 {
     (void)state;
-    static const char *const names[] = { "identity", "relu", "leaky_relu", "elu", "gelu", "silu" };
     static const long steps[] = { 10, 150, 600, 3000 };
     struct ensemble orthogonal = ensemble_of("orthogonal", NAN);
     struct model model = { .input = INPUT_GAUSSIAN,
@@ -122,9 +128,9 @@ static void driven_states_that_explode_follow_the_reference(void **state)
                            .bias_scale = 1,
                            .initial_state = INITIAL_STATE_GAUSSIAN,
                            .initial_state_scale = 1 };
-    for (int n = 0; n < 6; n++)
-        for (int k = 0; k < 4; k++) {
-            struct chain chain = { .activation = activation_find(names[n]), .gain = 1.9, .gamma = 1.5 };
+    for (size_t n = 0; n < activation_count(); n++)
+        for (int k = 0; k < 4 && !is_bounded(activation_at(n)); k++) {
+            struct chain chain = { .activation = activation_at(n), .gain = 1.9, .gamma = 1.5 };
             model.steps = steps[k];
             assert_follows_reference(&orthogonal, &model, &chain, 1e-11);
         }

@@ -103,7 +103,7 @@ def size_of(dataset: xr.Dataset, name: str) -> int:
 def read(dataset: xr.Dataset, name: str, dims: Sequence[str], **positions: Any) -> np.ndarray:
     """A dataset at these positions with exactly the dimensions `dims`, of length 1 where an axis was dropped."""
     variable = dataset.variables[name].isel(positions, missing_dims="ignore")
-    return _in_order(variable.values, variable.dims, dims)
+    return in_order(variable.values, variable.dims, dims)
 
 
 def read_done(dataset: xr.Dataset, name: str, dims: Sequence[str], **positions: Any) -> np.ndarray:
@@ -112,12 +112,12 @@ def read_done(dataset: xr.Dataset, name: str, dims: Sequence[str], **positions: 
     status = dataset.variables["status"].isel(
         {key: at for key, at in positions.items() if key in dataset.variables["status"].dims}
     )
-    done = _in_order(status.values == DONE, status.dims, [name for name in dims if name not in ("lag", "step", "index")])
+    done = in_order(status.values == DONE, status.dims, [name for name in dims if name not in ("lag", "step", "index")])
     values = read(dataset, name, dims, **positions).astype(float)
     return np.where(done.reshape(done.shape + (1,) * (values.ndim - done.ndim)), values, np.nan)
 
 
-def _in_order(values: np.ndarray, dims: Sequence[Hashable], wanted: Sequence[Hashable]) -> np.ndarray:
+def in_order(values: np.ndarray, dims: Sequence[Hashable], wanted: Sequence[Hashable]) -> np.ndarray:
     """Transposed to `wanted`, which has all of `dims`; length 1 for the others."""
     order = [name for name in wanted if name in dims]
     values = np.transpose(values, [dims.index(name) for name in order])

@@ -10,7 +10,7 @@ import xarray as xr
 
 from .quantities import coupling
 from .results import DONE, cell_axes
-from .selection import NothingToDraw, blocks
+from .selection import NothingToDraw, blocks, in_order
 
 if TYPE_CHECKING:
     import pandas
@@ -76,7 +76,4 @@ def _frame(piece: xr.Dataset, chosen: Sequence[str], further: Sequence[str]) -> 
 
 def _spread(variable: xr.Variable, dims: Sequence, sizes: Sequence[int]) -> np.ndarray:
     """A variable on some of the dimensions, repeated along the others, as one column."""
-    order = [name for name in dims if name in variable.dims]
-    values = variable.transpose(*order).values
-    shape = [size if name in order else 1 for name, size in zip(dims, sizes)]
-    return np.broadcast_to(values.reshape(shape), sizes).ravel()
+    return np.broadcast_to(in_order(variable.values, variable.dims, dims), sizes).ravel()
