@@ -1,6 +1,5 @@
 #include "model/scaled_state.h"
 
-#include "linalg/block.h"
 #include "linalg/magnitude.h"
 #include "linalg/vectorised.h"
 
@@ -95,6 +94,14 @@ int64_t scaled_state_activate(const struct activation *activation, double gamma,
     return is_exploding ? exponent : 0; /* elsewhere phi(x) is of order 1 whatever the exponent */
 }
 
+void scaled_states_activate(const struct activation *activation, double gamma, const struct block *states,
+                            struct block *values)
+{
+    activation_values(activation, states->stride * states->columns, states->values,
+                      gamma / activation->derivative_supremum, values->values);
+    block_clear_padding(values);
+}
+
 /* Derivatives with a shift, from logarithms. One that underflowed kept its sign. */
 static double shifted_derivatives(const struct activation *activation, long count, const double *mantissas,
                                   int64_t exponent, double *derivatives)
@@ -132,10 +139,38 @@ VECTORISED static void find_extremes(long count, const double *values, double *l
     *largest = magnitude_value(high);
 }
 
+/* The shift of the derivatives of a column of states that do not vanish, which it is applied to. */
+static double shift_of(const struct activation *activation, long count, const double *mantissas, int64_t exponent,
+                       double *derivatives, bool *may_be_wide)
+{
+    double least, largest;
+    if (activation->is_piecewise_linear)
+        return 0;
+    find_extremes(count, derivatives, &least, &largest);
+    *may_be_wide = least < LEAST_NEAR_DERIVATIVE;
+    if (largest < LEAST_UNSHIFTED_DERIVATIVE)
+        return shifted_derivatives(activation, count, mantissas, exponent, derivatives);
+    return 0;
+}
+
+void scaled_states_derivatives(const struct activation *activation, const struct block *states, double *derivatives,
+                               double *shifts, bool *may_be_wide)
+{
+    struct block view = *states;
+    view.values = derivatives;
+    activation_derivatives(activation, states->stride * states->columns, states->values, derivatives);
+    block_clear_padding(&view);
+    for (long c = 0; c < states->columns; c++) {
+        may_be_wide[c] = false;
+        shifts[c] =
+            shift_of(activation, states->rows, block_column(states, c), 0, block_column(&view, c), &may_be_wide[c]);
+    }
+}
+
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
                                int64_t exponent, double *derivatives, bool *may_be_wide)
 {
-    double room[PIECE], least, largest;
+    double room[PIECE];
     *may_be_wide = false;
     if (exponent < 0) { /* x may underflow to 0, a kink of some activations */
         slopes_at_zero(activation, count, mantissas, derivatives);
@@ -148,13 +183,7 @@ double scaled_state_derivative(const struct activation *activation, long count, 
         activation_derivatives(activation, length, states_of(length, mantissas + first, exponent, room),
                                derivatives + first);
     }
-    if (activation->is_piecewise_linear)
-        return 0;
-    find_extremes(count, derivatives, &least, &largest);
-    *may_be_wide = least < LEAST_NEAR_DERIVATIVE;
-    if (largest < LEAST_UNSHIFTED_DERIVATIVE)
-        return shifted_derivatives(activation, count, mantissas, exponent, derivatives);
-    return 0;
+    return shift_of(activation, count, mantissas, exponent, derivatives, may_be_wide);
 }
 
 /* Of a derivative that is 0 or nearly so beside the others: what it is, from its logarithm. */

@@ -6,6 +6,7 @@
 #ifndef GRADSWEEP_MODEL_SCALED_STATE_H
 #define GRADSWEEP_MODEL_SCALED_STATE_H
 
+#include "linalg/block.h"
 #include "model/activation.h"
 
 #include <stdbool.h>
@@ -15,11 +16,21 @@
 int64_t scaled_state_activate(const struct activation *activation, double gamma, long count, const double *mantissas,
                               int64_t exponent, double *values);
 
+/* The same for columns side by side whose exponents are 0, and stay so: `values` has the shape of `states`. One long
+ * loop costs a small network a third of what many short ones do. */
+void scaled_states_activate(const struct activation *activation, double gamma, const struct block *states,
+                            struct block *values);
+
 /* derivatives[count] := phi'(x) / sup|phi'| / exp(shift), and returns the shift: 0 unless all of them are below 1e-200
  * and one is not zero; then the largest becomes 1 / sup|phi'|. *may_be_wide := whether scaled_state_spread is to look,
  * for it finds SPREAD_NEAR elsewhere. */
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
                                int64_t exponent, double *derivatives, bool *may_be_wide);
+
+/* As scaled_state_derivative for columns side by side whose exponents are 0; derivatives[columns][stride], the padding
+ * zero, shifts[columns] and may_be_wide[columns]. */
+void scaled_states_derivatives(const struct activation *activation, const struct block *states, double *derivatives,
+                               double *shifts, bool *may_be_wide);
 
 /* How far the derivatives of a column lie apart. */
 enum derivative_spread {

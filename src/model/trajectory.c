@@ -45,6 +45,7 @@ static enum status trajectory_create(long hidden_size, long chains, long window,
     TRY(memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->is_beyond, columns, "the derivatives of a trajectory"));
+    TRY(memory_allocate(&trajectory->may_be_wide, chains, "the derivatives of a trajectory"));
     TRY(block_create(hidden_size, chains, &trajectory->final_state));
     TRY(memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
     if (keep != KEEP_STATES)
@@ -67,6 +68,7 @@ void trajectory_destroy(struct trajectory *trajectory)
     memory_free(trajectory->derivatives);
     memory_free(trajectory->log_shifts);
     memory_free(trajectory->is_beyond);
+    memory_free(trajectory->may_be_wide);
     for (long column = 0; trajectory->wide && column < trajectory->capacity * trajectory->chains; column++)
         forget_wide(&trajectory->wide[column]);
     memory_free(trajectory->wide);
@@ -152,6 +154,36 @@ static void start(const struct model *model, const struct weights *weights, stru
     }
 }
 
+/* How many chains from `first` on are activated alike, with exponents 0: at least 1, which may be otherwise. */
+static long count_alike(const struct trajectory *trajectory, const struct chain *chains, long first)
+{
+    const int64_t *exponents = trajectory->final_exponents;
+    long end = first + 1;
+    if (exponents[first] != 0)
+        return 1;
+    while (end < trajectory->chains && exponents[end] == 0 && chains[end].activation == chains[first].activation &&
+           chains[end].gamma == chains[first].gamma)
+        end++;
+    return end - first;
+}
+
+/* sigma of all chains' states; their exponents become those of `activated`. */
+static void activate(const struct chain *chains, struct trajectory *trajectory, struct block *activated)
+{
+    const struct block *state = &trajectory->final_state;
+    int64_t *exponents = trajectory->final_exponents;
+    for (long c = 0, count; c < trajectory->chains; c += count) {
+        count = count_alike(trajectory, chains, c);
+        const struct block from = block_view(state, c, count);
+        struct block to = block_view(activated, c, count);
+        if (exponents[c] == 0)
+            scaled_states_activate(chains[c].activation, chains[c].gamma, &from, &to);
+        else
+            exponents[c] = scaled_state_activate(chains[c].activation, chains[c].gamma, state->rows, from.values,
+                                                 exponents[c], to.values);
+    }
+}
+
 /* Derivatives of one step that doubles do not hold beside each other, once more in full. No rank of a team has all of W
  * to make use of them. */
 static enum status keep_wide(const struct chain *chain, long lag_index, long c, bool is_on_grid,
@@ -184,14 +216,22 @@ static enum status keep_derivatives(const struct chain *chains, long lag_index, 
                                     struct trajectory *trajectory)
 {
     const struct block *state = &trajectory->final_state;
-    for (long c = 0; c < trajectory->chains; c++) {
-        bool may_be_wide;
-        trajectory->log_shifts[column_number(trajectory, lag_index, c)] = scaled_state_derivative(
-            chains[c].activation, state->rows, block_column(state, c), trajectory->final_exponents[c],
-            kept_column(trajectory, trajectory->derivatives, lag_index, c), &may_be_wide);
-        if (may_be_wide)
-            TRY(keep_wide(&chains[c], lag_index, c, is_on_grid, trajectory));
+    double *shifts = trajectory->log_shifts + column_number(trajectory, lag_index, 0);
+    bool *may_be_wide = trajectory->may_be_wide;
+    for (long c = 0, count; c < trajectory->chains; c += count) {
+        const struct activation *activation = chains[c].activation;
+        double *derivatives = kept_column(trajectory, trajectory->derivatives, lag_index, c);
+        count = count_alike(trajectory, chains, c);
+        const struct block states = block_view(state, c, count);
+        if (trajectory->final_exponents[c] == 0)
+            scaled_states_derivatives(activation, &states, derivatives, shifts + c, may_be_wide + c);
+        else
+            shifts[c] = scaled_state_derivative(activation, state->rows, states.values, trajectory->final_exponents[c],
+                                                derivatives, &may_be_wide[c]);
     }
+    for (long c = 0; c < trajectory->chains; c++)
+        if (may_be_wide[c])
+            TRY(keep_wide(&chains[c], lag_index, c, is_on_grid, trajectory));
     return STATUS_OK;
 }
 
@@ -204,9 +244,7 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     int64_t *exponents = trajectory->final_exponents;
     const struct matrix *unit = NULL;
     TRY(weights_at(weights, step, &unit));
-    for (long c = 0; c < trajectory->chains; c++)
-        exponents[c] = scaled_state_activate(chains[c].activation, chains[c].gamma, state->rows, block_column(state, c),
-                                             exponents[c], block_column(&motion->activated, c));
+    activate(chains, trajectory, &motion->activated);
     if (lag_index >= 0)
         keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
                      trajectory->activated_exponents);

@@ -50,6 +50,7 @@ struct trajectory {
      */
     struct wide_derivatives *wide;
     bool *is_beyond;          /* [window][chains]: the step's are further apart than can be held; may be NULL */
+    bool *may_be_wide;        /* [chains]: of the step that is being kept */
     double *log_shifts;       /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
     struct block final_state; /* mantissas of x_T, one column a chain */
     int64_t *final_exponents; /* [chains]: x_T = 2^exponent * mantissa */
