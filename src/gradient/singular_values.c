@@ -254,10 +254,13 @@ static struct cost cost(const struct chain_question *question)
     const double flops =
         d * d * d *
         (factor * (double)question->lags[question->lag_count - 1] + 3.0 * sweeps * (double)question->lag_count);
+    /* Of relu half of the columns are zeros, over which rotations pass. */
+    const double *slopes = question->activation->slope_at_zero;
+    const double alive = slopes[0] == 0.0 && slopes[1] != 0.0 ? 0.4 : 1.0;
     /* For identity all cells of a task share a chain. Blocked, LAPACK's QR is twice as fast as its rate by the
      * operation. */
     return cost_lapack(question->hidden_size,
-                       0.4 * (question->activation->is_identity ? flops / chain_cost_width(question) : flops));
+                       0.4 * alive * (question->activation->is_identity ? flops / chain_cost_width(question) : flops));
 }
 
 /* Two blocks, and four squares a chain of a group. */

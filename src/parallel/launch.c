@@ -120,6 +120,17 @@ static void choose_least_transport(void)
     setenv("OMPI_MCA_osc", "^ucx", keep);
 }
 
+/* Nor does it mind where GPUs, displays and buses are, for which hwloc would load their libraries and call on an X
+ * server. */
+static void choose_least_topology(void)
+{
+    static const int keep = 0;
+    setenv("HWLOC_PLUGINS_BLACKLIST",
+           "hwloc_gl.so,hwloc_opencl.so,hwloc_cuda.so,hwloc_nvml.so,hwloc_rsmi.so,hwloc_levelzero.so,hwloc_pci.so",
+           keep);
+    setenv("HWLOC_COMPONENTS", "-pci,-gl,-opencl,-cuda,-nvml,-rsmi,-levelzero", keep);
+}
+
 /* Variables of Open MPI; another library does not mind them. */
 static void set_environment(const struct launch *launch)
 {
@@ -131,6 +142,7 @@ static void set_environment(const struct launch *launch)
     if (launch->variable == NULL || (launch->variable == SLURM_STEP->size && launch->ranks == 1)) {
         setenv("OMPI_MCA_orte_create_session_dirs", "0", keep);
         choose_least_transport();
+        choose_least_topology();
     }
     if (!may_read_other_processes()) {
         setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", keep); /* Open MPI 4 */

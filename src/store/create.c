@@ -112,6 +112,18 @@ static enum status fill_dataset(struct filling *filling, const struct layout_dat
                                                       : fill_share(filling, rule, dataset, elements);
 }
 
+/* Of a small sweep's buffer no more than is written of it: fresh pages take longer than their writing. */
+static size_t buffer_bytes(const struct layout *layout)
+{
+    uint64_t largest = 1;
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct layout_dataset *rule = &layout->datasets[i];
+        const uint64_t bytes = h5_shape_elements(&rule->shape) * h5_element_size(rule->element);
+        largest = bytes > largest ? bytes : largest;
+    }
+    return largest < FILL_BYTES ? (size_t)largest : FILL_BYTES;
+}
+
 /* Writes this rank's share of untouched elements into every dataset of the file, of those with a place for each cell
  * only to the shard's, and flushes it. All ranks end it together, soon after one of them failed or heard of a stop
  * request. Collective where a world is given; the closing and flushing are not agreed. */
@@ -125,7 +137,7 @@ static enum status fill_all(const struct world *world, const struct layout *layo
                                .rank = world ? world->rank : 0,
                                .ranks = world ? world->size : 1,
                                .file = H5I_INVALID_HID };
-    TRY(agree(world, memory_allocate(&buffer, FILL_BYTES, "the buffer to fill the results file from")));
+    TRY(agree(world, memory_allocate(&buffer, buffer_bytes(layout), "the buffer to fill the results file from")));
     filling.buffer = buffer;
     enum status status = agree(world, world ? h5_file_open_parallel(path, world->communicator, &filling.file)
                                             : h5_file_open_alone(path, &filling.file));
