@@ -17,7 +17,8 @@ cmake --build build/release -j "$(nproc)" --target gradsweep
 
 # As many ranks as this shell may use cores. Open MPI counts for itself, and differently in containers and with hardware
 # threads: it is told not to refuse, and to leave the placing to the kernel.
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none                              # Open MPI 4
+export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none           # Open MPI 5
 mkdir -p results
 mpirun -n "$(nproc)" build/release/src/gradsweep run "$sweep" -o "$results" --resume </dev/null
 

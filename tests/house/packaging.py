@@ -30,6 +30,16 @@ class Recipes(unittest.TestCase):
         self.assertRegex(text("docs/CHANGELOG.md"), rf"(?m)^## {re.escape(VERSION)}$")
         self.assertIn(f'/* "{VERSION}" */', text("include/gradsweep/gradsweep.h"))
 
+    def test_licence(self):
+        """None is stated; no recipe invents one."""
+        recipes = [path for path in (SOURCE / "packaging").rglob("*")
+                   if path.name in ("package.py", "meta.yaml", "Dockerfile", "copyright", "README.md") or path.suffix in (".eb", ".def")]
+        self.assertEqual(len(recipes), 7)
+        for path in recipes:
+            with self.subTest(recipe=path.name):
+                self.assertIn("The source states no licence", path.read_text())
+                self.assertNotRegex(path.read_text(), r"(?m)^ *(license\(['\"]|license:|software_license *=)")
+
     def test_spack(self):
         tree = ast.parse(text("packaging/spack/packages/gradsweep/package.py"))
         package = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Gradsweep")

@@ -2,6 +2,8 @@
 
     spack repo add packaging/spack
     spack install gradsweep ^mpich
+
+The source states no licence, so there is no line license(...) here.
 """
 import os
 
