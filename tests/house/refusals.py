@@ -1,7 +1,8 @@
 """Whatever the configuration lacks it refuses, naming the variable that helps: each dependency is hidden in turn, one is of
-another MPI. Nothing is built but two libraries that stand for those of that MPI.
+another MPI. Nothing is built but two libraries that stand for those of that MPI. And where a BLAS of another name is asked for, it is
+found with the ScaLAPACK that belongs to it: files of the names that FlexiBLAS and MKL have, which lead the linker to what is there.
 
-usage: refusals.py CMAKE SOURCE BUILD GENERATOR C_COMPILER [WHAT IS HIDDEN]...
+usage: refusals.py CMAKE SOURCE BUILD GENERATOR C_COMPILER [WHAT IS HIDDEN | vendors]...
 """
 import os
 import re
@@ -88,6 +89,37 @@ def make_foreign_scalapack(place):
     return place / "libscalapack.so"
 
 
+def make_vendors(place):
+    """FlexiBLAS and MKL by their names, as scripts of the linker."""
+    folder = place / "vendors"
+    folder.mkdir()
+    blas = f"INPUT ( {cached('BLAS_LIBRARIES') or '-lblas'} {cached('LAPACK_LIBRARIES') or '-llapack'} )\n".replace(";", " ")
+    scalapack = f"INPUT ( {cached('GRADSWEEP_SCALAPACK_FOUND')} )\n".replace(";", " ")
+    for name in ("flexiblas", "mkl_intel_lp64", "mkl_gf_lp64", "mkl_sequential", "mkl_core", "mkl_blacs_openmpi_lp64",
+                 "mkl_blacs_intelmpi_lp64"):
+        (folder / f"lib{name}.so").write_text(blas)
+    (folder / "libmkl_scalapack_lp64.so").write_text(scalapack)
+    return folder
+
+
+def find_vendors(configuration, place):
+    """How many BLASes of other names were not found as they must be."""
+    folder = make_vendors(place)
+    blacs = f"mkl_blacs_{'intelmpi' if 'MPI_KIND:INTERNAL=mpich' in CACHE else 'openmpi'}_lp64"
+    wrong = 0
+    for vendor, hidden, wanted in (("FlexiBLAS", "$", ["libflexiblas.so"]),
+                                   ("Intel10_64lp_seq", "scalapack", ["mkl_core", f"mkl_scalapack_lp64.so;{folder}/lib{blacs}.so"])):
+        code, said = configuration.run([f"-DBLA_VENDOR={vendor}", f"-DCMAKE_LIBRARY_PATH={folder}", "-UBLAS_*", "-ULAPACK_*",
+                                        "-DGRADSWEEP_BUILD_TESTS=OFF"], hidden)
+        found = (place / "build/CMakeCache.txt").read_text()
+        rules = (place / "build/build.ninja").read_text() if GENERATOR == "Ninja" else "".join(wanted)
+        lacking = [name for name in wanted if name not in found and name not in rules]
+        if code != 0 or lacking:
+            wrong += 1
+            print(f"BLA_VENDOR={vendor}: exit code {code}, did not find {lacking}:\n  {said[-1500:]}\n")
+    return wrong
+
+
 def find_hdf5(suffix=""):
     """The library that this build's programs are linked with."""
     found = re.search(rf"[^;=\s]*/libhdf5{suffix}\.so", cached("GRADSWEEP_HDF5_FOUND"))
@@ -147,6 +179,8 @@ def main():
                 wrong += 1
                 print(f"without {what}: exit code {code}, said nothing of {lacking}:\n  {said[-1500:]}\n")
         print(f"{len(cases) - wrong} of {len(cases)} refusals name what helps")
+        if not ONLY or "vendors" in ONLY:
+            wrong += find_vendors(configuration, place)
         return 1 if wrong else 0
 
 
