@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Builds with every compiler, MPI and BLAS that this machine has, runs the tests that apply, and compares the bits of one sweep.
-# usage: tests/house/matrix.sh [ROW...]        rows: openmpi mpich clang lto native reference blis asan arm64 (all)
-#   MATRIX_FOLDER   where builds are kept (build/matrix)
-#   MATRIX_TESTS    options of ctest: which tests (-L ^quick$); "-LE ^campaign$": the standard tier, ten minutes a row and more
+# usage: tests/house/matrix.sh [ROW[:TIER]...]        rows: openmpi mpich clang lto native reference blis asan arm64 (all)
+#   MATRIX_FOLDER   where builds and the table are kept (build/matrix)
+#   MATRIX_TIER     of rows that name none. standard (default): all tests that apply but campaigns, ten minutes a row on a quiet machine;
+#                   quick: those of them with the label quick; bits: the command alone is built, and its numbers are compared
 #   MATRIX_JOBS     at once (the number of cores)
+#   MATRIX_ARM64    a gradsweep compiled for arm64, and what starts it ("./emulate.sh build-arm64/src/gradsweep"): runs the sweep
 # A row whose compiler or libraries are not there is left out, and says so. Exit code 1 where a row fails; 77 where all are left out.
-# Debian: mpich libmpich-dev libhdf5-mpich-dev libscalapack-mpich-dev, clang, libblis-dev, libblas-dev liblapack-dev.
+# Debian: mpich libmpich-dev libhdf5-mpich-dev libscalapack-mpich-dev, clang, libblis-dev, libblas-dev liblapack-dev,
+# gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user.
 set -euo pipefail
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$source_folder"
 folder=${MATRIX_FOLDER:-build/matrix} jobs=${MATRIX_JOBS:-$(nproc)}
-read -r -a tests <<<"${MATRIX_TESTS:--L ^quick$}"
 source jobs/environment.sh
 mkdir -p "$folder"
 folder=$(realpath "$folder")
@@ -18,9 +20,36 @@ table=$folder/table.md
 python=$(python_with_h5py) || exit 77
 libraries=/usr/lib/$(gcc -print-multiarch 2>/dev/null || true)
 
-# What a row needs, its options of CMake and the folders of its libraries.
+# The suite that applies: what depends on the compiler, MPI or BLAS. Not the analysis, figures and documents, which read results files
+# of any build; not rules of the source, which are the same in every row; and not campaigns.
+declare -A suites=(
+    [programs]='test_|fuzz_|house_fast_math$|house_exports$'
+    [ranks]='mpi_|pblas_block_size$'
+    [command]='command_|field_|faults$|exact_zeros$|reference_(compare|measures|lyapunov)$|house_install$'
+    [files]='read_results$|kill_store$|making_kills$|power_loss$|damage$'
+)
+suite="^(${suites[programs]}|${suites[ranks]}|${suites[command]}|${suites[files]})"
+# The options of ctest for a tier; none where no test is to be built.
+choose_tests() {
+    case $1 in
+        quick) tests=(-L '^quick$' -R "$suite") ;;
+        standard) tests=(-LE '^campaign$' -R "$suite") ;;
+        bits) tests=() ;;
+        *) echo "tests/house/matrix.sh: a tier is standard, quick or bits, not $1" >&2 && exit 2 ;;
+    esac
+}
+generator=()
+! command -v ninja >/dev/null || generator=(-G Ninja)
+
+# What a row needs, its options of CMake, the folders of its libraries, and how far its numbers may be from those of the first row: of the
+# compiler and of MPI they do not depend at all. Another LAPACK rounds spectral radii, Haar matrices and singular values otherwise;
+# APART_BY_LAPACK is some hundred times what that made of this sweep, and a thousandth of the half of a percent that anybody would see.
+APART_BY_LAPACK=1e-10
+# Whose order among equals, here the eigenvalues of one modulus, is LAPACK's choice; and what it alone computes of W as drawn.
+ORDERED_BY_LAPACK=(eigenvalue_re eigenvalue_im log_expansion_coefficient)
+OF_LAPACK_ALONE=(weight_spectral_radius weight_checksum)
 describe() {
-    needs=() options=() path=''
+    needs=() options=() path='' apart=0
     case $1 in
         openmpi) needs=(mpicc.openmpi) options=(-DMPI_C_COMPILER=mpicc.openmpi) ;;
         mpich) needs=(mpicc.mpich) options=(-DMPI_C_COMPILER=mpicc.mpich) ;;
@@ -31,8 +60,9 @@ describe() {
             needs=("$libraries/blas/libblas.so" "$libraries/lapack/liblapack.so")
             path=$libraries/blas:$libraries/lapack
             options=(-DBLA_VENDOR=Generic "-DCMAKE_LIBRARY_PATH=${path/:/;}")
+            apart=$APART_BY_LAPACK
             ;;
-        blis) needs=("$libraries/libblis.so") options=(-DBLA_VENDOR=FLAME) ;;
+        blis) needs=("$libraries/libblis.so") options=(-DBLA_VENDOR=FLAME) apart=$APART_BY_LAPACK ;;
         asan)
             options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo
                 "-DCMAKE_C_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer")
@@ -43,59 +73,109 @@ describe() {
 }
 
 row() {
-    printf '| %s | %s | %s | %s |\n' "$@" | tee -a "$table"
+    printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$2" "${3:-}" "${4:-}" "${5:-}" "${6:-}" "${7:-}" | tee -a "$table"
 }
 
-# Prints the part of ctest's log that counts.
+# Prints "passed of all" of the tests of one suite in ctest's log, and what was skipped: count LOG SUITE
 count() {
-    sed -nE 's/^([0-9]+)% tests passed, ([0-9]+) tests? failed out of ([0-9]+).*/\2 of \3 failed/p' "$1" | tail -n 1
+    local lines ran passed skipped
+    lines=$(grep -E "^ *[0-9]+/[0-9]+ +Test +#[0-9]+: (${suites[$2]})" "$1" || true)
+    ran=$(grep -c . <<<"$lines" || true)
+    passed=$(grep -cE ' Passed +[0-9.]+ sec' <<<"$lines" || true)
+    skipped=$(grep -c '\*\*\*Skipped' <<<"$lines" || true)
+    echo "$passed of $ran$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
 }
 
-# Configures, builds, tests; and one sweep: run_row NAME
+# Runs both sweeps and prints how the first row's numbers and theirs differ: compare_sweeps COMMAND... Of matrix.yaml by no more than
+# `apart`; of matrix_native.yaml in no bit, whatever the row. It fails where that does not hold.
+compare_sweeps() {
+    local well=0
+    if [ "$apart" = 0 ]; then
+        compare_sweep matrix 0 "$@" || well=1
+        compare_sweep matrix_native 0 "$@" || well=1
+    else
+        compare_sweep matrix "$apart" "${ORDERED_BY_LAPACK[@]}" -- "$@" || well=1
+        compare_sweep matrix_native 0 "${OF_LAPACK_ALONE[@]}" -- "$@" || well=1
+    fi
+    return "$well"
+}
+
+# compare_sweep SWEEP APART [DATASETS THAT MAY DIFFER... --] COMMAND...
+compare_sweep() {
+    local sweep=$1 apart=$2 datasets=() file=$folder/$name.$1.h5 far=0
+    shift 2
+    if [[ " $* " = *" -- "* ]]; then
+        while [ "$1" != -- ]; do datasets+=("$1") && shift; done
+        shift
+    fi
+    rm -f "$file"
+    "$@" run "tests/house/$sweep.yaml" -o "$file" --progress none </dev/null >"$file.log" 2>&1 || { echo "$sweep FAILS" && return 1; }
+    if [ ! -e "$folder/first.$sweep.h5" ]; then
+        cp "$file" "$folder/first.$sweep.h5"
+        echo "$sweep $("$python" tests/house/bits.py "$file") "
+        return
+    fi
+    "$python" tests/house/bits.py "$file" "$folder/first.$sweep.h5" "$apart" "${datasets[@]}" >"$file.differences" || far=1
+    echo "$sweep: $(tail -n 1 "$file.differences")$([ $far -eq 0 ] || echo ", TOO FAR") "
+    return "$far"
+}
+
+# Configures, builds, tests; and the sweeps: run_row NAME[:TIER]
 run_row() {
-    local name=$1 build=$folder/$1 tried bits='' differences=''
+    local name=${1%%:*} tier=${MATRIX_TIER:-standard} tried=0 bits need
+    local build=$folder/$name
+    [[ $1 != *:* ]] || tier=${1#*:}
+    choose_tests "$tier"
     describe "$name"
-    local need
     for need in "${needs[@]}"; do
         if ! command -v "$need" >/dev/null && [ ! -e "$need" ]; then
-            row "$name" "left out: there is no $need" "" ""
+            row "$name" "left out: there is no $need"
             return 0
         fi
     done
     if [ "$name" = arm64 ]; then
-        tried=0
-        tests/campaign/arm64.sh "$source_folder" >"$folder/arm64.log" 2>&1 || tried=$?
-        [ "$tried" -ne 77 ] || { row arm64 "left out: $(tail -n 1 "$folder/arm64.log")" "" "" && return 0; }
-        row arm64 "kernel, blocks, activations" "$([ "$tried" -eq 0 ] && echo passed || echo FAILED)" "$(tail -n 1 "$folder/arm64.log")"
-        return "$tried"
+        run_arm64
+        return
     fi
     export LD_LIBRARY_PATH=$path${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-    if ! cmake -S . -B "$build" -DGRADSWEEP_WERROR=ON "${options[@]}" >"$build.log" 2>&1; then
-        row "$name" "REFUSED: see $build.log" "" ""
+    [ ${#tests[@]} -gt 0 ] || options+=(-DGRADSWEEP_BUILD_TESTS=OFF)
+    if ! cmake -S . -B "$build" "${generator[@]}" -DGRADSWEEP_WERROR=ON "${options[@]}" >"$build.log" 2>&1; then
+        row "$name" "REFUSED: see $build.log"
         return 1
     fi
     if ! cmake --build "$build" -j "$jobs" >>"$build.log" 2>&1; then
-        row "$name" "DOES NOT COMPILE: see $build.log" "" ""
+        row "$name" "DOES NOT COMPILE: see $build.log"
         return 1
     fi
-    tried=0
-    ctest --test-dir "$build" -j "$jobs" --output-on-failure "${tests[@]}" </dev/null >"$build.tests.log" 2>&1 || tried=$?
-    rm -f "$build.h5"
-    "$build/src/gradsweep" run tests/house/matrix.yaml -o "$build.h5" --progress none </dev/null >>"$build.log" 2>&1 || tried=$?
-    bits=$("$python" tests/house/bits.py "$build.h5") || tried=1
-    if [ -e "$folder/first.h5" ]; then
-        differences=$("$python" tests/house/bits.py "$build.h5" "$folder/first.h5" | tr '\n' ';')
+    bits=$(compare_sweeps "$build/src/gradsweep") || tried=1
+    if [ ${#tests[@]} -gt 0 ]; then
+        ctest --test-dir "$build" -j "$jobs" --output-on-failure "${tests[@]}" </dev/null >"$build.tests.log" 2>&1 || tried=1
+        row "$name" built "$(count "$build.tests.log" programs)" "$(count "$build.tests.log" ranks)" \
+            "$(count "$build.tests.log" command)" "$(count "$build.tests.log" files)" "${bits//$'\n'/ }"
     else
-        cp "$build.h5" "$folder/first.h5"
+        row "$name" built - - - - "${bits//$'\n'/ }"
     fi
-    row "$name" "built" "$(count "$build.tests.log")" "$bits ${differences:+differs: $differences}"
+    return "$tried"
+}
+
+# Kernel, blocks and activations compiled for arm64, run by QEMU; and the sweep, by a program made beforehand.
+run_arm64() {
+    local tried=0 bits='' program
+    tests/campaign/arm64.sh "$source_folder" >"$folder/arm64.log" 2>&1 || tried=$?
+    [ "$tried" -ne 77 ] || { row arm64 "left out: $(tail -n 1 "$folder/arm64.log")" && return 0; }
+    if [ -n "${MATRIX_ARM64:-}" ]; then
+        read -r -a program <<<"$MATRIX_ARM64"
+        apart=$APART_BY_LAPACK
+        bits=$(compare_sweeps "${program[@]}") || tried=1
+    fi
+    row arm64 "kernel, blocks, activations: $(tail -n 1 "$folder/arm64.log")" - - - - "${bits//$'\n'/ }"
     return "$tried"
 }
 
 rows=("$@")
 [ ${#rows[@]} -gt 0 ] || rows=(openmpi mpich clang lto native reference blis asan arm64)
-rm -f "$folder/first.h5"
-printf '| row | build | tests | bits |\n|---|---|---|---|\n' | tee "$table"
+rm -f "$folder"/first.*.h5
+printf '| row | build | programs | ranks | command | files | bits |\n|---|---|---|---|---|---|---|\n' | tee "$table"
 failed=0
 for name in "${rows[@]}"; do
     (run_row "$name") || failed=1
