@@ -383,6 +383,10 @@ class EveryFile(unittest.TestCase):
             drawn = figure.axes[0].collections[0].get_array().reshape(3, 3)
             rates = dataset["log_jacobian_norm"].values[0, 0, 0, :, :, :, 1, -1].mean(axis=0) / 4
             np.testing.assert_allclose(drawn, rates, rtol=1e-12)
+            weaker = gradsweep.plot_phase(dataset, y="input_scale", gamma=0.5).axes[0]
+            turned = gradsweep.plot_phase(dataset, x="input_scale", y="spectral_radius", gamma=0.5).axes[0]
+            for places in ([line.get_xdata() for line in weaker.lines], [line.get_ydata() for line in turned.lines]):
+                self.assertIn([2.0, 2.0], [list(place) for place in places])  # gamma rho = 1
             strong = gradsweep.plot_decay(dataset, input_scale=10, spectral_radius=1.5, gamma=1)
             norms = dataset["log_jacobian_norm"].values[0, 0, 0, :, 2, 2, 1].mean(axis=0)
             np.testing.assert_allclose(strong.axes[0].lines[0].get_ydata(), norms, rtol=1e-12)

@@ -48,6 +48,7 @@ class Panel:
         with np.errstate(divide="ignore", invalid="ignore"):
             self.norm_over_radius = _mean((norm / radius)[:, 0])  # the same for every rho: W is only rescaled
         self.tied = bool(np.isfinite(self.norm))
+        self.gamma = float(view.gammas[0])  # where it is no axis of the plane
 
     def critical_couplings(self, kappa: np.ndarray) -> np.ndarray:
         """Where the rate changes its sign along kappa [y, x], on which alone it depends: all cells of one kappa are one
@@ -224,8 +225,12 @@ def draw_conditions(axes: Axes, panel: Panel, x: str, y: str, edges: np.ndarray)
     for product, style in ((1.0, SPECTRAL_LINE), (1.0 / panel.norm_over_radius, NORM_LINE)):
         if {x, y} == set(PLANE):
             hyperbola(axes, edges, product, **style)
+        elif "gamma" in (x, y) or "spectral_radius" not in (x, y):
+            continue
         elif x == "spectral_radius":
-            axes.axvline(product, **style)
+            axes.axvline(product / panel.gamma, **style)
+        else:
+            axes.axhline(product / panel.gamma, **style)
 
 
 def condition_handles() -> list[Line2D]:
