@@ -56,7 +56,7 @@ class Anchors(CommandTest):
         sweep = self.sweep(TIED)
         whole = self.undisturbed(sweep)
         self.assert_same_results(self.run_sweep(sweep, "three.h5", ranks=3), whole)
-        shards = [self.run_sweep(sweep, f"{i}.h5", "--shard", f"{i}/2") for i in (1, 2)]
+        shards = [self.run_sweep(sweep, f"{i}.h5", "--shard", f"{i}/2", ranks=ranks) for i, ranks in ((1, 2), (2, 5))]
         self.assertEqual(gradsweep("merge", self.path("merged.h5"), *shards).returncode, 0)
         self.assert_same_results(self.path("merged.h5"), whole)
         for name, change in (("fewer", "model.anchors={count: 2, spacing: 3}"), ("one", "model.anchors=1")):

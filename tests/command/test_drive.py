@@ -61,7 +61,7 @@ class Drive(CommandTest):
         whole = self.whole()
         swept = self.path("whole.yaml")
         self.assert_same_results(self.run_sweep(swept, "three.h5", ranks=3), whole)
-        shards = [self.run_sweep(swept, f"{i}.h5", "--shard", f"{i}/2") for i in (1, 2)]
+        shards = [self.run_sweep(swept, f"{i}.h5", "--shard", f"{i}/2", ranks=ranks) for i, ranks in ((1, 2), (2, 5))]
         self.assertEqual(gradsweep("merge", self.path("merged.h5"), *shards).returncode, 0)
         self.assert_same_results(self.path("merged.h5"), whole)
         for arguments in (["check", whole], ["info", whole], ["plan", swept]):

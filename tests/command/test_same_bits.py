@@ -40,7 +40,8 @@ class SameBits(ShardTest):
         results["shards"], _ = self.merge("merged.h5", shards)
         results["killed"] = self.interrupt(sweep, "killed.h5", Run.kill)
         results["stopped"] = self.interrupt(sweep, "stopped.h5", Run.stop)
-        small = ["--set", "grid.gamma=[0.4,0.8]", "--set", "weights.replicas=3", "--set", "grid.hidden_size=24"]
+        less = ("grid.gamma=0.8", "weights.replicas=3", "grid.hidden_size=24", "model.input.scale=1", "model.bias.scale=0.1", "model.anchors=1")
+        small = [word for key in less for word in ("--set", key)]
         shard = ["run", sweep, "--progress", "none", *small]
         parts = [self.path(f"small{number}.h5") for number in (1, 2)]
         for number, part in enumerate(parts, 1):

@@ -26,13 +26,13 @@ grid: {hidden_size: [24, 65], spectral_radius: 1.1, gamma: [0.5, 1], lag: {log2:
 measure: [frobenius_norm, step_bound]
 numerics: {distribute_from: 48}
 """
-# Untied weights have no gradient by W.
+# Untied weights have no gradient by W. At two anchors, and of two strengths of the bias.
 GRADIENTS = """
 name: gradients
 seed: 8
 weights: {ensemble: [ginibre, elliptic]}
-model: {activation: [tanh, sin], warmup: 10, bias: {kind: gaussian, scale: 0.1}}
-grid: {hidden_size: [1, 63, 64], spectral_radius: [0.8, 1.1], gamma: [1], lag: [1, 2, 7]}
+model: {activation: [tanh, sin], warmup: 10, bias: {kind: gaussian, scale: [0.1, 0.4]}, anchors: {count: 2, spacing: 3}}
+grid: {hidden_size: [1, 63, 64], spectral_radius: 1.1, gamma: [1], lag: [1, 2, 7]}
 measure: [gradient, {contribution_map: {steps: 4}}]
 numerics: {distribute_from: 1}
 """
@@ -92,15 +92,18 @@ class TeamTest(CommandTest):
         status = theirs["status"]
         np.testing.assert_array_equal(ours["status"], status)
         self.assertTrue((status == command.DONE).all())
+        compared = 0
         for name, values in theirs.items():
-            if name in command.MAY_DIFFER | {"checksum"} or values.shape[:6] != status.shape:
+            if name in command.MAY_DIFFER | {"checksum"} or values.shape[:status.ndim] != status.shape:
                 continue
+            compared += 1
             alone, team = values[:, :, ~is_team], values[:, :, is_team]
             np.testing.assert_array_equal(ours[name][:, :, ~is_team], alone, err_msg=name)
             if values.dtype.kind == "f":
                 np.testing.assert_allclose(ours[name][:, :, is_team], team, rtol=0, atol=CLOSE, err_msg=name)
             else:
                 np.testing.assert_array_equal(ours[name][:, :, is_team], team, err_msg=name)
+        self.assertGreater(compared, 8)  # status, method, what is said of bounds, and what was measured
         np.testing.assert_array_equal(ours["weight_norm"], theirs["weight_norm"])
         np.testing.assert_array_equal(ours["weight_spectral_radius"], theirs["weight_spectral_radius"])
         return ours
