@@ -1,18 +1,15 @@
 #include "gradient/exponents.h"
 
 #include "base/memory.h"
-#include "base/power_of_two.h"
 #include "gradient/exact_chain.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/determinant.h"
 #include "linalg/frame.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 static const double GROUP_BYTES = 256e6; /* of frames side by side */
-static const double UNIT_ROUNDOFF = DBL_EPSILON / 2, ROUNDING_CONSTANT = 4;
 
 struct run {
     const struct exponent_problem *problem;
@@ -25,8 +22,9 @@ struct run {
     long transposed_step;                  /* of this step; 0: none yet */
     /* Powers of two: 2^columns, 2^-columns, 2^rows, 2^-rows. */
     double *column_up, *column_down, *row_up, *row_down;
-    double *scale, *size; /* [d] of a factor */
-    double *logs;         /* [count] */
+    double *scale, *size; /* [FRAME_MOST][aligned d] of factors of chains side by side */
+    double *logs;         /* [FRAME_MOST][count] */
+    double *room;         /* of frames side by side */
     struct block vectors; /* [d, count] */
 };
 
@@ -42,6 +40,7 @@ static void run_close(struct run *run)
     memory_free(run->scale);
     memory_free(run->size);
     memory_free(run->logs);
+    memory_free(run->room);
     block_destroy(&run->vectors);
 }
 SCOPED_VALUE(run, run_close)
@@ -89,9 +88,10 @@ static enum status run_open(const struct exponent_problem *problem, struct gradi
     TRY(memory_allocate(&run->column_down, aligned, "scales of W"));
     TRY(memory_allocate(&run->row_up, aligned, "scales of W"));
     TRY(memory_allocate(&run->row_down, aligned, "scales of W"));
-    TRY(memory_allocate(&run->scale, aligned, "scales of a factor"));
-    TRY(memory_allocate(&run->size, aligned, "scales of a factor"));
-    TRY(memory_allocate(&run->logs, problem->count, "exponents"));
+    TRY(memory_allocate(&run->scale, FRAME_MOST * aligned, "scales of a factor"));
+    TRY(memory_allocate(&run->size, FRAME_MOST * aligned, "scales of a factor"));
+    TRY(memory_allocate(&run->logs, FRAME_MOST * problem->count, "exponents"));
+    TRY(memory_allocate(&run->room, frame_room(d, problem->count), "frames side by side"));
     TRY(block_create(d, problem->count, &run->vectors));
     TRY(balance(run));
     fill_powers(run);
@@ -164,18 +164,20 @@ static const double *derivatives(const struct run *run, long lag_index, long cha
     return trajectory ? trajectory_derivative(trajectory, lag_index, chain) : NULL;
 }
 
-/* scale := derivatives * own, size := scale * other, where there is anything to scale by. */
-static void set_scales(const struct run *run, const double *slopes, const double *own, const double *other,
+/* scale := derivatives * own, size := scale * other, where there is anything to scale by; of the chain in a place. */
+static void set_scales(const struct run *run, int place, const double *slopes, const double *own, const double *other,
                        struct frame_factor *factor)
 {
+    double *scale = run->scale + place * block_stride(run->hidden_size);
+    double *size = run->size + place * block_stride(run->hidden_size);
     if (slopes == NULL && !run->is_balanced)
         return;
     for (long i = 0; i < run->hidden_size; i++) {
-        run->scale[i] = (slopes ? slopes[i] : 1) * own[i];
-        run->size[i] = run->scale[i] * other[i];
+        scale[i] = (slopes ? slopes[i] : 1) * own[i];
+        size[i] = scale[i] * other[i];
     }
-    factor->row_scale = run->scale;
-    factor->row_size = run->size;
+    factor->row_scale = scale;
+    factor->row_size = size;
 }
 
 static enum status set_weights(const struct run *run, const struct frame *frame, long step, bool transposed,
@@ -215,13 +217,14 @@ static enum status take(struct run *run, struct frame *frame, const struct frame
 }
 
 /* F = diag(slopes) W = C^-1 (C D R) B C with W = R B C: the frame stands in the coordinates that C scales. */
-static enum status forward(struct run *run, struct frame *frame, long lag_index, long chain)
+static enum status set_forward(struct run *run, const struct frame *frame, long lag_index, long chain, int place,
+                               struct frame_factor *factor)
 {
-    struct frame_factor factor = { .column_scale = run->is_balanced ? run->column_down : NULL };
+    *factor = (struct frame_factor){ .column_scale = run->is_balanced ? run->column_down : NULL };
     TRY(transpose(run, frame, weight_step(run, lag_index)));
-    TRY(set_weights(run, frame, weight_step(run, lag_index), false, &factor));
-    set_scales(run, derivatives(run, lag_index, chain), run->column_up, run->row_up, &factor);
-    return take(run, frame, &factor);
+    TRY(set_weights(run, frame, weight_step(run, lag_index), false, factor));
+    set_scales(run, place, derivatives(run, lag_index, chain), run->column_up, run->row_up, factor);
+    return STATUS_OK;
 }
 
 /* B^T of the factor at lag_index, with the derivatives of the one before it (none before the first). */
@@ -230,7 +233,7 @@ static enum status backward(struct run *run, struct frame *frame, long lag_index
     struct frame_factor factor = { .column_scale = run->is_balanced ? run->row_down : NULL };
     TRY(set_weights(run, frame, weight_step(run, lag_index), true, &factor));
     if (lag_index + 1 < run->problem->steps)
-        set_scales(run, derivatives(run, lag_index + 1, chain), run->row_up, run->column_up, &factor);
+        set_scales(run, 0, derivatives(run, lag_index + 1, chain), run->row_up, run->column_up, &factor);
     else if (run->is_balanced)
         factor.row_scale = run->column_down;
     return take(run, frame, &factor);
@@ -240,7 +243,7 @@ static enum status backward(struct run *run, struct frame *frame, long lag_index
 static enum status first_backward(struct run *run, struct frame *frame, long chain)
 {
     struct frame_factor factor = { 0 };
-    set_scales(run, derivatives(run, 0, chain), run->column_up, run->row_up, &factor);
+    set_scales(run, 0, derivatives(run, 0, chain), run->column_up, run->row_up, &factor);
     factor.row_scale = factor.row_size; /* C D R, all of it */
     return take(run, frame, &factor);
 }
@@ -270,38 +273,6 @@ static void look_at_slopes(const struct run *run, long chain, struct exponent_re
         result->log_slope_sizes += sizes / (double)run->problem->steps;
         if (i < run->problem->steps)
             result->log_shift += shift;
-    }
-}
-
-/* What rounding may have changed of the sums, as a share of the window. A step perturbs the span of the first columns
- * by d u over its pivot; what that has of the direction behind them grows by R of that over their last one, which
- * mostly makes it shrink, but for steps on which the two change places. */
-static void add_rounding(const struct run *run, const struct frame *frame, struct exponent_result *result)
-{
-    const int *exponents = frame_size_exponents(frame);
-    const double unit = ROUNDING_CONSTANT * (double)run->hidden_size * UNIT_ROUNDOFF;
-    const double *diagonal = frame_diagonal(frame);
-    double next = 0, *errors = result->span_errors;
-    for (long i = run->problem->count - 1; i >= 0; i--) {
-        const double own = fabs(diagonal[i]);
-        if (own == 0)
-            continue;
-        errors[i] = fmin((errors[i] * next + unit * power_of_two(exponents[i])) / own, 1);
-        result->rounding[i] += errors[i] / (double)run->problem->steps;
-        next = own;
-    }
-}
-
-static void add_logarithms(const struct run *run, long lag_index, struct exponent_result *result)
-{
-    const long steps = run->problem->steps, count = run->problem->count, batches = exponents_batches(steps);
-    const long step = steps - 1 - lag_index, batch = step * batches / steps;
-    const long length = ((batch + 1) * steps + batches - 1) / batches - (batch * steps + batches - 1) / batches;
-    for (long i = 0; i < count; i++) {
-        if (isnan(run->logs[i]) || run->logs[i] == INFINITY)
-            result->outcome = JACOBIAN_NOT_FINITE;
-        result->batch_means[batch * count + i] += run->logs[i] / (double)length;
-        result->sums[i] += run->logs[i];
     }
 }
 
@@ -348,7 +319,7 @@ static enum status come_back(struct run *run, struct frame *frame, long chain, c
     for (long lag_index = -1; lag_index < steps; lag_index++) {
         TRY(jacobian_check_stop(run->context));
         TRY(lag_index < 0 ? first_backward(run, frame, chain) : backward(run, frame, lag_index, chain));
-        add_rounding(run, frame, result);
+        exponents_add_rounding(run->problem, frame, result);
         for (long i = 0; i < count; i++)
             sums[i] += run->logs[i];
     }
@@ -404,10 +375,33 @@ static enum status group_open(struct run *run, long first, long chains, struct g
     return STATUS_OK;
 }
 
+/* Some chains of a group side by side. */
+struct company {
+    int count;
+    long chains[FRAME_MOST];
+    struct frame *frames[FRAME_MOST];
+    struct frame_factor factors[FRAME_MOST];
+    double *logs[FRAME_MOST];
+};
+
+static enum status advance(struct run *run, const struct company *company, long lag_index,
+                           struct exponent_result *results)
+{
+    TRY(frame_advance_together(company->count, company->frames, company->factors, company->logs, run->room));
+    run->context->flops += company->count * frame_flops(run->hidden_size, run->problem->count);
+    for (int i = 0; i < company->count && lag_index < run->problem->steps; i++) {
+        struct exponent_result *result = &results[company->chains[i]];
+        exponents_add_logarithms(run->problem, company->logs[i], lag_index, result);
+        exponents_add_rounding(run->problem, company->frames[i], result);
+    }
+    return STATUS_OK;
+}
+
 static enum status take_step(struct run *run, const struct group *group, long lag_index,
                              struct exponent_result *results)
 {
     const long steps = run->problem->steps;
+    struct company company = { 0 };
     TRY(jacobian_check_stop(run->context));
     if (run->is_untied && !isnan(*run->log_determinant) && lag_index < steps && group->first == 0) {
         const double *values;
@@ -415,18 +409,22 @@ static enum status take_step(struct run *run, const struct group *group, long la
         TRY(add_determinant(run, values, 1 / (double)steps));
     }
     for (long c = 0; c < group->chains; c++) {
-        struct exponent_result *result = &results[group->first + c];
-        if (result->outcome != JACOBIAN_FOUND)
+        const long chain = group->first + c;
+        if (results[chain].outcome != JACOBIAN_FOUND)
             continue;
         if (lag_index == steps - 1 && run->problem->two_sided)
             frame_vectors(group->frames[c], &group->starts[c]);
-        TRY(forward(run, group->frames[c], lag_index, group->first + c));
-        if (lag_index >= steps)
+        const int place = company.count++;
+        company.chains[place] = chain;
+        company.frames[place] = group->frames[c];
+        company.logs[place] = run->logs + place * run->problem->count;
+        TRY(set_forward(run, group->frames[c], lag_index, chain, place, &company.factors[place]));
+        if (company.count < FRAME_MOST)
             continue;
-        add_logarithms(run, lag_index, result);
-        add_rounding(run, group->frames[c], result);
+        TRY(advance(run, &company, lag_index, results));
+        company.count = 0;
     }
-    return STATUS_OK;
+    return company.count > 0 ? advance(run, &company, lag_index, results) : STATUS_OK;
 }
 
 static enum status finish(struct run *run, const struct group *group, struct exponent_result *results)
@@ -456,13 +454,14 @@ static enum status run_group(struct run *run, long first, long chains, struct ex
     return finish(run, &group, results);
 }
 
-/* Of one W a chain at a time, whose frame stays near; where W is drawn at every step, for as many as there is room
- * for. */
+/* Of one W a chain at a time, whose frame stays near, or as many as decompose side by side; where W is drawn at every
+ * step, as many as there is room for. */
 static long group_width(const struct run *run)
 {
     const double bytes = frame_bytes(run->hidden_size, run->problem->count, run->is_on_grid) +
                          8.0 * (double)run->hidden_size * (double)run->problem->count;
-    return run->is_untied && bytes < GROUP_BYTES ? (long)(GROUP_BYTES / bytes) : 1;
+    const long least = frame_room(run->hidden_size, run->problem->count) > 0 ? FRAME_MOST : 1;
+    return run->is_untied && bytes < GROUP_BYTES / FRAME_MOST ? (long)(GROUP_BYTES / bytes) : least;
 }
 
 enum status exponents_run(const struct exponent_problem *problem, struct gradient_context *context,

@@ -13,6 +13,7 @@
 #define GRADSWEEP_GRADIENT_EXPONENTS_H
 
 #include "gradient/jacobian.h"
+#include "linalg/frame.h"
 
 enum { EXPONENT_BATCHES = 20 };
 
@@ -52,6 +53,15 @@ CHECKED enum status exponents_run(const struct exponent_problem *problem, struct
 /* Arrays for a result; release with exponents_free. */
 CHECKED enum status exponents_allocate(const struct exponent_problem *problem, struct exponent_result *result);
 void exponents_free(struct exponent_result *result);
+
+/* Adds a step of the window, the ln R_ii at a lag; and what rounding may have changed of the sums, as a share of the
+ * window. A step perturbs the span of the first columns by d u over its pivot; what that has of the direction behind
+ * them grows by R of that over their last one, which mostly makes it shrink, but for steps on which the two change
+ * places. */
+void exponents_add_logarithms(const struct exponent_problem *problem, const double *logs, long lag_index,
+                              struct exponent_result *result);
+void exponents_add_rounding(const struct exponent_problem *problem, const struct frame *frame,
+                            struct exponent_result *result);
 
 /* Bytes on each rank, and operations of one chain. */
 double exponents_bytes(long hidden_size, long count, bool two_sided, bool on_grid);

@@ -1,9 +1,13 @@
 #include "gradient/exponents.h"
 
 #include "base/memory.h"
+#include "base/power_of_two.h"
 #include "linalg/frame.h"
 
+#include <float.h>
 #include <math.h>
+
+static const double UNIT_ROUNDOFF = DBL_EPSILON / 2, ROUNDING_CONSTANT = 4;
 
 long exponents_batches(long steps)
 {
@@ -30,10 +34,42 @@ void exponents_free(struct exponent_result *result)
     *result = (struct exponent_result){ 0 };
 }
 
+void exponents_add_rounding(const struct exponent_problem *problem, const struct frame *frame,
+                            struct exponent_result *result)
+{
+    const int *exponents = frame_size_exponents(frame);
+    const double unit = ROUNDING_CONSTANT * (double)weights_hidden_size(problem->weights) * UNIT_ROUNDOFF;
+    const double *diagonal = frame_diagonal(frame);
+    double next = 0, *errors = result->span_errors;
+    for (long i = problem->count - 1; i >= 0; i--) {
+        const double own = fabs(diagonal[i]);
+        if (own == 0)
+            continue;
+        errors[i] = fmin((errors[i] * next + unit * power_of_two(exponents[i])) / own, 1);
+        result->rounding[i] += errors[i] / (double)problem->steps;
+        next = own;
+    }
+}
+
+void exponents_add_logarithms(const struct exponent_problem *problem, const double *logs, long lag_index,
+                              struct exponent_result *result)
+{
+    const long steps = problem->steps, count = problem->count, batches = exponents_batches(steps);
+    const long step = steps - 1 - lag_index, batch = step * batches / steps;
+    const long length = ((batch + 1) * steps + batches - 1) / batches - (batch * steps + batches - 1) / batches;
+    for (long i = 0; i < count; i++) {
+        if (isnan(logs[i]) || logs[i] == INFINITY)
+            result->outcome = JACOBIAN_NOT_FINITE;
+        result->batch_means[batch * count + i] += logs[i] / (double)length;
+        result->sums[i] += logs[i];
+    }
+}
+
 double exponents_bytes(long hidden_size, long count, bool two_sided, bool on_grid)
 {
     const double d = (double)hidden_size, k = (double)count;
-    const double frames = frame_bytes(hidden_size, count, on_grid);
+    const long room = frame_room(hidden_size, count);
+    const double frames = frame_bytes(hidden_size, count, on_grid) * (room > 0 ? FRAME_MOST : 1) + 8.0 * (double)room;
     const double facts = on_grid && count < hidden_size ? 0 : (on_grid ? 4.0 : 1.0) * 8.0 * d * d;
     return frames + 8.0 * d * k * (two_sided ? 3.0 : 1.0) + fmax(facts, two_sided ? 8.0 * (d * d + k * k) : 0.0);
 }

@@ -1,6 +1,7 @@
 #include "linalg/frame.h"
 
 #include "base/memory.h"
+#include "linalg/frame_lanes.h"
 #include "linalg/frame_small.h"
 #include "linalg/reflections.h"
 #include "linalg/row_order.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAME_SMALL = 64, FRAME_THIN = 32, TRANSPOSED_AT_ONCE = 32, COLUMNS_AT_ONCE = 4 };
+enum { FRAME_SMALL = 64, FRAME_THIN = 32, FRAMES_IN_LANES = 3, TRANSPOSED_AT_ONCE = 32, COLUMNS_AT_ONCE = 4 };
 
 struct frame {
     long dimension, columns;
@@ -312,6 +313,75 @@ enum status frame_advance(struct frame *frame, const struct frame_factor *factor
     TRY(multiply(frame, factor));
     find_order(frame, factor->row_size);
     decompose_explicit(frame, factor->row_scale, log_diagonal);
+    return STATUS_OK;
+}
+
+/* ---- several frames ---- */
+
+long frame_room(long dimension, long columns)
+{
+    return dimension <= FRAME_LANES_WIDEST ? (2 * dimension + 1) * frame_lanes_stride(columns) * FRAME_LANES : 0;
+}
+
+/* rows[d][frame_lanes_stride(columns)][FRAME_LANES]: one lane := the frame's product, its rows in next_order; and back.
+ */
+static void put_lane(const struct frame *frame, const double *row_scale, int lane, double *rows)
+{
+    const long d = frame->dimension, k = frame->columns, stride = frame->product.stride;
+    const long lane_stride = frame_lanes_stride(k);
+    for (long r = 0; r < d; r++) {
+        const long row = frame->next_order[r];
+        const double scale = row_scale ? row_scale[row] : 1;
+        for (long j = 0; j < k; j++)
+            rows[(r * lane_stride + j) * FRAME_LANES + lane] = scale * frame->product.values[j * stride + row];
+    }
+}
+
+static void take_lane(struct frame *frame, int lane, const double *rows)
+{
+    const long d = frame->dimension, k = frame->columns, stride = frame->vectors.stride;
+    const long lane_stride = frame_lanes_stride(k);
+    for (long r = 0; r < d; r++) {
+        const long row = frame->next_order[r];
+        for (long j = 0; j < k; j++)
+            frame->vectors.values[j * stride + row] = rows[(r * lane_stride + j) * FRAME_LANES + lane];
+    }
+}
+
+/* Lanes without a frame do what the first one does. */
+static void decompose_in_lanes(int count, struct frame *const *frames, const struct frame_factor *factors,
+                               double *const *log_diagonals, double *room)
+{
+    const long d = frames[0]->dimension, k = frames[0]->columns;
+    double *rows = room, *reflections = rows + d * frame_lanes_stride(k) * FRAME_LANES;
+    double *diagonals = reflections + d * k * FRAME_LANES;
+    const int *exponents[FRAME_LANES];
+    for (int lane = 0; lane < FRAME_LANES; lane++) {
+        const int number = lane < count ? lane : 0;
+        exponents[lane] = frames[number]->exponents;
+        put_lane(frames[number], factors[number].row_scale, lane, rows);
+    }
+    frame_lanes_factor(d, k, rows, exponents, reflections, diagonals);
+    for (int lane = 0; lane < count; lane++) {
+        for (long i = 0; i < k; i++)
+            frames[lane]->diagonal[i] = diagonals[i * FRAME_LANES + lane];
+        take_logarithms(frames[lane], frames[lane]->diagonal, log_diagonals[lane]);
+        take_lane(frames[lane], lane, rows);
+    }
+}
+
+enum status frame_advance_together(int count, struct frame *const *frames, const struct frame_factor *factors,
+                                   double *const *log_diagonals, double *room)
+{
+    const bool in_lanes = count >= FRAMES_IN_LANES && frame_room(frames[0]->dimension, frames[0]->columns) > 0;
+    for (int i = 0; i < count && !in_lanes; i++)
+        TRY(frame_advance(frames[i], &factors[i], log_diagonals[i]));
+    for (int i = 0; i < count && in_lanes; i++) {
+        TRY(multiply(frames[i], &factors[i]));
+        find_order(frames[i], factors[i].row_size);
+    }
+    if (in_lanes)
+        decompose_in_lanes(count, frames, factors, log_diagonals, room);
     return STATUS_OK;
 }
 

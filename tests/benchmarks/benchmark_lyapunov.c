@@ -1,6 +1,6 @@
 /* What the Lyapunov exponents of tanh networks cost, in bare products W x (d x count) of the fixed-order kernel: CPU
- * time of a window of steps, its trajectory left out, over that of as many products, timed alternately; medians. A
- * table in Markdown.
+ * time of a window of steps of eight chains of one W (one from d = 256 on), their trajectories left out, over that of
+ * as many products, timed alternately; medians. A table in Markdown.
  *
  *     benchmark_lyapunov [d | d:count ...]     by default 16 32 64 128 256 512 512:16 */
 #include "base/memory.h"
@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPETITIONS = 9, TRANSIENT = 20, FEWEST_STEPS = 80 };
+enum { REPETITIONS = 9, TRANSIENT = 20, FEWEST_STEPS = 80, CHAINS = 8, ONE_FROM = 256 };
 
 static const double GAIN = 2, SECONDS_A_SAMPLE = 0.1, USUAL_RATE = 1e10;
 
@@ -43,14 +43,17 @@ static enum status time_products(struct weights *weights, long step, long calls,
 static enum status time_exponents(const struct exponent_problem *problem, double *seconds)
 {
     struct gradient_context context = { 0 };
-    struct exponent_result result;
+    struct exponent_result results[CHAINS] = { 0 };
     double log_determinant;
-    enum status status = exponents_allocate(problem, &result);
+    enum status status = STATUS_OK;
+    for (long c = 0; c < problem->chains && status == STATUS_OK; c++)
+        status = exponents_allocate(problem, &results[c]);
     const double start = cpu_seconds();
     if (status == STATUS_OK)
-        status = exponents_run(problem, &context, &log_determinant, &result);
-    *seconds = (cpu_seconds() - start) / (double)(problem->transient + problem->steps);
-    exponents_free(&result);
+        status = exponents_run(problem, &context, &log_determinant, results);
+    *seconds = (cpu_seconds() - start) / (double)(problem->chains * (problem->transient + problem->steps));
+    for (long c = 0; c < problem->chains; c++)
+        exponents_free(&results[c]);
     return status;
 }
 
@@ -81,16 +84,20 @@ static enum status benchmark(long d, long count)
     const struct model model = { .initial_state = INITIAL_STATE_GAUSSIAN,
                                  .initial_state_scale = 1,
                                  .steps = 100 + TRANSIENT + steps };
-    const struct chain chain = { .activation = activation_find("tanh"), .gain = GAIN, .gamma = 1 };
+    const long count_of_chains = d < ONE_FROM ? CHAINS : 1;
+    struct chain chains[CHAINS];
+    for (int c = 0; c < CHAINS; c++)
+        chains[c] = (struct chain){ .activation = activation_find("tanh"), .gain = GAIN + 0.1 * c, .gamma = 1 };
     SCOPED(weights) *weights = NULL;
     SCOPED(trajectory) trajectory = { 0 };
     struct sample sampled;
     TRY(weights_open(&key, 1, &weights));
-    TRY(trajectory_run(&model, weights, 1, &chain, TRANSIENT + steps, KEEP_DERIVATIVES, NULL, &trajectory));
+    TRY(trajectory_run(&model, weights, count_of_chains, chains, TRANSIENT + steps, KEEP_DERIVATIVES, NULL,
+                       &trajectory));
     const struct exponent_problem problem = { .weights = weights,
                                               .trajectory = &trajectory,
                                               .last_step = model.steps,
-                                              .chains = 1,
+                                              .chains = count_of_chains,
                                               .count = count,
                                               .transient = TRANSIENT,
                                               .steps = steps };

@@ -1,4 +1,5 @@
 /* QR decompositions in blocks and by rows, against Householder's method in extended precision; rows by their sizes. */
+#include "linalg/frame_lanes.h"
 #include "linalg/frame_small.h"
 #include "linalg/instruction_set.h"
 #include "linalg/matrices.h"
@@ -134,6 +135,45 @@ static void rows_decompose(void **state)
     }
 }
 
+/* Each lane has the bits of its matrix alone; one has a column that is zero below the ones before it. */
+static void lanes_are_those_of_rows(void **state)
+{
+    (void)state;
+    const struct shape small[] = { { 1, 1 }, { 16, 16 }, { 19, 7 }, { 32, 32 } };
+    for (int s = 0; s < 4; s++) {
+        const long m = small[s].rows, n = small[s].columns, stride = block_stride(n);
+        double *lanes = NULL, *room = NULL, *diagonals = NULL, *rows[FRAME_LANES], diagonal[64], factors[64];
+        int exponents[FRAME_LANES][64];
+        const int *sizes[FRAME_LANES];
+        assert_int_equal(memory_allocate(&lanes, m * frame_lanes_stride(n) * FRAME_LANES, "lanes"), STATUS_OK);
+        assert_int_equal(memory_allocate(&room, (m + 8) * (n + 8) * FRAME_LANES, "room"), STATUS_OK);
+        assert_int_equal(memory_allocate(&diagonals, n * FRAME_LANES, "lanes"), STATUS_OK);
+        for (int lane = 0; lane < FRAME_LANES; lane++) {
+            SCOPED(block) matrix = new_graded(&small[s], exponents[lane]);
+            sizes[lane] = exponents[lane];
+            assert_int_equal(memory_allocate(&rows[lane], m * stride, "rows"), STATUS_OK);
+            for (long i = 0; i < m; i++)
+                for (long j = 0; j < n; j++)
+                    lanes[(i * frame_lanes_stride(n) + j) * FRAME_LANES + lane] = rows[lane][i * stride + j] =
+                        lane == 5 && j <= n / 2 && i >= j ? 0 : block_column(&matrix, j)[i] * cos(i + lane * j);
+        }
+        frame_lanes_factor(m, n, lanes, sizes, room, diagonals);
+        for (int lane = 0; lane < FRAME_LANES; lane++) {
+            frame_small_factor(m, n, rows[lane], exponents[lane], room, factors, diagonal);
+            for (long j = 0; j < n; j++) {
+                assert_true(diagonals[j * FRAME_LANES + lane] == diagonal[j]);
+                for (long i = 0; i < m; i++)
+                    assert_true(lanes[(i * frame_lanes_stride(n) + j) * FRAME_LANES + lane] ==
+                                rows[lane][i * stride + j]);
+            }
+            memory_free(rows[lane]);
+        }
+        memory_free(lanes);
+        memory_free(room);
+        memory_free(diagonals);
+    }
+}
+
 static void bits_are_those_of_any_instruction_set(void **state)
 {
     (void)state;
@@ -212,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_decompose),
         cmocka_unit_test(rows_decompose),
+        cmocka_unit_test(lanes_are_those_of_rows),
         cmocka_unit_test(bits_are_those_of_any_instruction_set),
         cmocka_unit_test(zeros_and_what_is_not_finite),
         cmocka_unit_test(rows_are_in_order),
