@@ -199,6 +199,8 @@ class ForeignNetworks(CommandTest):
             (lambda file: octave(file, "W", np.ones(4), "diagonal matrix"), "W is a 'diagonal matrix' of Octave"),
             (lambda file: octave(file, "W", np.ones(4), "complex matrix"), "W is a 'complex matrix' of Octave"),
             (with_attribute(broken, missing_value=7.0), r"W\[1, 2\] is 7, by missing_value a missing value"),
+            (with_attribute(broken, missing_value=[-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -9.0, 7.0]), r"W\[1, 2\] is 7, by missing_value"),
+            (with_attribute(broken, missing_value=[-1.0] * 9), "W: its attribute missing_value is no number"),
             (with_attribute(np.float32(broken), _FillValue=np.float32(7), scale_factor=2.0), r"W\[1, 2\] is 7, by _FillValue"),
             (with_attribute(broken, valid_max=1.0), r"W\[1, 2\] is 7, outside the valid range -inf to 1"),
             (holes, r"W\[1, 2\] is 9.96921e\+36, by netCDF's fill value"),
