@@ -64,13 +64,15 @@ int cli_refine(int argc, char **argv)
         { "width", 'w', "WIDTH", 0, "how near to each other the values around a crossing are to be (0.01)", 0 },
         { 0 },
     };
-    static const struct argp argp = { .options = options,
-                                      .parser = parse,
-                                      .args_doc = "OUT.h5",
-                                      .doc = "Finds where along an axis the replicas' mean of a quantity passes zero, "
-                                             "for each point of the other axes, and writes the sweep with up to three "
-                                             "more values in each such place, which extend accepts. refine, extend and "
-                                             "run --resume, repeated, close in on the critical line." };
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "OUT.h5",
+        .doc = "Finds where along an axis the mean of a quantity over replicas and anchors passes "
+               "zero, for each point of the other axes, and writes the sweep with up to three "
+               "more values in each such place, which extend accepts. refine, extend and "
+               "run --resume, repeated, close in on the critical line."
+    };
     struct refine_arguments arguments = { .options = {
                                               .axis = "spectral_radius", .quantity = "growth_rate", .width = 0.01 } };
     cli_parse(&argp, argc, argv, &arguments);

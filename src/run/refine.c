@@ -17,7 +17,8 @@ enum { MOST_BETWEEN = 3, LINE = 512, BLOCK = 1 << 16 };
 
 static const char first_line[] = "# proposed by gradsweep refine\n";
 
-/* Means over replicas, by place on the axis and, in the order of the cells, on the others: [groups, length]. */
+/* Means over replicas and anchors, the samples of what is asked, by place on the axis and, in the order of the cells,
+ * on the others: [groups, length]. */
 struct means {
     const struct sweep *sweep;
     enum sweep_axis axis;
@@ -35,7 +36,7 @@ SCOPED_VALUE(means, means_free)
 
 static bool is_of_group(const struct means *means, enum sweep_axis axis)
 {
-    return axis != means->axis && axis != AXIS_REPLICA;
+    return axis != means->axis && axis != AXIS_REPLICA && axis != AXIS_ANCHOR;
 }
 
 static uint64_t group_of(const struct means *means, const struct cell *cell)
@@ -51,7 +52,10 @@ static enum status means_create(const struct sweep *sweep, enum sweep_axis axis,
 {
     const uint64_t length = (uint64_t)axes_length(sweep, axis);
     *means = (struct means){ .sweep = sweep, .axis = axis, .length = length };
-    means->groups = grid_cell_count(sweep) / length / (uint64_t)axes_length(sweep, AXIS_REPLICA);
+    means->groups = 1;
+    for (enum sweep_axis other = 0; other < CELL_AXES; other++)
+        if (is_of_group(means, other))
+            means->groups *= (uint64_t)axes_length(sweep, other);
     TRY(memory_allocate(&means->sums, means->groups * length, "means over replicas"));
     return memory_allocate(&means->counts, means->groups * length, "means over replicas");
 }

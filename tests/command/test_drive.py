@@ -19,7 +19,8 @@ model:
   bias: {kind: gaussian, scale: 0.7}
   warmup: 10
 grid: {hidden_size: [3, 40], spectral_radius: [0.7, 1.3], gamma: [0.5, 1], lag: [1, 2, 9]}
-measure: [frobenius_norm, step_bound, gradient, expansion, {contribution_map: {steps: 3}}, singular_values]
+measure: [frobenius_norm, step_bound, gradient, expansion, {contribution_map: {steps: 3}}, singular_values, summary,
+          {lyapunov: {transient: 2, steps: 10}}]
 """
 # What all cells of a sweep share, and what says which sweep and which cell it is.
 NOT_COMPARED = command.MAY_DIFFER | {"checksum", "weight_checksum", "input_scale", "bias_scale", "coupling"}

@@ -19,7 +19,7 @@ grid: {hidden_size: 5, spectral_radius: [0.3, 0.9, 1.7, 3], gamma: [0.83, 0.97],
 # A strongly driven tanh does not explode as early as the undriven one.
 DRIVEN = """\
 weights: {ensemble: ginibre, replicas: 3}
-model: {activation: tanh, input: {kind: gaussian, scale: [0.1, 2]}, bias: {kind: gaussian, scale: 0.2}, warmup: 50}
+model: {activation: tanh, input: {kind: gaussian, scale: [0.1, 2]}, bias: {kind: gaussian, scale: 0.2}, warmup: 50, anchors: {count: 2, spacing: 8}}
 grid: {hidden_size: 24, spectral_radius: [1, 2, 3], gamma: 1, lag: [8, 16, 32, 64]}
 """
 # Of a rotation the exponents are ln(rho gamma) exactly for the identity; drive keeps tanh from chaos beyond that.
@@ -69,9 +69,10 @@ class Refine(CommandTest):
         self.assert_same_results(self.go_on(path, "same.h5", "6.yaml"), path)
 
     def test_each_point_of_the_other_axes_has_its_crossing(self):
-        """Along the radius for each input scale; values between two that have one sign everywhere stay as they are."""
+        """Along the radius for each input scale; values between two that have one sign everywhere stay as they are.
+        Replicas and anchors are samples of one mean."""
         path = self.run_sweep(self.sweep(DRIVEN), "0.h5")
-        before = self.means(read(path))[0, 0, 0]  # [input_scale, spectral_radius, gamma]
+        before = self.means(read(path))[0, 0, 0].mean(axis=1)  # [input_scale, spectral_radius, gamma]
         signs = before[:, :, 0] < 0
         crossed = [i for i in range(2) if (signs[:, i] != signs[:, i + 1]).any()]
         self.assertTrue(crossed)
@@ -94,7 +95,7 @@ class Refine(CommandTest):
     def test_input_scale(self):
         sweep = self.sweep(DRIVEN.replace("scale: [0.1, 2]", "scale: [0, 0.5, 9]").replace("[1, 2, 3]", "4"))
         path = self.run_sweep(sweep, "0.h5")
-        rates = self.means(read(path))[0, 0, 0, :, 0, 0]
+        rates = self.means(read(path))[0, 0, 0, :, :, 0, 0].mean(axis=1)
         self.assertTrue(rates[0] > 0 > rates[2], rates)
         at = 0 if rates[1] < 0 else 1
         ended = self.refine(path, "finer.yaml", "--axis", "input_scale", "--width", "0.2")
