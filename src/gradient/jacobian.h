@@ -37,6 +37,7 @@ struct jacobian_problem {
     const long *lags;    /* ascending, the last at most the trajectory's window and T */
     long lag_count;
     double tolerance; /* of ln ||J_l||, absolute */
+    bool are_close;   /* the largest singular values: by the explicit method they come from a full SVD at once */
 };
 
 /* log_norms[chains * lag_count] := normalised ln ||J_l||_2, log_frobenius (may be NULL) likewise the Frobenius norms,

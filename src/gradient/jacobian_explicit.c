@@ -127,7 +127,10 @@ static enum status measure_products(const struct jacobian_problem *problem, stru
         options.max_iterations = products->hidden_size;
     double norms[EXPLICIT_COLUMNS];
     enum lanczos_outcome found[EXPLICIT_COLUMNS];
-    TRY(lanczos_norms(&norm_map, products->chains, &options, NULL, norms, found));
+    for (long c = 0; c < products->chains; c++)
+        found[c] = LANCZOS_UNRESOLVED;
+    if (!problem->are_close || products->product.grid)
+        TRY(lanczos_norms(&norm_map, products->chains, &options, NULL, norms, found));
     for (long c = 0; c < products->chains; c++) {
         long chain = first + c, place = chain * problem->lag_count + lag;
         double log_scale = (double)products->exponents[c] * LOG_2 + products->log_shifts[c];

@@ -202,14 +202,62 @@ static enum status operator_create(const struct jacobian_problem *problem, struc
     return STATUS_OK;
 }
 
-/* The norms of one chain from lag position `from` on, by the explicit method; its earlier ones are left alone. */
+/* An unresolved lag that is at least such a part of the largest: the explicit method is then had for all further lags,
+ * for it costs little more than further trials. */
+enum { PART_TO_LEAVE = 8 };
+
+/* For each lag of each chain, [chains][lag_count], whether Lanczos has given up on it. */
+struct gaps {
+    long lag_count;
+    bool *unresolved;
+};
+
+static bool *gaps_of(const struct gaps *gaps, long chain)
+{
+    return gaps->unresolved + chain * gaps->lag_count;
+}
+
+/* The lag position from which on a chain is not served any more; lag_count for none. */
+static long position_of_leaving(const struct jacobian_problem *problem, const bool *unresolved)
+{
+    const long largest = problem->lags[problem->lag_count - 1];
+    long position = 0;
+    while (position < problem->lag_count &&
+           !(unresolved[position] && problem->lags[position] * PART_TO_LEAVE >= largest))
+        position++;
+    return position;
+}
+
+/* The norms of one chain at the lags that lack them, by the explicit method: the short ones where singular values lie
+ * close, and all from where it left. */
 static enum status fall_back(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
-                             long from, double *log_norms, enum jacobian_outcome *outcome)
+                             const bool *unresolved, double *log_norms, enum jacobian_outcome *outcome)
 {
     struct jacobian_problem narrowed = jacobian_problem_of_one(problem, chain);
-    narrowed.lags += from;
-    narrowed.lag_count -= from;
-    return jacobian_norms_explicit(&narrowed, context, log_norms + chain * problem->lag_count + from, NULL, outcome);
+    const long leaving = position_of_leaving(problem, unresolved);
+    enum jacobian_outcome found = JACOBIAN_FOUND;
+    SCOPED_MEMORY long *lags = NULL, *positions = NULL;
+    SCOPED_MEMORY double *norms = NULL;
+    enum status status = memory_allocate(&lags, problem->lag_count, "lags of a chain");
+    if (status == STATUS_OK)
+        status = memory_allocate(&positions, problem->lag_count, "lags of a chain");
+    if (status == STATUS_OK)
+        status = memory_allocate(&norms, problem->lag_count, "norms of a chain");
+    TRY(team_agree(weights_team(problem->weights), status));
+    narrowed.lag_count = 0;
+    for (long position = 0; position < problem->lag_count; position++)
+        if (unresolved[position] || position >= leaving) {
+            positions[narrowed.lag_count] = position;
+            lags[narrowed.lag_count++] = problem->lags[position];
+        }
+    narrowed.lags = lags;
+    narrowed.are_close = true;
+    TRY(jacobian_norms_explicit(&narrowed, context, norms, NULL, &found));
+    for (long i = 0; i < narrowed.lag_count; i++)
+        log_norms[chain * problem->lag_count + positions[i]] = norms[i];
+    if (found != JACOBIAN_FOUND)
+        *outcome = found;
+    return STATUS_OK;
 }
 
 /* Lays out the products at `count` lags of the chains that are still served; returns how many. */
@@ -230,11 +278,10 @@ static double sum_log_shifts(const struct jacobian_problem *problem, long chain,
     return sum;
 }
 
-/* The norms at `count` lags of the chains that are still served. Chains that Lanczos gives up on at one of them leave;
- * resolved[chain] becomes the position of the first such lag. Chains that are not finite stay: they cost little and
- * keep their outcome. */
+/* The norms at `count` lags of the chains that are still served. Chains that Lanczos gives up on at a long one of them
+ * leave. Chains that are not finite stay: they cost little and keep their outcome. */
 static enum status measure_lags(struct implicit_operator *map, long first_lag, long count, double *log_norms,
-                                enum jacobian_outcome *outcomes, long *resolved)
+                                enum jacobian_outcome *outcomes, const struct gaps *gaps)
 {
     const struct jacobian_problem *problem = map->problem;
     struct lanczos_operator lanczos = { weights_hidden_size(problem->weights), map, apply_backward, apply_forward };
@@ -247,12 +294,11 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
             map->norms[j] + sum_log_shifts(problem, chain, problem->lags[position]);
         if (map->found[j] == LANCZOS_NOT_FINITE)
             outcomes[chain] = JACOBIAN_NOT_FINITE;
-        if (map->found[j] == LANCZOS_UNRESOLVED && position < resolved[chain])
-            resolved[chain] = position;
+        gaps_of(gaps, chain)[position] = map->found[j] == LANCZOS_UNRESOLVED;
     }
     long kept = 0;
     for (long j = 0; j < map->active; j++)
-        if (resolved[map->members[j]] == problem->lag_count)
+        if (position_of_leaving(problem, gaps_of(gaps, map->members[j])) == problem->lag_count)
             map->members[kept++] = map->members[j];
     map->active = kept;
     return STATUS_OK;
@@ -262,25 +308,24 @@ enum status jacobian_norms_implicit(const struct jacobian_problem *problem, stru
                                     double *log_norms, enum jacobian_outcome *outcomes, bool *fell_back)
 {
     SCOPED(implicit_operator) map = { 0 };
-    SCOPED_MEMORY long *resolved = NULL;
+    SCOPED_MEMORY bool *unresolved = NULL;
     if (weights_ensemble(problem->weights)->kind->is_fresh_at_every_step)
         return status_fail(STATUS_INTERNAL, "untied weights were given to the implicit method");
     TRY(operator_create(problem, context, &map));
-    TRY(memory_allocate(&resolved, problem->chains, "lags of chains"));
-    for (long chain = 0; chain < problem->chains; chain++) {
+    TRY(memory_allocate(&unresolved, problem->chains * problem->lag_count, "lags of chains"));
+    const struct gaps gaps = { problem->lag_count, unresolved };
+    for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;
-        resolved[chain] = problem->lag_count;
-    }
     const long together = chain_cost_lags_side_by_side(problem->chains, problem->lag_count);
     for (long first = 0, count; first < problem->lag_count && map.active > 0; first += count) {
         count = problem->lag_count - first < together ? problem->lag_count - first : together;
         TRY(jacobian_check_stop(context));
-        TRY(measure_lags(&map, first, count, log_norms, outcomes, resolved));
+        TRY(measure_lags(&map, first, count, log_norms, outcomes, &gaps));
     }
     for (long chain = 0; chain < problem->chains; chain++) {
-        fell_back[chain] = resolved[chain] < problem->lag_count;
+        fell_back[chain] = memchr(gaps_of(&gaps, chain), true, (size_t)problem->lag_count) != NULL;
         if (fell_back[chain])
-            TRY(fall_back(problem, context, chain, resolved[chain], log_norms, &outcomes[chain]));
+            TRY(fall_back(problem, context, chain, gaps_of(&gaps, chain), log_norms, &outcomes[chain]));
     }
     return STATUS_OK;
 }

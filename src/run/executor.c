@@ -143,7 +143,9 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (key.ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
-    TRY(read_spectrum(executor, unit->weight, spectrum, &is_damaged));
+    is_damaged = false;
+    if (!executor->is_fresh || unit->kind != UNIT_WEIGHT) /* of which a new file has nothing */
+        TRY(read_spectrum(executor, unit->weight, spectrum, &is_damaged));
     spectrum->log_norm_error = weights_log_norm_error(key.ensemble, key.hidden_size);
     if (!isnan(spectrum->norm))
         return STATUS_OK;
