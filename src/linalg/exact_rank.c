@@ -71,7 +71,20 @@ static bool is_small_whole(double value)
     return fabs(value) <= 1024 && value == rint(value);
 }
 
-void exact_residues(int prime, long count, const double *values, const int64_t *exponents, double *residues)
+/* A double as a whole number of 53 bits times 2^(*exponent - 53). */
+static double whole_mantissa(double value, int *exponent)
+{
+    const uint64_t fraction = UINT64_MAX >> 12;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const int biased = (int)(bits >> 52 & 0x7ff);
+    if (biased == 0 || biased == 0x7ff)
+        return ldexp(frexp(value, exponent), 53); /* zero, or below the normal range */
+    *exponent = biased - 1022;
+    return copysign((double)(int64_t)((bits & fraction) | (fraction + 1)), value);
+}
+
+VECTORISED void exact_residues(int prime, long count, const double *values, const int64_t *exponents, double *residues)
 {
     const double p = primes[prime], inverse = 1 / p, two_to_27 = power_of_two_modulo(27, (uint64_t)p);
     struct power_cache cache = { .powers = { 0 } };
@@ -81,7 +94,7 @@ void exact_residues(int prime, long count, const double *values, const int64_t *
             continue;
         }
         int exponent = 0;
-        double mantissa = ldexp(frexp(values[i], &exponent), 53); /* a whole number */
+        double mantissa = whole_mantissa(values[i], &exponent);
         int64_t power = (int64_t)exponent - 53 + (exponents ? exponents[i] : 0);
         double residue = reduced_whole(mantissa, two_to_27, p, inverse);
         residues[i] = residue == 0 ? 0 : reduced(residue * cached_power(&cache, power, p), p, inverse);

@@ -5,6 +5,7 @@
 #include "model/drawing.h"
 
 #include <math.h>
+#include <string.h>
 
 struct weights {
     const struct process_grid *grid; /* NULL: a rank alone */
@@ -12,17 +13,23 @@ struct weights {
     double divisor;
     long step;      /* whose W_unit is drawn; 0 for tied weights, and until the first step of untied ones */
     double *values; /* of a rank alone: W_unit [d, d], column-major */
+    double *drawn;  /* likewise: W as drawn or loaded, where it is small enough to be kept; else NULL */
     struct matrix *matrix;
     struct network_arrays given; /* of a file ensemble */
     long rank;                   /* of W as drawn; negative: not found yet */
     struct matrix *residues[EXACT_PRIMES];
 };
 
+/* Up to this hidden size W as drawn is kept beside W_unit, rather than drawn again for its rank and its residues. */
+enum { LARGEST_KEPT = 256 };
+
 static enum status draw_alone(struct weights *weights, long step)
 {
     const long d = weights->key.hidden_size;
     double radius_drawn = NAN; /* known to whoever gave the divisor */
     TRY(ensemble_draw(&weights->key, step, weights->values, &radius_drawn));
+    if (weights->drawn)
+        memcpy(weights->drawn, weights->values, (size_t)(d * d) * sizeof *weights->drawn);
     for (long i = 0; i < d * d; i++)
         weights->values[i] /= weights->divisor;
     return matrix_create(d, weights->values, true, &weights->matrix);
@@ -81,7 +88,10 @@ static enum status prepare(const struct process_grid *grid, const struct network
         TRY(network_arrays_read(&key->ensemble->source, key->replica, &weights->given));
     if (grid != NULL)
         return STATUS_OK;
-    return memory_allocate(&weights->values, key->hidden_size * key->hidden_size, "a weight matrix");
+    const long elements = key->hidden_size * key->hidden_size;
+    if (key->hidden_size <= LARGEST_KEPT && !key->ensemble->kind->is_fresh_at_every_step)
+        TRY(memory_allocate(&weights->drawn, elements, "a weight matrix"));
+    return memory_allocate(&weights->values, elements, "a weight matrix");
 }
 
 enum status weights_open_on_grid(const struct process_grid *grid, const struct network_key *key, double divisor,
@@ -127,6 +137,7 @@ void weights_close(struct weights *weights)
         matrix_destroy(weights->residues[prime]);
     network_arrays_free(&weights->given);
     memory_free(weights->values);
+    memory_free(weights->drawn);
     memory_free(weights);
 }
 
@@ -171,26 +182,31 @@ static bool is_whole(const struct weights *weights)
            weights->key.hidden_size <= EXACT_LARGEST_DIMENSION;
 }
 
-/* *values: W as drawn or loaded, its owner's to release, also where this fails. */
-static enum status draw_again(const struct weights *weights, double **values)
+/* *drawn := W as drawn or loaded, perhaps in *room, which is its owner's to release, also where this fails. */
+static enum status find_drawn(const struct weights *weights, double **room, const double **drawn)
 {
     const long d = weights->key.hidden_size;
     double radius = NAN;
-    TRY(memory_allocate(values, d * d, "a weight matrix"));
-    return ensemble_draw(&weights->key, 0, *values, &radius);
+    *drawn = weights->drawn;
+    if (*drawn)
+        return STATUS_OK;
+    TRY(memory_allocate(room, d * d, "a weight matrix"));
+    *drawn = *room;
+    return ensemble_draw(&weights->key, 0, *room, &radius);
 }
 
 enum status weights_rank(struct weights *weights, long *rank)
 {
-    SCOPED_MEMORY double *values = NULL;
+    SCOPED_MEMORY double *room = NULL;
+    const double *drawn;
     const long d = weights->key.hidden_size;
     *rank = d;
     /* Orthogonal to rounding: all singular values are near 1. */
     if (!is_whole(weights) || weights->key.ensemble->kind->spectrum == SPECTRUM_ALL_ONE)
         return STATUS_OK;
     if (weights->rank < 0) {
-        TRY(draw_again(weights, &values));
-        TRY(exact_rank(d, d, values, &weights->rank));
+        TRY(find_drawn(weights, &room, &drawn));
+        TRY(exact_rank(d, d, drawn, &weights->rank));
     }
     *rank = weights->rank;
     return STATUS_OK;
@@ -199,12 +215,14 @@ enum status weights_rank(struct weights *weights, long *rank)
 enum status weights_residues(struct weights *weights, int prime, const struct matrix **residues)
 {
     const long d = weights->key.hidden_size;
-    SCOPED_MEMORY double *values = NULL;
+    SCOPED_MEMORY double *room = NULL, *values = NULL;
+    const double *drawn;
     if (!is_whole(weights))
         return status_fail(STATUS_INTERNAL, "there are no residues of untied weights, or of weights on a grid");
     if (weights->residues[prime] == NULL) {
-        TRY(draw_again(weights, &values));
-        exact_residues(prime, d * d, values, NULL, values);
+        TRY(find_drawn(weights, &room, &drawn));
+        TRY(memory_allocate(&values, d * d, "the residues of a weight matrix"));
+        exact_residues(prime, d * d, drawn, NULL, values);
         TRY(matrix_create(d, values, true, &weights->residues[prime]));
     }
     *residues = weights->residues[prime];
