@@ -45,9 +45,10 @@ generator=()
 # compiler and of MPI they do not depend at all. Another LAPACK rounds spectral radii, Haar matrices and singular values otherwise;
 # APART_BY_LAPACK is some hundred times what that made of this sweep, and a thousandth of the half of a percent that anybody would see.
 APART_BY_LAPACK=1e-10
-# Whose order among equals, here the eigenvalues of one modulus, is LAPACK's choice; and what it alone computes of W as drawn.
+# Whose order among equals, here the eigenvalues of one modulus, is LAPACK's choice; and, of W as drawn, what LAPACK computes and what
+# dgemm sums up, with the checksums over these.
 ORDERED_BY_LAPACK=(eigenvalue_re eigenvalue_im log_expansion_coefficient)
-OF_LAPACK_ALONE=(weight_spectral_radius weight_checksum)
+OF_LIBRARIES=(weight_spectral_radius weight_checksum cancellation log_gradient_norm log_total_gradient_norm checksum)
 describe() {
     needs=() options=() path='' apart=0
     case $1 in
@@ -95,7 +96,7 @@ compare_sweeps() {
         compare_sweep matrix_native 0 "$@" || well=1
     else
         compare_sweep matrix "$apart" "${ORDERED_BY_LAPACK[@]}" -- "$@" || well=1
-        compare_sweep matrix_native 0 "${OF_LAPACK_ALONE[@]}" -- "$@" || well=1
+        compare_sweep matrix_native 0 "${OF_LIBRARIES[@]}" -- "$@" || well=1
     fi
     return "$well"
 }
