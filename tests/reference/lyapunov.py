@@ -105,7 +105,7 @@ def extended_precision(check):
 def determinants(check):
     """|sum of exponents - ln|det W| - mean sum ln sigma'|, relative."""
     gains = [0.5, 1.0, 1.5, 3.0, 5.0, 10.0, 20.0]
-    results = check.run({"grid": {"gamma": gains, "hidden_size": [8, 64, 80]}}, transient=50, steps=60, two_sided=True)
+    results = check.run({"grid": {"gamma": gains, "hidden_size": [8, 64, 80, 200]}}, transient=50, steps=60, two_sided=True)
     check.below("determinant residual, tanh, g = 0.5 .. 20", results["determinant_residual"].max(), 1e-13)
     check.below("two-sided residual there", np.nanmax(results["two_sided_residual"]), 1e-10)
     # found anew; the trajectory of g = 0.5 forgets where it came from
