@@ -128,12 +128,29 @@ static void residues_of_the_stored_numbers(void **state)
             }
 }
 
+static void zeros_are_told_from_anything_else(void **state)
+{
+    (void)state;
+    double residues[] = { 0, -0.0, 0, 0 };
+    assert_true(exact_is_zero(residues, 4));
+    assert_true(exact_is_zero(residues, 0));
+    for (int i = 0; i < 4; i++) {
+        residues[i] = i % 2 == 0 ? 1 : -1;
+        assert_false(exact_is_zero(residues, 4));
+        residues[i] = 0;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_of_known_rank),       cmocka_unit_test(one_last_bit_decides),
-        cmocka_unit_test(one_prime_is_not_enough),      cmocka_unit_test(rectangles),
-        cmocka_unit_test(equal_rows_of_random_doubles), cmocka_unit_test(residues_of_the_stored_numbers),
+        cmocka_unit_test(products_of_known_rank),
+        cmocka_unit_test(one_last_bit_decides),
+        cmocka_unit_test(one_prime_is_not_enough),
+        cmocka_unit_test(rectangles),
+        cmocka_unit_test(equal_rows_of_random_doubles),
+        cmocka_unit_test(residues_of_the_stored_numbers),
+        cmocka_unit_test(zeros_are_told_from_anything_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
