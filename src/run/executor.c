@@ -137,15 +137,16 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
                                  struct weight_spectrum *spectrum)
 {
     const struct network_key key = grid_network_key(executor->sweep, &unit->place);
-    bool is_damaged;
+    bool is_damaged = false;
     char text[GRID_TEXT];
     *is_stored = true;
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (key.ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
     is_damaged = false;
-    if (!executor->is_fresh || unit->kind != UNIT_WEIGHT) /* of which a new file has nothing */
-        TRY(read_spectrum(executor, unit->weight, spectrum, &is_damaged));
+    if (!executor->is_fresh || unit->kind != UNIT_WEIGHT)     /* of which a new file has nothing */
+        if (!executor->is_fresh || unit->kind != UNIT_WEIGHT) /* a new file knows nothing before its weight units */
+            TRY(read_spectrum(executor, unit->weight, spectrum, &is_damaged));
     spectrum->log_norm_error = weights_log_norm_error(key.ensemble, key.hidden_size);
     if (!isnan(spectrum->norm))
         return STATUS_OK;
