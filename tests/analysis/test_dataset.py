@@ -8,6 +8,7 @@ import sys
 import tempfile
 import tracemalloc
 import unittest
+from collections.abc import Callable
 
 import h5py
 import numpy as np
@@ -19,6 +20,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "analysis")]
 import gradsweep  # noqa: E402
 from gradsweep import theory  # noqa: E402
 from gradsweep.data.selection import reduce_axes  # noqa: E402
+from gradsweep.data.summary import summarize  # noqa: E402
 from make_results import make  # noqa: E402
 
 CELL = ("activation", "ensemble", "hidden_size", "replica", "spectral_radius", "gamma")
@@ -80,32 +82,64 @@ class Opening(DatasetCase):
         self.assertTrue(np.isnan(dataset["growth_rate"].isel(replica=1, spectral_radius=2, gamma=0)[0, 0, 0].item()))
         self.assertEqual(int(np.isnan(dataset["growth_rate"].isel(replica=[1, 2]).values).sum()), 1)
 
-    def test_reads_what_is_asked_for(self) -> None:
-        """A file of 300 MiB, of which nothing is written: opening it takes little more than its axes, and a part of it 1.2
-        times that part."""
-        count = 300 * 2**20 // (8 * len(RADII) * len(LAGS))
-        axes = {"activation": ["tanh"], "ensemble": ["ginibre"], "hidden_size": [4], "replica": np.zeros(count),
-                "spectral_radius": RADII, "gamma": [1.0], "lag": LAGS}  # fmt: skip
+    def make_sparse(self, axes: dict[str, object], *names: str) -> None:
+        """A file of these axes of which nothing is written but what a test writes: all zeros."""
         with h5py.File(self.path, "w") as file:
             for name, values in axes.items():
                 file[name] = values
                 file[name].make_scale(name)
-            for name in ("status", "log_jacobian_norm", "log_norm_bound", "bound_check"):
-                dims = CELL if name == "status" else (*CELL, "lag")
-                made = file.create_dataset(name, [len(axes[dim]) for dim in dims], "f8" if "log" in name else "u1")
+            for name in ("status", "growth_rate", "log_jacobian_norm", "log_norm_bound", "bound_check", *names):
+                dims = CELL if name in ("status", "growth_rate", *names) else (*CELL, "lag")
+                kind = "f8" if "log" in name or "rate" in name else "u1"
+                made = file.create_dataset(name, [len(axes[dim]) for dim in dims], kind)
                 for position, dim in enumerate(dims):
                     made.dims[position].attach_scale(file[dim])
             file.attrs.update(format_version=2, sweep="")
+
+    def peak(self, act: Callable[[], object]) -> int:
+        """By how many bytes the memory grows at most while `act` is done."""
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        act()
+        return tracemalloc.get_traced_memory()[1] - before
+
+    def test_reads_what_is_asked_for(self) -> None:
+        """A file of 300 MiB, of which nothing is written: opening it takes little more than its axes, and a part of it 1.2
+        times that part."""
+        count = 300 * 2**20 // (8 * len(RADII) * len(LAGS))
+        self.make_sparse({"activation": ["tanh"], "ensemble": ["ginibre"], "hidden_size": [4], "replica": np.zeros(count),
+                          "spectral_radius": RADII, "gamma": [1.0], "lag": LAGS})  # fmt: skip
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         dataset = self.open()
-        self.assertGreater(dataset["log_jacobian_norm"].nbytes, 299 * 2**20)
+        norms = dataset["log_jacobian_norm"]
+        self.assertGreater(norms.nbytes, 299 * 2**20)
         self.assertLess(tracemalloc.get_traced_memory()[1], 20 * 8 * count)  # an index of the axis takes some of its sizes
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        part = dataset["log_jacobian_norm"].isel(spectral_radius=1, lag=3).values
-        self.assertTrue(np.isnan(part).all())  # all pending
-        self.assertLess(tracemalloc.get_traced_memory()[1] - before, 1.2 * part.nbytes + 1e5)
+        parts = []
+        grown = self.peak(lambda: parts.append(norms.isel(spectral_radius=1, lag=3).values))
+        self.assertTrue(np.isnan(parts[0]).all())  # all pending
+        self.assertLess(grown, 1.2 * parts[0].nbytes + 1e5)
+        chosen = gradsweep.select(dataset, spectral_radius=[0.5, 1.5], lag=[2, 8])["log_jacobian_norm"]
+        grown = self.peak(lambda: parts.append(chosen.values))
+        self.assertLess(grown, 1.2 * parts[1].nbytes + 1e5)
+
+    def test_counts_in_memory_that_does_not_grow(self) -> None:
+        """Of 204,800 cells, all done, summary and critical points take the memory of a few pieces, not that of a tensor
+        (16 MB) or of all rates (1.6 MB) and what comes of them."""
+        plane = np.linspace(0.5, 1.5, 40)
+        self.make_sparse({"activation": ["tanh", "relu"], "ensemble": ["a", "b"], "hidden_size": [4, 8], "replica": np.arange(16),
+                          "spectral_radius": plane, "gamma": plane, "lag": np.arange(1, 11)},
+                         "vanishing_guaranteed", "spectral_condition")  # fmt: skip
+        self.change("status", ..., 1)
+        self.change("growth_rate", ..., np.log(np.outer(plane, plane)))
+        dataset = self.open()
+        summarize(dataset.isel(activation=[0], ensemble=[0], hidden_size=[0], replica=[0]))  # what is loaded and kept at first
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        piece = 8 * 20_000
+        self.assertLess(self.peak(lambda: summarize(dataset, 20_000)), 12 * piece)
+        rates = 8 * 16 * plane.size**2  # of one network
+        self.assertLess(self.peak(lambda: dataset.gradsweep.critical("coupling", resamples=10)), 8 * rates)
 
     def test_foreign_datasets_do_no_harm(self) -> None:
         self.make()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from .selection import WEIGHT, is_native, labels, read
 
 # Kinds of weights that the mean-field theory speaks of; sparse ones where a row has enough entries.
 INDEPENDENT = ("ginibre", "uniform", "untied", "sparse")
+PLANE = ("spectral_radius", "gamma")
 LEAST_ENTRIES = 30  # a row of sparse W, from which it is as good as full
 
 
@@ -66,34 +69,82 @@ def predict(dataset: xr.Dataset) -> xr.Dataset:
                       ln kappa + ln phi'(0)
     critical_coupling kappa at which chi = 1, on the same axes without spectral_radius and gamma
     """
-    drive, bias, start = variances(dataset)
-    extra = {name: len(values) for name, values in (("input_scale", drive), ("bias_scale", bias)) if name in dataset.coords}
-    networks, plane = ("activation", "ensemble", "hidden_size"), ("spectral_radius", "gamma")
-    dims = (*networks, *extra, *plane)
+    kappa = coupling_plane(dataset)
+    dims = (*_network_axes(dataset), *PLANE)
     shape = tuple(len(labels(dataset, name)) for name in dims)
-    kappa = np.broadcast_to(coupling_plane(dataset), shape[-2:])
-    ratios = _drawn_radius(dataset)
-    entries = kinds(dataset)
     cells = {name: np.full(shape, np.nan) for name in ("gain", "state_variance", "chi", "largest_exponent")}
-    edges = np.full(shape[:-2], np.nan)
-    for place in np.ndindex(*shape[:3]):
-        activation, ensemble, size = (labels(dataset, name)[at] for name, at in zip(networks, place))
+    for place, network in _networks(dataset):
+        for name, values in zip(cells, network.column(kappa)):
+            cells[name][place] = values
+    coordinates = {name: labels(dataset, name) for name in dims}
+    result = xr.Dataset({name: (dims, values) for name, values in cells.items()}, coordinates)
+    result = result.isel({name: 0 for name in dims if name not in dataset.dims})
+    result["critical_coupling"] = critical_couplings(dataset)
+    return result
+
+
+def critical_couplings(dataset: xr.Dataset) -> xr.DataArray:
+    """kappa at which chi = 1, as in predict(), without the plane, which takes long to reckon."""
+    dims = _network_axes(dataset)
+    edges = np.full([len(labels(dataset, name)) for name in dims], np.nan)
+    for place, network in _networks(dataset):
+        edges[place] = network.edge()
+    result = xr.DataArray(edges, {name: labels(dataset, name) for name in dims}, dims)
+    return result.isel({name: 0 for name in dims if name not in dataset.dims})
+
+
+@dataclass(frozen=True)
+class _Network:
+    """What the theory needs to know of one network."""
+
+    activation: str
+    ratio: float  # spectral radius of W as drawn over sigma sqrt(d)
+    added: float  # variance of drive and bias together
+    start: float  # variance of x_0
+    is_untied: bool
+
+    def column(self, kappa: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """g, q, chi and the exponent for all couplings."""
+        gain = kappa / self.ratio
+        distinct, place = np.unique(gain, return_inverse=True)
+        found = np.array([theory.state_variance(self.activation, g, self.added, start=self.start) for g in distinct])
+        chi = (distinct**2 * theory.mean_square_slope(self.activation, found).value)[place].reshape(gain.shape)
+        q = found[place].reshape(gain.shape)
+        exponent = 0.5 * np.log(chi)
+        slope = log_slope_at_zero(self.activation)
+        if slope is not None and not self.is_untied:
+            exponent = np.where((q == 0.0) | (self.activation == "identity"), np.log(kappa) + slope, exponent)
+        return gain, q, chi, exponent
+
+    def edge(self) -> float:
+        """The critical coupling; for the identity, and where zero loses its stability there, the spectral radius of W
+        itself decides."""
+        edge, slope = _critical_gain(self.activation, self.added, self.start), log_slope_at_zero(self.activation)
+        from_zero = self.added == 0.0 and slope is not None and abs(edge * np.exp(slope) - 1.0) < 1e-6
+        return edge if not self.is_untied and (from_zero or self.activation == "identity") else edge * self.ratio
+
+
+def _network_axes(dataset: xr.Dataset) -> tuple[str, ...]:
+    scales = [name for name in ("input_scale", "bias_scale") if name in dataset.coords]
+    return ("activation", "ensemble", "hidden_size", *scales)
+
+
+def _networks(dataset: xr.Dataset) -> Iterator[tuple[tuple[int, ...], _Network]]:
+    """The networks that the theory speaks of, with their positions on _network_axes."""
+    drive, bias, start = variances(dataset)
+    axes = _network_axes(dataset)
+    added = np.add.outer(drive, bias).reshape([len(labels(dataset, name)) for name in axes[3:]])
+    ratios, entries = _drawn_radius(dataset), kinds(dataset)
+    for place in np.ndindex(*(len(labels(dataset, name)) for name in axes[:3])):
+        activation, ensemble, size = (labels(dataset, name)[at] for name, at in zip(axes, place))
         entry = entries.get(str(ensemble))
         if entry is None or mean_field_ensemble(entry, int(size)) is None:
             continue
-        ratio = 1.0 if entry["kind"] == "untied" or is_native(dataset) else ratios[place[1:]]
-        added = np.add.outer(drive, bias).reshape(shape[3:-2])
+        is_untied = entry["kind"] == "untied"
+        ratio = 1.0 if is_untied or is_native(dataset) else ratios[place[1:]]
         for at in np.ndindex(*added.shape):
-            if not np.isfinite(added[at] * ratio):
-                continue
-            column = _column(str(activation), kappa, ratio, float(added[at]), start, entry["kind"] == "untied")
-            for name, values in zip(cells, column):
-                cells[name][(*place, *at)] = values
-            edges[(*place, *at)] = _edge(str(activation), float(added[at]), start, ratio, entry["kind"] == "untied")
-    coordinates = {name: labels(dataset, name) for name in dims}
-    result = xr.Dataset({name: (dims, values) for name, values in cells.items()}, coordinates)
-    result["critical_coupling"] = (dims[:-2], edges)
-    return result.isel({name: 0 for name in dims if name not in dataset.dims})
+            if np.isfinite(added[at] * ratio):
+                yield (*place, *at), _Network(str(activation), ratio, float(added[at]), start, is_untied)
 
 
 def coupling_plane(dataset: xr.Dataset) -> np.ndarray:
@@ -110,28 +161,6 @@ def _drawn_radius(dataset: xr.Dataset) -> np.ndarray:
     drawn = read(dataset, "weight_spectral_radius", WEIGHT)
     known = np.isfinite(drawn) & (drawn > 0.0)
     return np.where(known, drawn, 0.0).sum(axis=-1) / np.where(known.any(axis=-1), known.sum(axis=-1), np.nan)
-
-
-def _column(
-    activation: str, kappa: np.ndarray, ratio: float, added: float, start: float, is_untied: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """g, q, chi and the exponent for all couplings."""
-    gain = kappa / ratio
-    q = np.array([theory.state_variance(activation, g, added, start=start) for g in gain.ravel()]).reshape(gain.shape)
-    chi = gain**2 * theory.mean_square_slope(activation, q).value
-    exponent = 0.5 * np.log(chi)
-    slope = log_slope_at_zero(activation)
-    if slope is not None and not is_untied:
-        exponent = np.where((q == 0.0) | (activation == "identity"), np.log(kappa) + slope, exponent)
-    return gain, q, chi, exponent
-
-
-def _edge(activation: str, added: float, start: float, ratio: float, is_untied: bool) -> float:
-    """The critical coupling; for the identity, and where zero loses its stability there, the spectral radius of W itself
-    decides."""
-    edge, slope = _critical_gain(activation, added, start), log_slope_at_zero(activation)
-    from_zero = added == 0.0 and slope is not None and abs(edge * np.exp(slope) - 1.0) < 1e-6
-    return edge if not is_untied and (from_zero or activation == "identity") else edge * ratio
 
 
 @functools.lru_cache(maxsize=None)

@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from .results import DONE
-from .selection import NothingToDraw, is_native
+from .selection import NETWORKS, NothingToDraw, is_native
 
 HALF = float(np.log(0.5))
 LOWEST_RATE = -1e3  # stands for a growth rate of -inf where rates are interpolated
 SAME_COUPLING = 12  # significant digits to which couplings are one
+BOOTSTRAP_VALUES = 1_000_000  # numbers of resampled means at a time
 ROUNDING = 1e-9  # growth below this is rounding: the norms are right to about 1e-10
 
 
@@ -91,14 +92,14 @@ def rates(dataset: xr.Dataset) -> xr.DataArray:
 def mean_interval(values: np.ndarray, ci: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Confidence interval of the mean over the first axis, the replicas: Student's t; [replica, ...] -> low, high [...].
     NaN for one replica; entries that are no finite numbers do not count."""
-    from scipy.stats import t
+    from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats takes a second to load
 
     known = np.isfinite(values)
     count = known.sum(axis=0)
     several = np.where(count > 1, count, 2)
     mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
     square = np.where(known, (np.where(known, values, 0.0) - mean) ** 2, 0.0).sum(axis=0)
-    half = t.ppf(0.5 * (1.0 + ci), several - 1) * np.sqrt(square / (several - 1) / several)
+    half = stdtrit(several - 1, 0.5 * (1.0 + ci)) * np.sqrt(square / (several - 1) / several)
     half = np.where(count > 1, half, np.nan)
     return mean - half, mean + half
 
@@ -126,6 +127,27 @@ def critical(
 
     Replicas with a gap along the axis do not count.
     """
+    random = np.random.default_rng(seed)
+    # A network at a time, for the growth rates of all may not fit into memory.
+    outer = [] if isinstance(quantity, xr.DataArray) else [name for name in NETWORKS[:3] if name in dataset.dims]
+    sizes = [dataset.sizes[name] for name in outer]
+    pieces = []
+    for place in np.ndindex(*sizes):
+        part = dataset.isel({name: slice(at, at + 1) for name, at in zip(outer, place)})
+        values = _panels(part, axis, quantity)
+        pieces.append(_critical(values, ci, resamples, random))
+    inner = values.shape[len(outer) : -2]
+    others = values.dims[:-2]
+    whole = {name: np.concatenate([piece[name].ravel() for piece in pieces]).reshape(*sizes, *inner) for name in pieces[0]}
+    coordinates = {name: (dataset if name in outer else values).coords[name] for name in others if name in values.coords}
+    variables = {name: (others, data) for name, data in whole.items()}
+    result = xr.Dataset(variables, coordinates, {"axis": axis, "ci": ci, "resamples": resamples})
+    result["critical"].attrs.update(long_name=f"{axis} at which the mean growth rate is 0", units="1")
+    return result
+
+
+def _panels(dataset: xr.Dataset, axis: str, quantity: str | xr.DataArray | None) -> xr.DataArray:
+    """The quantity whose zero is looked for, [the other axes, replica, axis]."""
     if isinstance(quantity, str):
         quantity = done(dataset, quantity)
     values = rates(dataset) if quantity is None else quantity
@@ -135,12 +157,14 @@ def critical(
     if not np.all(np.isfinite(values[axis].values.astype(float))):
         raise ValueError(f"{axis} is no axis of numbers here: W is as drawn (native)")
     values = values.expand_dims("replica") if "replica" not in values.dims else values
-    values = values.transpose(..., "replica", axis)
-    others, shape = values.dims[:-2], values.shape[:-2]
+    return values.transpose(..., "replica", axis)
+
+
+def _critical(values: xr.DataArray, ci: float, resamples: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """The variables of critical() on the axes of `values` but the last two."""
+    shape, points = values.shape[:-2], values[values.dims[-1]].values.astype(float)
     found = {name: np.full(shape, np.nan) for name in ("critical", "low", "high")}
     crossings, verdict = np.zeros(shape, int), np.full(shape, "nothing finished", object)
-    points = values[axis].values.astype(float)
-    random = np.random.default_rng(seed)
     for place in np.ndindex(*shape):
         panel = values.values[place]
         panel = np.maximum(panel[~np.isnan(panel).any(axis=-1)], LOWEST_RATE)
@@ -150,11 +174,7 @@ def critical(
             verdict[place] = _verdict(int(crossings[place]), means[0])
         if len(panel) > 1 and verdict[place] == "one":
             found["low"][place], found["high"][place] = _interval(points, panel, ci, resamples, random)
-    coordinates = {name: values.coords[name] for name in others if name in values.coords}
-    variables = {name: (others, data) for name, data in {**found, "crossings": crossings, "verdict": verdict}.items()}
-    result = xr.Dataset(variables, coordinates, {"axis": axis, "ci": ci, "resamples": resamples})
-    result["critical"].attrs.update(long_name=f"{axis} at which the mean growth rate is 0", units="1")
-    return result
+    return {**found, "crossings": crossings, "verdict": verdict}
 
 
 def _along_coupling(dataset: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
@@ -167,11 +187,12 @@ def _along_coupling(dataset: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     distinct, place = np.unique(rounded, return_inverse=True)
     flat = values.transpose(..., *plane)
     data = flat.values.reshape(*flat.shape[: -len(plane)], -1)
+    order, count = np.argsort(place, kind="stable"), np.bincount(place)
     with np.errstate(invalid="ignore"):
-        means = [data[..., place == number].mean(axis=-1) for number in range(len(distinct))]
+        means = np.add.reduceat(data[..., order], np.cumsum(count) - count, axis=-1) / count
     others = flat.dims[: -len(plane)]
     coordinates = {name: flat.coords[name] for name in others if name in flat.coords}
-    return xr.DataArray(np.stack(means, axis=-1), {**coordinates, "coupling": distinct}, (*others, "coupling"))
+    return xr.DataArray(means, {**coordinates, "coupling": distinct}, (*others, "coupling"))
 
 
 def _crossings(points: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +220,8 @@ def _interval(
     """Percentiles of the crossing over bootstrap samples of the replicas; `panel` [replica, axis]."""
     count = len(panel)
     weights = random.multinomial(count, np.full(count, 1.0 / count), resamples) / count
-    crossings, position = _crossings(points, weights @ panel)
+    pieces = np.array_split(weights, 1 + resamples * len(points) // BOOTSTRAP_VALUES)
+    crossings, position = np.concatenate([_crossings(points, piece @ panel) for piece in pieces], axis=1)
     if np.mean(crossings == 1) < ci:
         return np.nan, np.nan
     low, high = np.quantile(position[crossings == 1], [0.5 * (1.0 - ci), 0.5 * (1.0 + ci)])

@@ -12,7 +12,7 @@ from .results import DONE, cell_axes
 
 NETWORKS = ("activation", "ensemble", "hidden_size", "replica")  # the axes that every figure knows how to lay out
 WEIGHT = ("ensemble", "hidden_size", "replica")
-BLOCK_VALUES = 4 * 1024 * 1024  # numbers of one dataset read at a time: 32 MiB
+BLOCK_VALUES = 2 * 1024 * 1024  # numbers of one dataset read at a time: 16 MiB
 
 Block = dict[Hashable, slice]
 
@@ -34,7 +34,7 @@ def _positions(dataset: xr.Dataset, name: str, wanted: Any) -> slice | list[int]
         raise ValueError(f"there is no axis {name!r}; the axes are {axes}")
     values = dataset.coords[name].values
     if isinstance(wanted, slice):
-        return np.flatnonzero(_within(values, wanted)).tolist()
+        return regular(np.flatnonzero(_within(values, wanted)).tolist())
     found = []
     for value in [wanted] if np.ndim(wanted) == 0 else list(wanted):
         is_number = values.dtype.kind in "iuf" and isinstance(value, (int, float, np.number))
@@ -42,7 +42,15 @@ def _positions(dataset: xr.Dataset, name: str, wanted: Any) -> slice | list[int]
         if not np.any(matches):
             raise ValueError(f"{name} has no value {value!r}; it has {', '.join(map(str, values.tolist()))}")
         found.append(int(np.argmax(matches)))
-    return found
+    return regular(found)
+
+
+def regular(positions: list[int]) -> slice | list[int]:
+    """Equally spaced ascending positions as a slice, which a file is read by without a copy; else as they are."""
+    step = positions[1] - positions[0] if len(positions) > 1 else 1
+    if not positions or step < 1 or positions != list(range(positions[0], positions[-1] + 1, step)):
+        return positions
+    return slice(positions[0], positions[-1] + 1, step)
 
 
 def _within(values: np.ndarray, wanted: slice) -> np.ndarray:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..data.predictions import predict
+from ..data.predictions import critical_couplings
 from ..data.quantities import critical
 from ..data.selection import NothingToDraw, labels, reduce_axes, select, thin
 from .figure import Description, Panels
@@ -93,7 +93,7 @@ def _expected(dataset: xr.Dataset, axis: str) -> np.ndarray | None:
     """The theory's critical point, [activation, ensemble, hidden_size]; None where it has none."""
     if axis not in ("coupling", "spectral_radius", "gamma"):
         return None
-    edges = predict(dataset)["critical_coupling"]
+    edges = critical_couplings(dataset)
     other = {"spectral_radius": "gamma", "gamma": "spectral_radius"}.get(axis)
     dims = ("activation", "ensemble", "hidden_size")
     edges = edges.expand_dims([name for name in dims if name not in edges.dims])

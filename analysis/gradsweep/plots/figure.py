@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from .style import is_geometric
@@ -51,7 +52,13 @@ class Panels:
 
     def __post_init__(self) -> None:
         self.figure = Figure()
-        self.grid = self.figure.subplots(self.rows, self.columns, squeeze=False, sharex=True, sharey=self.share_y)
+        self.grid = np.empty((self.rows, self.columns), object)
+        places = self.figure.add_gridspec(self.rows, self.columns)
+        # One by one: figure.subplots would make the ticks of all axes, only to hide the inner labels.
+        for row, column in np.ndindex(self.rows, self.columns):
+            beside = {True: (0, 0), "all": (0, 0), "row": (row, 0)}.get(self.share_y, (row, column))
+            shared = {"sharex": self.grid[0, 0], "sharey": self.grid[beside]}
+            self.grid[row, column] = self.figure.add_subplot(places[row, column], **shared)
         self._scale: tuple | None = None
         # Most of the time of drawing goes into ticks and the places of titles: neither where there are none to see.
         for row, column, axes in self:
@@ -164,7 +171,8 @@ def fit_y(axes: Sequence[Axes], values: Sequence[np.ndarray], least: float) -> N
 
 
 def zero_line(axes: Axes) -> None:
-    axes.axhline(0.0, color="#999999", linewidth=0.7, zorder=0)
+    """As axhline, which would reckon the limits of all axes that share theirs, each time."""
+    axes.add_line(Line2D([0.0, 1.0], [0.0, 0.0], transform=axes.get_yaxis_transform(), color="#999999", linewidth=0.7, zorder=0))
 
 
 def mark_zero(axes: Axes, x: np.ndarray, values: np.ndarray, shade: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -114,16 +115,17 @@ class View:
     def used(self, network: Network) -> tuple[np.ndarray, np.ndarray]:
         """rho(W) and ||W||_2 of the W in use, each [replica, spectral_radius]; NaN where there is no single W."""
         place = {"ensemble": network.ensemble, "hidden_size": network.size}
-        found = []
-        for values in (used_radius(self.dataset), used_norm(self.dataset)):
-            part = values.isel(place, missing_dims="ignore")
-            found.append(part.values.reshape(len(self.replicas), len(self.radii)))
-        return found[0], found[1]
+        shape = len(self.replicas), len(self.radii)
+        radius, norm = (values.isel(place, missing_dims="ignore").values.reshape(shape) for values in self._used)
+        return radius, norm
 
     def has_single_weight(self, ensemble: int) -> bool:
         """False where the norm of W is nowhere known: a fresh W at every step, or everything pending."""
-        norms = used_norm(self.dataset).isel(ensemble=ensemble, missing_dims="ignore")
-        return bool(np.isfinite(norms.values).any())
+        return bool(np.isfinite(self._used[1].isel(ensemble=ensemble, missing_dims="ignore").values).any())
+
+    @functools.cached_property
+    def _used(self) -> tuple[xr.DataArray, xr.DataArray]:
+        return used_radius(self.dataset), used_norm(self.dataset)
 
     def network_titles(self, networks: Sequence[Network]) -> list[str]:
         """What tells these apart: ensembles, activations, or both."""

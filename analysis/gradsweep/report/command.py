@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import gc
 import io
 import os
 import sys
@@ -30,6 +31,7 @@ from .page import Shown, render_page
 
 SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
 PNG_DPI = 160
+GARBAGE = 20_000  # objects made before Python looks for some; figures have many, and go in circles
 MOST_ACTIVATIONS = 6  # of figures with one for each
 
 
@@ -130,6 +132,8 @@ def make_report(dataset: xr.Dataset, output: str, figures: str | None, everythin
             metadata = {"Title": figure.description.title, "Subject": source}
             uri = write_figure(figure, figures, metadata)
             shown.setdefault(section, []).append(Shown(figure.description, uri))
+            del figure
+            gc.collect()  # now, or several figures are in memory at once
     page = render_page(dataset, read_runs(dataset.encoding["source"]), summary, shown)
     temporary = output + ".tmp"
     with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -139,6 +143,9 @@ def make_report(dataset: xr.Dataset, output: str, figures: str | None, everythin
 
 def write(options: argparse.Namespace) -> int:
     """The report of options.results as options.output; prints what was written. Returns the exit code."""
+    # What was loaded stays; walking through it for garbage again and again takes longer than drawing a figure.
+    gc.freeze()
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     with open_results(options.results) as dataset:
         make_report(dataset, options.output, options.figures, options.all)
     print(options.output)

@@ -28,6 +28,7 @@ LIMITS = (("replica", 4), ("lag", 12), ("anchor", 3), ("hidden_size", 6), ("ense
           ("bias_scale", 5), ("input_scale", 9), ("gamma", 16), ("spectral_radius", 41))  # fmt: skip
 TIGHTER = 0.6  # by which all limits shrink, again and again, where they do not do
 SINGULAR_LAGS, INDICES = 5, 128
+PLANE = ("spectral_radius", "gamma")
 ALONG_LAGS = {
     "norm": "log_jacobian_norm",
     "bound": "log_norm_bound",
@@ -68,9 +69,10 @@ def thinned(dataset: xr.Dataset) -> tuple[xr.Dataset, str]:
     return part, f"The page holds {', '.join(left_out)}, evenly spread; the tables count all cells." if left_out else ""
 
 
-def _networks(part: xr.Dataset) -> list[dict[str, int]]:
-    """Positions of every network: all axes of CELL but the plane. Each is read in one piece."""
-    axes = [str(name) for name in cell_axes(part) if name not in ("spectral_radius", "gamma")]
+def _pieces(part: xr.Dataset, is_whole: bool) -> list[dict[str, int]]:
+    """Positions of what is read at once: all of a dataset that fits, else a network, all axes of CELL but the plane, so that
+    what lies between those kept is not read."""
+    axes = [] if is_whole else [str(name) for name in cell_axes(part) if name not in PLANE]
     return [dict(zip(axes, place)) for place in np.ndindex(*(part.sizes[name] for name in axes))]
 
 
@@ -98,32 +100,32 @@ class Block:
         return head, b"".join(pieces)
 
 
-def _fill(part: xr.Dataset, block: Block) -> tuple[list[int], int]:
+def _fill(part: xr.Dataset, block: Block, is_whole: bool) -> tuple[list[int], int]:
     """The arrays of the page; the lags and the number of indices of its singular values."""
-    axes = [str(name) for name in cell_axes(part)]
+    axes = tuple(str(name) for name in cell_axes(part))
     shape = tuple(part.sizes[name] for name in axes)
     lags = len(labels(part, "lag"))
-    plane = ("spectral_radius", "gamma")
     floats = {short: name for short, name in ALONG_LAGS.items() if name in part}
     found = {short: np.full((*shape, lags), np.nan, np.float32) for short in floats}
     bytes_ = {"status": "status", "sure": "vanishing_guaranteed", "spectral": "spectral_condition"}
     flags = {short: np.full(shape, 255, np.uint8) for short, name in bytes_.items() if name in part}
     verdict = np.zeros((*shape, lags), np.uint8)
     rates, lives = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-    for at in _networks(part):
-        place = tuple(at[name] for name in axes[:-2])
-        network = part.isel(at)
+    for at in _pieces(part, is_whole):
+        place, left = tuple(at.values()) or ..., axes[len(at) :]
+        piece = part.isel(at)
         for short in flags:
-            flags[short][place] = read(network, bytes_[short], plane)
+            flags[short][place] = read(piece, bytes_[short], left)
         if not (flags["status"][place] == DONE).any():
             continue
         for short, name in floats.items():
-            found[short][place] = read(network, name, (*plane, "lag"))
-        verdict[place] = read(network, "bound_check", (*plane, "lag"))
+            with np.errstate(over="ignore"):
+                found[short][place] = read(piece, name, (*left, "lag"))
+        verdict[place] = read(piece, "bound_check", (*left, "lag"))
         if "growth_rate" in part:
-            rates[place] = read(network, "growth_rate", plane)
-        norms = network[["status", "log_jacobian_norm"]].load()
-        lives[place] = half_life(norms).transpose(*[name for name in plane if name in norms.dims]).values.reshape(shape[-2:])
+            rates[place] = read(piece, "growth_rate", left)
+        known = [name for name in ("status", "log_jacobian_norm", "half_life") if name in piece]
+        lives[place] = read(xr.Dataset({"half_life": half_life(piece[known].load())}), "half_life", left)
     for short, name in floats.items():
         block.add(short, found[short], name)
     for short, values in (*flags.items(), ("verdict", verdict), ("half_life", lives)):
@@ -134,10 +136,12 @@ def _fill(part: xr.Dataset, block: Block) -> tuple[list[int], int]:
         name = {"radius": "weight_spectral_radius", "norm": "weight_norm"}[short]
         if name in part:
             block.add(f"weight_{short}", read(part, name, WEIGHT))
-    return _fill_spectra(part, block, axes, shape)
+    return _fill_spectra(part, block, axes, shape, is_whole)
 
 
-def _fill_spectra(part: xr.Dataset, block: Block, axes: list[str], shape: tuple[int, ...]) -> tuple[list[int], int]:
+def _fill_spectra(
+    part: xr.Dataset, block: Block, axes: tuple[str, ...], shape: tuple[int, ...], is_whole: bool
+) -> tuple[list[int], int]:
     if "log_singular_value" not in part:
         return [], 0
     chosen = spread(len(labels(part, "lag")), SINGULAR_LAGS)
@@ -145,9 +149,9 @@ def _fill_spectra(part: xr.Dataset, block: Block, axes: list[str], shape: tuple[
     if np.prod(shape, dtype=float) * len(chosen) * indices > MOST_NUMBERS:
         return [], 0
     values = np.full((*shape, len(chosen), indices), np.nan, np.float32)
-    for at in _networks(part):
-        network = part.isel(at).isel(lag=chosen, index=slice(indices))
-        values[tuple(at[name] for name in axes[:-2])] = read(network, "log_singular_value", ("spectral_radius", "gamma", "lag", "index"))
+    for at in _pieces(part, is_whole):
+        piece = part.isel(at).isel(lag=chosen, index=slice(indices))
+        values[tuple(at.values()) or ...] = read(piece, "log_singular_value", (*axes[len(at) :], "lag", "index"))
     block.add("singular", values, "log_singular_value")
     return [int(lag) for lag in labels(part, "lag")[chosen]], indices
 
@@ -184,7 +188,7 @@ def explore_html(dataset: xr.Dataset) -> str:
     """The explorable part, with Plotly; "" where no cell is finished. Not found: a sentence instead of it."""
     part, note = thinned(dataset)
     block = Block()
-    lags, indices = _fill(part, block)
+    lags, indices = _fill(part, block, is_whole=not note)
     if not (block.arrays["status"][0] == DONE).any():
         return ""
     arrays, content = block.finish(int(np.prod([part.sizes[name] for name in cell_axes(part)])))
