@@ -94,16 +94,16 @@ def log_eigenvalues(view: View, network: Network, choice: Choice, replica: int) 
         return np.log(view.gammas[choice.gamma] * scale * np.hypot(real, imaginary))
 
 
-def plot_expansion(dataset: xr.Dataset, **selection: Any) -> Figure:
+def plot_expansion(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
     """The relative distance of the expansion in left eigenvectors to the error itself against condition x lag, a colour an
-    ensemble; of many cells an even sample. Needs the measure expansion. `selection`: values of axes, as in
+    ensemble; of many cells an even sample, unless `everything`. Needs the measure expansion. `selection`: values of axes, as in
     gradsweep.select."""
     needs = ("expansion_residual", "eigenbasis_condition")
     if any(name not in dataset for name in needs):
         raise NothingToDraw("the file has no expansion_residual: the sweep did not ask for it (measure: [expansion])")
     dataset = select(dataset, **selection)
     ensembles = [str(name) for name in np.atleast_1d(dataset.coords["ensemble"].values)]
-    samples, zeros, missing = _sample(dataset, len(ensembles))
+    samples, zeros, missing = _sample(dataset, len(ensembles), everything)
     with_points = [ensemble for ensemble, sample in enumerate(samples) if len(sample.points)]
     if not with_points:
         raise NothingToDraw("no finished cell has an expansion")
@@ -143,9 +143,9 @@ def plot_expansion(dataset: xr.Dataset, **selection: Any) -> Figure:
     return panels.finish(x, y, handles, description)
 
 
-def _sample(dataset: xr.Dataset, ensembles: int) -> tuple[list[PointSample], int, int]:
+def _sample(dataset: xr.Dataset, ensembles: int, everything: bool) -> tuple[list[PointSample], int, int]:
     """Points (condition x lag, distance) by ensemble; how many distances are 0, and how many of finished cells NaN."""
-    samples = [PointSample(limit=1500) for _ in range(ensembles)]
+    samples = [PointSample(limit=dataset["expansion_residual"].size if everything else 1500) for _ in range(ensembles)]
     shuffle = np.random.default_rng(0)  # a sample of every n-th point must not fall in step with the lags
     zeros = missing = 0
     cell = cell_axes(dataset)

@@ -75,7 +75,7 @@ def figures_of(dataset: xr.Dataset, summary: Summary, everything: bool) -> Itera
         ("gradient", [*one(plots.plot_contributions), *one(plots.plot_triangle), *one(plots.plot_cancellation)]),
         ("anchors", [lambda name=name: plots.plot_anchors(dataset, quantity=name) for name in QUANTITIES]),
         ("spectra", each(plots.plot_spectrum)),
-        ("spectra", [lambda: plots.plot_expansion(dataset)]),
+        ("spectra", one(plots.plot_expansion)),
         ("spectra", [*one(plots.plot_exponents), *one(plots.plot_chaos)]),
         ("spectra", [*one(plots.plot_convergence), *one(plots.plot_scores)]),
         ("spectra", [*one(plots.plot_singular_law), *one(plots.plot_eigenvalues)]),
