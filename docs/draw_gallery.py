@@ -13,7 +13,7 @@ from PIL import Image
 
 DOCS = Path(__file__).resolve().parent
 LINE = re.compile(r"^    gradsweep (plot .*) -o (\S+)$", re.MULTILINE)
-WIDTH, COLOURS = 760, 48
+WIDTH, COLOURS = 760, 256
 
 
 def shrink(source: Path, target: Path) -> None:
@@ -21,7 +21,7 @@ def shrink(source: Path, target: Path) -> None:
         image = image.convert("RGB")
         if image.width > WIDTH:
             image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.LANCZOS)
-        image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+        image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def main(gradsweep: str, folder: str, *names: str) -> None:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import unittest
 
+import h5py
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -111,9 +112,16 @@ class InBrowser(PageCase):
             self.assertEqual([url for url in browser.requests if not url.startswith(("file:", "data:", "blob:"))], [])
 
     def test_one_network(self) -> None:
-        """No plane, no slider: the cell alone, drawn without errors."""
+        """No plane, no slider: the cell alone with its exponents, drawn without errors."""
         results, page = self.results + "1", self.page + "1.html"
         make(results, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(4,), replicas=1, radii=None, gammas=(1.0,), lags=LAGS)
+        exponents = [0.25, -0.5, -1.5, -np.inf]
+        with h5py.File(results, "r+") as file:
+            file["index"] = np.arange(4)
+            file["index"].make_scale("index")
+            file["lyapunov_exponent"] = np.reshape(exponents, (*file["status"].shape, 4))
+            for position, scale in enumerate([*(dimension[0] for dimension in file["status"].dims), file["index"]]):
+                file["lyapunov_exponent"].dims[position].attach_scale(scale)
         with gradsweep.open(results) as dataset, open(page, "w", encoding="utf-8") as file:
             file.write(f"<!DOCTYPE html><meta charset=utf-8><body>{explore.explore_html(dataset)}")
             norms = dataset["log_jacobian_norm"].values.ravel()
@@ -123,6 +131,9 @@ class InBrowser(PageCase):
             decay = browser.evaluate("document.getElementById('decay').data.find(one => one.name === 'ln‖J‖').y")
             np.testing.assert_allclose(decay, norms, rtol=1e-5)
             self.assertTrue(browser.evaluate("document.getElementById('plane').hidden"))
+            shown = browser.evaluate("document.getElementById('exponent').data[0]")
+            self.assertEqual((shown["x"], shown["y"]), ([0.125, 0.375, 0.625, 0.875], [0.25, -0.5, -1.5, None]))  # exact zeros left out
+            self.assertIn("Lyapunov exponent0.25 a step", browser.evaluate("document.getElementById('cell-verdicts').textContent"))
             self.assertEqual(browser.errors, [])
 
     def _drawn(self, browser: Browser) -> np.ndarray:

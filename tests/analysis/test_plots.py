@@ -426,6 +426,20 @@ class EveryFile(unittest.TestCase):
             mesh = gradsweep.plot_triangle(dataset).axes[0].collections[0].get_coordinates()
             np.testing.assert_array_equal(np.unique(mesh[..., 1]), np.arange(55.5, 59))  # t of the last anchor, 58
 
+    def test_coinciding_curves_take_turns(self) -> None:
+        """The identity with orthogonal weights has one curve for all sizes: dashes of each in the gaps of the others, which the
+        caption says; those of ginibre are apart, and solid."""
+        make(self.path, activations=("identity",), ensembles=("ginibre", "orthogonal"), hidden_sizes=(2, 3, 9), replicas=1,
+             radii=(1.25,), gammas=(1.0,), lags=(1, 4, 8, 16))  # fmt: skip
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_decay(dataset)
+        for axes, expected in zip(figure.axes, ([(0, None)] * 3, [(0.0, (3.0, 6.0)), (3.0, (3.0, 6.0)), (6.0, (3.0, 6.0))])):
+            curves = [line for line in axes.lines if line.get_label() == "_curve"]
+            apart = np.ptp([line.get_ydata() for line in curves], axis=0).max()
+            self.assertEqual(apart > 0.5, expected[0][1] is None)
+            self.assertEqual([line._unscaled_dash_pattern for line in curves], expected)
+        self.assertIn("take turns", figure.description.caption)
+
     def test_zero_contour_goes_through_kappa(self) -> None:
         """All cells of one kappa = rho gamma are one point of the rate; the contour is where that changes its sign."""
         make(self.path, activations=("identity",), ensembles=("orthogonal",), hidden_sizes=(4,), replicas=1,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..data.selection import NothingToDraw
-from .figure import Description, Panels, fit_y, lag_axis, mark_zero, say, zero_line
+from .figure import CURVE, TURNS, Description, Panels, fit_y, lag_axis, mark_zero, part_coinciding, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
 from .view import Choice, Network, View, choose_cells, interval_of_done, mean_of_done, range_of_done
@@ -47,6 +47,8 @@ def plot_decay(dataset: xr.Dataset, *, everything: bool = False, **selection: An
         f"{W} at every step: the product of the single bounds), as far as it lies within. A straight line is exponential "
         "decay or growth; a triangle at the lower edge: exactly 0 from there on."
     )
+    if part_coinciding(panels):
+        caption += f" {TURNS}"
     name = "-".join(view.activations)
     description = Description(f"decay-{file_name(name)}", f"Decay over the lag: {', '.join(view.activations)}", caption, view.note)
     return panels.finish(r"lag $\ell$", r"$\ln‖\,J_\ell‖_2$", handles, description)
@@ -82,6 +84,8 @@ def plot_rate(dataset: xr.Dataset, *, everything: bool = False, **selection: Any
         f"the bound ln({GAMMA_NORM}); for the identity the rate falls from there to ln({GAMMA_RADIUS}), dotted, as ℓ grows "
         f"(Gelfand), the faster the more normal {W} is. Saturating activations fall further where states are large."
     )
+    if part_coinciding(panels):
+        caption += f" {TURNS}"
     description = Description("rate", "From the bound to the spectral radius", caption, view.note)
     return panels.finish(r"lag $\ell$", r"$\ln‖\,J_\ell‖_2\,/\,\ell$", handles, description)
 
@@ -93,7 +97,7 @@ def _draw_curve(axes: Axes, view: View, network: Network, choice: Choice, shade:
     if np.all(np.isnan(mean)):
         return []
     lags, marker = view.lags, "o" if len(view.lags) < 3 else None
-    axes.plot(lags, np.where(np.isfinite(mean), mean, np.nan), color=shade, marker=marker)
+    axes.plot(lags, np.where(np.isfinite(mean), mean, np.nan), color=shade, marker=marker, label=CURVE)
     bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag"))
     axes.plot(lags, bound, color=shade, marker=marker, markersize=3, alpha=0.8, **BOUND_STYLE)
     if len(norms) > 1:
@@ -110,7 +114,7 @@ def _draw_rate(axes: Axes, view: View, network: Network, choice: Choice) -> list
     if np.all(np.isnan(mean)):
         return []
     line = line_style(network.activation)
-    axes.plot(view.lags, np.where(np.isfinite(mean), mean, np.nan), **line)
+    axes.plot(view.lags, np.where(np.isfinite(mean), mean, np.nan), label=CURVE, **line)
     if len(norms) > 1:
         lower, upper = interval_of_done(norms)
         banded = np.isfinite(lower) & np.isfinite(upper)

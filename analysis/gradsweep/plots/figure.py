@@ -23,6 +23,9 @@ from .style import is_geometric
 
 LETTER = 0.0082  # width of a letter in inches for each point of its size, on the wide side
 MOST_TICKS = 6
+CURVE = "_curve"  # the label of what part_coinciding looks at; not in legends
+HAIR, DASH = 0.008, 3.0  # of a panel's height; in widths of the line
+TURNS = "Curves that coincide take turns, each with dashes in the others' gaps."
 
 
 @dataclass
@@ -168,6 +171,30 @@ def fit_y(axes: Sequence[Axes], values: Sequence[np.ndarray], least: float) -> N
     margin = max(0.05 * (high - low), 0.5 * (least - (high - low)))
     for one in axes:
         one.set_ylim(low - margin, high + margin)
+
+
+def part_coinciding(panels: Panels) -> bool:
+    """Curves that lie on each other everywhere, to a line's width, take turns: dashes of one are the gaps of the others. Those
+    of a panel are known by CURVE; True if there are any."""
+    found = False
+    for _, _, axes in panels:
+        curves = [line for line in axes.lines if line.get_label() == CURVE]
+        low, high = axes.get_ylim()
+        while curves:
+            first, x = curves[0], curves[0].get_xdata()
+            near = [line for line in curves if np.array_equal(line.get_xdata(), x) and _is_near(line, first, high - low)]
+            curves = [line for line in curves if line not in near]
+            if len(near) > 1:
+                found = True
+                for place, line in enumerate(near):
+                    line.set_linestyle((DASH * place, (DASH, DASH * (len(near) - 1))))
+                    line.set_dash_capstyle("butt")
+    return found
+
+
+def _is_near(line: Line2D, other: Line2D, height: float) -> bool:
+    one, two = (np.ma.filled(np.ma.asarray(each.get_ydata(), float), np.nan) for each in (line, other))
+    return np.array_equal(np.isnan(one), np.isnan(two)) and bool(np.nanmax(np.abs(one - two), initial=0.0) <= HAIR * height)
 
 
 def zero_line(axes: Axes) -> None:

@@ -52,7 +52,7 @@ def plot_growth(
         together = np.concatenate(list(points.values()))
         reach = [min(reach[0], together[:, 0].min()), max(reach[1], together[:, 0].max())]
         deep = [min(deep[0], together[:, 1].min()), max(deep[1], together[:, 1].max())]
-        axes.text(0.03, 0.97, literal(names["ensemble"][ensemble]), transform=axes.transAxes, ha="left", va="top")
+        axes.text(0.03, 0.03, literal(names["ensemble"][ensemble]), transform=axes.transAxes, ha="left", va="bottom")
     for position, (_, _, axes) in enumerate(panels):
         axes.set_visible(position < len(ensembles))
         _edge(axes, reach, deep)

@@ -261,6 +261,7 @@ function band(name, lags, transform, label, color, dash) {
 function drawCell() {
   show("contribution-box", array("contribution"));
   show("spectrum-box", array("singular"));
+  show("exponent-box", array("exponent"));
   const lags = page.head.lags, log = page.state.logLags && lags.length > 3 ? { type: "log" } : {};
   const same = (value) => value, times = (value, steps) => value * steps;
   const decay = [...band("norm", lags, same, "ln‖J‖", style("--first")), ...band("bound", lags, same, "bound ℓ ln(γ‖W‖)", style("--ink"), "dash")];
@@ -273,6 +274,7 @@ function drawCell() {
          { height: 300, xaxis: { title: "lag ℓ = T − k", ...log }, yaxis: { title: "ln‖C<sub>T−ℓ</sub>‖" }, showlegend: false },
          "Contributions of earlier steps to the gradient of the chosen cell.");
   if (array("singular")) drawSpectrum();
+  if (array("exponent")) drawExponents();
   document.getElementById("cell-verdicts").innerHTML = verdicts();
 }
 
@@ -286,6 +288,16 @@ function fitted(traces) {
 
 function show(id, isThere) {
   document.getElementById(id).hidden = !isThere;
+}
+
+// All exponents of the cell at (i - 1/2) / d, so that sizes compare; those that are exactly 0 (-inf) are left out.
+function drawExponents() {
+  const size = axis("hidden_size").values[page.at.hidden_size || 0], count = Math.min(size, page.head.arrays.exponent.perCell);
+  const found = [...Array(count).keys()].map((index) => quantity("exponent", page.at, index));
+  const y = found.map((one) => (Number.isFinite(one.mean) ? one.mean : null)), x = y.map((_, index) => (index + 0.5) / size);
+  const line = { x, y, mode: count < 20 ? "lines+markers" : "lines", line: { color: style("--first"), width: 2 }, name: "λ", hovertemplate: "λ = %{y:.4g}<extra></extra>" };
+  draw("exponent", [line], { height: 300, xaxis: { title: "(i − ½) / d" }, yaxis: { title: "Lyapunov exponent λ<sub>i</sub> per step" }, showlegend: false },
+       `Lyapunov exponents of the chosen cell: the largest is ${short(found[0].mean)} a step.`);
 }
 
 function drawSpectrum() {
@@ -314,6 +326,7 @@ function verdicts() {
   };
   const rows = [["status", statusWord(page.at)], ["κ = ρ(W) γ", short(kappa(page.at))]];
   if (array("rate")) rows.push(["growth rate", `${short(quantity("rate", page.at, 0).mean)} a step`]);
+  if (array("exponent")) rows.push(["largest Lyapunov exponent", `${short(quantity("exponent", page.at, 0).mean)} a step`]);
   if (array("half_life")) rows.push(["half-life of the gradient", quantity("half_life", page.at, 0).count ? `${short(quantity("half_life", page.at, 0).mean, 3)} steps` : "not within the longest lag"]);
   rows.push(["slack of the bound at the longest lag", short(quantity("bound", page.at, lag).mean - quantity("norm", page.at, lag).mean)]);
   if (array("sure")) rows.push(["γ‖W‖ < 1: vanishing guaranteed", yes("sure")]);

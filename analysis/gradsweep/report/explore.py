@@ -142,6 +142,7 @@ def _fill(part: xr.Dataset, block: Block, is_whole: bool) -> tuple[list[int], in
 def _fill_spectra(
     part: xr.Dataset, block: Block, axes: tuple[str, ...], shape: tuple[int, ...], is_whole: bool
 ) -> tuple[list[int], int]:
+    _fill_exponents(part, block, axes, shape, is_whole)
     if "log_singular_value" not in part:
         return [], 0
     chosen = spread(len(labels(part, "lag")), SINGULAR_LAGS)
@@ -154,6 +155,21 @@ def _fill_spectra(
         values[tuple(at.values()) or ...] = read(piece, "log_singular_value", (*axes[len(at) :], "lag", "index"))
     block.add("singular", values, "log_singular_value")
     return [int(lag) for lag in labels(part, "lag")[chosen]], indices
+
+
+def _fill_exponents(part: xr.Dataset, block: Block, axes: tuple[str, ...], shape: tuple[int, ...], is_whole: bool) -> None:
+    """The Lyapunov exponents, NaN beyond the hidden size; the largest where not all fit."""
+    if "lyapunov_exponent" not in part:
+        return
+    indices = min(len(labels(part, "index")), INDICES)
+    if np.prod(shape, dtype=float) * indices > MOST_NUMBERS:
+        return
+    values = np.full((*shape, indices), np.nan, np.float32)
+    for at in _pieces(part, is_whole):
+        piece = part.isel(at).isel(index=slice(indices))
+        with np.errstate(over="ignore"):
+            values[tuple(at.values()) or ...] = read(piece, "lyapunov_exponent", (*axes[len(at) :], "index"))
+    block.add("exponent", values, "lyapunov_exponent")
 
 
 def _axes(part: xr.Dataset) -> list[dict[str, Any]]:
