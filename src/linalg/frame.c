@@ -418,13 +418,14 @@ double frame_flops(long dimension, long columns)
 /* Fitted to benchmark_lyapunov from d = 16 to 512, and scaled to the machine of linalg/cost.c: a reflection, an element
  * that is sorted, scaled and transposed, and operations a second by rows and in blocks. */
 static const double REFLECTION_SECONDS = 0.09e-6, ELEMENT_SECONDS = 5.5e-9, RATE_BY_ROWS = 43e9, RATE_IN_BLOCKS = 32e9;
+static const double RATE_THIN = 7.3e9; /* in blocks of few columns, most of whose time goes into panels and Q */
 
 struct cost frame_cost(long dimension, long columns)
 {
     const double d = (double)dimension, k = (double)columns, product = 2.0 * d * d * k;
     const bool implicit = is_implicit(dimension, columns, false);
     const double flops = frame_flops(dimension, columns) - (implicit ? 0 : product);
-    const double rate = is_small(dimension, columns) ? RATE_BY_ROWS : RATE_IN_BLOCKS;
+    const double rate = is_small(dimension, columns) ? RATE_BY_ROWS : implicit ? RATE_IN_BLOCKS : RATE_THIN;
     struct cost cost = { .flops = flops };
     cost.seconds = k * REFLECTION_SECONDS + d * k * ELEMENT_SECONDS + flops / rate;
     /* On a team all ranks decompose alike. */
