@@ -131,10 +131,11 @@ static enum status measure_sweep(struct sweep *sweep, const char *name, long uni
         const struct unit_class *class = unit_list_class(list, i);
         /* Anywhere in its network: the first ones, of weak couplings, are cheaper than the average that is predicted.
          */
-        struct unit taken = unit_list_at(list, class->first_unit + (uint64_t)i * 7919 % class->unit_count);
+        const uint64_t number = class->first_unit + (uint64_t)i * 7919 % class->unit_count;
+        struct unit taken = unit_list_at(list, number);
         /* But the last one of a network, which may have a chain or two, and draws W for them all the same. */
         if (taken.kind == UNIT_CHAINS && class->units_per_network > 1 && taken.chain_count < class->chains_per_unit)
-            taken = unit_list_at(list, class->first_unit);
+            taken = unit_list_at(list, number - 1);
         const struct unit unit = unit_of_network(&taken, 0);
         double seconds = 0;
         TRY(measure(sweep, &unit, &seconds));
