@@ -367,7 +367,7 @@ class EveryFile(unittest.TestCase):
     def test_version_1(self) -> None:
         packed = Path(__file__).resolve().parents[1] / "version_1" / "partial.h5.gz"
         Path(self.path).write_bytes(gzip.decompress(packed.read_bytes()))
-        self.draw_all("phase decay rate growth half_life conditions conditions_map critical contributions triangle "
+        self.draw_all("phase decay rate growth half_life conditions conditions_map critical contributions triangle eigenvalues "
                       "cancellation spectrum")  # fmt: skip
 
     def test_more_axes(self) -> None:
