@@ -170,8 +170,20 @@ static bool is_in_lanes(const struct chain_question *question)
            !question->ensemble->kind->is_fresh_at_every_step;
 }
 
-/* Of the method that was chosen. Where all singular values of W are equal, those of short products lie so close that
- * Lanczos gives up: at some lags such chains fall back to whole products, half of them at the longest ones. */
+/* Where all singular values of W are equal, those of short products lie so close that Lanczos gives up: at some lags
+ * such chains fall back to whole products, half of them at the longest ones. */
+static bool falls_back(const struct chain_question *question)
+{
+    return question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE && !question->activation->is_identity &&
+           chain_method(question) == METHOD_IMPLICIT;
+}
+
+bool chain_cost_has_products(const struct chain_question *question)
+{
+    return chain_method(question) == METHOD_EXPLICIT || falls_back(question);
+}
+
+/* Of the method that was chosen. */
 static struct cost norms_cost(const struct chain_question *question, enum jacobian_method method, double width)
 {
     if (method == METHOD_EXPLICIT)
@@ -179,10 +191,8 @@ static struct cost norms_cost(const struct chain_question *question, enum jacobi
                    ? cost_in_lanes(question->hidden_size, (double)question->lags[question->lag_count - 1],
                                    (double)question->lag_count)
                    : explicit_cost(question);
-    const bool falls_back =
-        question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE && !question->activation->is_identity;
     const struct cost by_vectors = implicit_cost(question, width);
-    return falls_back ? cost_add(by_vectors, cost_times(explicit_cost(question), 0.5)) : by_vectors;
+    return falls_back(question) ? cost_add(by_vectors, cost_times(explicit_cost(question), 0.5)) : by_vectors;
 }
 
 struct cost chain_cost(const struct chain_question *question)
