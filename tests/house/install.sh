@@ -23,6 +23,9 @@ for file in bin/gradsweep share/gradsweep/jobs/sweep.sbatch share/gradsweep/jobs
     share/zsh/site-functions/_gradsweep; do
     [ -s "$prefix/$file" ] || wrong "$file was not installed"
 done
+while read -r link; do
+    [ -e "$prefix/share/doc/gradsweep/$link" ] || wrong "the installed README leads to $link, which is not there"
+done < <(grep -oE '\]\([a-z][^)#:]*' "$prefix/share/doc/gradsweep/README.md" | cut -c3-)
 config=$(find "$prefix" -name gradsweep.pc)
 [ -n "$config" ] || wrong "no gradsweep.pc was installed"
 export PKG_CONFIG_PATH=${config%/*}

@@ -30,7 +30,7 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
     if len(view.sizes) < LEAST_SIZES:
         raise NothingToDraw("there are fewer than three hidden sizes to draw the convergence of exponents over")
     predicted, choices, rows = predict(view.dataset), spread_couplings(view), view.networks()
-    panels = Panels(len(rows), len(choices))
+    panels = Panels(len(rows), len(choices), tick_room=0.16)  # exponents near their limit differ in late digits
     inverse, shade = 1.0 / view.sizes, colour(0)
     some = has_theory = False
     for row, largest in enumerate(rows):

@@ -50,6 +50,7 @@ class Panels:
     share_y: bool | str = False
     has_scale: bool = False  # room for a colour scale at the right
     has_row_titles: bool = False
+    tick_room: float = 0.0  # for tick labels of many digits beside the y axes
     figure: Figure = field(init=False)
     grid: np.ndarray = field(init=False)  # [rows, columns] of Axes
 
@@ -95,10 +96,10 @@ class Panels:
         """The layout, labels of the axes and the legend; then the figure is done."""
         unit = rcParams["font.size"] / 8.5
         legend_rows, legend_columns = _legend_shape(handles, self.columns * self.width)
-        left, bottom = 0.68 * unit, 0.46 * unit
+        left, bottom = (0.68 + self.tick_room) * unit, 0.46 * unit
         top = (0.28 + 0.19 * legend_rows) * unit
         right = (0.12 + 0.2 * self.has_row_titles + 0.95 * self.has_scale) * unit
-        gap = (0.13 if self.shares_rows else 0.42) * unit
+        gap = (0.13 if self.shares_rows else 0.42 + self.tick_room) * unit
         between = 0.14 * unit
         width = left + self.columns * self.width + (self.columns - 1) * gap + right
         height = bottom + self.rows * self.height + (self.rows - 1) * between + top
