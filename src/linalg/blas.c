@@ -1,7 +1,13 @@
 #include "linalg/blas.h"
 
+#include "base/memory.h"
+#include "linalg/lapack.h"
+
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 
 /* By name in whatever is loaded: the program links one BLAS and may run with another. */
 static const char *ask(const char *function)
@@ -31,4 +37,26 @@ void blas_describe(char *text, size_t size)
         snprintf(text, size, "BLIS %.120s", configuration);
     else if ((*(void **)&mkl_version = dlsym(RTLD_DEFAULT, "MKL_Get_Version_String")) != NULL)
         mkl_version(text, (int)size);
+}
+
+/* OpenBLAS takes 128 MiB and a page a thread, of which what is not used costs nothing. */
+static const size_t BUFFER_BYTES = (size_t)136 << 20;
+/* Beyond what OpenBLAS multiplies without a buffer (10^6 products of entries). */
+enum { RESERVING_DIMENSION = 128 };
+
+enum status blas_reserve(void)
+{
+    const int d = RESERVING_DIMENSION;
+    const double one = 1.0, zero = 0.0;
+    SCOPED_MEMORY double *values = NULL;
+    TRY(memory_allocate(&values, 3 * d * d, "a first product"));
+    void *room = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return status_fail(STATUS_MEMORY,
+                           "a buffer of the BLAS: cannot allocate %zu bytes (%s); raise the limit of the address space "
+                           "(ulimit -v), or use fewer ranks per node",
+                           BUFFER_BYTES, strerror(errno));
+    munmap(room, BUFFER_BYTES);
+    dgemm_("N", "N", &d, &d, &d, &one, values, &d, values + d * d, &d, &zero, values + 2 * d * d, &d, 1, 1);
+    return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "linalg/blas.h"
 #include "parallel/counter.h"
 #include "parallel/stop.h"
 #include "run/crew.h"
@@ -338,7 +339,10 @@ static enum status finish(struct run *run)
 static enum status open_file(struct run *run, bool *is_fresh)
 {
     const struct run_options *options = run->options;
-    TRY(world_agree(run->world, unit_list_open(run->sweep, &run->units)));
+    enum status status = blas_reserve();
+    if (status == STATUS_OK)
+        status = unit_list_open(run->sweep, &run->units);
+    TRY(world_agree(run->world, status));
     const struct shard_units units = { options->shard, run->units };
     const bool is_whole = shard_is_whole(&options->shard);
     const struct shard_cells shard = is_whole ? (struct shard_cells){ 0 } : shard_units_cells(&units);

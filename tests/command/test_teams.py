@@ -195,13 +195,13 @@ class Endings(CommandTest):
         return largest
 
     def test_a_rank_without_memory_fails_its_cells_and_nobody_waits(self):
-        """One of two ranks may allocate 100 MB beside what a small network needs; a large one takes each of them some
-        220."""
+        """One of two ranks may allocate 40 MB beside what a small network needs, for which the BLAS has its buffer; a large
+        network's W alone takes each of them 36, and several arrays of its size."""
         if command.is_sanitized():
             self.skipTest("the sanitizer reserves all of the address space")
         large = MEMORY.format(hidden_sizes="16, 3000", distribute_from=3000)
         small = MEMORY.format(hidden_sizes="16", distribute_from=16)
-        limit = self.largest_address_space(self.sweep(small, "small.yaml")) + 100000
+        limit = self.largest_address_space(self.sweep(small, "small.yaml")) + 40000
         sweep, path = self.sweep(large), self.path("memory.h5")
         run = [command.GRADSWEEP, "run", sweep, "-o", path, "--progress", "none"]
         limited = ["sh", "-c", f'ulimit -v {limit}; exec "$@"', "sh"] + run
@@ -209,7 +209,6 @@ class Endings(CommandTest):
                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=command.TIMEOUT)
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, "rank 1: .*cannot allocate")
-        self.assertIn("replica=0): out_of_memory in 1 of 1 cells", ended.stderr)
         np.testing.assert_array_equal(read(path)["status"].ravel(), [command.DONE, command.FAILED])
         self.assertIn("out_of_memory", gradsweep("info", path).stdout)
 
