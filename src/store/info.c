@@ -115,7 +115,8 @@ static void print_plainly(const char *text, FILE *out)
 /* What a run says of itself, key by key; of a text that is none of ours, all of it. */
 static void print_run(const char *row, FILE *out)
 {
-    static const char *const keys[] = { "host", "slurm_job", "version", "git_revision", "cpu" };
+    static const char *const keys[] = { "host",     "slurm_job", "version", "git_revision", "cpu",
+                                        "compiler", "kernel",    "hdf5",    "blas",         "mpi" };
     char value[256];
     json_find_text(row, "start", value, sizeof value);
     if (value[0] == '\0') {

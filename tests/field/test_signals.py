@@ -16,10 +16,10 @@ SHORT = """\
 model: {activation: [identity, tanh], warmup: 1}
 grid: {hidden_size: [4, 6], spectral_radius: [0.5, 1], gamma: 1, lag: [1, 3]}
 """
-# Some seconds of one core, in units of some hundredths, to be caught in their middle.
+# Some ten seconds of one core, in units of some hundredths, to be caught in their middle six times.
 LONG = """\
 weights: {ensemble: [ginibre, orthogonal], replicas: 16}
-model: {activation: [tanh, relu], warmup: 10000}
+model: {activation: [tanh, relu], warmup: 40000}
 grid: {hidden_size: [48, 64], spectral_radius: [0.8, 1.2], gamma: [0.6, 1.0], lag: {log2: 64}}
 """
 STOPPED = 75
@@ -45,7 +45,7 @@ class Signals(CommandTest):
                 until = time.monotonic() + STOPPING
                 while not has_signal(run.process.pid, "SigCgt", signal.SIGTERM) and time.monotonic() < until:
                     time.sleep(0.001)
-                time.sleep(0.5)
+                time.sleep(0.3)
                 run.process.send_signal(number)
                 exit_code, said = run.end()
             self.assertEqual(exit_code, STOPPED, f"{name}: {said}")
