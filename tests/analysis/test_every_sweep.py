@@ -29,6 +29,8 @@ SETTINGS = {  # where these are not what makes a sweep small
     "training": ("grid.hidden_size=16", "weights.replicas=2"),
     "phase-diagram": (*SMALL, "model.warmup=20", "grid.spectral_radius=[0.5,1,1.5]", "grid.gamma=[0.5,1]", "grid.lag={log2: 16}"),
     "newman1986": ("weights.replicas=2",),
+    "lyapunov": (*SMALL, "weights.replicas=3"),  # as many as a standard error needs
+    "drive": (*SMALL, "model.anchors={count: 6, spacing: 20}"),  # no committed sweep has any
 }
 
 
