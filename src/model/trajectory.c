@@ -22,7 +22,6 @@ static void motion_close(struct motion *motion)
     block_destroy(&motion->product);
     memory_free(motion->drive);
 }
-SCOPED_VALUE(motion, motion_close)
 
 /* `motion` is its owner's to close, also where this fails. */
 static enum status motion_open(const struct model *model, const struct weights *weights, long chains,
