@@ -77,12 +77,24 @@ static bool wait_for_end(int reading)
     return ready != 0;
 }
 
+/* By whoever else may: its own limits end a child with other signals, and its parent once it waits no longer. It says
+ * nothing of the file. */
+static bool was_killed(bool has_ended, int how)
+{
+    return has_ended && WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+}
+
 static enum status judge(const char *path, bool has_ended, int how)
 {
     const int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
     if (has_ended && number == 0)
         return STATUS_OK;
-    if (!has_ended || number == SIGXCPU || number == SIGKILL || number == SIGALRM)
+    if (was_killed(has_ended, how))
+        return status_fail(STATUS_IO,
+                           "%s: the process that looked at this file was killed from outside, twice; is memory short "
+                           "here? The file may be whole",
+                           path);
+    if (!has_ended || number == SIGXCPU || number == SIGALRM)
         return status_fail(STATUS_IO,
                            "%s: HDF5 itself fails on this file: reading its structure does not end (signal %s); "
                            "it is damaged",
@@ -91,11 +103,14 @@ static enum status judge(const char *path, bool has_ended, int how)
                        number, strsignal(number));
 }
 
-enum status first_look(const char *path)
+/* *how: as waitpid tells it, 0 where there is no child to be had: this is a precaution. False: it did not end in time.
+ */
+static bool look_in_child(const char *path, int *how)
 {
-    int ends[2], how = 0;
+    int ends[2];
+    *how = 0;
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return STATUS_OK; /* it is a precaution */
+        return true;
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
@@ -110,9 +125,18 @@ enum status first_look(const char *path)
         has_ended = wait_for_end(ends[0]);
         if (!has_ended)
             kill(child, SIGKILL);
-        while (waitpid(child, &how, 0) < 0 && errno == EINTR)
+        while (waitpid(child, how, 0) < 0 && errno == EINTR)
             ;
     }
     close(ends[0]);
+    return has_ended;
+}
+
+enum status first_look(const char *path)
+{
+    int how;
+    bool has_ended = look_in_child(path, &how);
+    if (was_killed(has_ended, how))
+        has_ended = look_in_child(path, &how);
     return judge(path, has_ended, how);
 }

@@ -1,11 +1,14 @@
 """Files that are damaged where results are not: HDF5 itself crashes on some, and others would be read under wrong names."""
 
 import os
+import signal
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import support
+import command
 from support import CommandTest, gradsweep, h5py
 
 SWEEP = """\
@@ -91,6 +94,28 @@ class DamagedFiles(CommandTest):
         self.resume(0)
         checked = gradsweep("check", self.out)
         self.assertEqual(checked.returncode, 0, checked.stdout)
+
+    def test_a_look_that_is_killed_says_nothing_of_the_file(self):
+        """By the system, for want of memory: once it looks again, and then it does not call the file damaged."""
+        for wanted, exit_code, pattern in ((1, 0, "^$"), (2, 1, "out.h5: the process that looked at this file was killed from outside")):
+            for _ in range(50):  # the child may end before it is seen
+                killed, info = set(), subprocess.Popen([command.GRADSWEEP, "info", self.out], stdout=subprocess.DEVNULL,
+                                                       stderr=subprocess.PIPE, text=True)
+                while info.poll() is None and len(killed) < wanted:
+                    try:
+                        for child in Path(f"/proc/{info.pid}/task/{info.pid}/children").read_text().split():
+                            if child not in killed:
+                                os.kill(int(child), signal.SIGKILL)
+                                killed.add(child)
+                    except OSError:
+                        pass
+                said = info.communicate()[1]
+                if len(killed) == wanted:
+                    break
+            self.assertEqual(len(killed), wanted)
+            self.assertEqual(info.returncode, exit_code, said)
+            self.assertRegex(said, pattern)
+        self.assertEqual(gradsweep("check", self.out).returncode, 0)
 
 
 if __name__ == "__main__":
