@@ -39,11 +39,12 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/modulefile DESTINATION ${share})
 
 # ---- to be read ----
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN "*.py" EXCLUDE)
-file(READ README.md readme) # which there lies beside the pages of docs/
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS README.md)
-string(REPLACE "](docs/" "](" readme "${readme}")
-file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/README.md CONTENT "${readme}")
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# There README lies beside the pages of docs/.
+install(CODE "
+    file(READ \"${CMAKE_SOURCE_DIR}/README.md\" readme)
+    string(REPLACE \"](docs/\" \"](\" readme \"\${readme}\")
+    file(WRITE \"${CMAKE_BINARY_DIR}/README.md\" \"\${readme}\")")
+install(FILES ${CMAKE_BINARY_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # Manual pages, completion and the reference of the sweep file are made by the command that is installed, from its own tables.
 find_program(GRADSWEEP_PYTHON3 python3 PATHS /usr/bin NO_DEFAULT_PATH DOC "Makes manual pages and completion at installation")
 find_program(GRADSWEEP_PYTHON3 python3)
