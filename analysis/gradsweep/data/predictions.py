@@ -11,11 +11,10 @@ import numpy as np
 import xarray as xr
 
 from .. import theory
-from .selection import WEIGHT, is_native, labels, read
+from .selection import PLANE, WEIGHT, is_native, labels, read
 
 # Kinds of weights that the mean-field theory speaks of; sparse ones where a row has enough entries.
 INDEPENDENT = ("ginibre", "uniform", "untied", "sparse")
-PLANE = ("spectral_radius", "gamma")
 LEAST_ENTRIES = 30  # a row of sparse W, from which it is as good as full
 
 

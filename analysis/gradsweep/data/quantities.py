@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .results import DONE
-from .selection import NETWORKS, NothingToDraw, is_native
+from .selection import NETWORKS, PLANE, NothingToDraw, is_native
 
 HALF = float(np.log(0.5))
 LOWEST_RATE = -1e3  # stands for a growth rate of -inf where rates are interpolated
@@ -180,7 +180,7 @@ def _critical(values: xr.DataArray, ci: float, resamples: int, random: np.random
 def _along_coupling(dataset: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """The plane as one axis of distinct couplings; cells of one coupling are averaged."""
     kappa = coupling(dataset)
-    plane = [name for name in ("spectral_radius", "gamma") if name in values.dims]
+    plane = [name for name in PLANE if name in values.dims]
     if not plane:
         raise ValueError("there is no axis of couplings: spectral_radius and gamma have one value each")
     rounded = [float(f"{value:.{SAME_COUPLING}g}") for value in kappa.transpose(*plane).values.ravel()]

@@ -11,6 +11,7 @@ import xarray as xr
 from .results import DONE, cell_axes
 
 NETWORKS = ("activation", "ensemble", "hidden_size", "replica")  # the axes that every figure knows how to lay out
+PLANE = ("spectral_radius", "gamma")
 WEIGHT = ("ensemble", "hidden_size", "replica")
 BLOCK_VALUES = 2 * 1024 * 1024  # numbers of one dataset read at a time: 16 MiB
 
@@ -90,7 +91,7 @@ def reduce_axes(dataset: xr.Dataset, kept: Sequence[str]) -> tuple[xr.Dataset, d
             continue
         values = dataset.coords[name].values
         positions[name] = 0
-        if name in ("spectral_radius", "gamma") and not np.all(np.isnan(values)):
+        if name in PLANE and not np.all(np.isnan(values)):
             positions[name] = int(np.nanargmin(np.abs(np.log(values))))
         elif name == "anchor":
             positions[name] = len(values) - 1

@@ -23,7 +23,7 @@ CLEAR = 3.0  # standard errors
 
 def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
     """The largest Lyapunov exponent against 1/d, means over the finished replicas with their confidence intervals, rows
-    activations and ensembles, columns the weakest, a middle and the strongest coupling; the mean field stands at 0, and the
+    activations and ensembles, columns the weakest, a middle and the strongest coupling; the mean field is that at 1/d = 0, and the
     finite-size correction -c/d is fitted to the points. Needs the measure lyapunov and three hidden sizes. `selection`:
     values of axes, as in gradsweep.select."""
     view = View(dataset, selection, {"activation": 2, "ensemble": 3}, everything, needs=("lyapunov_exponent",))

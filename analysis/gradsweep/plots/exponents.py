@@ -15,7 +15,7 @@ from ..data.predictions import coupling_plane, kinds, log_slope_at_zero, mean_fi
 from ..data.selection import NothingToDraw, spread
 from .figure import Description, Panels, fit_y, mark_zero, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
-from .view import Choice, Network, View, mean_of_done, range_of_done
+from .view import PLANE, Choice, Network, View, mean_of_done, range_of_done
 
 MOST_SIZES, MOST_COUPLINGS = 5, 3
 THEORY = {"color": INK, "linewidth": 1.0, "linestyle": (0, (4, 2)), "zorder": 5}
@@ -169,9 +169,8 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
 def summaries_of(view: View, network: Network) -> list[np.ndarray]:
     """The three quantities, each [replica, spectral_radius, gamma]."""
     d = float(view.sizes[network.size])
-    plane = ("spectral_radius", "gamma")
-    largest = view.read("lyapunov_exponent", network, (*plane, "index"))[..., 0]
-    entropy, dimension = (view.read(name, network, plane) for name in ("entropy_rate", "kaplan_yorke_dimension"))
+    largest = view.read("lyapunov_exponent", network, (*PLANE, "index"))[..., 0]
+    entropy, dimension = (view.read(name, network, PLANE) for name in ("entropy_rate", "kaplan_yorke_dimension"))
     return [largest, entropy / d, dimension / d]
 
 

@@ -15,7 +15,7 @@ from ..data.predictions import kinds, mean_field_ensemble, predict
 from ..data.selection import NothingToDraw, read
 from .exponents import THEORY
 from .figure import Description, Panels, say
-from .style import INK, colour, file_name, literal
+from .style import INK, colour, literal
 from .view import Network, View, choose_cells
 
 MOST_SIZES, MOST_LAGS, BINS = 3, 4, 40
@@ -101,6 +101,5 @@ def plot_singular_law(dataset: xr.Dataset, *, everything: bool = False, **select
         "Fuss-Catalan law at infinite size, the same for powers of one <i>W</i> and for products of fresh ones."
     )
     handles = [Line2D([], [], **THEORY, label="Fuss-Catalan law, $d \\to \\infty$")]
-    name = f"singular-law-{file_name('identity')}"
-    description = Description(name, "Singular values beside their law: identity", caption, view.note)
+    description = Description("singular-law-identity", "Singular values beside their law: identity", caption, view.note)
     return panels.finish(r"$\ln\,s(J_\ell)\,/\,\ell - \ln\,g$", "density", handles, description)

@@ -12,6 +12,7 @@ import xarray as xr
 from ..data.quantities import mean_interval
 from ..data.results import DONE
 from ..data.selection import (
+    PLANE,
     NothingToDraw,
     is_native,
     labels,
@@ -27,7 +28,6 @@ from .style import literal, number
 
 # The regimes that the chosen cells stand for, as gamma rho: well inside vanishing, critical, exploding.
 TARGET_GAINS = (0.75, 1.0, 1.25)
-PLANE = ("spectral_radius", "gamma")
 MEASURES = {
     "log_step_bound": "step_bound",
     "log_step_norm_max": "step_bound",

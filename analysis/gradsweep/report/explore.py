@@ -19,7 +19,7 @@ import xarray as xr
 
 from ..data.quantities import coupling, half_life
 from ..data.results import DONE, cell_axes
-from ..data.selection import WEIGHT, is_native, labels, read, spread
+from ..data.selection import PLANE, WEIGHT, is_native, labels, read, spread
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MOST_NUMBERS = 1_500_000  # in the block
@@ -28,7 +28,6 @@ LIMITS = (("replica", 4), ("lag", 12), ("anchor", 3), ("hidden_size", 6), ("ense
           ("bias_scale", 5), ("input_scale", 9), ("gamma", 16), ("spectral_radius", 41))  # fmt: skip
 TIGHTER = 0.6  # by which all limits shrink, again and again, where they do not do
 SINGULAR_LAGS, INDICES = 5, 128
-PLANE = ("spectral_radius", "gamma")
 ALONG_LAGS = {
     "norm": "log_jacobian_norm",
     "bound": "log_norm_bound",
@@ -188,7 +187,7 @@ def _start(part: xr.Dataset) -> dict[str, int]:
     at = {str(name): 0 for name in cell_axes(part)}
     at["activation"] = part.sizes["activation"] - 1
     at["hidden_size"] = part.sizes["hidden_size"] - 1
-    kappa = coupling(part).transpose("spectral_radius", "gamma").values
+    kappa = coupling(part).transpose(*PLANE).values
     at["spectral_radius"], at["gamma"] = (int(i) for i in np.unravel_index(np.argmin(np.abs(np.log(kappa))), kappa.shape))
     return at
 
@@ -214,7 +213,7 @@ def explore_html(dataset: xr.Dataset) -> str:
         "axes": _axes(part),
         "lags": [int(lag) for lag in found],
         "log_lags": bool(len(found) > 3 and found[-1] > 4 * len(found)),
-        "kappa": coupling(part).transpose("spectral_radius", "gamma").values.ravel().tolist(),
+        "kappa": coupling(part).transpose(*PLANE).values.ravel().tolist(),
         "plane": _drawable_plane(part),
         "start": _start(part),
         "singular_lags": lags,
