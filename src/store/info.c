@@ -144,19 +144,20 @@ static void print_run(const char *row, FILE *out)
 /* Where the time of a run went; nothing of one that has not ended, or that was made before it was told. */
 static void print_phases(const char *row, FILE *out)
 {
-    double all = 0.0;
+    double all = 0.0, seconds[PHASES];
     const double wall = json_find_number(row, "wall_seconds"), share = json_find_number(row, "dgemm_share");
     const double operations = json_find_number(row, "operations");
     if (!isfinite(wall) || !isfinite(operations) || !isfinite(share))
         return;
-    for (enum phase phase = 0; phase < PHASES; phase++)
-        all += fmax(json_find_number(row, phase_name(phase)), 0.0);
+    for (enum phase phase = 0; phase < PHASES; phase++) {
+        seconds[phase] = json_find_number(row, phase_name(phase));
+        all += fmax(seconds[phase], 0.0);
+    }
     fprintf(out, "where the time of the last run went: %.3g s of all its ranks\n", all);
     for (enum phase phase = 0; phase < PHASES; phase++) {
-        const double seconds = json_find_number(row, phase_name(phase));
-        fprintf(out, "  %-16s %5.1f%%  %-45s", phase_name(phase), all > 0.0 ? 100.0 * seconds / all : 0.0,
+        fprintf(out, "  %-16s %5.1f%%  %-45s", phase_name(phase), all > 0.0 ? 100.0 * seconds[phase] / all : 0.0,
                 phase_meaning(phase));
-        fprintf(out, " %.3g s\n", seconds);
+        fprintf(out, " %.3g s\n", seconds[phase]);
     }
     fprintf(out, "  %.3g operations, %.3g GF/s: %.0f%% of what dgemm does on as many ranks\n", operations,
             wall > 0.0 ? 1e-9 * operations / wall : 0.0, 100.0 * share);
