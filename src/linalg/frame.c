@@ -373,15 +373,16 @@ static void decompose_in_lanes(int count, struct frame *const *frames, const str
 enum status frame_advance_together(int count, struct frame *const *frames, const struct frame_factor *factors,
                                    double *const *log_diagonals, double *room)
 {
-    const bool in_lanes = count >= FRAMES_IN_LANES && frame_room(frames[0]->dimension, frames[0]->columns) > 0;
-    for (int i = 0; i < count && !in_lanes; i++)
-        TRY(frame_advance(frames[i], &factors[i], log_diagonals[i]));
-    for (int i = 0; i < count && in_lanes; i++) {
+    if (count < FRAMES_IN_LANES || frame_room(frames[0]->dimension, frames[0]->columns) == 0) {
+        for (int i = 0; i < count; i++)
+            TRY(frame_advance(frames[i], &factors[i], log_diagonals[i]));
+        return STATUS_OK;
+    }
+    for (int i = 0; i < count; i++) {
         TRY(multiply(frames[i], &factors[i]));
         find_order(frames[i], factors[i].row_size);
     }
-    if (in_lanes)
-        decompose_in_lanes(count, frames, factors, log_diagonals, room);
+    decompose_in_lanes(count, frames, factors, log_diagonals, room);
     return STATUS_OK;
 }
 
