@@ -44,3 +44,13 @@ enum phase phases_enter(struct phases *phases, enum phase phase)
     phases->current = phase;
     return left;
 }
+
+struct phase_visit phases_visit(struct phases *phases, enum phase phase)
+{
+    return (struct phase_visit){ phases, phases_enter(phases, phase) };
+}
+
+void phases_leave(struct phase_visit *visit)
+{
+    phases_enter(visit->phases, visit->before);
+}

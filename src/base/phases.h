@@ -4,6 +4,8 @@
 #ifndef GRADSWEEP_BASE_PHASES_H
 #define GRADSWEEP_BASE_PHASES_H
 
+#include "base/scope.h"
+
 enum phase {
     PHASE_DRAWING,    /* random weights, drawn or read, and packed */
     PHASE_SPECTRA,    /* spectral radius, norm and eigenvalues of W */
@@ -33,5 +35,14 @@ struct phases phases_start(void);
 /* Enters a phase and returns the one that was left, to which a part of a larger whole goes back. NULL keeps no account:
  * PHASE_OTHER. */
 enum phase phases_enter(struct phases *phases, enum phase phase);
+
+/* Such a part, until the end of the scope of its owner: SCOPED(phase_visit) visit = phases_visit(phases, phase). */
+struct __attribute__((unused)) phase_visit { /* nobody asks anything of a visit */
+    struct phases *phases;
+    enum phase before;
+};
+struct phase_visit phases_visit(struct phases *phases, enum phase phase);
+void phases_leave(struct phase_visit *visit);
+SCOPED_VALUE(phase_visit, phases_leave)
 
 #endif

@@ -43,11 +43,10 @@ static const struct measure *measure_in_turn(const struct batch *batch, int numb
 
 static enum status call_measure(struct measure_task *task, const struct measure *measure)
 {
-    const enum phase before = phases_enter(task->context->phases, PHASE_MEASURES);
+    SCOPED(phase_visit) visit = phases_visit(task->context->phases, PHASE_MEASURES);
     const double start = clock_seconds();
     const enum status status = measure->function(task);
     task->context->measure_seconds[task->measure] += clock_seconds() - start;
-    phases_enter(task->context->phases, before);
     return status;
 }
 
@@ -145,10 +144,8 @@ static enum status measure_at_anchor(const struct run *run, const struct chain_n
 /* The course of a batch's trajectory to the anchor of a run. */
 static enum status go_on(const struct run *run, struct course *course)
 {
-    const enum phase before = phases_enter(run->context->phases, PHASE_TRAJECTORY);
-    const enum status status = course_go_on(course, run->model.steps, run->context->stop_requested);
-    phases_enter(run->context->phases, before);
-    return status;
+    SCOPED(phase_visit) visit = phases_visit(run->context->phases, PHASE_TRAJECTORY);
+    return course_go_on(course, run->model.steps, run->context->stop_requested);
 }
 
 /* The trajectory of chains first .. first+count-1 side by side, with what is measured at each anchor on its way. */
@@ -166,11 +163,11 @@ static enum status measure_on_trajectory(const struct anchored *anchored, bool i
     for (long i = 0; i < count; i++)
         chains[i] = (struct chain){ batch->activation, batch->couplings[first + i], 1.0,
                                     batch->drives ? &batch->drives[first + i] : NULL };
-    const enum phase before = phases_enter(last->context->phases, PHASE_TRAJECTORY);
-    const enum status opened = course_open(batch->model, batch->weights, count, chains, window,
-                                           needs_states ? KEEP_STATES : KEEP_DERIVATIVES, &trajectory, &course);
-    phases_enter(last->context->phases, before);
-    TRY(opened);
+    {
+        SCOPED(phase_visit) visit = phases_visit(last->context->phases, PHASE_TRAJECTORY);
+        TRY(course_open(batch->model, batch->weights, count, chains, window,
+                        needs_states ? KEEP_STATES : KEEP_DERIVATIVES, &trajectory, &course));
+    }
     for (long a = 0; a < anchored->count; a++) {
         const struct run *run = &anchored->runs[a];
         TRY(go_on(run, course));
@@ -231,10 +228,8 @@ static enum status find_unit_bounds(const struct run *run)
         log_bounds[i] = NAN; /* in case none are found */
     struct jacobian_problem problem = chain_norms_problem(batch, NULL, 1);
     if (batch_is_untied(batch)) {
-        const enum phase before = phases_enter(run->context->phases, PHASE_NORMS);
-        const enum status status = jacobian_step_weight_norms(&problem, run->context, log_bounds);
-        phases_enter(run->context->phases, before);
-        return status;
+        SCOPED(phase_visit) visit = phases_visit(run->context->phases, PHASE_NORMS);
+        return jacobian_step_weight_norms(&problem, run->context, log_bounds);
     }
     for (long i = 0; i < batch->lag_count; i++)
         log_bounds[i] = (double)batch->lags[i] * batch_log_unit_norm(batch);

@@ -163,10 +163,11 @@ static enum status find(const struct jacobian_problem *problem, struct gradient_
     return set_exact_zeros(problem, context, norms);
 }
 
-static enum status find_and_prove(const struct batch *batch, struct gradient_context *context,
-                                  enum jacobian_method method, const struct trajectory *trajectory, long chains,
-                                  const double *log_unit_bounds, struct chain_norms *norms)
+enum status chain_norms_find(const struct batch *batch, struct gradient_context *context, enum jacobian_method method,
+                             const struct trajectory *trajectory, long chains, const double *log_unit_bounds,
+                             struct chain_norms *norms)
 {
+    SCOPED(phase_visit) visit = phases_visit(context->phases, PHASE_NORMS);
     TRY(create(batch, method, trajectory, chains, norms));
     struct jacobian_problem problem = chain_norms_problem(batch, trajectory, norms->chains);
     problem.members = norms->members;
@@ -180,14 +181,4 @@ static enum status find_and_prove(const struct batch *batch, struct gradient_con
     return chain_norms_accept_failure(
         batch, certify_bounds(&problem, context, norms->log_norms, log_unit_bounds, norms->outcomes, norms->verdicts),
         norms->outcomes, norms->chains);
-}
-
-enum status chain_norms_find(const struct batch *batch, struct gradient_context *context, enum jacobian_method method,
-                             const struct trajectory *trajectory, long chains, const double *log_unit_bounds,
-                             struct chain_norms *norms)
-{
-    const enum phase before = phases_enter(context->phases, PHASE_NORMS);
-    const enum status status = find_and_prove(batch, context, method, trajectory, chains, log_unit_bounds, norms);
-    phases_enter(context->phases, before);
-    return status;
 }

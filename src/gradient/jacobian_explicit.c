@@ -153,15 +153,14 @@ static enum status measure_group(const struct jacobian_problem *problem, struct 
 {
     long largest = problem->lags[problem->lag_count - 1];
     SCOPED(explicit_products) products = { 0 };
-    phases_enter(context->phases, PHASE_PRODUCTS);
+    SCOPED(phase_visit) visit = phases_visit(context->phases, PHASE_PRODUCTS);
     TRY(products_create(problem->weights, chains, &products));
     for (long step_index = 0, lag = 0; step_index < largest; step_index++) {
         TRY(jacobian_check_stop(context));
         TRY(take_step(problem, context, first, step_index, &products));
         if (problem->lags[lag] == step_index + 1) {
-            phases_enter(context->phases, PHASE_NORMS);
+            SCOPED(phase_visit) norms = phases_visit(context->phases, PHASE_NORMS);
             TRY(measure_products(problem, context, first, lag, &products, log_norms, log_frobenius, outcomes));
-            phases_enter(context->phases, PHASE_PRODUCTS);
             lag++;
         }
     }
@@ -177,12 +176,9 @@ enum status jacobian_norms_explicit(const struct jacobian_problem *problem, stru
     long group = d >= EXPLICIT_COLUMNS || weights_grid(problem->weights) ? 1 : EXPLICIT_COLUMNS / d;
     for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;
-    const enum phase before = phases_enter(context->phases, PHASE_PRODUCTS);
-    enum status status = STATUS_OK;
-    for (long first = 0; status == STATUS_OK && first < problem->chains; first += group) {
+    for (long first = 0; first < problem->chains; first += group) {
         long chains = problem->chains - first < group ? problem->chains - first : group;
-        status = measure_group(problem, context, first, chains, log_norms, log_frobenius, outcomes);
+        TRY(measure_group(problem, context, first, chains, log_norms, log_frobenius, outcomes));
     }
-    phases_enter(context->phases, before);
-    return status;
+    return STATUS_OK;
 }

@@ -258,20 +258,16 @@ static enum status measure_group(struct lane_products *products, struct gradient
                                  struct norm_queue *queue)
 {
     const struct jacobian_problem *problem = products->problem;
-    const enum phase before = phases_enter(context->phases, PHASE_PRODUCTS);
-    enum status status = STATUS_OK;
-    for (long step_index = 0, lag = 0; status == STATUS_OK && lag < problem->lag_count; step_index++) {
-        status = jacobian_check_stop(context);
-        if (status == STATUS_OK)
-            status = take_step(products, context, step_index);
-        if (status == STATUS_OK && problem->lags[lag] == step_index + 1) {
-            phases_enter(context->phases, PHASE_NORMS);
+    SCOPED(phase_visit) visit = phases_visit(context->phases, PHASE_PRODUCTS);
+    for (long step_index = 0, lag = 0; lag < problem->lag_count; step_index++) {
+        TRY(jacobian_check_stop(context));
+        TRY(take_step(products, context, step_index));
+        if (problem->lags[lag] == step_index + 1) {
+            SCOPED(phase_visit) norms = phases_visit(context->phases, PHASE_NORMS);
             measure_products(products, lag++, queue);
-            phases_enter(context->phases, PHASE_PRODUCTS);
         }
     }
-    phases_enter(context->phases, before);
-    return status;
+    return STATUS_OK;
 }
 
 enum status jacobian_norms_in_lanes(const struct jacobian_problem *problem, struct gradient_context *context,

@@ -74,10 +74,10 @@ static enum status spectrum_by_values(const struct network_key *key, struct phas
     SCOPED_MEMORY double *values = NULL;
     double drawn = NAN;
     TRY(memory_allocate(&values, key->hidden_size * key->hidden_size, "a weight matrix"));
-    const enum phase before = phases_enter(phases, PHASE_DRAWING);
-    const enum status status = ensemble_draw(key, 0, values, &drawn);
-    phases_enter(phases, before);
-    TRY(status);
+    {
+        SCOPED(phase_visit) visit = phases_visit(phases, PHASE_DRAWING);
+        TRY(ensemble_draw(key, 0, values, &drawn));
+    }
     return find_by_values(key, values, drawn, spectrum);
 }
 
@@ -112,23 +112,24 @@ static enum status radius_by_products(const struct shares *shares, double *radiu
     SCOPED_MEMORY double *rows = NULL;
     long first, count;
     process_grid_row_range(grid, d, team == NULL ? 0 : team->rank, &first, &count);
-    const enum phase before = phases_enter(shares->phases, PHASE_DRAWING);
-    enum status status = memory_allocate(&rows, count * d, "rows of a weight matrix");
-    if (status == STATUS_OK && count > 0)
-        status = drawing_fill(shares->drawing, first, count, 0, d, rows);
-    phases_enter(shares->phases, before);
-    TRY(team_agree(team, status));
+    {
+        SCOPED(phase_visit) visit = phases_visit(shares->phases, PHASE_DRAWING);
+        enum status status = memory_allocate(&rows, count * d, "rows of a weight matrix");
+        if (status == STATUS_OK && count > 0)
+            status = drawing_fill(shares->drawing, first, count, 0, d, rows);
+        TRY(team_agree(team, status));
+    }
     return find_radius_of_rows(shares, rows, radius);
 }
 
 static enum status norm_by_products(const struct shares *shares, double *norm)
 {
     SCOPED(matrix) *matrix = NULL;
-    const enum phase before = phases_enter(shares->phases, PHASE_DRAWING);
-    const enum status drawn =
-        matrix_create_on_grid(shares->grid, shares->key->hidden_size, drawing_fill, shares->drawing, true, &matrix);
-    phases_enter(shares->phases, before);
-    TRY(drawn);
+    {
+        SCOPED(phase_visit) visit = phases_visit(shares->phases, PHASE_DRAWING);
+        TRY(matrix_create_on_grid(shares->grid, shares->key->hidden_size, drawing_fill, shares->drawing, true,
+                                  &matrix));
+    }
     return spectrum_norm_by_products(matrix, shares->key->seed, shares->stop_requested, norm);
 }
 
@@ -157,10 +158,10 @@ static enum status spectrum_by_products(const struct process_grid *grid, const s
 {
     SCOPED(drawing) *drawing = NULL;
     TRY(process_grid_check(grid, key->hidden_size));
-    const enum phase before = phases_enter(phases, PHASE_DRAWING);
-    const enum status opened = drawing_open(grid, key, 0, &drawing);
-    phases_enter(phases, before);
-    TRY(opened);
+    {
+        SCOPED(phase_visit) visit = phases_visit(phases, PHASE_DRAWING);
+        TRY(drawing_open(grid, key, 0, &drawing));
+    }
     const struct shares shares = { grid, key, drawing, stop_requested, phases };
     return find_by_products(&shares, spectrum);
 }

@@ -44,9 +44,9 @@ const double *executor_measure_seconds(const struct executor *executor)
     return executor->context.measure_seconds;
 }
 
-static enum phase enter(const struct executor *executor, enum phase phase)
+static struct phase_visit visit_phase(const struct executor *executor, enum phase phase)
 {
-    return phases_enter(executor->context.phases, phase);
+    return phases_visit(executor->context.phases, phase);
 }
 
 static void forget_weights(struct executor *executor)
@@ -98,10 +98,10 @@ static enum status read_spectrum(const struct executor *executor, uint64_t weigh
     struct weight_facts facts = { .radius = NAN, .norm = NAN };
     *is_damaged = false;
     enum status status = STATUS_OK;
-    const enum phase before = enter(executor, PHASE_STORE);
-    if (is_speaker(executor))
+    if (is_speaker(executor)) {
+        SCOPED(phase_visit) visit = visit_phase(executor, PHASE_STORE);
         status = store_read_weight(executor->store, weight, &facts, is_damaged);
-    enter(executor, before);
+    }
     TRY(team_agree(team_of(executor), status));
     double stored[2] = { facts.radius, facts.norm };
     TRY(team_broadcast(team_of(executor), stored, sizeof stored));
@@ -118,11 +118,9 @@ static enum status compute_spectrum(struct executor *executor, const struct netw
         *spectrum = executor->found_spectrum;
         return STATUS_OK;
     }
-    const enum phase before = enter(executor, PHASE_SPECTRA);
-    const enum status status = weights_spectrum_on_grid(executor->grid, key, executor->sweep->distribute_from,
-                                                        team_stop_requested, executor->context.phases, spectrum);
-    enter(executor, before);
-    TRY(status);
+    SCOPED(phase_visit) visit = visit_phase(executor, PHASE_SPECTRA);
+    TRY(weights_spectrum_on_grid(executor->grid, key, executor->sweep->distribute_from, team_stop_requested,
+                                 executor->context.phases, spectrum));
     if (key->ensemble->kind->is_file) {
         executor->found_ensemble = key->ensemble;
         executor->found_spectrum = *spectrum;
@@ -143,10 +141,8 @@ static enum status find_spectrum(struct executor *executor, const struct unit *u
     *spectrum = (struct weight_spectrum){ .radius = NAN, .norm = NAN, .log_norm_error = 0.0 };
     if (key.ensemble->kind->spectrum == SPECTRUM_NONE)
         return STATUS_OK;
-    is_damaged = false;
-    if (!executor->is_fresh || unit->kind != UNIT_WEIGHT)     /* of which a new file has nothing */
-        if (!executor->is_fresh || unit->kind != UNIT_WEIGHT) /* a new file knows nothing before its weight units */
-            TRY(read_spectrum(executor, unit->weight, spectrum, &is_damaged));
+    if (!executor->is_fresh || unit->kind != UNIT_WEIGHT) /* a new file knows nothing before its weight units */
+        TRY(read_spectrum(executor, unit->weight, spectrum, &is_damaged));
     spectrum->log_norm_error = weights_log_norm_error(key.ensemble, key.hidden_size);
     if (!isnan(spectrum->norm))
         return STATUS_OK;
@@ -182,10 +178,8 @@ static enum status compute_eigenvalues(struct executor *executor, const struct n
         memcpy(facts->eigenvalue_im, kept + d, (size_t)d * sizeof *kept);
         return STATUS_OK;
     }
-    const enum phase before = enter(executor, PHASE_SPECTRA);
-    const enum status status = weights_eigenvalues(key, divisor, facts->eigenvalue_re, facts->eigenvalue_im);
-    enter(executor, before);
-    TRY(status);
+    SCOPED(phase_visit) visit = visit_phase(executor, PHASE_SPECTRA);
+    TRY(weights_eigenvalues(key, divisor, facts->eigenvalue_re, facts->eigenvalue_im));
     if (is_known) {
         TRY(memory_allocate(&executor->found_eigenvalues, 2 * d, "eigenvalues"));
         memcpy(executor->found_eigenvalues, facts->eigenvalue_re, (size_t)d * sizeof *kept);
@@ -212,9 +206,11 @@ static enum status find_eigenvalues(struct executor *executor, const struct unit
 static enum status write_facts(const struct executor *executor, const struct unit *unit,
                                const struct weight_facts *facts)
 {
-    const enum phase before = enter(executor, PHASE_STORE);
-    enum status status = is_speaker(executor) ? store_write_weight(executor->store, unit->weight, facts) : STATUS_OK;
-    enter(executor, before);
+    enum status status = STATUS_OK;
+    if (is_speaker(executor)) {
+        SCOPED(phase_visit) visit = visit_phase(executor, PHASE_STORE);
+        status = store_write_weight(executor->store, unit->weight, facts);
+    }
     return team_agree(team_of(executor), status);
 }
 
@@ -303,21 +299,14 @@ static enum status require_radius(double radius)
 }
 
 /* W_unit of the network, which may be the one that is open already. */
-static enum status draw_weights(struct executor *executor, const struct network_key *key, double divisor)
+static enum status open_weights(struct executor *executor, const struct network_key *key, double divisor)
 {
+    SCOPED(phase_visit) visit = visit_phase(executor, PHASE_DRAWING);
     if (executor->weights == NULL)
         return weights_open_on_grid(executor->grid, key, divisor, &executor->weights);
     const enum status status = weights_turn(executor->weights, key->replica);
     if (status != STATUS_OK)
         forget_weights(executor);
-    return status;
-}
-
-static enum status open_weights(struct executor *executor, const struct network_key *key, double divisor)
-{
-    const enum phase before = enter(executor, PHASE_DRAWING);
-    const enum status status = draw_weights(executor, key, divisor);
-    enter(executor, before);
     return status;
 }
 
@@ -414,10 +403,10 @@ static enum status do_work(struct executor *executor, const struct unit *unit, s
         if (work->parts[i].count > 0)
             TRY(do_network(executor, &one, work, &work->parts[i], tally));
     }
-    const enum phase before = enter(executor, PHASE_STORE);
-    if (is_speaker(executor))
+    if (is_speaker(executor)) {
+        SCOPED(phase_visit) visit = visit_phase(executor, PHASE_STORE);
         status = work_write(work, executor->sweep, executor->store);
-    enter(executor, before);
+    }
     return team_agree(team_of(executor), status);
 }
 
@@ -428,14 +417,15 @@ static enum status find_needed(const struct executor *executor, const struct uni
     memset(needed, 1, unit->cell_count);
     if (executor->is_fresh)
         return STATUS_OK;
-    const enum phase before = enter(executor, PHASE_STORE);
-    for (uint64_t row = 0, seen = 0; is_speaker(executor) && row < grid_plane_rows(executor->sweep); row++) {
-        uint64_t first, count = unit_cells_in_row(executor->sweep, unit, row, &first);
-        if (status == STATUS_OK && count > 0)
-            status = store_cells_needed(executor->store, first, count, executor->retry_failed, needed + seen);
-        seen += count;
+    if (is_speaker(executor)) {
+        SCOPED(phase_visit) visit = visit_phase(executor, PHASE_STORE);
+        for (uint64_t row = 0, seen = 0; status == STATUS_OK && row < grid_plane_rows(executor->sweep); row++) {
+            uint64_t first, count = unit_cells_in_row(executor->sweep, unit, row, &first);
+            if (count > 0)
+                status = store_cells_needed(executor->store, first, count, executor->retry_failed, needed + seen);
+            seen += count;
+        }
     }
-    enter(executor, before);
     TRY(team_agree(team_of(executor), status));
     return team_broadcast(team_of(executor), needed, unit->cell_count);
 }

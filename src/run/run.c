@@ -90,9 +90,8 @@ static enum status do_unit(struct run *run, int level, const struct team *team, 
     counter_report(run->counter, &increment);
     if (status == STATUS_OK && team->rank == 0 && now - run->last_flush > FLUSH_INTERVAL) {
         run->last_flush = now;
-        const enum phase before = phases_enter(&run->phases, PHASE_STORE);
+        SCOPED(phase_visit) visit = phases_visit(&run->phases, PHASE_STORE);
         status = store_flush(run->store);
-        phases_enter(&run->phases, before);
     }
     oversee(run, false);
     return team_agree(team, status);
@@ -115,14 +114,11 @@ static enum status do_range(struct run *run, int level, const struct team *team,
 static enum status claim(struct run *run, int level, const struct team *team, int64_t amount, int64_t *first)
 {
     enum status status = STATUS_OK;
-    const enum phase before = phases_enter(&run->phases, PHASE_WAITING);
+    SCOPED(phase_visit) visit = phases_visit(&run->phases, PHASE_WAITING);
     if (team->rank == 0)
         status = counter_claim(run->counter, level, amount, first);
-    status = team_agree(team, status);
-    if (status == STATUS_OK)
-        status = team_broadcast(team, first, sizeof *first);
-    phases_enter(&run->phases, before);
-    return status;
+    TRY(team_agree(team, status));
+    return team_broadcast(team, first, sizeof *first);
 }
 
 /* The queue of one team size, until it is empty or a stop is requested. */
