@@ -106,6 +106,14 @@ static long group_replicas(const struct sweep *sweep, double seconds, double mos
     return (long)ceil((double)sweep->replicas / groups);
 }
 
+/* Of `all` chains as many to a unit as make the units alike, about `chains`: a unit of one that is left over draws W
+ * for it alone. */
+static double equal_share(double all, double chains, double most)
+{
+    const double units = fmax(1.0, round(all / chains)), share = ceil(all / units);
+    return share <= most ? share : ceil(all / ceil(all / most));
+}
+
 /* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
  * of identity cost one chain for any number of them. */
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
@@ -124,7 +132,7 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&weights, class->team_size) / DRAW_SHARE);
     double wished = unit_seconds / chain_seconds; /* infinite where all chains come from the one */
     double chains = fmax(fewest_chains(&question, chain_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
-    chains = fmin(fmin(chains, most), all);
+    chains = equal_share(all, fmin(fmin(chains, most), all), fmin(most, all));
     question.side_by_side = (long)fmin(chains, (double)chain_cost_side_by_side(&question));
     chain = chain_cost(&question);
     measures = chain_cost_measures(&question);

@@ -2,8 +2,9 @@
  *
  *     benchmark_cost [--units N] [--verbose] [--measures] SWEEP.yaml...
  *
- * For each sweep a sample of at most N of its classes of units (60), one unit of each, spread over what they cost:
- * seconds of this process, and seconds predicted for this machine as `plan` does. Times without the results file, which
+ * For each sweep a sample of at most N of its classes of units (60), of each the units of one network, or eight of them
+ * spread over its couplings, which cost differently and are predicted as their mean: seconds of this process, and
+ * seconds predicted for this machine as `plan` does. Times without the results file, which
  * a unit hands over in some 0.1 ms. Measure on an idle machine. */
 #include "base/memory.h"
 #include "benchmarks/cpu_time.h"
@@ -19,31 +20,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNITS = 60, REPETITIONS = 3 };
+enum { UNITS = 60, OF_A_NETWORK = 8, REPETITIONS = 3 };
 static const double LONG_ENOUGH = 0.5; /* is measured once */
 
-/* The sum of a group of units. */
+/* The sum of a group of classes. */
 struct sum {
     double measured, predicted;
-    double least, most; /* of predicted / measured of one unit */
-    long units;
+    double least, most; /* of predicted / measured of one class */
+    long classes;
 };
 
 static void add(struct sum *sum, double measured, double predicted)
 {
     const double ratio = predicted / measured;
-    sum->least = sum->units ? fmin(sum->least, ratio) : ratio;
-    sum->most = sum->units ? fmax(sum->most, ratio) : ratio;
+    sum->least = sum->classes ? fmin(sum->least, ratio) : ratio;
+    sum->most = sum->classes ? fmax(sum->most, ratio) : ratio;
     sum->measured += measured;
     sum->predicted += predicted;
-    sum->units++;
+    sum->classes++;
+}
+
+static void add_sum(struct sum *sum, const struct sum *more)
+{
+    sum->least = sum->classes == 0 ? more->least : more->classes == 0 ? sum->least : fmin(sum->least, more->least);
+    sum->most = fmax(sum->most, more->most);
+    sum->measured += more->measured;
+    sum->predicted += more->predicted;
+    sum->classes += more->classes;
 }
 
 static void print_sum(const char *what, const struct sum *sum)
 {
-    if (sum->units > 0)
-        printf("%-44s %4ld units %9.3f s measured %9.3f s predicted  ratio %5.2f (%.2f to %.2f)\n", what, sum->units,
-               sum->measured, sum->predicted, sum->predicted / sum->measured, sum->least, sum->most);
+    if (sum->classes > 0)
+        printf("%-44s %4ld classes %9.3f s measured %9.3f s predicted  ratio %5.2f (%.2f to %.2f)\n", what,
+               sum->classes, sum->measured, sum->predicted, sum->predicted / sum->measured, sum->least, sum->most);
 }
 
 static enum status do_weight(const struct network_key *key, long distribute_from, bool wants_eigenvalues,
@@ -118,6 +128,28 @@ static void print_unit(const struct sweep *sweep, const struct unit *unit, doubl
            1e3 * measured, 1e3 * predicted, predicted / measured);
 }
 
+static enum status measure_class(const struct sweep *sweep, const struct unit_list *list,
+                                 const struct unit_class *class, const struct cost_speed *speed, bool is_verbose,
+                                 struct sum *sum)
+{
+    const uint64_t networks = class->unit_count / class->units_per_network;
+    const uint64_t first = class->first_unit + networks / 2 * class->units_per_network;
+    const uint64_t stride = (class->units_per_network + OF_A_NETWORK - 1) / OF_A_NETWORK;
+    double measured = 0.0, predicted = 0.0;
+    for (uint64_t number = stride / 2; number < class->units_per_network; number += stride) {
+        const struct unit taken = unit_list_at(list, first + number), unit = unit_of_network(&taken, 0);
+        double seconds = 0.0;
+        TRY(measure(sweep, &unit, &seconds));
+        const double of_unit = predicted_seconds(sweep, class, &unit, speed);
+        if (is_verbose)
+            print_unit(sweep, &unit, seconds, of_unit);
+        measured += seconds;
+        predicted += of_unit;
+    }
+    add(sum, measured, predicted);
+    return STATUS_OK;
+}
+
 static enum status measure_sweep(struct sweep *sweep, const char *name, long units, bool is_verbose)
 {
     SCOPED(unit_list) *list = NULL;
@@ -127,24 +159,11 @@ static enum status measure_sweep(struct sweep *sweep, const char *name, long uni
     TRY(unit_list_open(sweep, &list));
     TRY(speed_measure(&speed));
     const long classes = unit_list_class_count(list), step = classes > units ? classes / units : 1;
-    for (long i = step / 2; i < classes; i += step) {
-        const struct unit_class *class = unit_list_class(list, i);
-        /* Anywhere in its network: the first ones, of weak couplings, are cheaper than the average that is predicted.
-         */
-        const uint64_t number = class->first_unit + (uint64_t)i * 7919 % class->unit_count;
-        struct unit taken = unit_list_at(list, number);
-        /* But the last one of a network, which may have a chain or two, and draws W for them all the same. */
-        if (taken.kind == UNIT_CHAINS && class->units_per_network > 1 && taken.chain_count < class->chains_per_unit)
-            taken = unit_list_at(list, number - 1);
-        const struct unit unit = unit_of_network(&taken, 0);
-        double seconds = 0;
-        TRY(measure(sweep, &unit, &seconds));
-        const double predicted = predicted_seconds(sweep, class, &unit, &speed);
-        add(&all, seconds, predicted);
-        add(unit.kind == UNIT_WEIGHT ? &weights : &chains, seconds, predicted);
-        if (is_verbose)
-            print_unit(sweep, &unit, seconds, predicted);
-    }
+    for (long i = step / 2; i < classes; i += step)
+        TRY(measure_class(sweep, list, unit_list_class(list, i), &speed, is_verbose,
+                          unit_list_class(list, i)->kind == UNIT_WEIGHT ? &weights : &chains));
+    all = weights;
+    add_sum(&all, &chains);
     printf("%s (speed: kernel %.2f, LAPACK %.2f)\n", name, speed.kernel, speed.lapack);
     print_sum("  weight units", &weights);
     print_sum("  chain units", &chains);

@@ -347,6 +347,29 @@ static void test_units_cover_the_grid(void **state)
     }
 }
 
+/* The last unit of a network is as large as the others but for what does not divide: none draws W for a chain or two.
+ */
+static void test_units_of_a_network_are_alike(void **state)
+{
+    (void)state;
+    struct planned planned = open_units("model: {activation: tanh}\n"
+                                        "weights: {ensemble: [ginibre, orthogonal]}\n"
+                                        "grid: {hidden_size: [256, 512], spectral_radius: {start: 0.5, stop: 1.5, "
+                                        "num: 33}, gamma: 1, lag: {log2: 256}}\nmeasure: [jacobian_norm]\n");
+    bool is_cut = false;
+    for (long i = 0; i < unit_list_class_count(planned.list); i++) {
+        const struct unit_class *class = unit_list_class(planned.list, i);
+        if (class->kind != UNIT_CHAINS)
+            continue;
+        const struct unit last = unit_list_at(planned.list, class->first_unit + class->units_per_network - 1);
+        is_cut = is_cut || class->units_per_network > 1;
+        assert_true(last.chain_count + class->units_per_network > class->chains_per_unit);
+        assert_int_equal((class->units_per_network - 1) * class->chains_per_unit + last.chain_count, 33);
+    }
+    assert_true(is_cut);
+    close_units(planned);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_measured_speed_changes_the_order_alone),
         cmocka_unit_test(test_small_networks_share_units),
         cmocka_unit_test(test_units_cover_the_grid),
+        cmocka_unit_test(test_units_of_a_network_are_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
