@@ -30,9 +30,8 @@ static struct schur open_schur(const struct network_key *key)
 static double draw_eigenvalues(const struct schur *schur, long k, double *re, double *im)
 {
     double uniform[2];
-    const bool is_alone = k + 1 == schur->hidden_size;
-    random_uniform(&schur->eigenvalues, 0, (uint64_t)k, is_alone ? 1 : 2, uniform);
-    if (is_alone) {
+    random_uniform(&schur->eigenvalues, 0, (uint64_t)k, 2, uniform);
+    if (k + 1 == schur->hidden_size) {
         *re = 2 * uniform[0] - 1;
         *im = 0;
         return fabs(*re);

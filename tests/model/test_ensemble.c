@@ -308,6 +308,33 @@ static void eigenvalues_are_uniform_on_the_disc(void **state)
     assert_mean(&single_square, 1 / 3.0);
 }
 
+/* Without departure: tr W = sum lambda and tr W W^T = sum |lambda|^2. Those of column k are elements k and k + 1 of
+ * their stream; the last of an odd number is real. */
+static void eigenvalues_are_their_elements_of_the_stream(void **state)
+{
+    (void)state;
+    enum { ODD = 5 };
+    double values[ODD * ODD], uniform[ODD], sum = 0, square = 0, largest = 0;
+    struct ensemble nonnormal = ensemble_of("nonnormal", 0);
+    const struct random_stream stream =
+        random_stream_open(7, "nonnormal{departure=0} d=5 replica=3 role=weights/eigenvalues");
+    random_uniform(&stream, 0, 0, ODD, uniform);
+    for (long k = 0; k < ODD; k++) {
+        const bool is_real = k == ODD - 1;
+        const double *pair = &uniform[k - k % 2];
+        const double modulus = is_real ? fabs(2 * pair[0] - 1) : sqrt(pair[0]);
+        sum += is_real ? 2 * pair[0] - 1 : modulus * cos(acos(-1) * pair[1]);
+        square += modulus * modulus;
+        largest = fmax(largest, modulus);
+    }
+    assert_true(draw(&nonnormal, 7, ODD, 3, values) == largest);
+    for (long i = 0; i < ODD * ODD; i++) {
+        sum -= i % (ODD + 1) == 0 ? values[i] : 0;
+        square -= values[i] * values[i];
+    }
+    assert_true(fabs(sum) < 1e-14 && fabs(square) < 1e-14);
+}
+
 static void without_departure_nonnormal_is_normal(void **state)
 {
     (void)state;
@@ -428,6 +455,7 @@ int main(void)
         cmocka_unit_test(shifts_take_from_the_successor),
         cmocka_unit_test(nonnormal_has_the_size_its_schur_form_says),
         cmocka_unit_test(eigenvalues_are_uniform_on_the_disc),
+        cmocka_unit_test(eigenvalues_are_their_elements_of_the_stream),
         cmocka_unit_test(without_departure_nonnormal_is_normal),
         cmocka_unit_test(each_part_of_the_key_counts_and_nothing_else),
         cmocka_unit_test(only_untied_changes_with_the_step),
