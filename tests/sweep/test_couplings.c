@@ -15,6 +15,12 @@
     "1}\n"
 #define NATIVE "grid: {hidden_size: 4, spectral_radius: native, gamma: [0.3, 0.30000000000000004, 3], lag: 1}\n"
 
+/* Chains of drives that differ, each with several anchors. */
+#define DRIVEN                                                                                            \
+    "model: {input: {kind: gaussian, scale: [0.1, 0.5]}, bias: {kind: gaussian, scale: [0, 0.2, 0.3]},\n" \
+    "        anchors: {count: 2, spacing: 3}}\n"                                                          \
+    "grid: {hidden_size: 4, spectral_radius: [0.5, 1, 2], gamma: [1, 2], lag: 1}\n"
+
 static struct sweep *open_sweep(const char *text)
 {
     struct sweep *sweep;
@@ -109,12 +115,31 @@ static void native_couplings_are_the_gammas(void **state)
     sweep_close(sweep);
 }
 
+static void chains_have_the_drive_of_their_cells(void **state)
+{
+    (void)state;
+    struct sweep *sweep = open_sweep(DRIVEN);
+    assert_int_equal(grid_plane_size(sweep), 2 * 3 * 2 * 3 * 2);
+    assert_int_equal(grid_chain_count(sweep), 2 * 3 * 4); /* couplings 0.5, 1, 2, 4 */
+    for (uint64_t i = 0; i < grid_plane_size(sweep); i++) {
+        const struct cell cell = grid_cell_at(sweep, i);
+        const uint64_t chain = grid_chain_of(sweep, &cell);
+        const struct drive_scales drive = grid_chain_drive(sweep, chain);
+        assert_true(drive.input == sweep->input_scales[cell.at[AXIS_INPUT_SCALE]]);
+        assert_true(drive.bias == sweep->bias_scales[cell.at[AXIS_BIAS_SCALE]]);
+        assert_true(grid_chain_coupling(sweep, chain) == grid_coupling(sweep, &cell));
+    }
+    require_all_rows(sweep);
+    sweep_close(sweep);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plane_of_the_phase_diagram_has_305_chains),
         cmocka_unit_test(products_are_rounded),
         cmocka_unit_test(native_couplings_are_the_gammas),
+        cmocka_unit_test(chains_have_the_drive_of_their_cells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
