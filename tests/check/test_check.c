@@ -11,7 +11,7 @@
 enum { NORM, BOUND, VERDICT, VANISHING, SPECTRAL, GROWTH, RADIUS_COLUMN, WEIGHT_COLUMN, FROBENIUS };
 enum { LAGS = 3, RADII = 3, GAMMAS = 2, CELL = 40 };
 
-static const double ginibre_radius = 1.25, ginibre_norm = 2.0;
+static const double ginibre_radius = 1.25, ginibre_norm = 2.5;
 
 /* Norms (gamma rho)^l, below the bound for ginibre and equal to it for orthogonal weights. */
 static void make_cell(uint64_t number, struct cell_results *results, uint64_t i)
@@ -106,9 +106,9 @@ static void a_consistent_file_passes(void **state)
     (void)state;
     expect_printed(check_file, STATUS_OK, "cells: 96 done, 0 failed, 0 pending, 0 damaged\n\n");
     expect_printed(check_file, STATUS_OK, "not_computed 0, holds 144, within_rounding 144, violated 0");
-    /* gamma rho is at most 0.75, and every norm falls; gamma ||W||_2 > 1 for gamma = 0.5, rho = 1.5 alone. */
-    expect_printed(check_file, STATUS_OK, "100.0% of 48");
-    expect_printed(check_file, STATUS_OK, "91.7% of 48");
+    /* gamma rho is at most 0.75, and every norm falls; of ginibre gamma ||W||_2 is 1 for gamma = 0.5, rho = 1, which
+     * foretells nothing, and above for rho = 1.5. */
+    expect_printed(check_file, STATUS_OK, "100.0% of 48              90.9% of 44\n");
 }
 
 static double *lags_of(struct cell_results *results, int column)
@@ -288,7 +288,7 @@ static void a_radius_above_the_norm_is_found(void **state)
     (void)state;
     struct store *store = open_store(STORE_RESUME);
     assert_ok(
-        store_write_weight(store, 1, &(struct weight_facts){ .radius = ginibre_norm * 1.001, .norm = ginibre_norm }));
+        store_write_weight(store, 1, &(struct weight_facts){ .radius = ginibre_norm + 0.002, .norm = ginibre_norm }));
     assert_ok(store_close(store));
     char row[256];
     snprintf(row, sizeof row, "%-76s %10d %12d %10d %12s\n", "rho(W) <= ||W||_2", 8, 8, 1, "-0.002");

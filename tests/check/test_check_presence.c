@@ -79,8 +79,10 @@ static bool may_be_either(const struct dataset_rule *rule, uint64_t number)
     return strcmp(rule->name, "expansion_residual") == 0 && grid_activation(sweep, &at)->is_identity;
 }
 
-/* The value with others in its place, one after the other. */
-static uint64_t exchange(const struct subject *subject, const struct dataset_rule *rule, uint64_t number, double *value)
+/* The value with others in its place, one after the other; `presence` is what is counted of its dataset, `numbers` how
+ * many of the cell's values there are numbers. */
+static uint64_t exchange(const struct subject *subject, const struct dataset_rule *rule, uint64_t number, double *value,
+                         const struct check_presence *presence, uint64_t numbers)
 {
     const double kept = *value, others[] = { NAN, 0.5, INFINITY, -INFINITY };
     uint64_t exchanged = 0;
@@ -91,9 +93,13 @@ static uint64_t exchange(const struct subject *subject, const struct dataset_rul
         if (isnan(others[i]) && may_be_either(rule, number))
             expected = true;
         *value = others[i];
+        const struct check_presence before = *presence;
         if (is_right(subject, number) != expected)
             fail_msg("%s of cell %llu: %g in place of %g is %s", rule->name, (unsigned long long)number, others[i],
                      kept, expected ? "called wrong" : "not found");
+        assert_int_equal(presence->missing - before.missing, !expected && !isnan(kept));
+        assert_int_equal(presence->unexpected - before.unexpected, !expected && isnan(kept));
+        assert_int_equal(presence->numbers - before.numbers, numbers - !isnan(kept) + (expected && !isnan(others[i])));
         exchanged++;
     }
     *value = kept;
@@ -134,8 +140,12 @@ static uint64_t exchange_all(const char *text)
             const uint64_t count = store_values_per_cell(sweep, rule);
             if (rule->type != TYPE_FLOAT64 || decides_others(&subject, rule, number))
                 continue;
+            double *values = (double *)subject.results.values[i] + number * count;
+            uint64_t numbers = 0;
             for (uint64_t k = 0; k < count; k++)
-                exchanged += exchange(&subject, rule, number, (double *)subject.results.values[i] + number * count + k);
+                numbers += !isnan(values[k]);
+            for (uint64_t k = 0; k < count; k++)
+                exchanged += exchange(&subject, rule, number, &values[k], &subject.presence[i], numbers);
         }
     }
     close_subject(&subject);
@@ -230,15 +240,29 @@ static void weights_of_finished_cells_are_there(void **state)
     assert_int_equal(wrong_without("weight_spectral_radius", 0), 0); /* native: a radius may be unknown */
 }
 
+static void what_is_not_known_foretells_nothing(void **state)
+{
+    (void)state;
+    struct results_file file;
+    struct check_summary summary;
+    run_whole(untied);
+    assert_ok(results_file_open(path, sweep, NULL, &file));
+    assert_ok(check_results_file(&file, &summary));
+    assert_int_equal(summary.tally.done, 2);
+    assert_int_equal(summary.activations[0].by_radius.cells, 1);
+    assert_int_equal(summary.activations[0].by_norm.cells, 1);
+    check_summary_free(&summary);
+    assert_ok(results_file_close(&file));
+}
+
 int main(int argc, char **argv)
 {
     if (session_open(&argc, &argv) != 0)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_value_is_where_it_must_be),
-        cmocka_unit_test(a_basis_decides_on_the_expansion),
-        cmocka_unit_test(contributions_decide_on_cancellation),
-        cmocka_unit_test(weights_of_finished_cells_are_there),
+        cmocka_unit_test(every_value_is_where_it_must_be),      cmocka_unit_test(a_basis_decides_on_the_expansion),
+        cmocka_unit_test(contributions_decide_on_cancellation), cmocka_unit_test(weights_of_finished_cells_are_there),
+        cmocka_unit_test(what_is_not_known_foretells_nothing),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     session_close();

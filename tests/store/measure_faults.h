@@ -200,15 +200,15 @@ static void singular_value_below(struct cell_results *r)
 
 static void determinant_differs(struct cell_results *r)
 {
-    singular_values_of(r, 2)[INDICES - 1] -= 1e-3;
+    singular_values_of(r, 2)[INDICES - 1] -= 1e-8;
     refit_frobenius(r);
 }
 
 /* The determinant stays. */
 static void normal_power_differs(struct cell_results *r)
 {
-    singular_values_of(r, 2)[1] += 1e-6;
-    singular_values_of(r, 2)[2] -= 1e-6;
+    singular_values_of(r, 2)[1] += 1e-10;
+    singular_values_of(r, 2)[2] -= 1e-10;
     refit_frobenius(r);
 }
 
@@ -216,7 +216,7 @@ static void normal_power_differs(struct cell_results *r)
 static void orthogonal_value_differs(struct cell_results *r)
 {
     for (long i = 0; i < LAGS; i++)
-        singular_values_of(r, i)[INDICES - 1] -= 1e-6 * (double)sweep->lags[i];
+        singular_values_of(r, i)[INDICES - 1] -= 1e-10 * (double)sweep->lags[i];
     refit_frobenius(r);
 }
 
