@@ -140,9 +140,10 @@ class Refine(CommandTest):
         path = self.run_sweep(self.sweep(EXACT), "0.h5")
         (self.folder / "mine.yaml").write_text("mine")
         for options, pattern in ((["--axis", "lag"], "no axis that can be refined is called lag; those are input_scale, bias_scale,"),
-                                 (["--axis", "input_scale"], r"0\.h5: there is no axis input_scale to refine: its sweep has a "),
+                                 (["--axis", "input_scale"], r"0\.h5: there is no axis input_scale to refine: its sweep has a single number there"),
                                  (["--quantity", "lyapunov_exponent"], r"0\.h5: it has no lyapunov_exponent"),
-                                 (["--quantity", "log_jacobian_norm"], r"log_jacobian_norm is not one number a cell"),
+                                 *[(["--quantity", name], name + " is not one number a cell") for name in
+                                   ("log_jacobian_norm", "weight_norm", "vanishing_guaranteed", "status")],
                                  (["--width", "-1"], "--width takes a number above 0"),
                                  (["-o", self.path("mine.yaml")], r"mine\.yaml: it exists, and was not written by gradsweep refine")):
             with self.subTest(options=options):
@@ -150,6 +151,8 @@ class Refine(CommandTest):
                 self.assert_error(ended, 2, pattern)
         self.assertEqual((self.folder / "mine.yaml").read_text(), "mine")
         self.assertFalse((self.folder / "finer.yaml").exists())
+        native = self.run_sweep(self.sweep("grid: {hidden_size: 2, spectral_radius: native, gamma: 1, lag: 1}\n"), "native.h5")
+        self.assert_error(gradsweep("refine", native, "-o", self.path("finer.yaml")), 2, "native.h5: .*: its sweep has native")
         ended = gradsweep("refine", self.path("nowhere.h5"), "-o", self.path("finer.yaml"))
         self.assertEqual(ended.returncode, 1 if "not" in ended.stderr else 2, ended.stderr)
 
