@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { PROC_PATH = 64, PROC_TEXT = 1024, START_FIELD = 22 };
 
@@ -50,9 +51,12 @@ static void make_token(char token[OWNER_FIELD])
 {
     uint64_t number = 0;
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        number = (uint64_t)now.tv_nsec << 34 ^ (uint64_t)now.tv_sec << 22 ^ (uint64_t)getpid();
+        struct {
+            struct timespec now;
+            long process;
+        } only_here = { .process = getpid() };
+        clock_gettime(CLOCK_REALTIME, &only_here.now);
+        number = XXH3_64bits(&only_here, sizeof only_here);
     }
     snprintf(token, OWNER_FIELD, "%0*llx", OWNER_TOKEN, (unsigned long long)number);
 }

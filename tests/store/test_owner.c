@@ -9,10 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+static bool no_random_numbers;
+
+/* In the system's stead, which has none early after it was booted. */
+ssize_t getrandom(void *bytes, size_t size, unsigned flags)
+{
+    return no_random_numbers ? -1 : syscall(SYS_getrandom, bytes, size, flags);
+}
 
 static void assert_first_line(const char *text, const char *path)
 {
@@ -56,6 +66,17 @@ static void every_field_is_what_the_kernel_says(void **state)
     assert_int_equal(strlen(owner.token), OWNER_TOKEN);
     assert_int_equal(strspn(owner.token, "0123456789abcdef"), OWNER_TOKEN);
     assert_string_not_equal(owner.token, again.token);
+}
+
+/* By the clock and the number of the process. */
+static void tokens_are_an_owner_s_own_without_random_numbers(void **state)
+{
+    (void)state;
+    no_random_numbers = true;
+    const struct owner one = owner_this(), two = owner_this();
+    no_random_numbers = false;
+    assert_int_equal(strspn(one.token, "0123456789abcdef"), OWNER_TOKEN);
+    assert_string_not_equal(one.token, two.token);
 }
 
 static void a_record_keeps_all_fields(void **state)
@@ -117,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_what_the_kernel_says),
+        cmocka_unit_test(tokens_are_an_owner_s_own_without_random_numbers),
         cmocka_unit_test(a_record_keeps_all_fields),
         cmocka_unit_test(owners_are_judged_by_what_the_system_knows),
     };
