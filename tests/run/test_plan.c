@@ -153,6 +153,26 @@ static void test_spectrum_that_is_not_known_yet(void **state)
     close_units(planned);
 }
 
+/* Results take their time beside whatever else there is, and are much the same however they are cut. */
+static void test_writing_takes_its_time(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "model: {activation: identity}\n"
+        "grid: {hidden_size: 2, spectral_radius: 1, gamma: {start: 0.1, stop: 1, num: 10000}, lag: {log2: 256}}\n",
+        "model: {activation: identity}\n"
+        "grid: {hidden_size: 2, spectral_radius: 1, gamma: {start: 0.1, stop: 1, num: 20000}, lag: {log2: 256}}\n",
+    };
+    const double bytes = 1e4 * 9 * (8 + 8 + 1), rate = 1e9;
+    double seconds[2];
+    for (int i = 0; i < 2; i++) {
+        struct planned planned = open_text_units(texts[i]);
+        seconds[i] = unit_list_cost(planned.list).seconds;
+        close_units(planned);
+    }
+    assert_true(seconds[1] - seconds[0] >= bytes / rate);
+}
+
 /* More ranks hold a smaller part of W each; the ranks that are said to do are the fewest. */
 static void test_memory(void **state)
 {
@@ -178,11 +198,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_phase_diagram),
-        cmocka_unit_test(test_mixed_sizes),
-        cmocka_unit_test(test_bounds_of_the_makespan),
-        cmocka_unit_test(test_spectrum_that_is_not_known_yet),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_phase_diagram),          cmocka_unit_test(test_mixed_sizes),
+        cmocka_unit_test(test_bounds_of_the_makespan), cmocka_unit_test(test_spectrum_that_is_not_known_yet),
+        cmocka_unit_test(test_writing_takes_its_time), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
