@@ -3,10 +3,11 @@
     mutants.py PROJECT WORK [--count N] [--seed S] [--floor FLOOR]...   mutants at random, spread over the floors
     mutants.py PROJECT WORK --planted [NAME]...                         those of PLANTED, which must be killed
 
-WORK keeps a copy of the project with a build of its own, and results.jsonl: what was tried is not tried again. A mutant that
-does not compile, or compiles to the same code, is none. The tests of one take --seconds of processors at most when nothing is
-wrong: first those that include the mutated file's header, then those of its floor, then the quick ones of the floors that
-NEIGHBOURS names; each time the quickest first; with --tests no others than those. Ends with a table of the survivors; exit code 1 if a planted one is among them."""
+WORK keeps a copy of the project with a build of its own, and results.jsonl: what was tried is not tried again, save that a survivor
+meets the tests which more --seconds allow. A mutant that does not compile, or compiles to the same code, is none. The tests of one
+take --seconds of processors at most when nothing is wrong: first those that include the mutated file's header or have its name,
+then those that share a word with it, then those of its floor, then those of the folders that NEIGHBOURS names; each time the
+quickest first; with --tests no others than those. Ends with a table of the survivors; exit code 1 if a planted one is among them."""
 
 import argparse
 import hashlib
@@ -26,9 +27,11 @@ from pathlib import Path
 FLOORS = ["base", "parallel", "h5", "linalg", "model", "gradient", "sweep", "store", "check", "run", "cli"]
 # Where the tests of a floor are that has no folder of its own, or whose folder is the smaller part.
 TESTED_IN = {"run": "command", "cli": "command"}
-NEIGHBOURS = {"base": ["store", "parallel"], "parallel": ["run", "command"], "h5": ["store", "command"],
-              "linalg": ["model", "gradient"], "model": ["gradient"], "gradient": ["check", "command"],
-              "sweep": ["run", "command"], "store": ["check", "command"], "check": ["command"], "run": ["field"], "cli": ["field"]}
+NEIGHBOURS = {"base": ["store", "parallel", "command"], "parallel": ["run", "command"], "h5": ["store", "command", "field"],
+              "linalg": ["model", "gradient", "reference"], "model": ["gradient", "reference", "command"],
+              "gradient": ["reference", "check", "command"], "sweep": ["run", "command", "reference"],
+              "store": ["command", "check", "field"], "check": ["command", "reference"], "run": ["run", "reference", "field"],
+              "cli": ["docs", "field"]}
 
 # Name: file, what stands there, what to put in its place.
 PLANTED = {
@@ -196,20 +199,21 @@ class Laboratory:
 
     def nearest(self, file):
         """The tests of a mutant, nearest first, until their time is used up."""
-        floor, header = file.split("/")[0], f'"{file.removesuffix(".c")}.h"'
+        floor, header, words = file.split("/")[0], f'"{file.removesuffix(".c")}.h"', set(Path(file).stem.split("_"))
 
         def distance(name):
             source = self.tests[name][2]
-            folder = source.parent.name
-            if source.suffix == ".c" and header in source.read_text():
+            folder, own = source.parent.name, set(source.stem.split("_")[1:])
+            if words <= own or source.suffix == ".c" and header in source.read_text():
                 return 0
-            is_own = folder in (floor, TESTED_IN.get(floor))
-            if not is_own and "quick" not in self.tests[name][1].get("LABELS", []):
-                return None
-            return 1 if is_own else 2 + NEIGHBOURS[floor].index(folder) if folder in NEIGHBOURS[floor] else None
+            if folder in (floor, TESTED_IN.get(floor), *NEIGHBOURS[floor]) and words & own:
+                return 1
+            if folder in (floor, TESTED_IN.get(floor)):
+                return 2
+            return 3 + NEIGHBOURS[floor].index(folder) if folder in NEIGHBOURS[floor] else None
 
         chosen, used = [], 0.0
-        for near in range(5):
+        for near in range(6):
             ring = [name for name in self.tests if distance(name) == near and (self.usual_seconds(name) or 1e9) <= self.seconds / 2]
             for name in sorted(ring, key=self.usual_seconds):
                 if used + self.usual[name] <= self.seconds:
@@ -227,11 +231,14 @@ class Laboratory:
     def try_mutant(self, file, line, before, after, text):
         """killed (by which test), survived, same code, or does not compile."""
         known = {"file": file, "line": line, "before": before, "after": after}
-        for old in self.results.read_text().splitlines() if self.results.exists() else []:
-            old = json.loads(old)
-            if all(old[key] == known[key] for key in ("file", "before", "after")):
-                return old
-        tests = self.nearest(file)
+        old = [old for old in map(json.loads, self.results.read_text().splitlines() if self.results.exists() else [])
+               if all(old[key] == known[key] for key in ("file", "before", "after"))]
+        if old and old[-1]["outcome"] != "survived":
+            return old[-1]
+        met = old[-1]["tests"] if old else []
+        tests = [name for name in self.nearest(file) if name not in met]
+        if old and not tests:
+            return old[-1]
         source = self.copy / "src" / file
         original = source.read_text()
         self.make(self.object_target(file))
@@ -244,7 +251,7 @@ class Laboratory:
             elif self.object_hash(file) == whole:
                 known["outcome"] = "same code"
             else:
-                known["tests"] = tests
+                known["tests"] = met + tests
                 for name in tests:
                     told = self.make(*self.targets(name)) and self.passes(name, 5 + 5 * self.usual[name])
                     if told is not True:
