@@ -144,7 +144,7 @@ static enum status check_weight(const struct stream *stream, uint64_t weight, do
     enum weight_state state = WEIGHT_DAMAGED;
     int looks = 0;
     do
-        TRY(weight_record_read(stream->file, weight, record, &state));
+        TRY(weight_record_read(stream->file, weight, 1, record, &state));
     while (state == WEIGHT_DAMAGED && wants_another_look(stream, ++looks));
     if (state != WEIGHT_PENDING)
         count_checksum(&summary->rules[CHECK_WEIGHT_CHECKSUM], state == WEIGHT_INTACT);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "run/weight_traffic.h"
 #include "run/work.h"
 
 #include <math.h>
@@ -20,6 +21,7 @@ struct executor {
     struct weights *weights;
     struct weight_spectrum spectrum;
     uint64_t weight;
+    struct weight_traffic traffic; /* of the present unit */
     /* What was found of the W of a file, which all its replicas share. */
     const struct ensemble *found_ensemble; /* NULL: nothing yet */
     struct weight_spectrum found_spectrum;
@@ -35,6 +37,7 @@ enum status executor_open(const struct sweep *sweep, struct store *store, bool i
                                     .is_fresh = is_fresh,
                                     .is_shard = is_shard,
                                     .retry_failed = retry_failed,
+                                    .traffic = { .store = store, .phases = phases },
                                     .context = { .stop_requested = team_stop_requested, .phases = phases } };
     return STATUS_OK;
 }
@@ -92,16 +95,14 @@ static bool is_speaker(const struct executor *executor)
 
 /* What the file says of a network; NaN, NaN where nothing yet, or where it is damaged (told to the speaker alone).
  * Collective within the team. */
-static enum status read_spectrum(const struct executor *executor, uint64_t weight, struct weight_spectrum *spectrum,
+static enum status read_spectrum(struct executor *executor, uint64_t weight, struct weight_spectrum *spectrum,
                                  bool *is_damaged)
 {
     struct weight_facts facts = { .radius = NAN, .norm = NAN };
     *is_damaged = false;
     enum status status = STATUS_OK;
-    if (is_speaker(executor)) {
-        SCOPED(phase_visit) visit = visit_phase(executor, PHASE_STORE);
-        status = store_read_weight(executor->store, weight, &facts, is_damaged);
-    }
+    if (is_speaker(executor))
+        status = weight_traffic_read(&executor->traffic, weight, &facts, is_damaged);
     TRY(team_agree(team_of(executor), status));
     double stored[2] = { facts.radius, facts.norm };
     TRY(team_broadcast(team_of(executor), stored, sizeof stored));
@@ -197,7 +198,7 @@ static enum status find_eigenvalues(struct executor *executor, const struct unit
     const long d = key.hidden_size;
     const double divisor = divisor_of(executor, facts->radius);
     if (*is_stored) {
-        TRY(store_read_weight(executor->store, unit->weight, facts, NULL));
+        TRY(store_read_weights(executor->store, unit->weight, 1, facts, NULL));
         *is_stored = !has_nan(d, facts->eigenvalue_re) && !has_nan(d, facts->eigenvalue_im);
     }
     return *is_stored ? STATUS_OK : compute_eigenvalues(executor, &key, divisor, facts);
@@ -209,7 +210,7 @@ static enum status write_facts(const struct executor *executor, const struct uni
     enum status status = STATUS_OK;
     if (is_speaker(executor)) {
         SCOPED(phase_visit) visit = visit_phase(executor, PHASE_STORE);
-        status = store_write_weight(executor->store, unit->weight, facts);
+        status = store_write_weights(executor->store, unit->weight, 1, facts);
     }
     return team_agree(team_of(executor), status);
 }
@@ -242,7 +243,13 @@ static enum status keep_spectrum(struct executor *executor, const struct unit *u
     if (weight_result_needs_eigenvalues(executor->sweep->measures) &&
         facts.hidden_size < executor->sweep->distribute_from)
         return keep_with_eigenvalues(executor, unit, is_stored, &facts);
-    return is_stored ? STATUS_OK : write_facts(executor, unit, &facts);
+    if (is_stored)
+        return STATUS_OK;
+    if (unit->kind != UNIT_WEIGHT)
+        return write_facts(executor, unit, &facts);
+    const enum status status =
+        is_speaker(executor) ? weight_traffic_write(&executor->traffic, unit->weight, &facts) : STATUS_OK;
+    return team_agree(team_of(executor), status);
 }
 
 /* Fills what the file has of a network and lacks. */
@@ -275,7 +282,7 @@ static enum status do_weight_unit(struct executor *executor, const struct unit *
         tally->networks_lacking += status == STATUS_MEMORY && is_speaker(executor);
         is_lost = is_shared;
     }
-    return STATUS_OK;
+    return team_agree(team_of(executor), weight_traffic_flush(&executor->traffic));
 }
 
 /* A shard computes its own weights: which of the others does is not known. Eigenvalues that cannot be found are what
@@ -484,5 +491,6 @@ static enum status do_chain_unit(struct executor *executor, const struct unit *u
 
 enum status executor_do(struct executor *executor, const struct unit *unit, struct executor_tally *tally)
 {
+    weight_traffic_begin(&executor->traffic, unit);
     return unit->kind == UNIT_WEIGHT ? do_weight_unit(executor, unit, tally) : do_chain_unit(executor, unit, tally);
 }

@@ -302,28 +302,35 @@ enum status store_flush(struct store *store)
     return disk_sync_opened(store->results_file.descriptor, store->path);
 }
 
-enum status store_read_weight(struct store *store, uint64_t weight, struct weight_facts *facts, bool *is_damaged)
+enum status store_read_weights(struct store *store, uint64_t first, uint64_t count, struct weight_facts *facts,
+                               bool *are_damaged)
 {
     const struct layout *layout = &store->results_file.layout;
-    enum weight_state state = WEIGHT_PENDING;
-    SCOPED_MEMORY double *record = NULL;
-    TRY(memory_allocate(&record, weight_record_length(layout), "values of weights"));
-    enum status status = weight_record_read(&store->results_file, weight, record, &state);
-    if (state != WEIGHT_INTACT)
-        weight_record_clear(layout, record);
-    weight_result_get(layout->sweep->measures, &layout->sweep->options, record, facts);
-    if (is_damaged)
-        *is_damaged = state == WEIGHT_DAMAGED;
-    return status;
+    const uint64_t length = weight_record_length(layout);
+    SCOPED_MEMORY double *records = NULL;
+    SCOPED_MEMORY enum weight_state *states = NULL;
+    TRY(memory_allocate(&records, count * length, "values of weights"));
+    TRY(memory_allocate(&states, count, "states of weights"));
+    TRY(weight_record_read(&store->results_file, first, count, records, states));
+    for (uint64_t i = 0; i < count; i++) {
+        if (states[i] != WEIGHT_INTACT)
+            weight_record_clear(layout, records + i * length);
+        weight_result_get(layout->sweep->measures, &layout->sweep->options, records + i * length, &facts[i]);
+        if (are_damaged)
+            are_damaged[i] = states[i] == WEIGHT_DAMAGED;
+    }
+    return STATUS_OK;
 }
 
-enum status store_write_weight(struct store *store, uint64_t weight, const struct weight_facts *facts)
+enum status store_write_weights(struct store *store, uint64_t first, uint64_t count, const struct weight_facts *facts)
 {
     const struct layout *layout = &store->results_file.layout;
-    SCOPED_MEMORY double *record = NULL;
-    TRY(memory_allocate(&record, weight_record_length(layout), "values of weights"));
-    weight_result_put(layout->sweep->measures, &layout->sweep->options, facts, record);
-    return weight_record_write(&store->results_file, weight, record);
+    const uint64_t length = weight_record_length(layout);
+    SCOPED_MEMORY double *records = NULL;
+    TRY(memory_allocate(&records, count * length, "values of weights"));
+    for (uint64_t i = 0; i < count; i++)
+        weight_result_put(layout->sweep->measures, &layout->sweep->options, &facts[i], records + i * length);
+    return weight_record_write(&store->results_file, first, count, records);
 }
 
 enum status store_write_cells(struct store *store, const struct cell_results *results)

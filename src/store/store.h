@@ -50,16 +50,17 @@ CHECKED enum status store_find_finished_copy(const struct world *world, const st
 CHECKED enum status store_close_verified(struct store *store, const struct store_tally *expected);
 CHECKED enum status store_close(struct store *store);
 
-/* What the file has of a WEIGHT and of which it is as it was written; else NaN throughout, and *is_damaged (may be
- * NULL) where something else is there. The caller sets the hidden size, and where eigenvalues go, or NULL. Not
- * collective. Errors: STATUS_IO, STATUS_MEMORY. */
-CHECKED enum status store_read_weight(struct store *store, uint64_t weight, struct weight_facts *facts,
-                                      bool *is_damaged);
+/* What the file has of WEIGHTs first .. first+count-1 and of which it is as it was written; else NaN throughout, and
+ * are_damaged[count] (may be NULL) where something else is there. The caller sets the hidden sizes, and where
+ * eigenvalues go, or NULL. Not collective. Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status store_read_weights(struct store *store, uint64_t first, uint64_t count, struct weight_facts *facts,
+                                       bool *are_damaged);
 
-/* Writes all that is known of a WEIGHT at once, its checksum, and reads it back. A kill in between leaves it damaged,
- * to be computed again. Not collective; when two ranks write one WEIGHT at a time, they must write the same. Errors:
- * STATUS_IO, STATUS_MEMORY. */
-CHECKED enum status store_write_weight(struct store *store, uint64_t weight, const struct weight_facts *facts);
+/* Writes all that is known of these WEIGHTs at once, their checksums, and reads it back. A kill in between leaves them
+ * damaged, to be computed again. Not collective; when two ranks write one WEIGHT at a time, they must write the same.
+ * Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status store_write_weights(struct store *store, uint64_t first, uint64_t count,
+                                        const struct weight_facts *facts);
 
 /* Writes results of cells in place, computing the checksums. Not collective. Errors: STATUS_IO with path and cause. */
 CHECKED enum status store_write_cells(struct store *store, const struct cell_results *results);

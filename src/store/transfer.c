@@ -232,16 +232,16 @@ static enum status move_weight(const struct transfer *transfer, uint64_t weight,
     const uint64_t place = target_weight(transfer, weight), length = weight_record_length(to);
     double *wide = values + weight_record_length(from), *kept = wide + length;
     enum weight_state state, kept_state;
-    TRY(weight_record_read(transfer->source, weight, values, &state));
+    TRY(weight_record_read(transfer->source, weight, 1, values, &state));
     tally->damaged_weights += state == WEIGHT_DAMAGED;
     if (state != WEIGHT_INTACT)
         return STATUS_OK;
     widen_record(transfer, values, wide);
-    TRY(weight_record_read(transfer->target, place, kept, &kept_state));
+    TRY(weight_record_read(transfer->target, place, 1, kept, &kept_state));
     if (kept_state != WEIGHT_INTACT)
         weight_record_clear(to, kept);
     if (join_values(wide, kept, length, is_of_team(from->sweep, weight)))
-        return weight_record_write(transfer->target, place, kept);
+        return weight_record_write(transfer->target, place, 1, kept);
     *conflict = (struct transfer_conflict){ .is_found = true, .is_weight = true, .number = place };
     return STATUS_OK;
 }
@@ -268,8 +268,8 @@ static enum status is_same_weight(const struct results_file *file, const struct 
     enum weight_state state, target_state;
     SCOPED_MEMORY double *values = NULL;
     TRY(memory_allocate(&values, 2 * length, "values of weights"));
-    TRY(weight_record_read(file, weight, values, &state));
-    TRY(weight_record_read(target, weight, values + length, &target_state));
+    TRY(weight_record_read(file, weight, 1, values, &state));
+    TRY(weight_record_read(target, weight, 1, values + length, &target_state));
     *is_same = state == WEIGHT_INTACT && target_state == WEIGHT_INTACT &&
                join_values(values, values + length, length, is_of_team(target->layout.sweep, weight));
     return STATUS_OK;

@@ -18,12 +18,14 @@ bool weight_record_find(const struct layout *layout, const char *name, uint64_t 
 /* An untouched record into values[weight_record_length]. */
 void weight_record_clear(const struct layout *layout, double *values);
 
-/* Errors: STATUS_IO. */
-CHECKED enum status weight_record_read(const struct results_file *file, uint64_t weight, double *values,
-                                       enum weight_state *state);
+/* The records of WEIGHTs first .. first+count-1, values[count][weight_record_length] and states[count]: neighbours
+ * together take as many calls of the system as one. Errors: STATUS_IO, STATUS_MEMORY. */
+CHECKED enum status weight_record_read(const struct results_file *file, uint64_t first, uint64_t count, double *values,
+                                       enum weight_state *states);
 
-/* Values, then the checksum, then all of it read back. A kill in between leaves a damaged record. Errors: STATUS_IO. */
-CHECKED enum status weight_record_write(const struct results_file *file, uint64_t weight, const double *values);
+/* Values, then the checksums, then all of it read back. A kill in between leaves damaged records. Errors as above. */
+CHECKED enum status weight_record_write(const struct results_file *file, uint64_t first, uint64_t count,
+                                        const double *values);
 
 /* How many of WEIGHTs first .. first+count-1 are damaged. Errors: STATUS_IO, STATUS_MEMORY. */
 CHECKED enum status weight_record_count_damaged(const struct results_file *file, uint64_t first, uint64_t count,

@@ -42,11 +42,11 @@ static void write_units(const struct world *world, const struct sweep *sweep, st
         const struct unit unit = unit_list_at(list, i);
         struct weight_facts facts = { 0 };
         if (unit.kind == UNIT_WEIGHT) {
-            REQUIRE(store_write_weight(store, unit.weight, &(struct weight_facts){ .radius = 1.0, .norm = 2.0 }) ==
+            REQUIRE(store_write_weights(store, unit.weight, 1, &(struct weight_facts){ .radius = 1.0, .norm = 2.0 }) ==
                     STATUS_OK);
             continue;
         }
-        REQUIRE(store_read_weight(store, unit.weight, &facts, NULL) == STATUS_OK);
+        REQUIRE(store_read_weights(store, unit.weight, 1, &facts, NULL) == STATUS_OK);
         write_cells(sweep, store, &unit);
     }
     unit_list_close(list);

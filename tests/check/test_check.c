@@ -61,7 +61,7 @@ static int make_consistent_file(void **state)
         const struct weight_facts orthogonal = { .radius = 1, .norm = 1 };
         const struct weight_facts ginibre = { .radius = ginibre_radius, .norm = ginibre_norm };
         const bool is_orthogonal = i >= grid_weight_count(sweep) / 2;
-        assert_ok(store_write_weight(store, i, is_orthogonal ? &orthogonal : &ginibre));
+        assert_ok(store_write_weights(store, i, 1, is_orthogonal ? &orthogonal : &ginibre));
     }
     assert_ok(store_write_provenance(store, "{\"host\": \"somewhere\"}"));
     assert_ok(store_close(store));
@@ -287,8 +287,8 @@ static void a_radius_above_the_norm_is_found(void **state)
 {
     (void)state;
     struct store *store = open_store(STORE_RESUME);
-    assert_ok(
-        store_write_weight(store, 1, &(struct weight_facts){ .radius = ginibre_norm + 0.002, .norm = ginibre_norm }));
+    assert_ok(store_write_weights(store, 1, 1,
+                                  &(struct weight_facts){ .radius = ginibre_norm + 0.002, .norm = ginibre_norm }));
     assert_ok(store_close(store));
     char row[256];
     snprintf(row, sizeof row, "%-76s %10d %12d %10d %12s\n", "rho(W) <= ||W||_2", 8, 8, 1, "-0.002");

@@ -209,7 +209,7 @@ static void write_record(uint64_t weight, const double *record)
 {
     struct results_file file;
     assert_ok(results_file_open(path, sweep, &world, &file));
-    assert_ok(weight_record_write(&file, weight, record));
+    assert_ok(weight_record_write(&file, weight, 1, record));
     assert_ok(results_file_close(&file));
 }
 
@@ -220,7 +220,7 @@ static double *read_record(uint64_t weight, double **re, double **im)
     enum weight_state state;
     assert_ok(results_file_open(path, sweep, NULL, &file));
     double *record = calloc(weight_record_length(&file.layout), sizeof *record);
-    assert_ok(weight_record_read(&file, weight, record, &state));
+    assert_ok(weight_record_read(&file, weight, 1, record, &state));
     assert_int_equal(state, WEIGHT_INTACT);
     assert_true(weight_record_find(&file.layout, "eigenvalue_re", &place, &count));
     assert_int_equal(count, INDICES);

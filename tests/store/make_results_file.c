@@ -24,7 +24,8 @@ static enum status write_file(const struct world *world, const char *path)
     TRY(write_block(store, sweep, 0, 17));
     TRY(write_block(store, sweep, 17, cells - 27));
     for (uint64_t i = 0; i < grid_weight_count(sweep); i++)
-        TRY(store_write_weight(store, i, &(struct weight_facts){ .radius = 1.0 + (double)i, .norm = 2.0 + (double)i }));
+        TRY(store_write_weights(store, i, 1,
+                                &(struct weight_facts){ .radius = 1.0 + (double)i, .norm = 2.0 + (double)i }));
     TRY(store_write_provenance(store, "{\"host\": \"somewhere\"}"));
     TRY(store_close(store));
     sweep_close(sweep);

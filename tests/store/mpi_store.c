@@ -32,7 +32,7 @@ static void a_new_file_is_untouched(void **state)
         assert_int_equal(needed[i], 1);
     free(needed);
     struct weight_facts facts = { 0 };
-    assert_ok(store_read_weight(store, grid_weight_count(sweep) - 1, &facts, NULL));
+    assert_ok(store_read_weights(store, grid_weight_count(sweep) - 1, 1, &facts, NULL));
     assert_true(isnan(facts.radius) && isnan(facts.norm));
     assert_ok(store_close(store));
     meet();
@@ -116,7 +116,7 @@ static void resume_finds_what_is_done_and_what_failed(void **state)
     assert_int_equal(tally.failed, failed);
     assert_int_equal(tally.pending, 0);
     struct weight_facts facts = { 0 };
-    assert_ok(store_read_weight(store, 3, &facts, NULL));
+    assert_ok(store_read_weights(store, 3, 1, &facts, NULL));
     assert_true(facts.radius == 4.0 && facts.norm == 5.0);
     assert_ok(store_close(store));
 }
@@ -186,6 +186,37 @@ static void damaged_cells_are_needed_again(void **state)
         assert_int_equal(needed[i], i == 17 || i == 0 || i == cells - 1 || i == 40 || i == 50 || (i >= 60 && i <= 62));
     assert_ok(store_close(store));
     free(needed);
+}
+
+/* Radius i + 1 and norm i + 2 of each but the damaged one; norms are neighbours in the file, as radii are. */
+static void weights_are_written_and_read_together(void **state)
+{
+    (void)state;
+    const uint64_t weights = grid_weight_count(sweep), bad = weights / 2;
+    struct store *store;
+    bool is_fresh, are_damaged[64];
+    struct weight_facts facts[64] = { 0 };
+    assert_in_range(weights, 4, 64);
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_NEW, false, &store, &is_fresh));
+    for (uint64_t i = 0; i < weights; i++)
+        facts[i] = (struct weight_facts){ .radius = 1.0 + (double)i, .norm = 2.0 + (double)i };
+    if (world.rank == 0)
+        assert_ok(store_write_weights(store, 1, weights - 1, facts + 1));
+    assert_ok(store_close(store));
+    meet();
+    if (world.rank == 0)
+        damage("weight_norm", bad, sizeof(double));
+    meet();
+    assert_ok(store_open(&world, sweep, NULL, path, STORE_RESUME, false, &store, &is_fresh));
+    memset(facts, 0, sizeof facts);
+    assert_ok(store_read_weights(store, 0, weights, facts, are_damaged));
+    for (uint64_t i = 0; i < weights; i++) {
+        const bool is_there = i != 0 && i != bad;
+        assert_int_equal(are_damaged[i], i == bad);
+        assert_true(is_there ? facts[i].radius == 1.0 + (double)i && facts[i].norm == 2.0 + (double)i
+                             : isnan(facts[i].radius) && isnan(facts[i].norm));
+    }
+    assert_ok(store_close(store));
 }
 
 static char *read_whole(const char *name, size_t *size)
@@ -262,6 +293,7 @@ int main(int argc, char **argv)
         file_test(resume_finds_what_is_done_and_what_failed),
         file_test(pending_cells_of_a_block_are_left_alone),
         file_test(damaged_cells_are_needed_again),
+        file_test(weights_are_written_and_read_together),
         file_test(equal_sweeps_give_equal_files),
         file_test(a_run_keeps_its_row_of_provenance),
     };

@@ -73,8 +73,8 @@ static inline void make_whole_file(uint64_t piece)
     write_all(store, piece);
     if (world.rank == 0)
         for (uint64_t i = 0; i < grid_weight_count(sweep); i++)
-            assert_ok(store_write_weight(store, i,
-                                         &(struct weight_facts){ .radius = 1.0 + (double)i, .norm = 2.0 + (double)i }));
+            assert_ok(store_write_weights(
+                store, i, 1, &(struct weight_facts){ .radius = 1.0 + (double)i, .norm = 2.0 + (double)i }));
     assert_ok(store_close(store));
 }
 

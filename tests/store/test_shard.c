@@ -58,8 +58,8 @@ static void make_part(long number)
     struct store *store = open_part(number, STORE_OVERWRITE);
     write_part(store, number);
     for (uint64_t i = (uint64_t)number - 1; i < grid_weight_count(sweep); i += 2)
-        assert_ok(
-            store_write_weight(store, i, &(struct weight_facts){ .radius = 1.0 + (double)i, .norm = 2.0 + (double)i }));
+        assert_ok(store_write_weights(store, i, 1,
+                                      &(struct weight_facts){ .radius = 1.0 + (double)i, .norm = 2.0 + (double)i }));
     assert_ok(store_close(store));
 }
 
