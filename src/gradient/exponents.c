@@ -250,11 +250,13 @@ static enum status first_backward(struct run *run, struct frame *frame, long cha
 
 /* ---- chains ---- */
 
-/* Before anything is multiplied: whether doubles hold the derivatives, and what they add up to over the window. */
+/* Before anything is multiplied: whether doubles hold the derivatives, and for the determinant of all exponents what
+ * they add up to over the window. */
 static void look_at_slopes(const struct run *run, long chain, struct exponent_result *result)
 {
     const struct trajectory *trajectory = run->problem->trajectory;
     const long needed = run->problem->transient + run->problem->steps;
+    const bool is_summed = run->problem->count == run->hidden_size;
     for (long i = 0; trajectory && i < needed && result->outcome == JACOBIAN_FOUND; i++) {
         const int64_t *exponents;
         const double *slopes = trajectory_wide_derivative(trajectory, i, chain, &exponents);
@@ -264,7 +266,7 @@ static void look_at_slopes(const struct run *run, long chain, struct exponent_re
             result->outcome = JACOBIAN_NOT_FINITE;
         else if (exponents)
             result->outcome = JACOBIAN_OUT_OF_RANGE;
-        for (long k = 0; k < run->hidden_size && i < run->problem->steps; k++) {
+        for (long k = 0; k < run->hidden_size && i < run->problem->steps && is_summed; k++) {
             const double log_slope = log(fabs(slopes[k])) + shift;
             sum += log_slope;
             sizes += fabs(log_slope);

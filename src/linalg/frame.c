@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "linalg/frame_lanes.h"
-#include "linalg/frame_small.h"
+#include "linalg/householder.h"
 #include "linalg/reflections.h"
 #include "linalg/row_order.h"
 #include "linalg/transpose.h"
@@ -22,8 +22,7 @@ struct frame {
     struct block next, sorted;             /* implicit: the next factor, transposed, and what is decomposed */
     struct reflections *reflections;       /* not of small frames, which have the following */
     double *packed;                        /* [d, columns], row-major, padded */
-    double *factors;                       /* [columns] of the reflectors */
-    double *reflectors;                    /* [columns * d] */
+    struct reflectors reflectors;
     long *order, *next_order;
     int *exponents;
     double *diagonal; /* of R */
@@ -53,8 +52,7 @@ void frame_destroy(struct frame *frame)
     block_destroy(&frame->sorted);
     reflections_destroy(frame->reflections);
     memory_free(frame->packed);
-    memory_free(frame->factors);
-    memory_free(frame->reflectors);
+    memory_free(frame->reflectors.values);
     memory_free(frame->order);
     memory_free(frame->next_order);
     memory_free(frame->exponents);
@@ -72,8 +70,8 @@ static enum status create_explicit(struct frame *frame)
     if (!frame->is_small)
         return reflections_create(d, k, true, &frame->reflections);
     TRY(memory_allocate(&frame->packed, d * block_stride(k), "a frame"));
-    TRY(memory_allocate(&frame->factors, k, "reflectors of a frame"));
-    return memory_allocate(&frame->reflectors, block_stride(d) * k, "reflectors of a frame");
+    frame->reflectors = (struct reflectors){ .rows = d, .columns = k, .stride = householder_stride(d) };
+    return memory_allocate(&frame->reflectors.values, frame->reflectors.stride * k, "reflectors of a frame");
 }
 
 static enum status create_implicit(struct frame *frame)
@@ -130,35 +128,60 @@ static void take_logarithms(const struct frame *frame, const double *diagonal, d
         log_diagonal[i] = log(fabs(diagonal[i]));
 }
 
-/* Some columns at a time: more of them, a power of two apart, evict each other. */
+/* `width` columns from `first` on: more than COLUMNS_AT_ONCE, a power of two apart, evict each other. */
+static inline __attribute__((always_inline)) void take_columns(const struct frame *frame, const double *row_scale,
+                                                               long first, const int width, double *rows)
+{
+    const long stride = block_stride(frame->columns), apart = frame->product.stride, *order = frame->next_order;
+    const double *from = frame->product.values + first * apart;
+    double *to = rows + first;
+    for (long r = 0; r < frame->dimension; r++, to += stride) {
+        const double scale = row_scale ? row_scale[order[r]] : 1;
+        for (int j = 0; j < width; j++)
+            to[j] = scale * from[j * apart + order[r]];
+    }
+}
+
+static inline __attribute__((always_inline)) void put_columns(const struct frame *frame, long first, const int width,
+                                                              const double *rows)
+{
+    const long stride = block_stride(frame->columns), apart = frame->vectors.stride, *order = frame->next_order;
+    double *to = frame->vectors.values + first * apart;
+    const double *from = rows + first;
+    for (long r = 0; r < frame->dimension; r++, from += stride)
+        for (int j = 0; j < width; j++)
+            to[j * apart + order[r]] = from[j];
+}
+
 static void take_rows(const struct frame *frame, const double *row_scale, double *rows)
 {
-    const long d = frame->dimension, k = frame->columns, stride = block_stride(k);
-    for (long first = 0; first < stride; first += COLUMNS_AT_ONCE)
-        for (long r = 0; r < d; r++) {
-            const long row = frame->next_order[r];
-            const double scale = row_scale ? row_scale[row] : 1;
-            for (long j = first; j < first + COLUMNS_AT_ONCE; j++)
-                rows[r * stride + j] = j < k ? scale * frame->product.values[j * frame->product.stride + row] : 0;
-        }
+    const long k = frame->columns, stride = block_stride(k);
+    long first = 0;
+    if (stride > k)
+        memset(rows, 0, (size_t)(frame->dimension * stride) * sizeof *rows);
+    for (; first + COLUMNS_AT_ONCE <= k; first += COLUMNS_AT_ONCE)
+        take_columns(frame, row_scale, first, COLUMNS_AT_ONCE, rows);
+    for (; first < k; first++)
+        take_columns(frame, row_scale, first, 1, rows);
 }
 
 static void put_rows(const struct frame *frame, const double *rows)
 {
-    const long d = frame->dimension, k = frame->columns, stride = block_stride(k);
-    for (long first = 0; first < k; first += COLUMNS_AT_ONCE)
-        for (long r = 0; r < d; r++)
-            for (long j = first; j < k && j < first + COLUMNS_AT_ONCE; j++)
-                frame->vectors.values[j * frame->vectors.stride + frame->next_order[r]] = rows[r * stride + j];
+    long first = 0;
+    for (; first + COLUMNS_AT_ONCE <= frame->columns; first += COLUMNS_AT_ONCE)
+        put_columns(frame, first, COLUMNS_AT_ONCE, rows);
+    for (; first < frame->columns; first++)
+        put_columns(frame, first, 1, rows);
 }
 
 /* The columns of frame->product, its rows in next_order, := Q, in frame->vectors. */
 static void decompose_small(struct frame *frame, const double *row_scale, double *log_diagonal)
 {
     take_rows(frame, row_scale, frame->packed);
-    frame_small_factor(frame->dimension, frame->columns, frame->packed, frame->exponents, frame->reflectors,
-                       frame->factors, frame->diagonal);
+    householder_factor(&frame->reflectors, block_stride(frame->columns), frame->packed, frame->exponents,
+                       frame->diagonal);
     take_logarithms(frame, frame->diagonal, log_diagonal);
+    householder_vectors(&frame->reflectors, block_stride(frame->columns), frame->packed);
     put_rows(frame, frame->packed);
 }
 

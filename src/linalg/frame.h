@@ -7,7 +7,7 @@
  * largest row is noise: the lower exponents of saturated networks come out wrong by several per step.
  *
  * Three ways to one result, chosen by shape alone: small and thin frames by a decomposition vectorised over the columns
- * (linalg/frame_small.h); others in blocks (linalg/reflections.h). A whole frame (as many columns as rows) on one rank
+ * (linalg/householder.h); others in blocks (linalg/reflections.h). A whole frame (as many columns as rows) on one rank
  * is never formed: Q_t = P^T H_1 H_2 ..., and the reflections are applied to the next factor from the right. Frames
  * with fewer columns are, and the factor is applied by the fixed-order kernel: on a team all ranks hold all of the
  * frame and decompose it alike, so that the bits are those of one rank.

@@ -15,7 +15,7 @@ typedef int64_t bits __attribute__((vector_size(FRAME_LANES * sizeof(double))));
 /* No function, nor are vectors handed to any by value: how that is done depends on the instruction set. */
 #define SELECT_WHERE(condition, yes, no) ((vector)(((condition) & (bits)(yes)) | (~(condition) & (bits)(no))))
 
-/* `count` columns: rows -= factor v (v^T rows), the first of v is 1. In the order of frame_small.c: sums over odd and
+/* `count` columns: rows -= factor v (v^T rows), the first of v is 1. In the order of householder.c: sums over odd and
  * even rows apart. */
 static inline __attribute__((always_inline)) void reflect_columns(const int count, long length, long stride,
                                                                   const vector *v, const vector *factor, vector *row)
@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) void reflect(long length, long stri
         reflect_columns(1, length, stride, v, factor, row + c);
 }
 
-/* As householder_find, for a column from its diagonal on whose elements are `stride` vectors apart. */
+/* As find_reflection there, for a column from its diagonal on whose elements are `stride` vectors apart. */
 static inline __attribute__((always_inline)) void find_reflection(long length, long stride, const vector *column,
                                                                   const vector *scale, const vector *unscale, vector *v,
                                                                   vector *factor, vector *diagonal)

@@ -1,5 +1,5 @@
 /* QR decompositions of several small matrices at a time, one in each lane of a vector: each with the bits that
- * frame_small_factor gives it, whatever its neighbours. Private to frame.c. Not collective. */
+ * linalg/householder.h gives it, whatever its neighbours. Private to frame.c. Not collective. */
 #ifndef GRADSWEEP_LINALG_FRAME_LANES_H
 #define GRADSWEEP_LINALG_FRAME_LANES_H
 

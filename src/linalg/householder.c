@@ -1,88 +1,26 @@
 #include "linalg/householder.h"
 
 #include "base/power_of_two.h"
+#include "linalg/block.h"
 #include "linalg/vectorised.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8, AT_ONCE = 4 };
+enum { LANES = 8, AT_ONCE = 4, MOST_VECTORS = HOUSEHOLDER_WIDEST / LANES };
 
 typedef double vector __attribute__((vector_size(LANES * sizeof(double))));
+typedef double unaligned_vector __attribute__((vector_size(LANES * sizeof(double)), aligned(8)));
 
-/* ---- passes over the rows ---- */
+#define INLINED static inline __attribute__((always_inline))
 
-/* products of `count` vectors of columns: v^T rows. Sums over odd and even rows apart, so that none waits for the one
- * before it. */
-static inline __attribute__((always_inline)) void multiply_vectors(const int count, long rows, long vectors,
-                                                                   const double *v, const vector *row, vector *products)
+long householder_stride(long rows)
 {
-    vector even[AT_ONCE] = { 0 }, odd[AT_ONCE] = { 0 };
-    long i = 0;
-    for (; i + 1 < rows; i += 2) {
-        const vector *first = row + i * vectors, *second = first + vectors;
-#pragma GCC unroll 4
-        for (int c = 0; c < count; c++) {
-            even[c] += v[i] * first[c];
-            odd[c] += v[i + 1] * second[c];
-        }
-    }
-    if (i < rows)
-#pragma GCC unroll 4
-        for (int c = 0; c < count; c++)
-            even[c] += v[i] * row[i * vectors + c];
-#pragma GCC unroll 4
-    for (int c = 0; c < count; c++)
-        products[c] = even[c] + odd[c];
+    return block_stride(rows) + LANES;
 }
 
-/* rows -= v products^T. */
-static inline __attribute__((always_inline)) void subtract_vectors(const int count, long rows, long vectors,
-                                                                   const double *v, const vector *products, vector *row)
-{
-    vector kept[AT_ONCE];
-#pragma GCC unroll 4
-    for (int c = 0; c < count; c++)
-        kept[c] = products[c];
-    for (long i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int c = 0; c < count; c++)
-            row[i * vectors + c] -= v[i] * kept[c];
-}
-
-#define IN_GROUPS(pass, ...)            \
-    do {                                \
-        for (; left >= AT_ONCE;) {      \
-            pass(AT_ONCE, __VA_ARGS__); \
-            c += AT_ONCE;               \
-            left -= AT_ONCE;            \
-        }                               \
-        if (left == 3)                  \
-            pass(3, __VA_ARGS__);       \
-        else if (left == 2)             \
-            pass(2, __VA_ARGS__);       \
-        else if (left == 1)             \
-            pass(1, __VA_ARGS__);       \
-    } while (0)
-
-VECTORISED static void multiply_rows(long rows, long stride, const double *v, const double *values, double *products)
-{
-    const vector *row = (const vector *)values;
-    vector *product = (vector *)products;
-    long c = 0, left = stride / LANES;
-    IN_GROUPS(multiply_vectors, rows, stride / LANES, v, row + c, product + c);
-}
-
-/* From the vector on that holds column `first`. */
-VECTORISED static void subtract_rows(long rows, long stride, long first, const double *v, const double *products,
-                                     double *values)
-{
-    vector *row = (vector *)values;
-    const vector *product = (const vector *)products;
-    long c = first / LANES, left = stride / LANES - c;
-    IN_GROUPS(subtract_vectors, rows, stride / LANES, v, product + c, row + c);
-}
+/* ---- a reflection ---- */
 
 /* v := scale * v, and the sum of squares of what it is then, in eight sums. `rows` is rounded up to whole vectors: v is
  * zero behind its end. */
@@ -103,9 +41,10 @@ VECTORISED static void scale_vector(long rows, double scale, double *v)
         at[i] *= scale;
 }
 
-/* ---- a reflection ---- */
-
-double householder_find(long rows, int exponent, double *v, double *factor)
+/* v[0 .. rows-1]: a column from its diagonal on, zero behind it up to a whole vector. Makes it the v, with v[0] = 1, of
+ * the reflection I - *factor v v^T that takes the column to a multiple of e_1, which is returned. Numbers are about
+ * 2^exponent, whose squares may not be doubles. */
+static double find_reflection(long rows, int exponent, double *v, double *factor)
 {
     const double scale = power_of_two(-exponent), head = v[0], first = head * scale;
     v[0] = 0;
@@ -121,48 +60,157 @@ double householder_find(long rows, int exponent, double *v, double *factor)
     return norm * power_of_two(exponent);
 }
 
-/* Column `k` of T: -factor T (V^T v_k), where V has the columns before it; factor on the diagonal. Rows of `triangle`
- * are columns of T. */
-static void extend_triangle(long k, long stride, const double *overlaps, double factor, double *triangle)
+/* ---- passes over the rows ---- */
+
+/* What the reflection before is still to subtract from rows: v times products, v of a head for the first of them. */
+struct pending {
+    const double *v;
+    double head;
+    vector *products;
+};
+
+/* Columns of `count` vectors: rows -= what is pending, whose products then are those of the next reflection, factor
+ * v^T rows; v is of `length` elements, the first of which is 1. So each row is fetched once for the two of them. Sums
+ * over odd and even rows apart, so that none waits for the one before it. */
+INLINED void pass_vectors(const int count, long length, long vectors, const double *v, double factor,
+                          const struct pending *pending, long place, vector *row)
 {
-    double *column = triangle + k * stride;
-    memset(column, 0, (size_t)stride * sizeof *column);
-    for (long j = 0; j < k; j++) {
-        const double share = -factor * overlaps[j], *earlier = triangle + j * stride;
-        for (long i = 0; i < k; i++)
-            column[i] += share * earlier[i];
+    vector even[AT_ONCE], odd[AT_ONCE] = { 0 }, before[AT_ONCE];
+    const double *w = pending->v;
+#pragma GCC unroll 4
+    for (int c = 0; c < count; c++) {
+        before[c] = pending->products[place + c];
+        even[c] = row[c] -= pending->head * before[c];
     }
-    column[k] = factor;
+    long i = 1;
+    for (; i + 1 < length; i += 2) {
+        vector *first = row + i * vectors, *second = first + vectors;
+#pragma GCC unroll 4
+        for (int c = 0; c < count; c++) {
+            odd[c] += v[i] * (first[c] -= w[i] * before[c]);
+            even[c] += v[i + 1] * (second[c] -= w[i + 1] * before[c]);
+        }
+    }
+    if (i < length)
+#pragma GCC unroll 4
+        for (int c = 0; c < count; c++)
+            odd[c] += v[i] * (row[i * vectors + c] -= w[i] * before[c]);
+#pragma GCC unroll 4
+    for (int c = 0; c < count; c++)
+        pending->products[place + c] = factor * (even[c] + odd[c]);
 }
 
-/* The vector of column k, from its diagonal on, aligned and zero behind its end. */
-static void take_column(long rows, long stride, long k, const double *values, double *v)
+/* From the vector on that holds column `first`: columns before it in that vector are of no use any more. */
+VECTORISED static void pass(long length, long stride, long first, const double *v, double factor,
+                            const struct pending *pending, double *rows)
 {
-    const long length = rows - k;
+    const long vectors = stride / LANES;
+    vector *row = (vector *)rows;
+    long c = first / LANES;
+    for (; c + AT_ONCE <= vectors; c += AT_ONCE)
+        pass_vectors(AT_ONCE, length, vectors, v, factor, pending, c, row + c);
+    if (vectors - c == 3)
+        pass_vectors(3, length, vectors, v, factor, pending, c, row + c);
+    else if (vectors - c == 2)
+        pass_vectors(2, length, vectors, v, factor, pending, c, row + c);
+    else if (vectors - c == 1)
+        pass_vectors(1, length, vectors, v, factor, pending, c, row + c);
+}
+
+/* The column from its diagonal on, less what is pending; zero behind its end. */
+static void take_column(long length, long stride, const double *column, const double *w, double product, long room,
+                        double *v)
+{
     for (long i = 0; i < length; i++)
-        v[i] = values[(k + i) * stride + k];
-    for (long i = length; i % LANES != 0; i++)
-        v[i] = 0;
+        v[i] = column[i * stride] - w[i] * product;
+    memset(v + length, 0, (size_t)(room - length) * sizeof *v);
 }
 
-void householder_factor(long rows, long columns, long stride, double *values, const int *size_exponents,
-                        double *diagonal, double *triangle, double *room)
+/* At first nothing is pending: zero times zero, not what may stand in `values`, which need not be finite. */
+void householder_factor(struct reflectors *reflectors, long stride, double *values, const int *size_exponents,
+                        double *diagonal)
 {
-    double *v = room;
-    double products[HOUSEHOLDER_WIDEST] __attribute__((aligned(64))), factor;
+    const long rows = reflectors->rows, columns = reflectors->columns;
+    double products[HOUSEHOLDER_WIDEST] __attribute__((aligned(64))) = { 0 };
+    struct pending pending = { reflectors->values, 0, (vector *)products };
     assert(columns <= HOUSEHOLDER_WIDEST && columns <= rows && stride % LANES == 0);
+    memset(reflectors->values, 0, (size_t)rows * sizeof *values);
     for (long k = 0; k < columns; k++) {
-        take_column(rows, stride, k, values, v);
-        diagonal[k] = householder_find(rows - k, size_exponents[k], v, &factor);
-        multiply_rows(rows - k, stride, v, values + k * stride, products);
-        extend_triangle(k, stride, products, factor, triangle);
-        for (long c = 0; c < stride; c++)
-            products[c] = c > k ? factor * products[c] : 0;
+        double *v = reflectors->values + k * reflectors->stride;
+        take_column(rows - k, stride, values + k * stride + k, pending.v, products[k], reflectors->stride, v);
+        diagonal[k] = find_reflection(rows - k, size_exponents[k], v, &reflectors->factors[k]);
         if (k + 1 < columns)
-            subtract_rows(rows - k, stride, k + 1, v, products, values + k * stride);
-        for (long i = k; i < rows; i++)
-            values[i * stride + k] = v[i - k];
-        for (long i = 0; i < k; i++)
-            values[i * stride + k] = 0;
+            pass(rows - k, stride, k + 1, v, reflectors->factors[k], &pending, values + k * stride);
+        pending.v = v + 1;
+        pending.head = v[1];
+    }
+}
+
+/* ---- all reflections ---- */
+
+/* rows -= v products. */
+VECTORISED static void subtract(long length, long vectors, const double *v, const vector *products, double *values)
+{
+    vector *row = (vector *)values;
+    for (long i = 0; i < length; i++, row += vectors)
+        for (long c = 0; c < vectors; c++)
+            row[c] -= v[i] * products[c];
+}
+
+void householder_vectors(const struct reflectors *reflectors, long stride, double *values)
+{
+    const long rows = reflectors->rows;
+    vector products[MOST_VECTORS] = { 0 };
+    struct pending pending = { values, 0, products };
+    memset(values, 0, (size_t)(rows * stride) * sizeof *values);
+    for (long k = reflectors->columns - 1; k >= 0; k--) {
+        const double *v = reflectors->values + k * reflectors->stride;
+        values[k * stride + k] = 1;
+        pass(rows - k, stride, k, v, reflectors->factors[k], &pending, values + k * stride);
+        pending.v = v - 1;
+    }
+    subtract(rows, stride / LANES, reflectors->values, products, values);
+}
+
+/* overlaps[j] := u_j^T v of `count` of them, `stride` apart, in eight sums each. */
+INLINED void multiply_by(const int count, long length, long stride, const double *v, const double *u, double *overlaps)
+{
+    vector sums[AT_ONCE] = { 0 };
+    for (long i = 0; i < length; i += LANES) {
+        const vector own = *(const vector *)(v + i);
+#pragma GCC unroll 4
+        for (int j = 0; j < count; j++)
+            sums[j] += own * *(const unaligned_vector *)(u + j * stride + i);
+    }
+    for (int j = 0; j < count; j++)
+        overlaps[j] = ((sums[j][0] + sums[j][1]) + (sums[j][2] + sums[j][3])) +
+                      ((sums[j][4] + sums[j][5]) + (sums[j][6] + sums[j][7]));
+}
+
+/* overlaps[j] := v_j^T v_k, j < k: element i of v_k stands beside element i + k - j of v_j. */
+VECTORISED static void find_overlaps(const struct reflectors *reflectors, long k, double *overlaps)
+{
+    const long apart = reflectors->stride - 1, length = reflectors->rows - k;
+    const double *v = reflectors->values + k * reflectors->stride, *u = reflectors->values + k;
+    long j = 0;
+    for (; j + AT_ONCE <= k; j += AT_ONCE)
+        multiply_by(AT_ONCE, length, apart, v, u + j * apart, overlaps + j);
+    for (; j < k; j++)
+        multiply_by(1, length, apart, v, u + j * apart, overlaps + j);
+}
+
+/* Column k of T: -factor T (V^T v_k), where V has the columns before it; factor on the diagonal. */
+void householder_triangle(const struct reflectors *reflectors, long stride, double *triangle)
+{
+    for (long k = 0; k < reflectors->columns; k++) {
+        double overlaps[HOUSEHOLDER_WIDEST], *column = triangle + k * stride;
+        find_overlaps(reflectors, k, overlaps);
+        memset(column, 0, (size_t)stride * sizeof *column);
+        for (long j = 0; j < k; j++) {
+            const double share = -reflectors->factors[k] * overlaps[j], *earlier = triangle + j * stride;
+            for (long i = 0; i < k; i++)
+                column[i] += share * earlier[i];
+        }
+        column[k] = reflectors->factors[k];
     }
 }

@@ -1,24 +1,33 @@
-/* The innermost part of a QR decomposition: a panel of few columns by Householder's reflections, row-major and
- * vectorised over the columns. Every element is one fixed sequence of operations, whatever the width of the vectors.
- * Private to linalg/. Not collective. */
+/* QR decompositions of few columns by Householder's reflections: small frames, and panels of large ones. Every element
+ * is one fixed sequence of operations, whatever the width of the vectors. Private to linalg/. Not collective. */
 #ifndef GRADSWEEP_LINALG_HOUSEHOLDER_H
 #define GRADSWEEP_LINALG_HOUSEHOLDER_H
 
 enum { HOUSEHOLDER_WIDEST = 64 };
 
-/* Decomposes values[rows * stride], row-major and 64-byte aligned: `columns` of them, at most HOUSEHOLDER_WIDEST and
- * `rows`, then zeros up to the stride, a multiple of 8. The rows are in descending order of size; row i is of the order
- * of 2^size_exponents[i].
- *
- * H_1 ... H_columns = I - V T V^T (Schreiber and Van Loan, SIAM J. Sci. Stat. Comput. 10, 1989): on return `values` is
- * V, ones on its diagonal and zeros above; triangle[columns * stride] is T^T row-major, that is, T column by column;
- * diagonal[columns] is R_ii. room[rows, rounded up to 8] is 64-byte aligned. */
-void householder_factor(long rows, long columns, long stride, double *values, const int *size_exponents,
-                        double *diagonal, double *triangle, double *room);
+/* H_k = I - factors[k] v_k v_k^T. Of v_k, which is 1 on the diagonal, what is from there on stands at values[k *
+ * stride]; so element (i, k) of V is values[i + k * (stride - 1)], also above the diagonal: the zeros behind the end of
+ * the column before. */
+struct reflectors {
+    long rows, columns; /* at most HOUSEHOLDER_WIDEST and `rows` */
+    long stride;        /* at least householder_stride(rows) */
+    double *values;     /* [columns * stride], 64-byte aligned */
+    double factors[HOUSEHOLDER_WIDEST];
+};
 
-/* v[0 .. rows-1]: a column from its diagonal on, zero behind it up to a multiple of 8, 64-byte aligned. Makes it the v,
- * with v[0] = 1, of the reflection I - *factor v v^T that takes the column to a multiple of e_1, which is returned.
- * Numbers are about 2^exponent, whose squares may not be doubles. */
-double householder_find(long rows, int exponent, double *v, double *factor);
+long householder_stride(long rows);
+
+/* Decomposes values[rows * stride], row-major and 64-byte aligned: the columns, then zeros up to the stride, a multiple
+ * of 8. The rows are in descending order of size; row i is of the order of 2^size_exponents[i]. diagonal[columns] :=
+ * R_ii; `values` are of no use any more. */
+void householder_factor(struct reflectors *reflectors, long stride, double *values, const int *size_exponents,
+                        double *diagonal);
+
+/* values[rows * stride], row-major and 64-byte aligned, := the first columns of H_1 H_2 ... */
+void householder_vectors(const struct reflectors *reflectors, long stride, double *values);
+
+/* triangle[columns * stride] := T^T row-major, that is, T column by column: H_1 H_2 ... = I - V T V^T (Schreiber and
+ * Van Loan, SIAM J. Sci. Stat. Comput. 10, 1989). */
+void householder_triangle(const struct reflectors *reflectors, long stride, double *triangle);
 
 #endif

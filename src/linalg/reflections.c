@@ -26,11 +26,12 @@ struct reflections {
     long rows, columns, width, count;
     bool with_vectors;
     struct reflection_block *blocks;
-    double *panel, *triangle, *room; /* of householder_factor */
-    double *scratch;                 /* packed columns */
-    struct panels panel_rows;        /* V, while U is made */
-    double *product;                 /* [rows, COLUMNS_AT_ONCE] */
-    double *coefficients;            /* [width, COLUMNS_AT_ONCE] */
+    double *panel, *triangle;
+    struct reflectors reflectors; /* of a panel */
+    double *scratch;              /* packed columns */
+    struct panels panel_rows;     /* V, while U is made */
+    double *product;              /* [rows, COLUMNS_AT_ONCE] */
+    double *coefficients;         /* [width, COLUMNS_AT_ONCE] */
 };
 
 /* By shape alone, as bits depend on it. */
@@ -59,7 +60,7 @@ void reflections_destroy(struct reflections *reflections)
     memory_free(reflections->blocks);
     memory_free(reflections->panel);
     memory_free(reflections->triangle);
-    memory_free(reflections->room);
+    memory_free(reflections->reflectors.values);
     memory_free(reflections->scratch);
     panels_destroy(&reflections->panel_rows);
     memory_free(reflections->product);
@@ -97,7 +98,8 @@ enum status reflections_create(long rows, long columns, bool with_vectors, struc
         TRY(create_block(reflections, b * width, &reflections->blocks[b]));
     TRY(memory_allocate(&reflections->panel, rows * stride, "a panel"));
     TRY(memory_allocate(&reflections->triangle, stride * stride, "a panel"));
-    TRY(memory_allocate(&reflections->room, block_stride(rows), "a panel"));
+    reflections->reflectors.stride = householder_stride(rows);
+    TRY(memory_allocate(&reflections->reflectors.values, householder_stride(rows) * width, "a panel"));
     TRY(memory_allocate(&reflections->scratch, panels_scratch_size(rows), "packed columns"));
     TRY(panels_create(rows, width, 1, &reflections->panel_rows));
     TRY(memory_allocate(&reflections->product, block_stride(rows) * COLUMNS_AT_ONCE, "a product"));
@@ -186,8 +188,9 @@ static void pack(struct reflections *reflections, struct reflection_block *block
     const long rows = reflections->rows - block->first, count = block->count, stride = block_stride(count);
     const long product_stride = block_stride(rows);
     struct panels v = { .rows = rows, .depth = count, .threads = 1, .values = reflections->panel_rows.values };
-    panels_set(&block->v_transposed, 0, count, 0, rows, reflections->panel, 1, stride);
-    panels_set(&v, 0, rows, 0, count, reflections->panel, stride, 1);
+    const double *reflectors = reflections->reflectors.values;
+    panels_set(&block->v_transposed, 0, count, 0, rows, reflectors, reflections->reflectors.stride - 1, 1);
+    panels_set(&v, 0, rows, 0, count, reflectors, 1, reflections->reflectors.stride - 1);
     for (long first = 0; first < count; first += COLUMNS_AT_ONCE) {
         const long columns = count - first < COLUMNS_AT_ONCE ? count - first : COLUMNS_AT_ONCE;
         for (long j = 0; j < columns; j++)
@@ -211,8 +214,11 @@ void reflections_factor(struct reflections *reflections, struct block *matrix, c
         struct reflection_block *block = &reflections->blocks[b];
         const long first = block->first, next = first + block->count;
         take_panel(reflections, block, matrix);
-        householder_factor(reflections->rows - first, block->count, block_stride(block->count), reflections->panel,
-                           size_exponents + first, diagonal + first, reflections->triangle, reflections->room);
+        reflections->reflectors.rows = reflections->rows - first;
+        reflections->reflectors.columns = block->count;
+        householder_factor(&reflections->reflectors, block_stride(block->count), reflections->panel,
+                           size_exponents + first, diagonal + first);
+        householder_triangle(&reflections->reflectors, block_stride(block->count), reflections->triangle);
         pack(reflections, block);
         apply_transposed(reflections, block, matrix, next);
     }

@@ -1,6 +1,7 @@
 /* What the Lyapunov exponents of tanh networks cost, in bare products W x (d x count) of the fixed-order kernel: CPU
- * time of a window of steps of eight chains of one W (one from d = 256 on), their trajectories left out, over that of
- * as many products, timed alternately; medians. A table in Markdown.
+ * time of a window of steps of eight chains of one W (one from d = 256 on) over that of as many products, timed
+ * alternately; medians. Left out is what a network has once, for all of its measures: trajectories and the rank of W.
+ * A table in Markdown.
  *
  *     benchmark_lyapunov [d | d:count ...]     by default 16 32 64 128 256 512 512:16 */
 #include "base/memory.h"
@@ -91,7 +92,9 @@ static enum status benchmark(long d, long count)
     SCOPED(weights) *weights = NULL;
     SCOPED(trajectory) trajectory = { 0 };
     struct sample sampled;
+    long rank;
     TRY(weights_open(&key, 1, &weights));
+    TRY(weights_rank(weights, &rank));
     TRY(trajectory_run(&model, weights, count_of_chains, chains, TRANSIENT + steps, KEEP_DERIVATIVES, NULL,
                        &trajectory));
     const struct exponent_problem problem = { .weights = weights,

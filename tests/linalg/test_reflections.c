@@ -1,6 +1,6 @@
 /* QR decompositions in blocks and by rows, against Householder's method in extended precision; rows by their sizes. */
 #include "linalg/frame_lanes.h"
-#include "linalg/frame_small.h"
+#include "linalg/householder.h"
 #include "linalg/instruction_set.h"
 #include "linalg/matrices.h"
 #include "linalg/reflections.h"
@@ -113,16 +113,18 @@ static void rows_decompose(void **state)
     for (int s = 0; s < 4; s++) {
         const long m = thin[s].rows, n = thin[s].columns, stride = block_stride(n);
         int exponents[512];
-        double diagonal[512], expected[512], factors[64], *rows = NULL, *room = NULL;
+        double diagonal[512], expected[512], *rows = NULL;
+        struct reflectors reflectors = { .rows = m, .columns = n, .stride = householder_stride(m) };
         SCOPED(reflections) *reflections = NULL;
         SCOPED(block) matrix = new_graded(&thin[s], exponents);
         assert_int_equal(memory_allocate(&rows, m * stride, "rows"), STATUS_OK);
-        assert_int_equal(memory_allocate(&room, n * block_stride(m), "room"), STATUS_OK);
+        assert_int_equal(memory_allocate(&reflectors.values, n * reflectors.stride, "room"), STATUS_OK);
         decompose_slowly(&matrix, expected);
         for (long i = 0; i < m; i++)
             for (long j = 0; j < n; j++)
                 rows[i * stride + j] = block_column(&matrix, j)[i];
-        frame_small_factor(m, n, rows, exponents, room, factors, diagonal);
+        householder_factor(&reflectors, stride, rows, exponents, diagonal);
+        householder_vectors(&reflectors, stride, rows);
         expect_sizes(n, diagonal, expected);
         assert_int_equal(reflections_create(m, n, true, &reflections), STATUS_OK);
         reflections_factor(reflections, &matrix, exponents, diagonal);
@@ -131,7 +133,7 @@ static void rows_decompose(void **state)
             for (long j = 0; j < n; j++)
                 assert_true(fabs(rows[i * stride + j] - block_column(&matrix, j)[i]) < 1e-11);
         memory_free(rows);
-        memory_free(room);
+        memory_free(reflectors.values);
     }
 }
 
@@ -142,11 +144,13 @@ static void lanes_are_those_of_rows(void **state)
     const struct shape small[] = { { 1, 1 }, { 16, 16 }, { 19, 7 }, { 32, 32 } };
     for (int s = 0; s < 4; s++) {
         const long m = small[s].rows, n = small[s].columns, stride = block_stride(n);
-        double *lanes = NULL, *room = NULL, *diagonals = NULL, *rows[FRAME_LANES], diagonal[64], factors[64];
+        double *lanes = NULL, *room = NULL, *diagonals = NULL, *rows[FRAME_LANES], diagonal[64];
+        struct reflectors reflectors = { .rows = m, .columns = n, .stride = householder_stride(m) };
         int exponents[FRAME_LANES][64];
         const int *sizes[FRAME_LANES];
         assert_int_equal(memory_allocate(&lanes, m * frame_lanes_stride(n) * FRAME_LANES, "lanes"), STATUS_OK);
         assert_int_equal(memory_allocate(&room, (m + 8) * (n + 8) * FRAME_LANES, "room"), STATUS_OK);
+        assert_int_equal(memory_allocate(&reflectors.values, n * reflectors.stride, "room"), STATUS_OK);
         assert_int_equal(memory_allocate(&diagonals, n * FRAME_LANES, "lanes"), STATUS_OK);
         for (int lane = 0; lane < FRAME_LANES; lane++) {
             SCOPED(block) matrix = new_graded(&small[s], exponents[lane]);
@@ -159,7 +163,8 @@ static void lanes_are_those_of_rows(void **state)
         }
         frame_lanes_factor(m, n, lanes, sizes, room, diagonals);
         for (int lane = 0; lane < FRAME_LANES; lane++) {
-            frame_small_factor(m, n, rows[lane], exponents[lane], room, factors, diagonal);
+            householder_factor(&reflectors, stride, rows[lane], exponents[lane], diagonal);
+            householder_vectors(&reflectors, stride, rows[lane]);
             for (long j = 0; j < n; j++) {
                 assert_true(diagonals[j * FRAME_LANES + lane] == diagonal[j]);
                 for (long i = 0; i < m; i++)
@@ -170,6 +175,7 @@ static void lanes_are_those_of_rows(void **state)
         }
         memory_free(lanes);
         memory_free(room);
+        memory_free(reflectors.values);
         memory_free(diagonals);
     }
 }
