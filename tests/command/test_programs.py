@@ -95,7 +95,7 @@ class Programs(CommandTest):
         results = self.undisturbed(self.sweep(SWEEP))
         code, said, error = self.call("plot", "half-life", results, "--select", "tanh,rho=0.5", "-o", self.path("h.pdf"))
         self.assertEqual((code, said), (0, self.path("h.pdf") + "\n"), error)
-        self.assertIn("95% confidence interval", error)
+        self.assertIn("mean of two replicas; band: from one to the other", error)
         text = Path(self.path("h.pdf")).read_bytes()
         self.assertIn(b"/FontFile2", text)  # whole letters of a font, not drawings of them
         with h5py.File(results) as file:

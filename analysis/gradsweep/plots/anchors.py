@@ -12,12 +12,14 @@ from matplotlib.patches import Patch
 
 from ..data.anchors import over_anchors
 from ..data.selection import NothingToDraw
+from .curves import CURVE, part_coinciding
 from .figure import Description, Panels, say, zero_line
-from .style import colour, literal
+from .style import line_style, literal
 from .symbols import NORM
 from .view import PLANE, Choice, Network, View, choose_cells, mean_of_done
 
 LIMITS = {"activation": 2, "ensemble": 3}
+MOST_MARKERS = 8  # along a curve
 
 
 class Followed(NamedTuple):
@@ -68,10 +70,11 @@ def plot_anchors(dataset: xr.Dataset, *, quantity: str = "growth", everything: b
     view = anchored_view(dataset, quantity, everything, selection)
     rows, choices, followed = view.networks(), choose_cells(view), QUANTITIES[quantity]
     anchors = view.dataset["anchor"].values
-    panels = Panels(len(rows), 2)
+    panels = Panels(len(rows), 2, width=3.2, share_x=False)
     drawn = False
     for row, network in enumerate(rows):
         along, memory = panels.grid[row]
+        zero_line(along)
         zero_line(memory)
         counts = []
         for place, choice in enumerate(choices):
@@ -80,11 +83,13 @@ def plot_anchors(dataset: xr.Dataset, *, quantity: str = "growth", everything: b
             if replica is None:
                 continue
             drawn = True
-            style = {"color": colour(place), "linewidth": 1.0}
+            style = {**line_style(place), "linewidth": 1.0}
             found = over_anchors(view.dataset, values)
-            along.plot(anchors - anchors[0], values.values[replica], **style)
-            along.axhline(mean_of_done(found["mean"].values), linestyle="--", **style)
-            memory.plot(found["shift"].values, mean_of_done(found["autocorrelation"].values), marker=".", markersize=3.5, **style)
+            deviations = values.values[replica] - found["mean"].values[replica]
+            deviations = np.where(np.isfinite(deviations), deviations, np.nan)
+            every = {"markevery": (place, max(1, len(anchors) // MOST_MARKERS))}
+            along.plot(anchors - anchors[0], deviations, label=CURVE, **style, **every)
+            memory.plot(found["shift"].values, mean_of_done(found["autocorrelation"].values), label=CURVE, **style)
             counts.append(float(found["count"].sum()))
         if not counts:
             say(along, "nothing finished")
@@ -96,19 +101,19 @@ def plot_anchors(dataset: xr.Dataset, *, quantity: str = "growth", everything: b
         raise NothingToDraw("no cell of the selection has the quantity at several anchors")
     lag = view.lags[-1]
     panels.titles([followed.title.format(lag=lag), "autocorrelation"], view.network_titles(rows))
-    handles = [Line2D([], [], color=colour(at), label=view.cell_title(choice)) for at, choice in enumerate(choices)]
-    handles.append(Line2D([], [], color="#666666", linestyle="--", label="mean of all replicas"))
-    handles.append(Patch(facecolor="#999999", alpha=0.35, label="of independent values"))
+    handles = [Line2D([], [], **line_style(at), label=view.cell_title(choice)) for at, choice in enumerate(choices)]
+    handles.append(Patch(facecolor="#999999", alpha=0.35, label="95% of independent values"))
     caption = (
         f"{followed.text.format(lag=lag)} at {len(anchors)} final times <i>T</i> along the trajectory of one network (the first "
-        f"finished replica, <i>d</i> = {view.sizes[-1]}), and its mean over anchors and replicas. Right: the autocorrelation of "
-        "its deviations from the mean, of anchors so many steps apart (mean of the replicas); within the band, ±2/√n, it may "
-        "be that of independent values."
+        f"finished replica, <i>d</i> = {view.sizes[-1]}): how far it lies from its mean over them. Right: the autocorrelation of "
+        "these deviations, of anchors so many steps apart (mean of the replicas); within the band, ±2/√n, it may be that of "
+        "independent values."
     )
+    caption += part_coinciding(panels)
     name = "-".join(view.activations)
     title = f"Along the trajectory: {quantity.replace('_', ' ')} of {', '.join(literal(one) for one in view.activations)}"
     description = Description(f"anchors-{quantity.replace('_', '-')}-{name}", title, caption, view.note)
-    return panels.finish("steps from the first anchor; between anchors", "", handles, description)
+    return panels.finish(["steps from the first anchor", "steps between anchors"], "deviation from the mean", handles, description)
 
 
 def first_followed(values: np.ndarray) -> int | None:

@@ -13,7 +13,8 @@ from matplotlib.patches import Patch
 
 from ..data.selection import NothingToDraw
 from .decay import BOUND_STYLE
-from .figure import Description, Panels, fit_y, lag_axis, mark_zero, say, zero_line
+from .curves import CURVE, mark_zero, part_coinciding
+from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
 from .style import INK, file_name
 from .symbols import GAMMA_NORM, NORM
 from .view import Choice, Network, View, choose_cells, mean_of_done
@@ -25,7 +26,7 @@ SLACKS = (
 )
 LINES = (
     ({"color": INK, "linewidth": 1.8}, r"$\ln‖\,J_\ell‖_2\,/\,\ell$"),
-    ({"color": "#0072B2"}, r"$\sum\ln‖S_i‖_2\,/\,\ell$"),
+    ({"color": "#0072B2"}, r"$\Sigma\,\ln‖S_i‖_2\,/\,\ell$"),
     ({"color": "#B36B00"}, r"$\ln\eta$"),
     ({"color": INK, **BOUND_STYLE}, r"$\ln(\gamma‖W‖_2)$"),
 )
@@ -61,6 +62,7 @@ def plot_chain(dataset: xr.Dataset, *, everything: bool = False, **selection: An
         "same direction. Orange: not every step stretches as much as the strongest. Purple: even that one stays below "
         "what the weights allow, because <i>σ</i>′ &lt; <i>γ</i> where units saturate."
     )
+    caption += part_coinciding(panels)
     names = ", ".join(view.activations)
     description = Description(f"chain-{file_name('-'.join(view.activations))}", f"The chain of bounds: {names}", caption, view.note)
     return panels.finish(r"lag $\ell$", "growth per step", handles, description)
@@ -84,6 +86,6 @@ def _draw_chain(axes: Axes, view: View, network: Network, choice: Choice) -> lis
         known = np.isfinite(lower) & np.isfinite(upper)
         axes.fill_between(lags, lower, upper, where=known, color=shade, alpha=0.45, linewidth=0)
     for values, (style, _) in zip(curves, LINES):
-        axes.plot(lags, values, **style)
+        axes.plot(lags, values, label=CURVE, **style)
     mark_zero(axes, lags, norms, INK)
     return curves

@@ -8,15 +8,17 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from ..data.predictions import predict
 from ..data.selection import NothingToDraw
 from .exponents import THEORY, couplings_of, spread_couplings, summaries_of, summary_theory
+from .curves import CURVE, mean_words, part_coinciding
 from .figure import Description, Panels, say, zero_line
 from .style import INK, colour, file_name, line_style, literal, shades
-from .view import Network, View, interval_of_done, mean_of_done
+from .view import LEAST_REPLICAS, Network, View, band_of_done, mean_of_done
 
-LEAST_SIZES, LEAST_REPLICAS = 3, 3
+LEAST_SIZES = 3
 FIT = {"color": INK, "linewidth": 0.8, "linestyle": ":", "zorder": 4}
 CLEAR = 3.0  # standard errors
 
@@ -30,7 +32,7 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
     if len(view.sizes) < LEAST_SIZES:
         raise NothingToDraw("there are fewer than three hidden sizes to draw the convergence of exponents over")
     predicted, choices, rows = predict(view.dataset), spread_couplings(view), view.networks()
-    panels = Panels(len(rows), len(choices), tick_room=0.16)  # exponents near their limit differ in late digits
+    panels = Panels(len(rows), len(choices), tick_room=0.3)  # exponents near their limit differ in late digits
     inverse, shade = 1.0 / view.sizes, colour(0)
     some = has_theory = False
     for row, largest in enumerate(rows):
@@ -38,7 +40,7 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
             networks = [Network(largest.activation, largest.ensemble, size) for size in range(len(view.sizes))]
             values = [view.at("lyapunov_exponent", network, choice, "index")[:, :1] for network in networks]
             mean = np.array([mean_of_done(one)[0] for one in values])
-            low, high = np.array([[end[0] for end in interval_of_done(one)] for one in values]).T
+            low, high = np.array([[end[0] for end in band_of_done(one)] for one in values]).T
             finite = np.isfinite(mean)
             axes.set_xlim(left=0.0, right=1.08 * inverse.max())
             axes.locator_params(axis="x", nbins=4)
@@ -58,13 +60,14 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
                 ends = np.array([0.0, inverse.max()])
                 axes.axhline(limit, **THEORY)
                 axes.plot(ends, limit - c * ends, **FIT)
-                axes.text(0.97, 0.94, f"c = {c:.2g}", transform=axes.transAxes, ha="right", va="top")
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+                axes.text(0.97, 0.94, f"$c$ = {c:.2g}", transform=axes.transAxes, ha="right", va="top", bbox=box, zorder=6)
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
     panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
     handles = [Line2D([], [], color=shade, marker="o", markersize=3, linestyle="none", label="measured")]
     caption = (
-        "The largest Lyapunov exponent against 1/<i>d</i>: means over the replicas, bars their 95% confidence intervals."
+        f"The largest Lyapunov exponent against 1/<i>d</i> ({mean_words(len(view.replicas)).replace('band', 'bar')})."
     )
     if has_theory:
         handles += [Line2D([], [], **THEORY, label="mean field, $d \\to \\infty$"), Line2D([], [], **FIT, label="$-c/d$ fitted")]
@@ -102,16 +105,18 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
                 score = z_scores(values.reshape(len(values), -1)[:, places], curve)
                 finite = np.isfinite(score)
                 some |= bool(finite.any())
-                axes.plot(points[finite], score[finite], **{**line_style(0), "color": shade, "marker": "o", "markersize": 2.5})
+                axes.plot(points[finite], score[finite], **{**line_style(0), "color": shade, "marker": "o", "markersize": 2.5}, label=CURVE)
     if not some:
         raise NothingToDraw("no coupling has three finished replicas that differ")
     panels.titles(["largest exponent", "entropy rate / d", "Kaplan-Yorke dimension / d"], view.network_titles(rows))
-    handles = [Line2D([], [], color=shade, label=f"d = {d}") for d, shade in zip(view.sizes, colours)]
+    handles = [Line2D([], [], color=shade, label=f"$d$ = {d}") for d, shade in zip(view.sizes, colours)]
+    handles.append(Patch(facecolor=INK, alpha=0.12, label=f"within {CLEAR:g} standard errors"))
     caption = (
         "(mean − mean field) / standard error over the replicas, against the coupling <i>κ</i> = <i>ργ</i>; shaded: 3 standard "
         "errors, the scale is linear within. Networks of finite size differ from the mean field by about <i>c</i>/<i>d</i>, "
         "most of all near the onset of chaos: scores far below 0 that come back with <i>d</i> are that, not an error."
     )
+    caption += part_coinciding(panels)
     names = ", ".join(literal(name) for name in view.activations)
     name = f"scores-{file_name('-'.join(view.activations))}"
     description = Description(name, f"Exponents beside the mean field: {names}", caption, view.note)

@@ -60,6 +60,7 @@ def plot_critical(
             axes.plot(sizes, expected[row, column], **THEORY_LINE)
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.set_xlim(sizes[0] / 1.35, sizes[-1] * 1.35)
     panels.titles([literal(name) for name in names["ensemble"]], [literal(name) for name in names["activation"]])
     handles = [Line2D([], [], color=INK, marker="o", linestyle="none", label=f"critical point, {100 * ci:g}% interval")]
     if expected is not None:

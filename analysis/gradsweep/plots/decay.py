@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..data.selection import NothingToDraw
-from .figure import CURVE, TURNS, Description, Panels, fit_y, lag_axis, mark_zero, part_coinciding, say, zero_line
+from .curves import draw_mean, mean_words, part_coinciding
+from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
-from .view import Choice, Network, View, choose_cells, interval_of_done, mean_of_done, range_of_done
+from .view import Choice, Network, View, choose_cells, mean_of_done, range_of_done
 
 BOUND_STYLE = {"linestyle": (0, (4, 2)), "linewidth": 1.1}
 STEPS = "<i>S</i><sub>T</sub>⋯<i>S</i><sub>T−ℓ+1</sub>"
@@ -42,13 +43,12 @@ def plot_decay(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     handles = [Line2D([], [], color=shade, label=f"$d$ = {size}") for size, shade in zip(view.sizes, colours)]
     handles.append(Line2D([], [], color=INK, **BOUND_STYLE, label=r"bound $\ell\,\ln(\gamma‖W‖_2)$"))
     caption = (
-        f"Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = {STEPS} against the lag ℓ (mean of the replicas; band: "
-        f"its 95% confidence interval), and dashed, in the same colour, the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with a fresh "
+        f"Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = {STEPS} against the lag ℓ "
+        f"({mean_words(len(view.replicas))}), and dashed, in the same colour, the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with a fresh "
         f"{W} at every step: the product of the single bounds), as far as it lies within. A straight line is exponential "
         "decay or growth; a triangle at the lower edge: exactly 0 from there on."
     )
-    if part_coinciding(panels):
-        caption += f" {TURNS}"
+    caption += part_coinciding(panels)
     name = "-".join(view.activations)
     description = Description(f"decay-{file_name(name)}", f"Decay over the lag: {', '.join(view.activations)}", caption, view.note)
     return panels.finish(r"lag $\ell$", r"$\ln‖\,J_\ell‖_2$", handles, description)
@@ -80,12 +80,11 @@ def plot_rate(dataset: xr.Dataset, *, everything: bool = False, **selection: Any
         Line2D([], [], color=INK, linestyle=":", label=r"$\ln(\gamma\rho(W))$"),
     ]
     caption = (
-        f"Growth per step over lag ℓ at <i>d</i> = {view.sizes[size]}, mean of the replicas, band its 95% confidence interval. The dashed line is "
+        f"Growth per step over lag ℓ at <i>d</i> = {view.sizes[size]} ({mean_words(len(view.replicas))}). The dashed line is "
         f"the bound ln({GAMMA_NORM}); for the identity the rate falls from there to ln({GAMMA_RADIUS}), dotted, as ℓ grows "
         f"(Gelfand), the faster the more normal {W} is. Saturating activations fall further where states are large."
     )
-    if part_coinciding(panels):
-        caption += f" {TURNS}"
+    caption += part_coinciding(panels)
     description = Description("rate", "From the bound to the spectral radius", caption, view.note)
     return panels.finish(r"lag $\ell$", r"$\ln‖\,J_\ell‖_2\,/\,\ell$", handles, description)
 
@@ -93,34 +92,18 @@ def plot_rate(dataset: xr.Dataset, *, everything: bool = False, **selection: Any
 def _draw_curve(axes: Axes, view: View, network: Network, choice: Choice, shade: object) -> list[np.ndarray]:
     """The values drawn, without those of the bound."""
     norms = view.at("log_jacobian_norm", network, choice, "lag")
-    mean, (low, high) = mean_of_done(norms), range_of_done(norms)
-    if np.all(np.isnan(mean)):
+    if np.isnan(draw_mean(axes, view.lags, norms, {"color": shade})).all():
         return []
-    lags, marker = view.lags, "o" if len(view.lags) < 3 else None
-    axes.plot(lags, np.where(np.isfinite(mean), mean, np.nan), color=shade, marker=marker, label=CURVE)
     bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag"))
-    axes.plot(lags, bound, color=shade, marker=marker, markersize=3, alpha=0.8, **BOUND_STYLE)
-    if len(norms) > 1:
-        lower, upper = interval_of_done(norms)
-        banded = np.isfinite(lower) & np.isfinite(upper)
-        axes.fill_between(lags, lower, upper, where=banded, color=shade, alpha=0.22, linewidth=0)
-    mark_zero(axes, lags, mean, shade)
-    return [low, high]
+    marker = "o" if len(view.lags) < 3 else None
+    axes.plot(view.lags, bound, color=shade, marker=marker, markersize=3, alpha=0.8, **BOUND_STYLE)
+    return list(range_of_done(norms))
 
 
 def _draw_rate(axes: Axes, view: View, network: Network, choice: Choice) -> list[np.ndarray]:
-    norms = view.at("log_jacobian_norm", network, choice, "lag") / view.lags
-    mean, (low, high) = mean_of_done(norms), range_of_done(norms)
-    if np.all(np.isnan(mean)):
-        return []
-    line = line_style(network.activation)
-    axes.plot(view.lags, np.where(np.isfinite(mean), mean, np.nan), label=CURVE, **line)
-    if len(norms) > 1:
-        lower, upper = interval_of_done(norms)
-        banded = np.isfinite(lower) & np.isfinite(upper)
-        axes.fill_between(view.lags, lower, upper, where=banded, color=line["color"], alpha=0.18, linewidth=0)
-    mark_zero(axes, view.lags, mean, line["color"])
-    return [low, high]
+    rates = view.at("log_jacobian_norm", network, choice, "lag") / view.lags
+    drawn = not np.isnan(draw_mean(axes, view.lags, rates, line_style(network.activation))).all()
+    return list(range_of_done(rates)) if drawn else []
 
 
 def _draw_conditions(axes: Axes, view: View, network: Network, choice: Choice) -> list[np.ndarray]:

@@ -13,9 +13,10 @@ from matplotlib.ticker import FuncFormatter
 from .. import theory
 from ..data.predictions import coupling_plane, kinds, log_slope_at_zero, mean_field_ensemble, predict, variances
 from ..data.selection import NothingToDraw, spread
-from .figure import Description, Panels, fit_y, mark_zero, say, zero_line
+from .curves import draw_mean, mean_words, part_coinciding
+from .figure import Description, Panels, fit_y, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
-from .view import PLANE, Choice, Network, View, mean_of_done, range_of_done
+from .view import PLANE, Choice, Network, View, mean_of_done
 
 MOST_SIZES, MOST_COUPLINGS = 5, 3
 THEORY = {"color": INK, "linewidth": 1.0, "linestyle": (0, (4, 2)), "zorder": 5}
@@ -45,8 +46,7 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
                 if np.isnan(values).all():
                     continue
                 index = (np.arange(d) + 0.5) / d
-                axes.plot(index, np.where(np.isfinite(values), values, np.nan), color=shade, marker="." if d < 4 else None)
-                has_zeros |= mark_zero(axes, index, values, shade)
+                has_zeros |= bool(np.isneginf(draw_mean(axes, index, values[np.newaxis], {"color": shade})).any())
                 drawn.append(values)
                 found = True
             if not found:
@@ -61,7 +61,7 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
     panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
-    handles = [Line2D([], [], color=shade, label=f"d = {d}") for d, shade in zip(view.sizes, colours)]
+    handles = [Line2D([], [], color=shade, label=f"$d$ = {d}") for d, shade in zip(view.sizes, colours)]
     handles += [Line2D([], [], **THEORY, label="mean field, $d \\to \\infty$")] if has_theory else []
     caption = (
         "Lyapunov exponents <i>λ<sub>i</sub></i> per step in descending order against (<i>i</i> − 1/2)/<i>d</i>, means over "
@@ -71,6 +71,7 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
         caption += " Dashed: the mean field at infinite size; the largest exponents lie below it by about <i>c</i>/<i>d</i>."
     if has_zeros:
         caption += " Triangle at the lower edge: from this index on directions are exactly 0."
+    caption += part_coinciding(panels)
     names = "-".join(view.activations)
     description = Description(
         f"exponents-{file_name(names)}", f"Lyapunov exponents: {', '.join(view.activations)}", caption, view.note
@@ -114,7 +115,7 @@ def _theory(view: View, predicted: xr.Dataset, network: Network, choice: Choice)
 
 def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
     """What Lyapunov spectra come to against the coupling kappa: the largest exponent, the entropy rate and the
-    Kaplan-Yorke dimension an index, a line a hidden size with the range over the replicas, rows activations and
+    Kaplan-Yorke dimension an index, a line a hidden size with the confidence interval of the mean, rows activations and
     ensembles, beside the mean field. Needs the measure lyapunov and several couplings. `selection`: values of axes, as in
     gradsweep.select."""
     limits = {"activation": 2, "ensemble": 3, "hidden_size": MOST_SIZES}
@@ -133,33 +134,35 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
             zero_line(axes)
             axes.locator_params(axis="y", nbins=4)
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # short: panels stand close
+        drawn: list[list[np.ndarray]] = [[], [], []]
         for size, shade in enumerate(colours):
             network = Network(largest.activation, largest.ensemble, size)
-            for axes, values in zip(panels.grid[row], summaries_of(view, network)):
+            for place, values in enumerate(summaries_of(view, network)):
                 flat = values.reshape(len(values), -1)[:, order]
-                mean, (low, high) = mean_of_done(flat), range_of_done(flat)
-                finite = np.isfinite(mean)
-                some |= bool(finite.any())
-                axes.fill_between(kappa[order][finite], low[finite], high[finite], color=shade, alpha=0.18, linewidth=0)
-                axes.plot(kappa[order][finite], mean[finite], **{**line_style(0), "color": shade})
+                drawn[place].append(draw_mean(panels.grid[row, place], kappa[order], flat, {**line_style(0), "color": shade}))
+        some |= any(np.isfinite(mean).any() for means in drawn for mean in means)
         curves = summary_theory(view, predicted, largest, kappa)
         if curves is not None:
             has_theory = True
-            for axes, curve in zip(panels.grid[row], curves[1:]):
+            for axes, curve, means in zip(panels.grid[row], curves[1:], drawn):
                 axes.plot(curves[0], curve, **THEORY)
+                means.append(curve)
+        for axes, means in zip(panels.grid[row], drawn):
+            fit_y([axes], means, 1e-6)  # bands of few replicas may leave it
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
     titles = ["largest exponent per step", "entropy rate / d per step", "Kaplan-Yorke dimension / d"]
     panels.titles(titles, view.network_titles(rows))
-    handles = [Line2D([], [], color=shade, label=f"d = {d}") for d, shade in zip(view.sizes, colours)]
+    handles = [Line2D([], [], color=shade, label=f"$d$ = {d}") for d, shade in zip(view.sizes, colours)]
     handles += [Line2D([], [], **THEORY, label="mean field")] if has_theory else []
     caption = (
         "The largest Lyapunov exponent, the entropy rate Σ<i>λ<sub>i</sub></i><sup>+</sup> and the Kaplan-Yorke dimension, "
-        "both over <i>d</i> (they need all exponents), against the coupling <i>κ</i> = <i>ργ</i>: means over the replicas, "
-        "bands their range. Chaos begins where the largest exponent crosses 0."
+        "both over <i>d</i> (they need all exponents), against the coupling <i>κ</i> = <i>ργ</i> "
+        f"({mean_words(len(view.replicas))}). Chaos begins where the largest exponent crosses 0."
     )
     if has_theory:
         caption += " Dashed: the mean field at infinite size."
+    caption += part_coinciding(panels)
     names = "-".join(view.activations)
     title = f"Chaos against the coupling: {', '.join(literal(name) for name in view.activations)}"
     description = Description(f"chaos-{file_name(names)}", title, caption, view.note)

@@ -23,9 +23,6 @@ from .style import is_geometric
 
 LETTER = 0.0082  # width of a letter in inches for each point of its size, on the wide side
 MOST_TICKS = 6
-CURVE = "_curve"  # the label of what part_coinciding looks at; not in legends
-HAIR, DASH = 0.008, 3.0  # of a panel's height; in widths of the line
-TURNS = "Curves that coincide take turns, each with dashes in the others' gaps."
 
 
 @dataclass
@@ -41,12 +38,13 @@ class Description:
 
 @dataclass
 class Panels:
-    """A figure of panels, rows x columns on shared x axes. Sizes are inches at a font size of 8.5 points."""
+    """A figure of panels, rows x columns on shared x axes (`share_x` False: shared by each column alone). Sizes are inches at a font size of 8.5 points."""
 
     rows: int
     columns: int
     width: float = 2.6
     height: float = 1.9
+    share_x: bool = True
     share_y: bool | str = False
     has_scale: bool = False  # room for a colour scale at the right
     has_row_titles: bool = False
@@ -61,7 +59,7 @@ class Panels:
         # One by one: figure.subplots would make the ticks of all axes, only to hide the inner labels.
         for row, column in np.ndindex(self.rows, self.columns):
             beside = {True: (0, 0), "all": (0, 0), "row": (row, 0)}.get(self.share_y, (row, column))
-            shared = {"sharex": self.grid[0, 0], "sharey": self.grid[beside]}
+            shared = {"sharex": self.grid[0, 0 if self.share_x else column], "sharey": self.grid[beside]}
             self.grid[row, column] = self.figure.add_subplot(places[row, column], **shared)
         self._scale: tuple | None = None
         # Most of the time of drawing goes into ticks and the places of titles: neither where there are none to see.
@@ -92,16 +90,17 @@ class Panels:
         self.has_scale = True
         self._scale = (mappable, label, options)
 
-    def finish(self, x: str, y: str, handles: Sequence, description: Description) -> Figure:
-        """The layout, labels of the axes and the legend; then the figure is done."""
+    def finish(self, x: str | Sequence[str], y: str, handles: Sequence, description: Description) -> Figure:
+        """The layout, labels of the axes (of x: one, or one a column) and the legend; then the figure is done."""
         unit = rcParams["font.size"] / 8.5
-        legend_rows, legend_columns = _legend_shape(handles, self.columns * self.width)
         left, bottom = (0.68 + self.tick_room) * unit, 0.46 * unit
-        top = (0.28 + 0.19 * legend_rows) * unit
         right = (0.12 + 0.2 * self.has_row_titles + 0.95 * self.has_scale) * unit
         gap = (0.13 if self.shares_rows else 0.42 + self.tick_room) * unit
         between = 0.14 * unit
-        width = left + self.columns * self.width + (self.columns - 1) * gap + right
+        panels = self.columns * self.width + (self.columns - 1) * gap
+        legend_rows, legend_columns = _legend_shape(handles, (panels + 2.0 * min(left, right)) / unit)
+        top = (0.28 + 0.19 * legend_rows) * unit
+        width = left + panels + right
         height = bottom + self.rows * self.height + (self.rows - 1) * between + top
         self.figure.set_size_inches(width, height)
         self.figure.subplots_adjust(
@@ -110,7 +109,11 @@ class Panels:
         )  # fmt: skip
         size = rcParams["axes.labelsize"]
         middle_x, middle_y = 0.5 * (left + width - right) / width, 0.5 * (bottom + height - top) / height
-        self.figure.text(middle_x, 0.04 * unit / height, x, ha="center", va="bottom", fontsize=size)
+        if isinstance(x, str):
+            self.figure.text(middle_x, 0.04 * unit / height, x, ha="center", va="bottom", fontsize=size)
+        else:
+            for axes, text in zip(self.grid[-1], x):
+                axes.set_xlabel(text, labelpad=2.0, fontsize=size)
         self.figure.text(0.04 * unit / width, middle_y, y, ha="left", va="center", rotation=90, fontsize=size)
         if handles:
             self.figure.legend(
@@ -174,42 +177,9 @@ def fit_y(axes: Sequence[Axes], values: Sequence[np.ndarray], least: float) -> N
         one.set_ylim(low - margin, high + margin)
 
 
-def part_coinciding(panels: Panels) -> bool:
-    """Curves that lie on each other everywhere, to a line's width, take turns: dashes of one are the gaps of the others. Those
-    of a panel are known by CURVE; True if there are any."""
-    found = False
-    for _, _, axes in panels:
-        curves = [line for line in axes.lines if line.get_label() == CURVE]
-        low, high = axes.get_ylim()
-        while curves:
-            first, x = curves[0], curves[0].get_xdata()
-            near = [line for line in curves if np.array_equal(line.get_xdata(), x) and _is_near(line, first, high - low)]
-            curves = [line for line in curves if line not in near]
-            if len(near) > 1:
-                found = True
-                for place, line in enumerate(near):
-                    line.set_linestyle((DASH * place, (DASH, DASH * (len(near) - 1))))
-                    line.set_dash_capstyle("butt")
-    return found
-
-
-def _is_near(line: Line2D, other: Line2D, height: float) -> bool:
-    one, two = (np.ma.filled(np.ma.asarray(each.get_ydata(), float), np.nan) for each in (line, other))
-    return np.array_equal(np.isnan(one), np.isnan(two)) and bool(np.nanmax(np.abs(one - two), initial=0.0) <= HAIR * height)
-
-
 def zero_line(axes: Axes) -> None:
     """As axhline, which would reckon the limits of all axes that share theirs, each time."""
     axes.add_line(Line2D([0.0, 1.0], [0.0, 0.0], transform=axes.get_yaxis_transform(), color="#999999", linewidth=0.7, zorder=0))
-
-
-def mark_zero(axes: Axes, x: np.ndarray, values: np.ndarray, shade: object) -> bool:
-    """A triangle at the lower edge where values first are -inf, exactly 0 under the logarithm; True if there is one."""
-    gone = np.isneginf(values)
-    if gone.any():
-        place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-        axes.plot(x[gone][:1], [0.03], color=shade, marker="v", markersize=5, **place)
-    return bool(gone.any())
 
 
 def say(axes: Axes, text: str) -> None:

@@ -19,8 +19,9 @@ from matplotlib.patches import Patch
 from ..data.quantities import times
 from ..data.selection import NothingToDraw, spread
 from .decay import BOUND_STYLE
-from .figure import Description, Panels, fit_y, lag_axis, mark_zero, say, zero_line
-from .style import INK, SEQUENTIAL, UNFINISHED, colour, literal
+from .curves import draw_mean, mark_zero, mean_words, part_coinciding
+from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
+from .style import INK, SEQUENTIAL, UNFINISHED, colour, line_style, literal
 from .symbols import GAMMA_NORM
 from .view import Choice, Network, View, choose_cells, mean_of_done
 
@@ -28,6 +29,7 @@ CONTRIBUTION = "<i>C</i><sub><i>T</i>−ℓ</sub>"
 STEP_GRADIENT = "∂<i>ε<sub>t</sub></i>/∂<i>W</i>"
 FIRST_ERROR = "‖<i>e</i><sub>0</sub>‖"
 MOST_ROWS = 5
+MOST_MARKERS = 6  # along a curve
 
 
 def plot_contributions(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
@@ -54,7 +56,7 @@ def plot_contributions(dataset: xr.Dataset, *, everything: bool = False, **selec
     panels.titles([view.cell_title(choice) for choice in choices], [literal(name) for name in view.ensembles])
     lag_axis(panels, view.lags)
     handles = [
-        *(Line2D([], [], color=colour(at), label=literal(view.activations[at])) for at in sorted(shown)),
+        *(Line2D([], [], **line_style(at), label=literal(view.activations[at])) for at in sorted(shown)),
         Line2D([], [], color=INK, label=r"contribution  $\ln(‖C_{T-\ell}‖_F/‖e_0‖)$"),
         Line2D([], [], color=INK, linestyle=":", label=r"error  $\ln(‖e_\ell‖/‖e_0‖)$"),
         Line2D([], [], color=INK, **BOUND_STYLE, label=r"bound  $\ell\,\ln(\gamma‖W‖_2)$"),
@@ -63,10 +65,11 @@ def plot_contributions(dataset: xr.Dataset, *, everything: bool = False, **selec
         f"The error <i>e</i><sub>ℓ</sub> carried back over ℓ steps, its bound ln{FIRST_ERROR} + ℓ ln({GAMMA_NORM}) as far "
         f"as it lies within, and the temporal contribution ‖{CONTRIBUTION}‖<sub>F</sub> = ‖<i>e</i><sub>ℓ</sub>‖ "
         "‖<i>σ</i>(<i>x</i><sub><i>T</i>−ℓ−1</sub>)‖ to the gradient of the last loss, all divided by "
-        f"{FIRST_ERROR} so that activations share the bound (<i>d</i> = {view.sizes[size]}, mean of the replicas). The "
+        f"{FIRST_ERROR} so that activations share the bound (<i>d</i> = {view.sizes[size]}; {mean_words(len(view.replicas))}). The "
         "contribution is bounded through its error, not by the dashed line: it is apart from the error by the norm of the "
         "state it meets."
     )
+    caption += part_coinciding(panels)
     description = Description("contributions", "Temporal contributions against the lag", caption, view.note)
     return panels.finish(r"lag $\ell$", r"logarithm relative to $‖e_0‖$", handles, description)
 
@@ -79,18 +82,14 @@ def _draw_contributions(axes: Axes, view: View, network: Network, choice: Choice
     if np.all(np.isnan(errors)):
         return []
     contributions = view.at("log_contribution", network, choice, "lag") - initial
-    lines = [
-        (view.at("log_norm_bound", network, choice, "lag"), {"color": INK, **BOUND_STYLE}),
-        (errors, {"color": colour(network.activation), "linestyle": ":"}),
-        (contributions, {"color": colour(network.activation)}),
-    ]
-    means = []
-    for values, style in lines:
-        mean = mean_of_done(values)
-        axes.plot(view.lags, np.where(np.isfinite(mean), mean, np.nan), **style)
-        mark_zero(axes, view.lags, mean, style["color"])
-        means.append(mean)
-    return means[1:]
+    bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag"))
+    axes.plot(view.lags, bound, color=INK, **BOUND_STYLE)
+    carried = mean_of_done(errors)
+    axes.plot(view.lags, np.where(np.isfinite(carried), carried, np.nan), color=colour(network.activation), linestyle=":")
+    mark_zero(axes, view.lags, carried, colour(network.activation))
+    every = max(1, len(view.lags) // MOST_MARKERS)
+    style = {**line_style(network.activation), "markevery": (network.activation % every, every)}
+    return [carried, draw_mean(axes, view.lags, contributions, style)]
 
 
 def plot_triangle(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:

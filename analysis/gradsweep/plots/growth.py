@@ -31,8 +31,7 @@ def plot_growth(
     dataset: xr.Dataset, *, summary: Summary | None = None, everything: bool = False, **selection: Any
 ) -> Figure:
     """How far growth rates lie from ln(gamma rho(W)), over that, a point a cell, a panel an ensemble; of many cells an even
-    sample. `summary`:
-    that of the selection, if it is known. `selection`: values of axes, as in gradsweep.select."""
+    sample. `summary`: that of the selection, if it is known. `selection`: values of axes, as in gradsweep.select."""
     dataset = select(dataset, **selection)
     summary = summary or summarize(dataset)
     names = {axis: [str(name) for name in labels(dataset, axis)] for axis in ("activation", "ensemble")}
@@ -86,10 +85,10 @@ def plot_conditions(
     pairs = [pairs[position] for position in spread(found, None if everything else MOST_PAIRS)]
     note = f"Left: {len(pairs)} of {found} pairs of activation and ensemble." if len(pairs) < found else ""
     names = {axis: [str(name) for name in labels(dataset, axis)] for axis in ("activation", "ensemble")}
-    height = max(3.0, 1.3 + 0.27 * len(pairs))
+    height = max(2.8, 1.1 + 0.27 * len(pairs))
     figure = Figure(figsize=(9.4, height))
-    bars = figure.add_axes((0.2, 0.5 / height, 0.28, 1 - 1.2 / height))
-    scatter = figure.add_axes((0.6, 0.5 / height, 0.38, 1 - 1.2 / height))
+    bars = figure.add_axes((0.2, 0.5 / height, 0.28, 1 - 0.85 / height))
+    scatter = figure.add_axes((0.6, 0.5 / height, 0.38, 1 - 0.85 / height))
     seen = _draw_shares(bars, [f"{literal(names['activation'][a])}, {literal(names['ensemble'][e])}" for a, e in pairs],
                         np.array([counts[pair] for pair in pairs]))  # fmt: skip
     activations = sorted({activation for activation, _ in pairs})

@@ -9,14 +9,15 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from ..data.predictions import predict
-from ..data.quantities import HALF, coupling, half_life, mean_interval
+from ..data.quantities import HALF, coupling, half_life
 from ..data.selection import NothingToDraw, labels, reduce_axes, select, size_of, thin
+from .curves import CURVE, band_handles, mean_words, part_coinciding
 from .figure import Description, Panels, say
 from .style import INK, file_name, line_style, literal
 from .symbols import NORM
+from .view import band_of_done
 
 LIMITS = {"activation": 4, "ensemble": 4, "hidden_size": 6}
 THEORY_LINE = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.1}
@@ -38,7 +39,7 @@ def plot_half_life(dataset: xr.Dataset, *, ci: float = 0.95, everything: bool = 
     names = {axis: [str(name) for name in labels(dataset, axis)] for axis in ("activation", "ensemble")}
     sizes = labels(dataset, "hidden_size")
     kappa = coupling(dataset).values.ravel()
-    expected = _expected(dataset)
+    expected, longest = _expected(dataset), float(lives.values[np.isfinite(lives.values)].max())
     panels = Panels(len(names["activation"]), len(names["ensemble"]), width=2.6, height=2.2, share_y=True)
     for row, column, axes in panels:
         part = lives.isel(activation=row, ensemble=column)
@@ -50,20 +51,21 @@ def plot_half_life(dataset: xr.Dataset, *, ci: float = 0.95, everything: bool = 
         if not axes.lines:
             say(axes, "beyond the longest lag")
         axes.set_yscale("log", base=2)
-        axes.set_ylim(0.5, 2.0 * labels(dataset, "lag")[-1])
+        axes.set_ylim(0.5, min(2.0 * labels(dataset, "lag")[-1], 4.0 * longest))
         axes.yaxis.set_major_formatter("{x:g}")
     panels.titles([literal(name) for name in names["ensemble"]], [literal(name) for name in names["activation"]])
     handles = [Line2D([], [], **line_style(place), label=f"$d$ = {size}") for place, size in enumerate(sizes)]
-    if size_of(dataset, "replica") > 1:
-        handles.append(Patch(facecolor="#999999", alpha=0.35, label=f"{100 * ci:g}% interval"))
+    replicas = size_of(dataset, "replica")
+    handles += band_handles(replicas, ci)
     if expected is not None:
         handles.append(Line2D([], [], **THEORY_LINE, label="mean-field theory"))
     caption = (
-        f"The lag from which {NORM} stays below 1/2, in steps, against κ = <i>ρ</i>(<i>W</i>) <i>γ</i>; geometric mean of the "
-        f"replicas, and its {100 * ci:g}% confidence interval. It diverges where gradients no longer vanish; what lies beyond "
+        f"The lag from which {NORM} stays below 1/2, in steps, against κ = <i>ρ</i>(<i>W</i>) <i>γ</i> "
+        f"({'geometric ' if replicas > 1 else ''}{mean_words(replicas, ci)}). It diverges where gradients no longer vanish; what lies beyond "
         "the longest lag has no point. Dashed: ln 2 over the decay rate of mean-field theory, for the largest size, which "
         "leaves transients of non-normal <i>W</i> out."
     )
+    caption += part_coinciding(panels)
     at = ", ".join(f"{name.replace('_', ' ')} = {value:g}" for name, value in chosen.items())
     note = " ".join(filter(None, (left_out, f"At {at}." if at else "")))
     title = f"Half-life of gradients: {', '.join(names['activation'])}"
@@ -81,8 +83,8 @@ def _draw(axes: Axes, kappa: np.ndarray, lives: xr.DataArray, ci: float, place: 
     if not known.any():
         return
     style = line_style(place)
-    axes.plot(points[known], np.exp(merged[:, known].mean(axis=0)), **style)
-    low, high = mean_interval(merged[:, known], ci)
+    axes.plot(points[known], np.exp(merged[:, known].mean(axis=0)), label=CURVE, **style)
+    low, high = band_of_done(merged[:, known], ci)
     if len(merged) > 1:
         axes.fill_between(points[known], np.exp(low), np.exp(high), color=style["color"], alpha=0.2, linewidth=0)
 

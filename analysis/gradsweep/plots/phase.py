@@ -16,10 +16,11 @@ from matplotlib.patches import Patch
 from ..data.quantities import ROUNDING, SAME_COUPLING
 from ..data.results import FAILED
 from ..data.selection import NothingToDraw
+from .curves import band_handles
 from .figure import Description, Panels, say
 from .style import DIVERGING, UNFINISHED, cell_edges, colour, file_name, is_geometric, number
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
-from .view import PLANE, Network, View, interval_of_done, mean_of_done
+from .view import PLANE, Network, View, band_of_done, mean_of_done
 
 SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
 NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
@@ -41,7 +42,7 @@ class Panel:
 
     def __init__(self, view: View, network: Network, x: str, y: str, lag: int = -1) -> None:
         values = view.read("log_jacobian_norm", network, (y, x), lag=lag) / view.lags[lag]
-        self.mean, (self.low, self.high) = mean_of_done(values), interval_of_done(values)
+        self.mean, (self.low, self.high) = mean_of_done(values), band_of_done(values)
         self.failed = np.isnan(self.mean) & (view.status(network, (y, x)) == FAILED).any(axis=0)
         radius, norm = view.used(network)
         self.radius, self.norm = _mean(radius[:, 0]), _mean(norm[:, 0])
@@ -255,7 +256,7 @@ def _draw_lines(
     for row, column, axes in panels:
         panel = grid[row][column]
         low, mean, high = (value.reshape(-1) for value in (panel.low, panel.mean, panel.high))
-        finite = np.isfinite(low) & np.isfinite(high)
+        finite = np.isfinite(low) & np.isfinite(high)  # of one replica: nowhere
         axes.axhline(0.0, color=ZERO_LINE["color"], linewidth=0.8)
         axes.fill_between(points, low, high, where=finite, color=colour(0), alpha=0.2, linewidth=0)
         axes.plot(points, np.where(np.isfinite(mean), mean, np.nan), color=colour(0), marker="o", markersize=4)
@@ -263,14 +264,13 @@ def _draw_lines(
         for factor, line in zip(factors, (SPECTRAL_LINE, NORM_LINE)):
             if panel.tied and along in PLANE and len(points) > 1 and points[0] * factor <= 1.0 <= points[-1] * factor:
                 axes.axvline(1.0 / factor, **line)
-        if not finite.any():
+        if not np.isfinite(mean).any():
             failed, zero = panel.failed.any(), np.isneginf(mean).any()
             say(axes, "failed" if failed else r"$J_\ell = 0$ exactly" if zero else "pending")
         if len(points) == 1:
             axes.set_xticks(points)
     handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas")]
-    if len(view.replicas) > 1:
-        handles.append(Patch(facecolor=colour(0), alpha=0.2, label="95% interval"))
+    handles += band_handles(len(view.replicas), shade=colour(0))
     return [*handles, *condition_handles()] if along in PLANE and len(points) > 1 else handles
 
 

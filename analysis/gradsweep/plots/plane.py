@@ -18,6 +18,7 @@ from ..data.quantities import ROUNDING
 from ..data.results import UNSET_FLAG
 from ..data.selection import NothingToDraw
 from ..data.summary import OBSERVATIONS
+from .curves import CURVE, part_coinciding
 from .figure import Description, Panels
 from .growth import OBSERVATION_COLOURS, OBSERVATION_LABELS
 from .phase import LABELS, Panel, condition_handles, draw_conditions, draw_zero, plane_edges
@@ -28,8 +29,8 @@ from .view import PLANE, Network, View, mean_of_done
 LIMITS = {"activation": 4, "ensemble": 5}
 GROWTH_LINE = {"color": "#E34A33", "linewidth": 2.0}
 TOTAL = "Σ<sub><i>t</i></sub> ∂<i>ε<sub>t</sub></i>/∂<i>W</i>"
-# The colours of agreement step back behind those of what was observed where the conditions disagree.
-CODE_COLOURS = (UNFINISHED, "#DCE6EF", "#F7E9E1", *(OBSERVATION_COLOURS[name] for name in OBSERVATIONS))
+# Where the conditions agree there is no colour, so that those of what was observed where they disagree stand out.
+CODE_COLOURS = (UNFINISHED, "#FFFFFF", "#F2F2F2", *(OBSERVATION_COLOURS[name] for name in OBSERVATIONS))
 CODE_LABELS = ("unknown", "both say: vanishes", "neither says so")
 
 
@@ -86,6 +87,8 @@ def plot_cancellation(dataset: xr.Dataset, *, everything: bool = False, **select
     the measure gradient. `selection`: values of axes, as in gradsweep.select."""
     view = View(dataset, selection, LIMITS, everything, needs=("cancellation",))
     is_plane = len(view.radii) > 1 and len(view.gammas) > 1
+    if len(view.radii) == len(view.gammas) == 1:
+        raise NothingToDraw("there is one cell a network, no plane to draw cancellation over: the dataset `cancellation` has it")
     size = len(view.sizes) - 1
     rows = [ensemble for ensemble in range(len(view.ensembles)) if view.has_single_weight(ensemble)] or [0]
     values = {(e, a): _geometric_mean(view, Network(a, e, size)) for e in rows for a in range(len(view.activations))}
@@ -113,10 +116,10 @@ def plot_cancellation(dataset: xr.Dataset, *, everything: bool = False, **select
         draw_zero(axes, Panel(view, network, *PLANE), np.outer(view.gammas, view.radii), edges[0], GROWTH_LINE)
     panels.titles([literal(name) for name in view.activations], [literal(view.ensembles[row]) for row in rows])
     ticks = [value for value in (0.001, 0.01, 0.1, 0.2, 0.5, 1.0) if value >= norm.vmin]
-    label = r"cancellation  $‖\sum_k C_k‖_F\,/\,\sum_k ‖C_k‖_F$"
+    label = r"cancellation  $‖\Sigma_k\,C_k‖_F\,/\,\Sigma_k\,‖C_k‖_F$"
     panels.scale(ScalarMappable(norm, SEQUENTIAL), label, ticks=ticks, format="%g")
     handles = [
-        Line2D([], [], color="#999999", linewidth=1.0, label=r"$\ln‖\,\sum_t\,\partial\varepsilon_t/\partial W\,‖_F$"),
+        Line2D([], [], color="#999999", linewidth=1.0, label=r"$\ln‖\,\Sigma_t\,\partial\varepsilon_t/\partial W\,‖_F$"),
         Line2D([], [], **GROWTH_LINE, label=r"$\ln‖\,J_\ell‖_2 = 0$ at the longest lag"),
     ]
     description.caption += (
@@ -151,13 +154,12 @@ def _cancellation_lines(
     for axes, ensemble in zip(panels.grid[0], rows):
         for activation in range(len(view.activations)):
             with np.errstate(invalid="ignore"):
-                axes.plot(x, np.exp(values[ensemble, activation]).reshape(-1), **line_style(activation))
-        if len(x) == 1:
-            axes.set_xticks(x)
+                axes.plot(x, np.exp(values[ensemble, activation]).reshape(-1), label=CURVE, **line_style(activation))
     panels.grid[0, 0].set_yscale("log")
+    description.caption += part_coinciding(panels)
     panels.titles([literal(view.ensembles[ensemble]) for ensemble in rows])
     handles = [Line2D([], [], **line_style(at), label=literal(name)) for at, name in enumerate(view.activations)]
-    return panels.finish(LABELS[along], r"$‖\sum_k C_k‖_F\,/\,\sum_k ‖C_k‖_F$", handles, description)
+    return panels.finish(LABELS[along], r"$‖\Sigma_k\,C_k‖_F\,/\,\Sigma_k\,‖C_k‖_F$", handles, description)
 
 
 def _geometric_mean(view: View, network: Network) -> np.ndarray:

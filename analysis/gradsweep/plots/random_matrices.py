@@ -18,7 +18,7 @@ from .figure import Description, Panels, say
 from .style import INK, colour, literal
 from .view import Network, View, choose_cells
 
-MOST_SIZES, MOST_LAGS, BINS = 3, 4, 40
+MOST_SIZES, MOST_LAGS, MOST_BINS = 3, 4, 40
 UNIT_CIRCLE = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 2))}
 
 
@@ -45,7 +45,7 @@ def plot_eigenvalues(dataset: xr.Dataset, *, everything: bool = False, **selecti
             # Hundreds of thousands of points are an image.
             dense = np.isfinite(x).sum() > 2000
             axes.plot(x, y, ".", color=colour(0), markersize=1.2 if dense else 2.5, alpha=0.6, rasterized=dense, zorder=2)
-    panels.titles([f"d = {d}" for d in view.sizes], [literal(view.ensembles[at]) for at in known])
+    panels.titles([f"$d$ = {d}" for d in view.sizes], [literal(view.ensembles[at]) for at in known])
     handles = [Line2D([], [], **UNIT_CIRCLE, label="unit circle")]
     caption = (
         "Eigenvalues of <i>W</i> as drawn, of all replicas, before it is rescaled. Independent entries fill the unit disc "
@@ -85,7 +85,7 @@ def plot_singular_law(dataset: xr.Dataset, *, everything: bool = False, **select
             some = True
             finite = there[np.isfinite(there)]
             edge = 0.5 * np.log(theory.fuss_catalan_edge(int(lag))) / float(lag)
-            bins = np.linspace(np.quantile(finite, 0.01), max(edge, finite.max()), BINS + 1)
+            bins = np.linspace(np.quantile(finite, 0.01), max(edge, finite.max()), bins_of(finite.size) + 1)
             height = np.histogram(finite, bins)[0] / (there.size * np.diff(bins))
             axes.stairs(height, bins, fill=True, color=colour(0), alpha=0.45)
             position = np.linspace(bins[0], bins[-1], 400)
@@ -103,3 +103,8 @@ def plot_singular_law(dataset: xr.Dataset, *, everything: bool = False, **select
     handles = [Line2D([], [], **THEORY, label="Fuss-Catalan law, $d \\to \\infty$")]
     description = Description("singular-law-identity", "Singular values beside their law: identity", caption, view.note)
     return panels.finish(r"$\ln\,s(J_\ell)\,/\,\ell - \ln\,g$", "density", handles, description)
+
+
+def bins_of(count: int) -> int:
+    """Of a histogram of so many values: twice the cube root (Rice), so that bins are not mostly chance."""
+    return int(np.clip(2.0 * count ** (1.0 / 3.0), 6, MOST_BINS))

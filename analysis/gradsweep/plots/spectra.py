@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from ..data.results import cell_axes
 from ..data.selection import NothingToDraw, blocks, read, read_done, select
 from ..data.summary import PointSample
-from .figure import Description, Panels, fit_y, mark_zero, say, zero_line
+from .curves import draw_mean, part_coinciding
+from .figure import Description, Panels, fit_y, say, zero_line
 from .style import INK, colour, file_name, literal, marker, shades
 from .view import Choice, Network, View, choose_cells
 
@@ -44,8 +45,7 @@ def plot_spectrum(dataset: xr.Dataset, *, everything: bool = False, **selection:
             values = values[:, : view.sizes[-1]] / view.lags[:, np.newaxis]
             for line, shade in zip(values, colours):
                 index = np.arange(1, len(line) + 1)
-                axes.plot(index, np.where(np.isfinite(line), line, np.nan), color=shade, marker="." if len(line) < 3 else None)
-                has_zeros |= mark_zero(axes, index, line, shade)
+                has_zeros |= bool(np.isneginf(draw_mean(axes, index, line[np.newaxis], {"color": shade})).any())
             some, drawn = True, [*drawn, values]
             if view.activations[network.activation] == "identity":
                 drawn.append(moduli := log_eigenvalues(view, network, choice, replica))
@@ -60,7 +60,8 @@ def plot_spectrum(dataset: xr.Dataset, *, everything: bool = False, **selection:
         handles.append(Line2D([], [], **EIGENVALUES, label=r"$\ln|\gamma\lambda_i(W)|$"))
     names = ", ".join(view.activations)
     title, name = f"Singular values: {names}", f"singular-{file_name('-'.join(view.activations))}"
-    description = Description(name, title, _caption(view, with_eigenvalues, has_zeros), view.note)
+    caption = _caption(view, with_eigenvalues, has_zeros) + part_coinciding(panels)
+    description = Description(name, title, caption, view.note)
     return panels.finish("index $i$", r"$\ln\,s_i(J_\ell)\,/\,\ell$", handles, description)
 
 

@@ -28,6 +28,7 @@ from .style import literal, number
 
 # The regimes that the chosen cells stand for, as gamma rho: well inside vanishing, critical, exploding.
 TARGET_GAINS = (0.75, 1.0, 1.25)
+LEAST_REPLICAS = 3  # for a confidence interval, or a standard error
 MEASURES = {
     "log_step_bound": "step_bound",
     "log_step_norm_max": "step_bound",
@@ -171,10 +172,14 @@ def mean_of_done(values: np.ndarray) -> np.ndarray:
     return np.where((count == 0) & known.any(axis=0), -np.inf, mean)
 
 
-def interval_of_done(values: np.ndarray, ci: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence interval of that mean (Student's t over the finite replicas); the mean itself where there is one."""
-    mean, (low, high) = mean_of_done(values), mean_interval(values, ci)
-    return np.where(np.isnan(low), mean, low), np.where(np.isnan(high), mean, high)
+def band_of_done(values: np.ndarray, ci: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """What is drawn around that mean: its confidence interval (Student's t over the finite replicas), NaN with fewer than
+    three of them; of two replicas, whose interval says little, the two themselves."""
+    if len(values) == 2:
+        return range_of_done(values)
+    few = np.isfinite(values).sum(axis=0) < LEAST_REPLICAS
+    low, high = mean_interval(values, ci)
+    return np.where(few, np.nan, low), np.where(few, np.nan, high)
 
 
 def range_of_done(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
