@@ -142,8 +142,8 @@ class ReportTest(ReportCase):
     def _check_self_contained(self, page: Page) -> None:
         self.assertTrue(page.resources)
         for resource in page.resources:
-            self.assertRegex(resource, r"^(#|data:image/(svg\+xml|png);base64,)")
-        self.assertNotRegex(self.text, r"<script[^>]* src|<link|@import|url\(")
+            self.assertRegex(resource, r"^(#|data:image/(svg\+xml,<\?xml |png;base64,))")
+        self.assertNotRegex(self.text, r"<script[^>]* src|<link|@import|url\((?!%23)")
         self.assertLess(len(self.text), 8e6)
 
     def _check_figures(self, page: Page) -> None:

@@ -16,7 +16,7 @@ from ..data.selection import NothingToDraw, read
 from .exponents import THEORY
 from .figure import Description, Panels, say
 from .style import INK, colour, literal
-from .view import Network, View, choose_cells
+from .view import View, choose_cells
 
 MOST_SIZES, MOST_LAGS, MOST_BINS = 3, 4, 40
 UNIT_CIRCLE = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 2))}

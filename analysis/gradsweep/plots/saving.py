@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import xarray as xr
@@ -17,13 +18,12 @@ def provenance(dataset: xr.Dataset) -> str:
 
 
 def save(figure: Figure, path: str | os.PathLike, dataset: xr.Dataset) -> None:
-    """Writes a figure as .pdf, .svg or .png; title and provenance (hash of the sweep, revision) are in the metadata, text in
-    PDF stays text. The same figure gives the same bytes. It appears whole or not at all."""
+    """Writes a figure as .pdf, .svg or .png, by the suffix; it appears whole or not at all."""
     path = os.fspath(path)
-    temporary = f"{path}.tmp"
+    content, temporary = drawing(figure, os.path.splitext(path)[1].lower(), dataset), f"{path}.tmp"
     try:
         with open(temporary, "wb") as file:
-            _FORMATS[os.path.splitext(path)[1].lower()](figure, file, figure.description.title, provenance(dataset))
+            file.write(content)
         os.replace(temporary, path)
     except BaseException:
         if os.path.exists(temporary):
@@ -31,27 +31,36 @@ def save(figure: Figure, path: str | os.PathLike, dataset: xr.Dataset) -> None:
         raise
 
 
-def _pdf(figure: Figure, file: object, title: str, subject: str) -> None:
+def drawing(figure: Figure, suffix: str, dataset: xr.Dataset) -> bytes:
+    """What stands in such a file. Title and provenance (hash of the sweep, revision) are in the metadata, text in PDF stays
+    text. The same figure gives the same bytes."""
+    figure.set_dpi(PNG_DPI)  # of images in it
+    return _FORMATS[suffix](figure, figure.description.title, provenance(dataset))
+
+
+# By the formats' own canvases: savefig would draw each of them twice, once only to see where things come to lie.
+
+
+def _pdf(figure: Figure, title: str, subject: str) -> bytes:
     from matplotlib.backends.backend_pdf import FigureCanvasPdf  # takes as long to load as a figure to draw
 
-    figure.set_dpi(PNG_DPI)  # of images in it
-    FigureCanvasPdf(figure).print_pdf(file, metadata={"Title": title, "Subject": subject, "CreationDate": None})
+    content = io.BytesIO()
+    FigureCanvasPdf(figure).print_pdf(content, metadata={"Title": title, "Subject": subject, "CreationDate": None})
+    return content.getvalue()
 
 
-def _svg(figure: Figure, file: object, title: str, subject: str) -> None:
-    import io
-
+def _svg(figure: Figure, title: str, subject: str) -> bytes:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     text = io.StringIO()
-    figure.set_dpi(PNG_DPI)
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Title": title, "Description": subject})
-    file.write(text.getvalue().encode())
+    return text.getvalue().encode()
 
 
-def _png(figure: Figure, file: object, title: str, subject: str) -> None:
-    figure.set_dpi(PNG_DPI)
-    FigureCanvasAgg(figure).print_png(file, metadata={"Title": title, "Subject": subject})
+def _png(figure: Figure, title: str, subject: str) -> bytes:
+    content = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(content, metadata={"Title": title, "Subject": subject})
+    return content.getvalue()
 
 
 _FORMATS = {".pdf": _pdf, ".svg": _svg, ".png": _png}

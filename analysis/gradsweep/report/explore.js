@@ -150,8 +150,15 @@ function statusWord(at) {
   return states.includes(2) ? "failed" : states.includes(0) ? "pending" : "done";
 }
 
+function explain(isPlane) {
+  const way = isPlane ? "Blue vanishes, red explodes." : "Below 0 vanishes, above explodes.";
+  const bars = length("replica") > 1 ? ` Means of the replicas; ${isPlane ? "bands" : "bars and bands"} are their range.` : "";
+  document.getElementById("explore-way").textContent = way + bars;
+}
+
 function drawPlane() {
   if (!page.plane.length) return;
+  explain(page.state.view !== "kappa" && page.plane.length > 1);
   const lag = page.state.lag, [x, y] = page.plane;
   const steps = page.head.lags[lag], title = `ln‖J<sub>${steps}</sub>‖ / ${steps}`;
   document.getElementById("lag-value").textContent = steps;
@@ -169,8 +176,10 @@ function drawPlane() {
   if (x === "spectral_radius" && y === "gamma") traces.push(...curves(xs, ys, lag));
   traces.push({ x: [xs[page.at[x]]], y: [ys[page.at[y]]], mode: "markers", hoverinfo: "skip", showlegend: false,
                 marker: { symbol: "square-open", size: 16, color: style("--ink"), line: { width: 3 } } });
-  const edge = (values) => { const half = values.length > 1 ? (values[1] - values[0]) / 2 : 0.5; return half; };
-  const range = (values) => [values[0] - edge(values), values[values.length - 1] + edge(values)];
+  const range = (values) => {
+    const half = (at) => (values.length > 1 ? (values[at + 1] - values[at]) / 2 : 0.5), last = values.length - 1;
+    return [values[0] - half(0), values[last] + half(last - 1)];
+  };
   draw("plane", traces, { height: 420, xaxis: { title: axis(x).label, range: range(xs) }, yaxis: { title: axis(y).label, range: range(ys) },
                           showlegend: true },
        `Heat map of the growth per step over ${axis(x).label} and ${axis(y).label} at lag ${steps}, ${network()}. ${sentence(z, xs, ys)}`);
@@ -203,7 +212,7 @@ function curves(xs, ys, lag) {
   const fine = [...Array(101).keys()].map((step) => xs[0] * 0.9 + ((xs[xs.length - 1] * 1.1 - xs[0] * 0.9) * step) / 100);
   const curve = (product, name, dash, width) => ({ x: fine, y: fine.map((x) => product / x), mode: "lines", name, hoverinfo: "skip",
                                                    line: { color: style("--ink"), dash, width } });
-  const lines = found.slice(0, 3).map((product, at) => ({ ...curve(product, "rate 0", "solid", 2.5), showlegend: at === 0 }));
+  const lines = found.slice(0, 3).map((product, at) => ({ ...curve(product, `ln‖J<sub>${page.head.lags[lag]}</sub>‖ = 0`, "solid", 2.5), showlegend: at === 0 }));
   lines.push(curve(1, "γρ(W) = 1", "dash", 1.5));
   const ratios = replicas().map((replica) => weight("norm", replica) / weight("radius", replica)).filter(Number.isFinite);
   if (ratios.length) lines.push(curve(ratios.length / ratios.reduce((a, b) => a + b), "γ‖W‖ = 1", "dot", 2));
@@ -225,7 +234,7 @@ function drawLine(lag, title) {
   const traces = sizes.map((size, at) => {
     const points = [];
     for (let i = 0; i < length(x); i++)
-      for (let j = 0; j < (y ? length(y) : 1); j++) {
+      for (const j of both ? [...Array(length(y)).keys()] : [y ? page.at[y] : 0]) {
         const place = { ...page.at, hidden_size: at, [x]: i, ...(y ? { [y]: j } : {}) }, found = rate(place, lag);
         points.push({ k: label === "κ = ρ(W) γ" ? kappa(place) : axis(x).values[i], i, j, text: words(place, lag), ...found });
       }
@@ -262,7 +271,7 @@ function drawCell() {
   show("contribution-box", array("contribution"));
   show("spectrum-box", array("singular"));
   show("exponent-box", array("exponent"));
-  const lags = page.head.lags, log = page.state.logLags && lags.length > 3 ? { type: "log" } : {};
+  const lags = page.head.lags, log = page.state.logLags && lags.length > 3 ? { type: "log", tickvals: few(lags, 8) } : {};
   const same = (value) => value, times = (value, steps) => value * steps;
   const decay = [...band("norm", lags, same, "ln‖J‖", style("--first")), ...band("bound", lags, same, "bound ℓ ln(γ‖W‖)", style("--ink"), "dash")];
   if (array("step")) decay.push(...band("step", lags, same, "Σ ln‖S‖", style("--second"), "dot"));
@@ -284,6 +293,12 @@ function fitted(traces) {
   const norms = span(traces.filter((trace) => !trace.line.dash)), rest = span(traces.filter((trace) => trace.line.dash));
   const [low, high] = [Math.min(0, ...norms), Math.max(0, ...norms)], size = Math.max(high - low, 1);
   return [Math.max(Math.min(low, ...rest), low - size) - 0.06 * size, Math.min(Math.max(high, ...rest), high + size) + 0.06 * size];
+}
+
+// Up to so many of the values, evenly spread, the first and the last among them.
+function few(values, most) {
+  const step = Math.max(1, (values.length - 1) / (most - 1));
+  return values.filter((_, at) => Math.abs(at - step * Math.round(at / step)) < 0.5);
 }
 
 function show(id, isThere) {
@@ -313,7 +328,7 @@ function drawSpectrum() {
     return { y, x: y.map((_, index) => index + 1), mode: "lines", name: `ℓ = ${steps}`,
              line: { color: mix(style("--pale"), style("--deep"), lags.length > 1 ? lag / (lags.length - 1) : 1), width: 2 } };
   });
-  draw("spectrum", traces, { height: 300, xaxis: { title: "index i" }, yaxis: { title: "ln s<sub>i</sub> / ℓ" }, showlegend: true },
+  draw("spectrum", traces, { height: 300, xaxis: { title: "index i (those missing are exactly 0)" }, yaxis: { title: "ln s<sub>i</sub> / ℓ" }, showlegend: true },
        "Singular values of the Jacobian product of the chosen cell, per step.");
 }
 
@@ -324,7 +339,7 @@ function verdicts() {
     const count = said.filter((value) => value === 1).length;
     return said.length ? (count === said.length ? "yes" : count ? `in ${count} of ${said.length} replicas` : "no") : "–";
   };
-  const rows = [["status", statusWord(page.at)], ["κ = ρ(W) γ", short(kappa(page.at))]];
+  const rows = [["status", statusWord(page.at)], [axis("spectral_radius").numeric ? "κ = ρ(W) γ" : "γ, W as it is", short(kappa(page.at))]];
   if (array("rate")) rows.push(["growth rate", `${short(quantity("rate", page.at, 0).mean)} a step`]);
   if (array("exponent")) rows.push(["largest Lyapunov exponent", `${short(quantity("exponent", page.at, 0).mean)} a step`]);
   if (array("half_life")) rows.push(["half-life of the gradient", quantity("half_life", page.at, 0).count ? `${short(quantity("half_life", page.at, 0).mean, 3)} steps` : "not within the longest lag"]);

@@ -201,6 +201,12 @@ def _drawable_plane(part: xr.Dataset) -> list[str]:
 
 def explore_html(dataset: xr.Dataset) -> str:
     """The explorable part, with Plotly; "" where no cell is finished. Not found: a sentence instead of it."""
+    program = packed_program()
+    if program is None:
+        return (
+            '<p class="note">There is no plane to explore: Plotly is not installed for this Python (apt-get install '
+            "python3-plotly, or pip install plotly), and gradsweep report puts it into the page.</p>"
+        )
     part, note = thinned(dataset)
     block = Block()
     lags, indices = _fill(part, block, is_whole=not note)
@@ -220,12 +226,6 @@ def explore_html(dataset: xr.Dataset) -> str:
         "indices": indices,
         "arrays": arrays,
     }
-    program = packed_program()
-    if program is None:
-        return (
-            '<p class="note">There is no plane to explore: Plotly is not installed for this Python (apt-get install '
-            "python3-plotly, or pip install plotly), and gradsweep report puts it into the page.</p>"
-        )
     with open(os.path.join(HERE, "explore.html"), encoding="utf-8") as file:
         frame = file.read()
     with open(os.path.join(HERE, "explore.js"), encoding="utf-8") as file:

@@ -25,7 +25,7 @@ def headline(dataset: xr.Dataset, summary: Summary) -> str:
 def _edges(dataset: xr.Dataset) -> list[str]:
     """For each activation at the largest size: where it turns, or that it does not."""
     sizes = labels(dataset, "hidden_size")
-    part, _ = reduce_axes(select(dataset, hidden_size=int(sizes[-1])), ("spectral_radius", "gamma"))
+    part, chosen = reduce_axes(select(dataset, hidden_size=int(sizes[-1])), ("spectral_radius", "gamma"))
     try:
         found = critical(part, "coupling", resamples=200)
     except (ValueError, NothingToDraw):
@@ -39,7 +39,8 @@ def _edges(dataset: xr.Dataset) -> list[str]:
         sentences.append(_of_activation(activation, here))
     if len(names) > MOST_NAMES:
         sentences.append(f"So far {MOST_NAMES} of {len(names)} activations.")
-    return [f"At <i>d</i> = {sizes[-1]}: ", *filter(None, sentences)]
+    at = "".join(f", {name.replace('_', ' ')} = {value:g}" for name, value in chosen.items())
+    return [f"At <i>d</i> = {sizes[-1]}{at}, by the growth over the longer lags: ", *filter(None, sentences)]
 
 
 def _of_activation(activation: str, here: xr.Dataset) -> str:

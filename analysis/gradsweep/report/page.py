@@ -8,6 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from ..data.results import cell_axes
+from ..data.selection import NETWORKS, labels
 from ..data.summary import Summary
 from ..plots.figure import Description
 from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
@@ -54,9 +56,10 @@ def render_page(
 
     title = escape(dataset.attrs.get("title") or os.path.basename(dataset.encoding["source"]))
     explored = explore_html(dataset)
+    is_one = all(len(labels(dataset, str(name))) == 1 for name in cell_axes(dataset) if name not in NETWORKS)
     sections = [
-        *([("explore", "The plane", explored)] if explored else []),
-        ("phase", "Phase diagrams", figures("phase") or _nothing()),
+        *([("explore", "The network" if is_one else "The plane", explored)] if explored else []),
+        *([] if is_one and not shown.get("phase") else [("phase", "Phase diagrams", figures("phase") or _nothing())]),
         ("decay", "Decay over the lag", figures("decay") or _nothing()),
         *measured("chain", "The chain of bounds"),
         ("growth", "Predicted against observed growth", _growth(dataset, summary, figures("growth"))),
@@ -102,7 +105,7 @@ def _figure(item: Shown, number: int) -> str:
     said = item.description
     note = f' <span class="note">{said.note}</span>' if said.note else ""
     return (
-        f'<figure id="f-{escape(said.name)}"><img alt="{escape(said.title)}" src="{item.uri}">\n'
+        f"<figure id=\"f-{escape(said.name)}\"><div class=\"wide\"><img alt=\"{escape(said.title)}\" src='{item.uri}'></div>\n"
         f"<figcaption><b>Figure {number}. {escape(said.title)}.</b> {said.caption}{note}</figcaption></figure>"
     )
 
@@ -196,4 +199,4 @@ def _provenance(dataset: xr.Dataset, runs: list[dict[str, Any]]) -> str:
 
 
 def _nothing() -> str:
-    return '<p class="note">Nothing to draw yet: no finished cell, or a single lag.</p>'
+    return '<p class="note">Nothing to draw yet: no finished cell, one alone, or a single lag.</p>'
