@@ -1,7 +1,8 @@
 """The worked examples of docs/architecture.md: each patch of tests/house/additions/ adds an ensemble, an activation, a measure,
 an axis or a command. They are applied to a copy, whose command is built, run, and compared with NumPy; and what they touch is counted.
+Of the copy is compiled what the patches reach: all other objects are those of the project's own build.
 
-    additions.py PROJECT CMAKE GENERATOR"""
+    additions.py PROJECT BUILD CMAKE"""
 
 import itertools
 import math
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PROJECT, CMAKE, GENERATOR = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+PROJECT, BUILD, CMAKE = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 sys.path.insert(0, str(PROJECT / "tests" / "reference"))
 
 import numpy as np  # noqa: E402
@@ -39,6 +40,16 @@ SWEEP = {
     "measure": ["jacobian_norm", "frobenius_norm", "stable_rank"],
 }
 
+# Called before the compiler: an object that is there already is taken; what is compiled is not optimised, which would take its time.
+LAUNCHER = """#!/bin/sh
+for argument; do
+    case $last in -o) object=$argument ;; -MF) sources=$argument ;; esac
+    last=$argument
+done
+[ -e "{objects}/$object" ] || exec "$@" -O0
+ln -s "{objects}/$object" "$object" && echo "$object:" >"$sources"
+"""
+
 
 def fail(text):
     sys.exit(f"additions: {text}")
@@ -57,6 +68,43 @@ def count_files(patch):
     return new, touched - new
 
 
+def place_objects(ninja, folder, changed):
+    """The objects of the project's build that are newer than all that they were made of, none of which is in `changed`, as links in
+    `folder` under the paths that they have in the build."""
+    told = subprocess.run([ninja, "-C", BUILD, "-t", "deps"], capture_output=True, text=True)
+    for entry in told.stdout.split("\n\n"):
+        heading, *sources = entry.strip().split("\n    ")
+        name = heading.split(":")[0]
+        sources = [Path(os.path.normpath(BUILD / source)) for source in sources]
+        if not name.startswith("src/") or not (BUILD / name).exists() or changed.intersection(sources):
+            continue
+        made = (BUILD / name).stat().st_mtime
+        if all(source.exists() and source.stat().st_mtime <= made for source in sources):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).symlink_to(BUILD / name)
+
+
+def make_build(copy, changed):
+    """Configured with what the project's own configuration has found. Only Ninja tells what an object was made of."""
+    cache = (BUILD / "CMakeCache.txt").read_text()
+    generator, program = (re.search(f"^{name}:[A-Z]+=(.*)$", cache, re.M).group(1) for name in ("CMAKE_GENERATOR", "CMAKE_MAKE_PROGRAM"))
+    if generator == "Ninja":
+        place_objects(program, copy / "objects", changed)
+    launcher = copy / "compile.sh"
+    launcher.write_text(LAUNCHER.format(objects=copy / "objects"))
+    launcher.chmod(0o755)
+    (copy / "build").mkdir()
+    places = [("CMAKE_HOME_DIRECTORY:INTERNAL", copy), ("CMAKE_CACHEFILE_DIR:INTERNAL", copy / "build"),
+              (r"\w+_SOURCE_DIR:STATIC", copy), (r"\w+_BINARY_DIR:STATIC", copy / "build")]
+    for name, place in places:
+        cache = re.sub(f"^({name}=).*$", rf"\g<1>{place}", cache, flags=re.M)
+    (copy / "build" / "CMakeCache.txt").write_text(cache)
+    for found in BUILD.glob("CMakeFiles/[0-9]*"):  # about the compiler
+        shutil.copytree(found, copy / "build" / "CMakeFiles" / found.name)
+    run(CMAKE, "-S", copy, "-B", copy / "build", "-G", generator, f"-DCMAKE_C_COMPILER_LAUNCHER={launcher}",
+        "-DGRADSWEEP_BUILD_TESTS=OFF", "-DGRADSWEEP_WERROR=ON")
+
+
 def build(copy):
     for name in ("src", "include", "packaging", "analysis"):
         shutil.copytree(PROJECT / name, copy / name)
@@ -64,7 +112,9 @@ def build(copy):
     patches = sorted((PROJECT / "tests" / "house" / "additions").glob("*.patch"))
     if {patch.stem for patch in patches} != set(ALLOWED):
         fail(f"the patches are {[patch.stem for patch in patches]}")
+    touched = set()
     for patch in patches:
+        touched.update(re.findall(r"^\+\+\+ b/(.*)", patch.read_text(), re.M))
         new, changed = count_files(patch)
         lines = len(re.findall("^[+][^+]", patch.read_text(), re.M))
         print(f"{patch.stem}: {new} new files, {changed} changed, {lines} lines")
@@ -74,9 +124,7 @@ def build(copy):
             fail(f"{patch.name} touches {new} new and {changed} old files; allowed are {ALLOWED[patch.stem]}")
         # Rows of others may have come nearby since.
         run("git", "apply", "-C1", "--whitespace=nowarn", str(patch), cwd=copy)
-    # Neither optimised nor with what a debugger wants: compiling is what takes the time here.
-    run(CMAKE, "-S", copy, "-B", copy / "build", "-G", GENERATOR, "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_C_FLAGS=-O0",
-        "-DGRADSWEEP_BUILD_TESTS=OFF", "-DGRADSWEEP_WERROR=ON")
+    make_build(copy, {PROJECT / name for name in touched})
     run(CMAKE, "--build", copy / "build", "-j", str(os.cpu_count()), "--target", "gradsweep")
     return copy / "build" / "src" / "gradsweep"
 
