@@ -1,6 +1,7 @@
 """jobs/sweep.sbatch and jobs/array.sbatch against a Slurm of stubs: when they requeue, and with which code they end.
 
 usage: sweep_sbatch.py JOBS"""
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -70,54 +71,49 @@ def run_turns(script, *cells):
         return results, sorted(path.name for path in pathlib.Path(folder).glob("out.h5*"))
 
 
-def check_idle_turns(script):
+def check_idle_turns(script, turns):
     """One may be bad luck; the second one in a row is the last. Failed cells are finished, too."""
     idle, failed = ((5, 1), (5, 1)), ((5, 1), (5, 2))
-    results, left = run_turns(script, idle, idle)
+    two, apart = turns(script, idle, idle), turns(script, idle, failed, idle)
+    results, left = two()
     require("scontrol requeue 17" in results[0][1], "one idle turn: requeued", results)
     require(results[1][0] == 1 and "requeue" not in results[1][1], "a second one: the end", results)
     require("--mem-per-cpu" in results[1][1] and "--time" in results[1][1], "and why", results)
     require(left == [], "nothing is left", left)
-    results, left = run_turns(script, idle, failed, idle)
+    results, left = apart()
     require(all(code == 75 and "requeue" in log for code, log in results), "idle turns with another between", results)
     require(left == ["out.h5.turns"], "a note for the next turn", left)
 
 
 def main():
     script, array = (os.path.abspath(os.path.join(sys.argv[1], name)) for name in ("sweep.sbatch", "array.sbatch"))
-    result = run(script, 0)
-    require(result[0] == 0 and "requeue" not in result[1], "complete: code 0, not requeued", result)
-    require("gradsweep run a.yaml -o out.h5 --resume --max-failures 3" in result[1], "the command line", result)
-    result = run(script, 1)
-    require(result[0] == 1 and "requeue" not in result[1], "failed: code 1, not requeued", result)
-    result = run(script, 75)
-    require(result[0] == 75 and result[1].count("scontrol requeue 17") == 1, "stopped: requeued once", result)
-    result = run(script, 75, restarts=19)
-    require("scontrol requeue 17" in result[1], "the twentieth turn: requeued", result)
-    result = run(script, 75, restarts=20)
-    require(result[0] == 75 and "requeue" not in result[1], "too many turns: not requeued", result)
-    result = run(script, 75, state="COMPLETING")
-    require(result[0] == 75 and "requeue" not in result[1], "cancelled: not requeued", result)
-
-    check_idle_turns(script)
-
-    result = run(script, 75, is_deaf=True)
-    require(result[0] == 75 and "scontrol requeue 17" in result[1], "not heard: told again", result)
-    result = run(script, 128 + signal.SIGUSR1)
-    require(result[0] == 75 and "scontrol requeue 17" in result[1], "told before it could listen: requeued", result)
-
     task = {"SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "4",
             "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_MAX": "4"}
-    result = run(array, 75, **task)
-    require(result[0] == 75 and result[1].count("scontrol requeue 15_3") == 1, "a task goes by both numbers", result)
-    require("run a.yaml -o out.shard-3-of-4.h5 --resume --shard 3/4 --max-failures 3" in result[1], "its share", result)
     part = {**task, "SLURM_ARRAY_TASK_COUNT": "1", "SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_MAX": "3"}
-    result = run(array, 0, **part)
-    require(result == (2, ""), "a part of an array, of how many shards is not said: refused", result)
-    result = run(array, 0, SHARDS="7", **part)
-    require(result[0] == 0 and "out.shard-3-of-7.h5 --resume --shard 3/7" in result[1], "and said", result)
-    result = run(array, 0, SHARDS="2", **part)
-    require(result == (2, ""), "a third shard of two: refused", result)
+    cases = [  # what is so, how the script is run, what must hold of its code and of the log
+        ("complete: code 0, not requeued", (script, 0), {}, lambda code, log: code == 0 and "requeue" not in log),
+        ("the command line", (script, 0), {}, lambda _, log: "gradsweep run a.yaml -o out.h5 --resume --max-failures 3" in log),
+        ("failed: code 1, not requeued", (script, 1), {}, lambda code, log: code == 1 and "requeue" not in log),
+        ("stopped: requeued once", (script, 75), {}, lambda code, log: code == 75 and log.count("scontrol requeue 17") == 1),
+        ("the twentieth turn: requeued", (script, 75), {"restarts": 19}, lambda _, log: "scontrol requeue 17" in log),
+        ("too many turns: not requeued", (script, 75), {"restarts": 20}, lambda code, log: code == 75 and "requeue" not in log),
+        ("cancelled: not requeued", (script, 75), {"state": "COMPLETING"}, lambda code, log: code == 75 and "requeue" not in log),
+        ("not heard: told again", (script, 75), {"is_deaf": True}, lambda code, log: code == 75 and "scontrol requeue 17" in log),
+        ("told before it could listen: requeued", (script, 128 + signal.SIGUSR1), {},
+         lambda code, log: code == 75 and "scontrol requeue 17" in log),
+        ("a task goes by both numbers, and has its share", (array, 75), task,
+         lambda code, log: code == 75 and log.count("scontrol requeue 15_3") == 1 and
+         "run a.yaml -o out.shard-3-of-4.h5 --resume --shard 3/4 --max-failures 3" in log),
+        ("a part of an array, of how many shards is not said: refused", (array, 0), part, lambda *result: result == (2, "")),
+        ("and said", (array, 0), {"SHARDS": "7", **part},
+         lambda code, log: code == 0 and "out.shard-3-of-7.h5 --resume --shard 3/7" in log),
+        ("a third shard of two: refused", (array, 0), {"SHARDS": "2", **part}, lambda *result: result == (2, ""))]
+    # Side by side: most of each is a second that the script waits before it tells srun again.
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        turns = [pool.submit(run, *arguments, **options) for _, arguments, options, _ in cases]
+        check_idle_turns(script, lambda *how: pool.submit(run_turns, *how).result)
+        for (what, _, _, holds), turn in zip(cases, turns):
+            require(holds(*turn.result()), what, turn.result())
 
 
 main()
