@@ -6,6 +6,7 @@ usage: refusals.py CMAKE SOURCE BUILD GENERATOR C_COMPILER [WHAT IS HIDDEN | ven
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,26 +55,21 @@ class Configuration:
                     (folder / file.name).symlink_to(file)
         return folder
 
-    def configure(self, options, environment=None):
-        """The first time with all that there is; later ones begin where that ended, but for what they forget: the compiler
-        and MPI need not be looked at anew."""
-        return subprocess.run([CMAKE, "-S", SOURCE, "-B", str(self.place / "build"), "-G", GENERATOR, *options], text=True,
-                              capture_output=True, env=environment, stdin=subprocess.DEVNULL)
-
     def begin(self):
-        chosen = [f"-D{name}={cached(name)}" for name in ("MPI_C_COMPILER", "BLA_VENDOR", "CMAKE_PREFIX_PATH", "CMAKE_C_FLAGS",
-                                                          "SCALAPACK_LIBRARY", "HDF5_ROOT") if cached(name)]
-        ended = self.configure([f"-DCMAKE_C_COMPILER={COMPILER}", *chosen])
-        if ended.returncode != 0:
-            sys.exit(f"the configuration fails with nothing hidden:\n{ended.stdout}{ended.stderr}")
-        self.cache = (self.place / "build/CMakeCache.txt").read_text()
+        """A folder that knows what the project's own configuration has found: the compiler and MPI need not be looked at anew."""
+        build = self.place / "build"
+        for found in Path(BUILD).glob("CMakeFiles/[0-9]*"):
+            shutil.copytree(found, build / "CMakeFiles" / found.name)
+        at = re.compile(r"^((CMAKE_CACHEFILE_DIR:INTERNAL|\w+_BINARY_DIR:STATIC)=).*$", re.MULTILINE)
+        self.cache = at.sub(rf"\g<1>{build}", CACHE)
 
     def run(self, options, hidden="$", change=None):
         self.number += 1
         (self.place / "build/CMakeCache.txt").write_text(self.cache)
         environment = {**os.environ, "PKG_CONFIG_LIBDIR": str(self.packages(hidden, change)), "PKG_CONFIG_PATH": ""}
         environment.pop("HDF5_ROOT", None)
-        ended = self.configure([*FORGET, *options], environment)
+        ended = subprocess.run([CMAKE, "-S", SOURCE, "-B", str(self.place / "build"), "-G", GENERATOR, *FORGET, *options], text=True,
+                               capture_output=True, env=environment, stdin=subprocess.DEVNULL)
         return ended.returncode, " ".join((ended.stdout + ended.stderr).split())
 
 
