@@ -255,7 +255,7 @@ static void end_if_overdue(struct counter *counter)
     else if (counter->world.rank == 0)
         log_warning("%d ranks did not come to an end within %g s of the stop request; ending the job",
                     counter->world.size - 1 - counter->arrivals, counter->grace_seconds);
-    world_abort(&counter->world, stop_exit_code());
+    world_abort(stop_exit_code());
 }
 
 static void *help(void *argument)
@@ -266,7 +266,7 @@ static void *help(void *argument)
         enum status status = counter->world.rank == 0 ? serve(counter, &ended) : attend(counter, &ended);
         if (status != STATUS_OK) {
             log_error("rank %d: %s", counter->world.rank, status_message());
-            world_abort(&counter->world, status_exit_code(status));
+            world_abort(status_exit_code(status));
         }
         if (!ended) {
             end_if_overdue(counter);

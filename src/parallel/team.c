@@ -131,7 +131,7 @@ static enum status meet(const struct team *team, const struct world *members, bo
         return STATUS_OK;
     log_error("rank %d of a team of ranks %d to %d: %s; the others cannot hear of it where they are, so the job ends",
               team->first_rank + team->rank, team->first_rank, team->first_rank + team->size - 1, status_message());
-    world_abort(members, status_exit_code(STATUS_PARALLEL));
+    world_abort(status_exit_code(STATUS_PARALLEL));
 }
 
 enum status team_agree(const struct team *team, enum status local)

@@ -55,7 +55,7 @@ static _Noreturn void end_job(const struct watch *watch)
     int sent;
     if (MPI_Isend(&beat, 1, MPI_INT, watch->after, TAG_BEAT, watch->world.communicator, &request) == MPI_SUCCESS)
         MPI_Test(&request, &sent, MPI_STATUS_IGNORE);
-    world_abort(&watch->world, status_exit_code(STATUS_PARALLEL));
+    world_abort(status_exit_code(STATUS_PARALLEL));
 }
 
 static enum status listen(struct watch *watch)
@@ -107,7 +107,7 @@ static void end_if_overdue(struct watch *watch)
         return;
     log_warning("rank %d did not come to an end within %g s of the stop request; ending the job", watch->world.rank,
                 WATCH_STOP_SECONDS);
-    world_abort(&watch->world, stop_exit_code());
+    world_abort(stop_exit_code());
 }
 
 /* ---- the thread ---- */
@@ -163,7 +163,7 @@ static void *keep_watch(void *argument)
             break;
         if (look(watch, is_leaving, &ended) != STATUS_OK) {
             log_error("rank %d: %s", watch->world.rank, status_message());
-            world_abort(&watch->world, status_exit_code(STATUS_PARALLEL));
+            world_abort(status_exit_code(STATUS_PARALLEL));
         }
         end_if_overdue(watch);
     }

@@ -60,6 +60,6 @@ CHECKED enum status world_check(int mpi_code, const char *what);
 void world_exit_after(unsigned seconds, int exit_code);
 
 /* Ends all ranks at once with the exit code; this one in any case, also where MPI_Abort hangs. Not collective. */
-_Noreturn void world_abort(const struct world *world, int exit_code);
+_Noreturn void world_abort(int exit_code);
 
 #endif

@@ -69,7 +69,7 @@ void world_close(struct world *world, int exit_code, double timeout)
     int is_spoilt = 0;
     if (!all_ranks_arrived(world, timeout, &is_spoilt)) {
         log_error("rank %d waited %.0f s for the others to end; ending the job", world->rank, timeout);
-        world_abort(world, exit_code);
+        world_abort(exit_code);
     }
     world_exit_after((unsigned)timeout + 1, exit_code);
     watch_end(world->watch);
