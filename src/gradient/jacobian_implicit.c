@@ -286,7 +286,6 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
     const struct jacobian_problem *problem = map->problem;
     struct lanczos_operator lanczos = { weights_hidden_size(problem->weights), map, apply_backward, apply_forward };
     struct lanczos_options options = jacobian_lanczos_options(problem, map->context);
-    options.gives_up_early = true;
     const long columns = set_products(map, first_lag, count);
     TRY(lanczos_norms(&lanczos, columns, &options, NULL, map->norms, map->found));
     for (long j = 0; j < columns; j++) {

@@ -44,7 +44,6 @@ struct chain {
     double *diagonal;     /* of T */
     double *off_diagonal; /* of T; the last one is the present beta */
     double theta;         /* the top Ritz value last seen */
-    double log_excess;    /* of the residual over what is accepted, after a quarter of the iterations */
 };
 
 struct lanczos {
@@ -220,23 +219,6 @@ static void find_ritz_pair(struct lanczos *lanczos, struct chain *chain, long k,
         tridiagonal_top(k, diagonal, off_diagonal, &chain->theta, vector, lanczos->scratch);
 }
 
-/* Where the largest singular values are a continuum, the residual falls as slowly from the second quarter of the
- * iterations to their end; where they come apart, ever faster: 1.6 times as fast at most, in trials of random
- * orthogonal W with tanh near its edge that converged in the last moment. A residual that is not FAR may do without. */
-static const double FASTER = 2.0, FAR = 1e4;
-
-/* Whether the residual, `excess` times what is accepted after k iterations, will not get there. */
-static bool is_hopeless(const struct lanczos *lanczos, struct chain *chain, long k, double excess)
-{
-    const long half = lanczos->limit / 2, quarter = half / 2;
-    if (k == quarter)
-        chain->log_excess = log(excess);
-    if (!lanczos->options->gives_up_early || k != half || excess < FAR)
-        return false;
-    const double fall = (chain->log_excess - log(excess)) / (double)(half - quarter);
-    return log(excess) / (double)(lanczos->limit - half) > FASTER * fall;
-}
-
 /* Sets *done where the chain's value is accepted, or is the last there will be, and stores it then. */
 static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bool *done)
 {
@@ -247,9 +229,8 @@ static enum status look(struct lanczos *lanczos, struct chain *chain, long k, bo
     *done = false;
     find_ritz_pair(lanczos, chain, k, threshold);
     /* A Krylov space of all dimensions is invariant: T says it all. */
-    const double residual = chain->off_diagonal[k - 1] * fabs(ritz[k - 1]), allowed = threshold * chain->theta;
-    const bool accepted = k == rows || residual <= allowed;
-    if (!accepted && k < lanczos->limit && !is_hopeless(lanczos, chain, k, residual / allowed))
+    bool accepted = k == rows || chain->off_diagonal[k - 1] * fabs(ritz[k - 1]) <= threshold * chain->theta;
+    if (!accepted && k < lanczos->limit)
         return STATUS_OK;
 
     if (lanczos->vectors != NULL) {

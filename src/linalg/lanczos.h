@@ -28,9 +28,7 @@ struct lanczos_operator {
 struct lanczos_options {
     double tolerance;    /* of ln sigma_1, absolute */
     long max_iterations; /* per chain; bounded by rows as well */
-    /* Half of them are enough for a chain whose residual has fallen too slowly to get there: it is unresolved then. */
-    bool gives_up_early;
-    uint64_t seed; /* of the random start vectors; a chain's start depends on (seed, rows) alone */
+    uint64_t seed;       /* of the random start vectors; a chain's start depends on (seed, rows) alone */
     /* The stop request, looked at once an iteration; may be NULL. */
     bool (*stop_requested)(void);
     /* The ranks that run the same iteration, where the operator is collective among them; NULL for a rank alone. They
@@ -40,8 +38,7 @@ struct lanczos_options {
 
 enum lanczos_outcome {
     LANCZOS_CONVERGED,
-    LANCZOS_UNRESOLVED, /* the iterations ran out, or would; the value is the best found. Fall back to the explicit
-                           method */
+    LANCZOS_UNRESOLVED, /* the iterations ran out; the value is the best found. Fall back to the explicit method */
     LANCZOS_NOT_FINITE  /* a NaN or an infinity came out of the operator */
 };
 
