@@ -40,7 +40,8 @@ static void count_alive(struct exact_chain *exact)
 {
     for (long step = 0; step < exact->steps; step++) {
         exact->alive[step] = exact->dimension;
-        if (exact->problem->trajectory == NULL)
+        if (exact->problem->trajectory == NULL || trajectory_is_regular(exact->problem->trajectory, exact->first + step,
+                                                                        jacobian_member(exact->problem, exact->chain)))
             continue;
         const int64_t *exponents;
         const double *diagonal = jacobian_wide_diagonal(exact->problem, exact->first + step, exact->chain, &exponents);

@@ -153,18 +153,45 @@ static double shift_of(const struct activation *activation, long count, const do
     return 0;
 }
 
-void scaled_states_derivatives(const struct activation *activation, const struct block *states, double *derivatives,
+/* The least and the largest magnitude but for zeros: UINT64_MAX, 0 where there is nothing else. A NaN is the largest.
+ */
+VECTORISED static void find_magnitudes(long count, const double *values, uint64_t *least, uint64_t *largest)
+{
+    uint64_t below_least = UINT64_MAX, high = 0;
+    for (long i = 0; i < count; i++) {
+        const uint64_t magnitude = magnitude_of(values[i]);
+        below_least = magnitude_smaller(magnitude - 1, below_least); /* that of 0 is beyond all */
+        high = magnitude_larger(magnitude, high);
+    }
+    *least = below_least == UINT64_MAX ? UINT64_MAX : below_least + 1;
+    *largest = high;
+}
+
+/* Whether nothing need be shifted in any column, nor looked at: the derivatives of 0, in the padding, are no obstacle.
+ */
+static bool are_all_near(long count, const double *derivatives)
+{
+    double least, largest;
+    find_extremes(count, derivatives, &least, &largest);
+    return least >= LEAST_UNSHIFTED_DERIVATIVE && isfinite(largest);
+}
+
+bool scaled_states_derivatives(const struct activation *activation, const struct block *states, double *derivatives,
                                double *shifts, bool *may_be_wide)
 {
     struct block view = *states;
     view.values = derivatives;
-    activation_derivatives(activation, states->stride * states->columns, states->values, derivatives);
+    const long count = states->stride * states->columns;
+    activation_derivatives(activation, count, states->values, derivatives);
+    const bool are_near = !activation->is_piecewise_linear && are_all_near(count, derivatives);
     block_clear_padding(&view);
     for (long c = 0; c < states->columns; c++) {
         may_be_wide[c] = false;
-        shifts[c] =
-            shift_of(activation, states->rows, block_column(states, c), 0, block_column(&view, c), &may_be_wide[c]);
+        shifts[c] = are_near ? 0
+                             : shift_of(activation, states->rows, block_column(states, c), 0, block_column(&view, c),
+                                        &may_be_wide[c]);
     }
+    return are_near;
 }
 
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
@@ -241,9 +268,9 @@ enum derivative_spread scaled_state_spread(const struct activation *activation, 
     return spread;
 }
 
-/* The form of scaled_state.h for a column whose largest |element| is known. */
-static int64_t normalise(double largest, long count, double *mantissas, int64_t exponent)
+int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent)
 {
+    const double largest = block_largest_magnitude(mantissas, count);
     if (!isfinite(largest))
         return exponent;
     if (largest == 0)
@@ -260,31 +287,8 @@ static int64_t normalise(double largest, long count, double *mantissas, int64_t 
     return wanted;
 }
 
-/* mantissas := gain mantissas + drive (NULL: 0), in one pass; returns their largest magnitude, NaN where there is one.
- */
-VECTORISED static double advance_unscaled(double gain, const double *restrict drive, long count,
-                                          double *restrict mantissas)
-{
-    uint64_t largest = 0;
-    if (drive != NULL)
-        for (long i = 0; i < count; i++) {
-            const double sum = mantissas[i] * gain + drive[i];
-            largest = magnitude_larger(magnitude_of(sum), largest);
-            mantissas[i] = sum;
-        }
-    else
-        for (long i = 0; i < count; i++) {
-            const double product = mantissas[i] * gain;
-            largest = magnitude_larger(magnitude_of(product), largest);
-            mantissas[i] = product;
-        }
-    return magnitude_value(largest);
-}
-
 int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent)
 {
-    if (exponent == 0)
-        return normalise(advance_unscaled(gain, drive, count, mantissas), count, mantissas, 0);
     /* A vanishing state is taken up to the drive's exponent, 0; what underflows there is beyond the drive's last bit.
      */
     int64_t sum_exponent = drive != NULL && exponent < 0 ? 0 : exponent;
@@ -302,7 +306,28 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
     return scaled_state_normalise(count, mantissas, sum_exponent);
 }
 
-int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent)
+VECTORISED static void advance_columns(const double *gains, const double *restrict drive, const struct block *states)
 {
-    return normalise(block_largest_magnitude(mantissas, count), count, mantissas, exponent);
+    for (long c = 0; c < states->columns; c++) {
+        double *restrict mantissas = block_column(states, c);
+        const double gain = gains[c];
+        if (drive != NULL)
+            for (long i = 0; i < states->stride; i++)
+                mantissas[i] = mantissas[i] * gain + drive[i];
+        else
+            for (long i = 0; i < states->stride; i++)
+                mantissas[i] *= gain;
+    }
+}
+
+/* Columns of which every element is within the range, or 0, need not be looked at one by one. */
+void scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents)
+{
+    uint64_t least, largest;
+    advance_columns(gains, drive, states);
+    find_magnitudes(states->stride * states->columns, states->values, &least, &largest);
+    const bool are_within = least >= magnitude_of(0x1p-332) && largest < magnitude_of(0x1p332);
+    _Static_assert(UNSCALED_RANGE == 332, "the range of the powers of two above");
+    for (long c = 0; c < states->columns; c++)
+        exponents[c] = are_within ? 0 : scaled_state_normalise(states->rows, block_column(states, c), 0);
 }

@@ -12,7 +12,8 @@ struct motion {
     struct network network;
     struct block activated; /* sigma(x_{t-1}), then unused until the next step */
     struct block product;   /* W_unit sigma(x_{t-1}), then x_t */
-    double *drive;          /* w_in i_t + b, as one chain after another has it */
+    double *drive;          /* [stride]: w_in i_t + b, as one chain after another has it */
+    double *gains;          /* [chains] */
 };
 
 static void motion_close(struct motion *motion)
@@ -21,17 +22,22 @@ static void motion_close(struct motion *motion)
     block_destroy(&motion->activated);
     block_destroy(&motion->product);
     memory_free(motion->drive);
+    memory_free(motion->gains);
 }
 
 /* `motion` is its owner's to close, also where this fails. */
-static enum status motion_open(const struct model *model, const struct weights *weights, long chains,
-                               struct motion *motion)
+static enum status motion_open(const struct model *model, const struct weights *weights, long count,
+                               const struct chain *chains, struct motion *motion)
 {
     long d = weights_hidden_size(weights);
     TRY(network_open(model, weights, &motion->network));
-    TRY(block_create(d, chains, &motion->activated));
-    TRY(block_create(d, chains, &motion->product));
-    return memory_allocate(&motion->drive, d, "the drive of a network");
+    TRY(block_create(d, count, &motion->activated));
+    TRY(block_create(d, count, &motion->product));
+    TRY(memory_allocate(&motion->drive, block_stride(d), "the drive of a network"));
+    TRY(memory_allocate(&motion->gains, count, "the gains of chains"));
+    for (long c = 0; c < count; c++)
+        motion->gains[c] = chains[c].gain;
+    return STATUS_OK;
 }
 
 /* Likewise. */
@@ -44,6 +50,7 @@ static enum status trajectory_create(long hidden_size, long chains, long window,
     TRY(memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->is_beyond, columns, "the derivatives of a trajectory"));
+    TRY(memory_allocate(&trajectory->are_regular, columns, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->may_be_wide, chains, "the derivatives of a trajectory"));
     TRY(block_create(hidden_size, chains, &trajectory->final_state));
     TRY(memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
@@ -67,6 +74,7 @@ void trajectory_destroy(struct trajectory *trajectory)
     memory_free(trajectory->derivatives);
     memory_free(trajectory->log_shifts);
     memory_free(trajectory->is_beyond);
+    memory_free(trajectory->are_regular);
     memory_free(trajectory->may_be_wide);
     for (long column = 0; trajectory->wide && column < trajectory->capacity * trajectory->chains; column++)
         forget_wide(&trajectory->wide[column]);
@@ -120,6 +128,11 @@ bool trajectory_is_beyond(const struct trajectory *trajectory, long chain)
         if (trajectory->is_beyond[column_number(trajectory, i, chain)])
             return true;
     return false;
+}
+
+bool trajectory_is_regular(const struct trajectory *trajectory, long lag_index, long chain)
+{
+    return trajectory->are_regular && trajectory->are_regular[column_number(trajectory, lag_index, chain)];
 }
 
 const double *trajectory_state(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
@@ -217,21 +230,69 @@ static enum status keep_derivatives(const struct chain *chains, long lag_index, 
     const struct block *state = &trajectory->final_state;
     double *shifts = trajectory->log_shifts + column_number(trajectory, lag_index, 0);
     bool *may_be_wide = trajectory->may_be_wide;
+    bool *are_regular = trajectory->are_regular + column_number(trajectory, lag_index, 0);
     for (long c = 0, count; c < trajectory->chains; c += count) {
         const struct activation *activation = chains[c].activation;
         double *derivatives = kept_column(trajectory, trajectory->derivatives, lag_index, c);
         count = count_alike(trajectory, chains, c);
         const struct block states = block_view(state, c, count);
+        bool is_regular = false;
         if (trajectory->final_exponents[c] == 0)
-            scaled_states_derivatives(activation, &states, derivatives, shifts + c, may_be_wide + c);
+            is_regular = scaled_states_derivatives(activation, &states, derivatives, shifts + c, may_be_wide + c);
         else
             shifts[c] = scaled_state_derivative(activation, state->rows, states.values, trajectory->final_exponents[c],
                                                 derivatives, &may_be_wide[c]);
+        for (long i = c; i < c + count; i++)
+            are_regular[i] = is_regular;
     }
     for (long c = 0; c < trajectory->chains; c++)
         if (may_be_wide[c])
             TRY(keep_wide(&chains[c], lag_index, c, is_on_grid, trajectory));
     return STATUS_OK;
+}
+
+static struct drive_scales drive_of(const struct motion *motion, const struct chain *chain)
+{
+    return chain->drive ? *chain->drive : model_drive(motion->network.model);
+}
+
+/* How many chains from `first` on stand at the exponent 0 and are driven alike, as neighbours are, for their cells are
+ * neighbours: at least 1, whose exponent may be another. */
+static long count_driven_alike(const struct trajectory *trajectory, const struct chain *chains,
+                               const struct motion *motion, long first)
+{
+    const struct drive_scales scales = drive_of(motion, &chains[first]);
+    long end = first + 1;
+    if (trajectory->final_exponents[first] != 0)
+        return 1;
+    for (; end < trajectory->chains && trajectory->final_exponents[end] == 0; end++) {
+        const struct drive_scales others = drive_of(motion, &chains[end]);
+        if (others.input != scales.input || others.bias != scales.bias)
+            break;
+    }
+    return end - first;
+}
+
+/* motion->product := gains times it + drives, x_step with its exponents. */
+static void advance_states(const struct chain *chains, long step, struct motion *motion, struct trajectory *trajectory)
+{
+    int64_t *exponents = trajectory->final_exponents;
+    struct drive_scales scales = { NAN, NAN };
+    bool is_driven = false;
+    network_take_input(&motion->network, step);
+    for (long c = 0, count; c < trajectory->chains; c += count) {
+        const struct drive_scales wanted = drive_of(motion, &chains[c]);
+        if (wanted.input != scales.input || wanted.bias != scales.bias)
+            is_driven = network_drive(&motion->network, wanted, motion->drive);
+        scales = wanted;
+        count = count_driven_alike(trajectory, chains, motion, c);
+        const double *drive = is_driven ? motion->drive : NULL;
+        struct block states = block_view(&motion->product, c, count);
+        if (exponents[c] == 0)
+            scaled_states_advance(motion->gains + c, drive, &states, exponents + c);
+        else
+            exponents[c] = scaled_state_advance(chains[c].gain, drive, states.rows, states.values, exponents[c]);
+    }
 }
 
 /* The present state, in trajectory->final_state, becomes x_step. lag_index is the step's place in the window, if it is
@@ -248,18 +309,7 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
         keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
                      trajectory->activated_exponents);
     TRY(matrix_apply(unit, &motion->activated, &motion->product));
-    struct drive_scales scales = { NAN, NAN };
-    bool is_driven = false;
-    network_take_input(&motion->network, step);
-    for (long c = 0; c < trajectory->chains; c++) {
-        const struct drive_scales wanted = chains[c].drive ? *chains[c].drive : model_drive(motion->network.model);
-        /* Chains that are driven alike stand together, as their cells do. */
-        if (wanted.input != scales.input || wanted.bias != scales.bias)
-            is_driven = network_drive(&motion->network, wanted, motion->drive);
-        scales = wanted;
-        exponents[c] = scaled_state_advance(chains[c].gain, is_driven ? motion->drive : NULL, state->rows,
-                                            block_column(&motion->product, c), exponents[c]);
-    }
+    advance_states(chains, step, motion, trajectory);
     struct block previous = *state;
     *state = motion->product;
     motion->product = previous;
@@ -269,12 +319,13 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
 }
 
 /* Motion and trajectory, on all ranks of the weights' team or on none. */
-static enum status open_together(const struct model *model, const struct weights *weights, long chains, long window,
-                                 enum trajectory_keep keep, struct motion *motion, struct trajectory *trajectory)
+static enum status open_together(const struct model *model, const struct weights *weights, long count,
+                                 const struct chain *chains, long window, enum trajectory_keep keep,
+                                 struct motion *motion, struct trajectory *trajectory)
 {
-    enum status status = motion_open(model, weights, chains, motion);
+    enum status status = motion_open(model, weights, count, chains, motion);
     if (status == STATUS_OK)
-        status = trajectory_create(weights_hidden_size(weights), chains, window, keep, trajectory);
+        status = trajectory_create(weights_hidden_size(weights), count, window, keep, trajectory);
     return team_agree(weights_team(weights), status);
 }
 
@@ -294,7 +345,7 @@ enum status course_open(const struct model *model, struct weights *weights, long
     *opened = NULL;
     TRY(team_agree(weights_team(weights), memory_allocate(&course, 1, "the course of a trajectory")));
     *course = (struct course){ .weights = weights, .chains = chains, .keep = keep, .trajectory = trajectory };
-    TRY(open_together(model, weights, count, window, keep, &course->motion, trajectory));
+    TRY(open_together(model, weights, count, chains, window, keep, &course->motion, trajectory));
     start(model, weights, trajectory);
     *opened = scope_keep(&course);
     return STATUS_OK;
@@ -329,6 +380,7 @@ static void shift_window(struct trajectory *trajectory, long steps)
         trajectory->wide[column] = (struct wide_derivatives){ 0 };
     shift(trajectory->is_beyond, capacity, steps, (size_t)chains * sizeof *trajectory->is_beyond);
     memset(trajectory->is_beyond, 0, (size_t)(steps * chains) * sizeof *trajectory->is_beyond);
+    shift(trajectory->are_regular, capacity, steps, (size_t)chains * sizeof *trajectory->are_regular);
     shift(trajectory->derivatives, capacity, steps, columns);
     shift(trajectory->log_shifts, capacity, steps, numbers);
     shift(trajectory->states, capacity, steps, columns);

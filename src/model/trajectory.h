@@ -50,6 +50,7 @@ struct trajectory {
      */
     struct wide_derivatives *wide;
     bool *is_beyond;          /* [window][chains]: the step's are further apart than can be held; may be NULL */
+    bool *are_regular;        /* [window][chains]: the step's were seen to be finite, none 0; may be NULL */
     bool *may_be_wide;        /* [chains]: of the step that is being kept */
     double *log_shifts;       /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
     struct block final_state; /* mantissas of x_T, one column a chain */
@@ -97,6 +98,9 @@ const double *trajectory_wide_derivative(const struct trajectory *trajectory, lo
 /* Whether there is any step of a chain of which doubles do not hold the derivatives; and whether nothing here does. */
 bool trajectory_is_wide(const struct trajectory *trajectory, long chain);
 bool trajectory_is_beyond(const struct trajectory *trajectory, long chain);
+
+/* Whether it is known of the derivatives of S_{T-lag_index} that all are finite and none is 0. */
+bool trajectory_is_regular(const struct trajectory *trajectory, long lag_index, long chain);
 
 /* x_{T-lag_index} and sigma(x_{T-1-lag_index}) = 2^*exponent * the mantissas returned: hidden_size doubles, aligned.
  * Need KEEP_STATES. */

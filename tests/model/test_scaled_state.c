@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -80,6 +81,83 @@ static void a_drive_meets_states_of_any_size(void **state)
     assert_true(alone[0] == 2 && alone[1] == 4);
 }
 
+/* Three elements a column: well inside the range, zero, on either edge of it and beyond, mixed, and lost. */
+static const double columns_of_all_kinds[][3] = {
+    { 1, -2, 3 },
+    { 0, -0.0, 0 },
+    { 0x1p-332, 0, 0x1p-400 },
+    { 0x1p-333, 0x1p-334, 0 },
+    { 0x1.8p331, 1, 0x1p-500 },
+    { -0x1p332, 1, 0 },
+    { INFINITY, 1, 2 },
+    { NAN, 0x1p-400, 1 },
+};
+enum { KINDS = sizeof columns_of_all_kinds / sizeof *columns_of_all_kinds };
+
+static void assert_columns_advance_as_one(long first, long count, const double *drive)
+{
+    SCOPED(block) states = { 0 };
+    double gains[KINDS];
+    int64_t exponents[KINDS] = { 0 };
+    assert_int_equal(block_create(3, count, &states), STATUS_OK);
+    for (long c = 0; c < count; c++) {
+        memcpy(block_column(&states, c), columns_of_all_kinds[first + c], sizeof columns_of_all_kinds[0]);
+        gains[c] = 1 - 0.125 * (double)c;
+    }
+    scaled_states_advance(gains, drive, &states, exponents);
+    for (long c = 0; c < count; c++) {
+        double alone[8] = { 0 };
+        memcpy(alone, columns_of_all_kinds[first + c], sizeof columns_of_all_kinds[0]);
+        assert_int_equal(exponents[c], scaled_state_advance(gains[c], drive, 3, alone, 0));
+        assert_memory_equal(block_column(&states, c), alone, sizeof alone);
+    }
+}
+
+static void columns_side_by_side_advance_as_each_alone(void **state)
+{
+    (void)state;
+    const double drive[8] = { 0.5, 0, -0x1p-340 };
+    for (long first = 0; first < KINDS; first++)
+        for (long count = 1; first + count <= KINDS; count++) {
+            assert_columns_advance_as_one(first, count, NULL);
+            assert_columns_advance_as_one(first, count, drive);
+        }
+}
+
+/* States of two columns, the last of which decides. */
+static bool derivatives_are_regular(const char *activation, double last)
+{
+    SCOPED(block) states = { 0 };
+    double derivatives[16], shifts[2];
+    bool may_be_wide[2];
+    assert_int_equal(block_create(2, 2, &states), STATUS_OK);
+    memcpy(block_column(&states, 0), (double[2]){ 0.5, -1 }, 2 * sizeof(double));
+    memcpy(block_column(&states, 1), (double[2]){ 2, last }, 2 * sizeof(double));
+    const bool are_regular =
+        scaled_states_derivatives(activation_find(activation), &states, derivatives, shifts, may_be_wide);
+    for (int c = 0; c < 2; c++) {
+        double alone[2];
+        bool may_be_wide_alone;
+        assert_true(shifts[c] == scaled_state_derivative(activation_find(activation), 2, block_column(&states, c), 0,
+                                                         alone, &may_be_wide_alone));
+        assert_int_equal(may_be_wide[c], may_be_wide_alone);
+        assert_memory_equal(derivatives + 8 * c, alone, sizeof alone);
+    }
+    return are_regular;
+}
+
+static void derivatives_that_are_no_numbers_or_zero_are_not_regular(void **state)
+{
+    (void)state;
+    assert_true(derivatives_are_regular("tanh", -3));
+    assert_true(derivatives_are_regular("tanh", 200));
+    assert_false(derivatives_are_regular("tanh", 320)); /* 1e-277 */
+    assert_false(derivatives_are_regular("tanh", 1000));
+    assert_false(derivatives_are_regular("tanh", NAN));
+    assert_false(derivatives_are_regular("relu", -1));
+    assert_false(derivatives_are_regular("relu", 1)); /* not looked for */
+}
+
 /* A column with elements far smaller than its largest: those are what phi says, not its asymptote. */
 static void small_elements_of_an_exploded_column_are_not_asymptotic(void **state)
 {
@@ -131,6 +209,8 @@ int main(void)
         cmocka_unit_test(mantissas_may_drift_but_not_away),
         cmocka_unit_test(zeros_have_exponent_zero_and_lost_columns_stay),
         cmocka_unit_test(a_drive_meets_states_of_any_size),
+        cmocka_unit_test(columns_side_by_side_advance_as_each_alone),
+        cmocka_unit_test(derivatives_that_are_no_numbers_or_zero_are_not_regular),
         cmocka_unit_test(small_elements_of_an_exploded_column_are_not_asymptotic),
         cmocka_unit_test(elements_beyond_double_precision_have_limits),
     };
