@@ -277,7 +277,7 @@ static long count_driven_alike(const struct trajectory *trajectory, const struct
 static void advance_states(const struct chain *chains, long step, struct motion *motion, struct trajectory *trajectory)
 {
     int64_t *exponents = trajectory->final_exponents;
-    struct drive_scales scales = { NAN, NAN };
+    struct drive_scales scales = { .input = NAN, .bias = NAN };
     bool is_driven = false;
     network_take_input(&motion->network, step);
     for (long c = 0, count; c < trajectory->chains; c += count) {
