@@ -15,6 +15,8 @@ struct reflectors {
     double factors[HOUSEHOLDER_WIDEST];
 };
 
+/* Doubles from one v to the next: whole vectors, and one more of zeros, into which sums of overlaps with a later v
+ * reach. */
 long householder_stride(long rows);
 
 /* Decomposes values[rows * stride], row-major and 64-byte aligned: the columns, then zeros up to the stride, a multiple

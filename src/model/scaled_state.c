@@ -1,5 +1,6 @@
 #include "model/scaled_state.h"
 
+#include "base/power_of_two.h"
 #include "linalg/magnitude.h"
 #include "linalg/vectorised.h"
 
@@ -151,20 +152,6 @@ static double shift_of(const struct activation *activation, long count, const do
     if (largest < LEAST_UNSHIFTED_DERIVATIVE)
         return shifted_derivatives(activation, count, mantissas, exponent, derivatives);
     return 0;
-}
-
-/* The least and the largest magnitude but for zeros: UINT64_MAX, 0 where there is nothing else. A NaN is the largest.
- */
-VECTORISED static void find_magnitudes(long count, const double *values, uint64_t *least, uint64_t *largest)
-{
-    uint64_t below_least = UINT64_MAX, high = 0;
-    for (long i = 0; i < count; i++) {
-        const uint64_t magnitude = magnitude_of(values[i]);
-        below_least = magnitude_smaller(magnitude - 1, below_least); /* that of 0 is beyond all */
-        high = magnitude_larger(magnitude, high);
-    }
-    *least = below_least == UINT64_MAX ? UINT64_MAX : below_least + 1;
-    *largest = high;
 }
 
 /* Whether nothing need be shifted in any column, nor looked at: the derivatives of 0, in the padding, are no obstacle.
@@ -320,14 +307,23 @@ VECTORISED static void advance_columns(const double *gains, const double *restri
     }
 }
 
-/* Columns of which every element is within the range, or 0, need not be looked at one by one. */
+/* Whether each element is 0 or within the range, so that the exponent of any of its columns is 0. */
+VECTORISED static bool are_unscaled(long count, const double *values)
+{
+    const int64_t least = (int64_t)magnitude_of(power_of_two(-UNSCALED_RANGE)),
+                  beyond = (int64_t)magnitude_of(power_of_two(UNSCALED_RANGE));
+    int64_t others = 0;
+    for (long i = 0; i < count; i++) {
+        const int64_t magnitude = (int64_t)magnitude_of(values[i]);
+        others |= (magnitude != 0) & ((magnitude < least) | (magnitude >= beyond));
+    }
+    return others == 0;
+}
+
 void scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents)
 {
-    uint64_t least, largest;
     advance_columns(gains, drive, states);
-    find_magnitudes(states->stride * states->columns, states->values, &least, &largest);
-    const bool are_within = least >= magnitude_of(0x1p-332) && largest < magnitude_of(0x1p332);
-    _Static_assert(UNSCALED_RANGE == 332, "the range of the powers of two above");
+    const bool are_all_unscaled = are_unscaled(states->stride * states->columns, states->values);
     for (long c = 0; c < states->columns; c++)
-        exponents[c] = are_within ? 0 : scaled_state_normalise(states->rows, block_column(states, c), 0);
+        exponents[c] = are_all_unscaled ? 0 : scaled_state_normalise(states->rows, block_column(states, c), 0);
 }

@@ -166,15 +166,28 @@ static void start(const struct model *model, const struct weights *weights, stru
     }
 }
 
-/* How many chains from `first` on are activated alike, with exponents 0: at least 1, which may be otherwise. */
-static long count_alike(const struct trajectory *trajectory, const struct chain *chains, long first)
+static bool are_activated_alike(const struct chain *one, const struct chain *other)
+{
+    return one->activation == other->activation && one->gamma == other->gamma;
+}
+
+static bool are_driven_alike(const struct chain *one, const struct chain *other)
+{
+    if (one->drive == NULL || other->drive == NULL)
+        return one->drive == other->drive;
+    return one->drive->input == other->drive->input && one->drive->bias == other->drive->bias;
+}
+
+/* How many chains from `first` on are alike, as neighbours are whose cells are neighbours, with exponents 0: at least
+ * 1, which may have another. */
+static long count_alike(const struct trajectory *trajectory, const struct chain *chains, long first,
+                        bool (*are_alike)(const struct chain *, const struct chain *))
 {
     const int64_t *exponents = trajectory->final_exponents;
     long end = first + 1;
     if (exponents[first] != 0)
         return 1;
-    while (end < trajectory->chains && exponents[end] == 0 && chains[end].activation == chains[first].activation &&
-           chains[end].gamma == chains[first].gamma)
+    while (end < trajectory->chains && exponents[end] == 0 && are_alike(&chains[first], &chains[end]))
         end++;
     return end - first;
 }
@@ -185,7 +198,7 @@ static void activate(const struct chain *chains, struct trajectory *trajectory, 
     const struct block *state = &trajectory->final_state;
     int64_t *exponents = trajectory->final_exponents;
     for (long c = 0, count; c < trajectory->chains; c += count) {
-        count = count_alike(trajectory, chains, c);
+        count = count_alike(trajectory, chains, c, are_activated_alike);
         const struct block from = block_view(state, c, count);
         struct block to = block_view(activated, c, count);
         if (exponents[c] == 0)
@@ -234,7 +247,7 @@ static enum status keep_derivatives(const struct chain *chains, long lag_index, 
     for (long c = 0, count; c < trajectory->chains; c += count) {
         const struct activation *activation = chains[c].activation;
         double *derivatives = kept_column(trajectory, trajectory->derivatives, lag_index, c);
-        count = count_alike(trajectory, chains, c);
+        count = count_alike(trajectory, chains, c, are_activated_alike);
         const struct block states = block_view(state, c, count);
         bool is_regular = false;
         if (trajectory->final_exponents[c] == 0)
@@ -251,41 +264,18 @@ static enum status keep_derivatives(const struct chain *chains, long lag_index, 
     return STATUS_OK;
 }
 
-static struct drive_scales drive_of(const struct motion *motion, const struct chain *chain)
-{
-    return chain->drive ? *chain->drive : model_drive(motion->network.model);
-}
-
-/* How many chains from `first` on stand at the exponent 0 and are driven alike, as neighbours are, for their cells are
- * neighbours: at least 1, whose exponent may be another. */
-static long count_driven_alike(const struct trajectory *trajectory, const struct chain *chains,
-                               const struct motion *motion, long first)
-{
-    const struct drive_scales scales = drive_of(motion, &chains[first]);
-    long end = first + 1;
-    if (trajectory->final_exponents[first] != 0)
-        return 1;
-    for (; end < trajectory->chains && trajectory->final_exponents[end] == 0; end++) {
-        const struct drive_scales others = drive_of(motion, &chains[end]);
-        if (others.input != scales.input || others.bias != scales.bias)
-            break;
-    }
-    return end - first;
-}
-
 /* motion->product := gains times it + drives, x_step with its exponents. */
 static void advance_states(const struct chain *chains, long step, struct motion *motion, struct trajectory *trajectory)
 {
     int64_t *exponents = trajectory->final_exponents;
-    struct drive_scales scales = { .input = NAN, .bias = NAN };
     bool is_driven = false;
     network_take_input(&motion->network, step);
     for (long c = 0, count; c < trajectory->chains; c += count) {
-        const struct drive_scales wanted = drive_of(motion, &chains[c]);
-        if (wanted.input != scales.input || wanted.bias != scales.bias)
-            is_driven = network_drive(&motion->network, wanted, motion->drive);
-        scales = wanted;
-        count = count_driven_alike(trajectory, chains, motion, c);
+        if (c == 0 || !are_driven_alike(&chains[c - 1], &chains[c]))
+            is_driven =
+                network_drive(&motion->network, chains[c].drive ? *chains[c].drive : model_drive(motion->network.model),
+                              motion->drive);
+        count = count_alike(trajectory, chains, c, are_driven_alike);
         const double *drive = is_driven ? motion->drive : NULL;
         struct block states = block_view(&motion->product, c, count);
         if (exponents[c] == 0)

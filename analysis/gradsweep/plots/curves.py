@@ -16,7 +16,7 @@ TURNS = " Curves that coincide take turns, each with dashes in the others' gaps.
 FEW_POINTS = 3  # that need markers to be seen
 
 
-def draw_mean(axes: Axes, x: np.ndarray, values: np.ndarray, style: dict[str, object], has_band: bool = True) -> np.ndarray:
+def draw_mean(axes: Axes, x: np.ndarray, values: np.ndarray, style: dict[str, object]) -> np.ndarray:
     """The mean of values [replica, x] as a curve with the band of its replicas, and a triangle where it first is exactly 0
     (-inf). Returns that mean; nothing is drawn where all of it is NaN."""
     mean = mean_of_done(values)
@@ -24,7 +24,7 @@ def draw_mean(axes: Axes, x: np.ndarray, values: np.ndarray, style: dict[str, ob
         return mean
     few = {"marker": "o", "markersize": 3} if len(x) < FEW_POINTS else {}
     axes.plot(x, np.where(np.isfinite(mean), mean, np.nan), label=CURVE, **{**few, **style})
-    if has_band and len(values) > 1:
+    if len(values) > 1:
         low, high = band_of_done(values)
         known = np.isfinite(low) & np.isfinite(high)
         axes.fill_between(x, low, high, where=known, color=style["color"], alpha=0.2, linewidth=0)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..data.selection import NothingToDraw
-from .curves import draw_mean, mean_words, part_coinciding
+from .curves import FEW_POINTS, draw_mean, mean_words, part_coinciding
 from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
@@ -95,7 +95,7 @@ def _draw_curve(axes: Axes, view: View, network: Network, choice: Choice, shade:
     if np.isnan(draw_mean(axes, view.lags, norms, {"color": shade})).all():
         return []
     bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag"))
-    marker = "o" if len(view.lags) < 3 else None
+    marker = "o" if len(view.lags) < FEW_POINTS else None
     axes.plot(view.lags, bound, color=shade, marker=marker, markersize=3, alpha=0.8, **BOUND_STYLE)
     return list(range_of_done(norms))
 

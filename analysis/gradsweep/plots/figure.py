@@ -38,7 +38,8 @@ class Description:
 
 @dataclass
 class Panels:
-    """A figure of panels, rows x columns on shared x axes (`share_x` False: shared by each column alone). Sizes are inches at a font size of 8.5 points."""
+    """A figure of panels, rows x columns on shared x axes (`share_x` False: shared by each column alone). Sizes are inches at a
+    font size of 8.5 points."""
 
     rows: int
     columns: int
