@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(sys.argv[1] if len(sys.argv) > 1 and __name__ == "__main__" else Path(__file__).resolve().parents[2])
 PACKAGE = ROOT / "analysis" / "gradsweep"
-FLOORS = ({"theory", "networks"}, {"data"}, {"plots"}, {"report"}, {"commands"})
+FLOORS = ({"whole"}, {"theory", "networks"}, {"data"}, {"plots"}, {"report"}, {"commands"})
 
 
 def floor_of(folder: str) -> int:

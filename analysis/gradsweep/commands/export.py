@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import xarray as xr
 from ..data.results import open_results
 from ..data.selection import select
 from ..data.tables import table_variables, tables
+from ..whole import write_whole
 from .arguments import add_results, add_selection, check_output, new_parser, parse_selection
 from .table import WrongUse
 
@@ -56,26 +56,14 @@ def main(options: argparse.Namespace) -> int:
         if suffix == ".nc":
             _write_netcdf(part, names, options.output)
         elif suffix == ".parquet":
-            _whole(options.output, lambda path: _write_parquet(tables(part, names, options.pending), path))
+            write_whole(options.output, lambda path: _write_parquet(tables(part, names, options.pending), path))
         elif options.output == "-":
             _write_csv(tables(part, names, options.pending), sys.stdout)
         else:
-            _whole(options.output, lambda path: _write_csv(tables(part, names, options.pending), path, suffix))
+            write_whole(options.output, lambda path: _write_csv(tables(part, names, options.pending), path, suffix))
     if options.output != "-":
         print(options.output)
     return 0
-
-
-def _whole(output: str, write: Any) -> None:
-    """The file appears whole or not at all."""
-    temporary = f"{output}.tmp"
-    try:
-        write(temporary)
-        os.replace(temporary, output)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
 
 
 def _write_csv(pieces: Iterator[pandas.DataFrame], target: Any, suffix: str = ".csv") -> None:
@@ -106,4 +94,4 @@ def _write_parquet(pieces: Iterator[pandas.DataFrame], path: str) -> None:
 
 def _write_netcdf(part: xr.Dataset, names: list[str] | None, output: str) -> None:
     chosen = part if names is None else part[table_variables(part, names)]
-    _whole(output, lambda path: chosen.load().to_netcdf(path, engine="h5netcdf"))
+    write_whole(output, lambda path: chosen.load().to_netcdf(path, engine="h5netcdf"))

@@ -43,6 +43,7 @@ import zipfile
 import h5py
 import numpy as np
 
+from ..whole import write_whole
 from .arrays import ExportError, initial_states, require, sequences, squared_errors
 from .checkpoint import load_checkpoint
 from .pickles import FormatError, Tensor
@@ -160,17 +161,17 @@ def read_array(path: str, name: str) -> np.ndarray:
 
 def write_network(path: str, arrays: dict[str, np.ndarray], origin: str, nonlinearity: str) -> None:
     """The file appears whole or not at all."""
-    temporary = f"{path}.tmp"
-    try:
+
+    def write(temporary: str) -> None:
         with h5py.File(temporary, "w") as file:
             for name, values in arrays.items():
                 file[name] = values
             file.attrs["source"] = origin
             file.attrs["nonlinearity"] = nonlinearity
-        os.replace(temporary, path)
+
+    try:
+        write_whole(path, write)
     except OSError as error:
-        if os.path.exists(temporary):
-            os.remove(temporary)
         raise ExportError(f"{path}: cannot be written: {first_line(error)}") from error
 
 

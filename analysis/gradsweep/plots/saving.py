@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 
 import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from ..whole import write_whole
 
 PNG_DPI = 160
 
@@ -20,15 +23,8 @@ def provenance(dataset: xr.Dataset) -> str:
 def save(figure: Figure, path: str | os.PathLike, dataset: xr.Dataset) -> None:
     """Writes a figure as .pdf, .svg or .png, by the suffix; it appears whole or not at all."""
     path = os.fspath(path)
-    content, temporary = drawing(figure, os.path.splitext(path)[1].lower(), dataset), f"{path}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
+    content = drawing(figure, os.path.splitext(path)[1].lower(), dataset)
+    write_whole(path, lambda temporary: Path(temporary).write_bytes(content))
 
 
 def drawing(figure: Figure, suffix: str, dataset: xr.Dataset) -> bytes:

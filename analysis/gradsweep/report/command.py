@@ -15,6 +15,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -25,6 +26,7 @@ from ..data.selection import NothingToDraw, labels, spread
 from ..data.summary import Summary, summarize
 from ..plots.anchors import QUANTITIES
 from ..plots.saving import drawing, save
+from ..whole import write_whole
 from .page import Shown, render_page
 
 SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
@@ -114,10 +116,7 @@ def make_report(dataset: xr.Dataset, output: str, figures: str | None, everythin
             del figure
             gc.collect()  # now, or several figures are in memory at once
     page = render_page(dataset, read_runs(dataset.encoding["source"]), summary, shown)
-    temporary = output + ".tmp"
-    with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(page)
-    os.replace(temporary, output)
+    write_whole(output, lambda temporary: Path(temporary).write_text(page, encoding="utf-8", errors="backslashreplace"))
 
 
 def write(options: argparse.Namespace) -> int:
