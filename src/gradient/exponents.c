@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "gradient/exact_chain.h"
+#include "gradient/exponents_interval.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/determinant.h"
 #include "linalg/frame.h"
@@ -250,34 +251,6 @@ static enum status first_backward(struct run *run, struct frame *frame, long cha
 
 /* ---- chains ---- */
 
-/* Before anything is multiplied: whether doubles hold the derivatives, and for the determinant of all exponents what
- * they add up to over the window. */
-static void look_at_slopes(const struct run *run, long chain, struct exponent_result *result)
-{
-    const struct trajectory *trajectory = run->problem->trajectory;
-    const long needed = run->problem->transient + run->problem->steps;
-    const bool is_summed = run->problem->count == run->hidden_size;
-    for (long i = 0; trajectory && i < needed && result->outcome == JACOBIAN_FOUND; i++) {
-        const int64_t *exponents;
-        const double *slopes = trajectory_wide_derivative(trajectory, i, chain, &exponents);
-        double sum = 0, sizes = 0;
-        const double shift = trajectory->log_shifts[i * trajectory->chains + chain];
-        if (!isfinite(block_largest_magnitude(slopes, run->hidden_size)))
-            result->outcome = JACOBIAN_NOT_FINITE;
-        else if (exponents)
-            result->outcome = JACOBIAN_OUT_OF_RANGE;
-        for (long k = 0; k < run->hidden_size && i < run->problem->steps && is_summed; k++) {
-            const double log_slope = log(fabs(slopes[k])) + shift;
-            sum += log_slope;
-            sizes += fabs(log_slope);
-        }
-        result->log_slopes += sum / (double)run->problem->steps;
-        result->log_slope_sizes += sizes / (double)run->problem->steps;
-        if (i < run->problem->steps)
-            result->log_shift += shift;
-    }
-}
-
 /* The exact rank of the window's product, which says how many exponents are finite. */
 static enum status find_finite(struct run *run, long chain, struct exponent_result *result)
 {
@@ -291,21 +264,6 @@ static enum status find_finite(struct run *run, long chain, struct exponent_resu
     TRY(exact_chain_rank(&factors, run->context, chain, &result->finite));
     result->finite = result->finite < problem->count ? result->finite : problem->count;
     return STATUS_OK;
-}
-
-/* What stands behind the rank is rounding; nothing before it may be zero. */
-static void cut_off(const struct run *run, struct exponent_result *result)
-{
-    const long count = run->problem->count, batches = exponents_batches(run->problem->steps);
-    for (long i = 0; i < count; i++) {
-        if (i < result->finite && result->sums[i] == -INFINITY)
-            result->outcome = JACOBIAN_NOT_CONVERGED;
-        if (i < result->finite)
-            continue;
-        result->sums[i] = -INFINITY;
-        for (long batch = 0; batch < batches; batch++)
-            result->batch_means[batch * count + i] = -INFINITY;
-    }
 }
 
 /* From the frame that the window has ended with back to its beginning, where it was `start`. */
@@ -340,6 +298,7 @@ static enum status come_back(struct run *run, struct frame *frame, long chain, c
 
 struct group {
     long first, chains;
+    struct exponent_interval *intervals;
     struct frame **frames;
     struct block *starts; /* of the window */
 };
@@ -352,6 +311,7 @@ static void group_close(struct group *group)
         if (group->starts)
             block_destroy(&group->starts[c]);
     }
+    memory_free(group->intervals);
     memory_free(group->frames);
     memory_free(group->starts);
 }
@@ -366,9 +326,11 @@ static enum status group_open(struct run *run, long first, long chains, struct g
     *group = (struct group){ .first = first, .chains = chains };
     TRY(memory_allocate(&group->frames, chains, "frames"));
     TRY(memory_allocate(&group->starts, chains, "frames"));
+    TRY(memory_allocate(&group->intervals, chains, "frames"));
     for (long j = 0; j < count; j++)
         random_normal(&stream, 0, (uint64_t)(j * d), (uint64_t)d, block_column(&run->vectors, j));
     for (long c = 0; c < chains; c++) {
+        group->intervals[c].length = 1;
         TRY(frame_create(d, count, run->is_on_grid, &group->frames[c]));
         frame_start(group->frames[c], &run->vectors);
         if (run->problem->two_sided)
@@ -386,23 +348,66 @@ struct company {
     double *logs[FRAME_MOST];
 };
 
-static enum status advance(struct run *run, const struct company *company, long lag_index,
-                           struct exponent_result *results)
+static void add_step(const struct run *run, const struct frame *frame, const double *logs, long lag_index,
+                     struct exponent_result *result)
 {
-    TRY(frame_advance_together(company->count, company->frames, company->factors, company->logs, run->room));
-    run->context->flops += company->count * frame_flops(run->hidden_size, run->problem->count);
-    for (int i = 0; i < company->count && lag_index < run->problem->steps; i++) {
-        struct exponent_result *result = &results[company->chains[i]];
-        exponents_add_logarithms(run->problem, company->logs[i], lag_index, result);
-        exponents_add_rounding(run->problem, company->frames[i], result);
+    if (lag_index >= run->problem->steps)
+        return;
+    exponents_add_logarithms(run->problem, logs, lag_index, result);
+    exponents_add_rounding(run->problem, frame, result);
+}
+
+/* The factors of a decomposition that does not count, one by one. */
+static enum status take_one_by_one(struct run *run, struct frame *frame, long lag_index, long chain,
+                                   struct exponent_result *result)
+{
+    struct frame_factor factor;
+    const long factors = frame_factors(frame);
+    frame_take_back(frame);
+    for (long i = factors - 1; i >= 0; i--) {
+        TRY(set_forward(run, frame, lag_index + i, chain, 0, &factor));
+        TRY(take(run, frame, &factor));
+        add_step(run, frame, run->logs, lag_index + i, result);
     }
     return STATUS_OK;
+}
+
+/* Empties the company. Intervals stay at one factor where weights are drawn at each step, which costs more than
+ * decompositions, and where frames cannot carry any. */
+static enum status advance(struct run *run, const struct group *group, struct company *company, long lag_index,
+                           struct exponent_result *results)
+{
+    const int count = company->count;
+    bool is_kept[FRAME_MOST] = { false };
+    TRY(frame_advance_together(count, company->frames, company->factors, company->logs, run->room));
+    run->context->flops += count * frame_flops(run->hidden_size, run->problem->count);
+    for (int i = 0; i < count; i++) {
+        const struct frame *frame = company->frames[i];
+        is_kept[i] = run->is_untied || !frame_can_carry(frame) ||
+                     exponents_interval_keeps(&group->intervals[company->chains[i] - group->first], frame, lag_index);
+        if (is_kept[i])
+            add_step(run, frame, company->logs[i], lag_index, &results[company->chains[i]]);
+    }
+    for (int i = 0; i < count; i++) /* now that nothing is left in the room for logarithms and scales */
+        if (!is_kept[i])
+            TRY(take_one_by_one(run, company->frames[i], lag_index, company->chains[i], &results[company->chains[i]]));
+    company->count = 0;
+    return STATUS_OK;
+}
+
+/* Whether the frame of a chain is decomposed with this factor: at the ends of its intervals, and wherever something
+ * begins or ends. */
+static bool is_due(const struct run *run, const struct group *group, long c, long lag_index)
+{
+    const long step = run->problem->transient + run->problem->steps - 1 - lag_index;
+    return exponents_interval_ends(&group->intervals[c], step) || lag_index == run->problem->steps ||
+           exponents_ends_batch(run->problem, lag_index);
 }
 
 static enum status take_step(struct run *run, const struct group *group, long lag_index,
                              struct exponent_result *results)
 {
-    const long steps = run->problem->steps;
+    const long steps = run->problem->steps, d = run->hidden_size;
     struct company company = { 0 };
     TRY(jacobian_check_stop(run->context));
     if (run->is_untied && !isnan(*run->log_determinant) && lag_index < steps && group->first == 0) {
@@ -416,17 +421,18 @@ static enum status take_step(struct run *run, const struct group *group, long la
             continue;
         if (lag_index == steps - 1 && run->problem->two_sided)
             frame_vectors(group->frames[c], &group->starts[c]);
-        const int place = company.count++;
+        const int place = company.count;
         company.chains[place] = chain;
         company.frames[place] = group->frames[c];
         company.logs[place] = run->logs + place * run->problem->count;
         TRY(set_forward(run, group->frames[c], lag_index, chain, place, &company.factors[place]));
-        if (company.count < FRAME_MOST)
-            continue;
-        TRY(advance(run, &company, lag_index, results));
-        company.count = 0;
+        if (!is_due(run, group, c, lag_index)) {
+            TRY(frame_carry(group->frames[c], &company.factors[place]));
+            run->context->flops += 2.0 * (double)d * (double)d * (double)run->problem->count;
+        } else if (++company.count == FRAME_MOST)
+            TRY(advance(run, group, &company, lag_index, results));
     }
-    return company.count > 0 ? advance(run, &company, lag_index, results) : STATUS_OK;
+    return company.count > 0 ? advance(run, group, &company, lag_index, results) : STATUS_OK;
 }
 
 static enum status finish(struct run *run, const struct group *group, struct exponent_result *results)
@@ -439,7 +445,7 @@ static enum status finish(struct run *run, const struct group *group, struct exp
         TRY(find_finite(run, chain, result));
         if (run->problem->two_sided)
             TRY(come_back(run, group->frames[c], chain, &group->starts[c], result));
-        cut_off(run, result);
+        exponents_cut_off(run->problem, result);
     }
     return STATUS_OK;
 }
@@ -450,7 +456,7 @@ static enum status run_group(struct run *run, long first, long chains, struct ex
     const struct team *team = weights_team(run->problem->weights);
     TRY(team_agree(team, group_open(run, first, chains, &group)));
     for (long c = first; c < first + chains; c++)
-        look_at_slopes(run, c, &results[c]);
+        exponents_look_at_slopes(run->problem, c, &results[c]);
     for (long lag_index = run->problem->transient + run->problem->steps - 1; lag_index >= 0; lag_index--)
         TRY(take_step(run, &group, lag_index, results));
     return finish(run, &group, results);

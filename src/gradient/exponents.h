@@ -54,14 +54,24 @@ CHECKED enum status exponents_run(const struct exponent_problem *problem, struct
 CHECKED enum status exponents_allocate(const struct exponent_problem *problem, struct exponent_result *result);
 void exponents_free(struct exponent_result *result);
 
-/* Adds a step of the window, the ln R_ii at a lag; and what rounding may have changed of the sums, as a share of the
- * window. A step perturbs the span of the first columns by d u over its pivot; what that has of the direction behind
- * them grows by R of that over their last one, which mostly makes it shrink, but for steps on which the two change
- * places. */
+/* Before anything is multiplied: whether doubles hold the derivatives, and for the determinant of all exponents what
+ * they add up to over the window. Not collective, as those below. */
+void exponents_look_at_slopes(const struct exponent_problem *problem, long chain, struct exponent_result *result);
+
+/* Adds the ln R_ii of a decomposition within the window, the last factor of which stands at a lag; and what rounding
+ * may have changed of the sums, as a share of the window. A decomposition perturbs the span of the first columns by d
+ * u, for each of its factors, over its pivot; what that has of the direction behind them grows by R of that over their
+ * last one, which mostly makes it shrink, but for steps on which the two change places. */
 void exponents_add_logarithms(const struct exponent_problem *problem, const double *logs, long lag_index,
                               struct exponent_result *result);
 void exponents_add_rounding(const struct exponent_problem *problem, const struct frame *frame,
                             struct exponent_result *result);
+
+/* Whether a batch of steps ends with the one at a lag: no decomposition spans two of them. */
+bool exponents_ends_batch(const struct exponent_problem *problem, long lag_index);
+
+/* Behind the rank, result->finite, is rounding: -inf stands there. Nothing before it may be zero. */
+void exponents_cut_off(const struct exponent_problem *problem, struct exponent_result *result);
 
 /* Bytes on each rank, and operations of one chain. */
 double exponents_bytes(long hidden_size, long count, bool two_sided, bool on_grid);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/power_of_two.h"
+#include "gradient/jacobian_internal.h"
 #include "linalg/frame.h"
 
 #include <float.h>
@@ -34,11 +35,38 @@ void exponents_free(struct exponent_result *result)
     *result = (struct exponent_result){ 0 };
 }
 
+void exponents_look_at_slopes(const struct exponent_problem *problem, long chain, struct exponent_result *result)
+{
+    const struct trajectory *trajectory = problem->trajectory;
+    const long needed = problem->transient + problem->steps;
+    const bool is_summed = problem->count == weights_hidden_size(problem->weights);
+    for (long i = 0; trajectory && i < needed && result->outcome == JACOBIAN_FOUND; i++) {
+        const int64_t *exponents;
+        const double *slopes = trajectory_wide_derivative(trajectory, i, chain, &exponents);
+        double sum = 0, sizes = 0;
+        const double shift = trajectory->log_shifts[i * trajectory->chains + chain];
+        if (!isfinite(block_largest_magnitude(slopes, weights_hidden_size(problem->weights))))
+            result->outcome = JACOBIAN_NOT_FINITE;
+        else if (exponents)
+            result->outcome = JACOBIAN_OUT_OF_RANGE;
+        for (long k = 0; k < weights_hidden_size(problem->weights) && i < problem->steps && is_summed; k++) {
+            const double log_slope = log(fabs(slopes[k])) + shift;
+            sum += log_slope;
+            sizes += fabs(log_slope);
+        }
+        result->log_slopes += sum / (double)problem->steps;
+        result->log_slope_sizes += sizes / (double)problem->steps;
+        if (i < problem->steps)
+            result->log_shift += shift;
+    }
+}
+
 void exponents_add_rounding(const struct exponent_problem *problem, const struct frame *frame,
                             struct exponent_result *result)
 {
     const int *exponents = frame_size_exponents(frame);
-    const double unit = ROUNDING_CONSTANT * (double)weights_hidden_size(problem->weights) * UNIT_ROUNDOFF;
+    const double unit =
+        ROUNDING_CONSTANT * (double)(frame_factors(frame) * weights_hidden_size(problem->weights)) * UNIT_ROUNDOFF;
     const double *diagonal = frame_diagonal(frame);
     double next = 0, *errors = result->span_errors;
     for (long i = problem->count - 1; i >= 0; i--) {
@@ -51,17 +79,43 @@ void exponents_add_rounding(const struct exponent_problem *problem, const struct
     }
 }
 
+/* The batch that the step at a lag belongs to. */
+static long batch_of(const struct exponent_problem *problem, long lag_index)
+{
+    return (problem->steps - 1 - lag_index) * exponents_batches(problem->steps) / problem->steps;
+}
+
+bool exponents_ends_batch(const struct exponent_problem *problem, long lag_index)
+{
+    return lag_index < problem->steps &&
+           (lag_index == 0 || batch_of(problem, lag_index) != batch_of(problem, lag_index - 1));
+}
+
 void exponents_add_logarithms(const struct exponent_problem *problem, const double *logs, long lag_index,
                               struct exponent_result *result)
 {
     const long steps = problem->steps, count = problem->count, batches = exponents_batches(steps);
-    const long step = steps - 1 - lag_index, batch = step * batches / steps;
+    const long batch = batch_of(problem, lag_index);
     const long length = ((batch + 1) * steps + batches - 1) / batches - (batch * steps + batches - 1) / batches;
     for (long i = 0; i < count; i++) {
         if (isnan(logs[i]) || logs[i] == INFINITY)
             result->outcome = JACOBIAN_NOT_FINITE;
         result->batch_means[batch * count + i] += logs[i] / (double)length;
         result->sums[i] += logs[i];
+    }
+}
+
+void exponents_cut_off(const struct exponent_problem *problem, struct exponent_result *result)
+{
+    const long count = problem->count, batches = exponents_batches(problem->steps);
+    for (long i = 0; i < count; i++) {
+        if (i < result->finite && result->sums[i] == -INFINITY)
+            result->outcome = JACOBIAN_NOT_CONVERGED;
+        if (i < result->finite)
+            continue;
+        result->sums[i] = -INFINITY;
+        for (long batch = 0; batch < batches; batch++)
+            result->batch_means[batch * count + i] = -INFINITY;
     }
 }
 

@@ -1,24 +1,30 @@
 #include "linalg/frame.h"
 
 #include "base/memory.h"
+#include "base/power_of_two.h"
 #include "linalg/frame_lanes.h"
+#include "linalg/frame_shape.h"
 #include "linalg/householder.h"
 #include "linalg/reflections.h"
 #include "linalg/row_order.h"
 #include "linalg/transpose.h"
 #include "linalg/vectorised.h"
 
+#include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAME_SMALL = 64, FRAME_THIN = 32, FRAMES_IN_LANES = 3, TRANSPOSED_AT_ONCE = 32, COLUMNS_AT_ONCE = 4 };
+enum { FRAMES_IN_LANES = 3, TRANSPOSED_AT_ONCE = 32, COLUMNS_AT_ONCE = 4 };
 
 struct frame {
     long dimension, columns;
     bool is_implicit; /* Q = P^T H_1 H_2 ... H_d, P the order of the rows */
     bool is_small;
-    struct block vectors, product, scaled; /* explicit: `vectors` is Q */
+    struct block vectors, product, scaled; /* explicit: `vectors` is Q, or a product with it; */
+    struct block kept;                     /* then this is Q */
+    long carried, factors;                 /* since the last decomposition; of it */
     struct block next, sorted;             /* implicit: the next factor, transposed, and what is decomposed */
     struct reflections *reflections;       /* not of small frames, which have the following */
     double *packed;                        /* [d, columns], row-major, padded */
@@ -29,18 +35,6 @@ struct frame {
     uint64_t *keys;   /* of rows, while they are sorted */
 };
 
-/* Decomposed by rows, whose length fits the vectors of a processor. */
-static bool is_small(long dimension, long columns)
-{
-    return dimension <= FRAME_SMALL || columns <= FRAME_THIN;
-}
-
-/* Whether Q is never formed. */
-static bool is_implicit(long dimension, long columns, bool on_grid)
-{
-    return !is_small(dimension, columns) && columns == dimension && !on_grid;
-}
-
 void frame_destroy(struct frame *frame)
 {
     if (frame == NULL)
@@ -48,6 +42,7 @@ void frame_destroy(struct frame *frame)
     block_destroy(&frame->vectors);
     block_destroy(&frame->product);
     block_destroy(&frame->scaled);
+    block_destroy(&frame->kept);
     block_destroy(&frame->next);
     block_destroy(&frame->sorted);
     reflections_destroy(frame->reflections);
@@ -67,6 +62,8 @@ static enum status create_explicit(struct frame *frame)
     TRY(block_create(d, k, &frame->vectors));
     TRY(block_create(d, k, &frame->product));
     TRY(block_create(d, k, &frame->scaled));
+    if (frame_is_leading(d, k))
+        TRY(block_create(d, k, &frame->kept));
     if (!frame->is_small)
         return reflections_create(d, k, true, &frame->reflections);
     TRY(memory_allocate(&frame->packed, d * block_stride(k), "a frame"));
@@ -89,8 +86,8 @@ enum status frame_create(long dimension, long columns, bool on_grid, struct fram
     TRY(memory_allocate(&frame, 1, "a frame"));
     frame->dimension = dimension;
     frame->columns = columns;
-    frame->is_small = is_small(dimension, columns);
-    frame->is_implicit = is_implicit(dimension, columns, on_grid);
+    frame->is_small = frame_is_small(dimension, columns);
+    frame->is_implicit = frame_is_implicit(dimension, columns, on_grid);
     TRY(frame->is_implicit ? create_implicit(frame) : create_explicit(frame));
     TRY(memory_allocate(&frame->order, dimension, "the order of a frame's rows"));
     TRY(memory_allocate(&frame->next_order, dimension, "the order of a frame's rows"));
@@ -111,6 +108,24 @@ bool frame_needs_rows(const struct frame *frame)
 static void find_order(struct frame *frame, const double *row_size)
 {
     row_order_find(frame->dimension, row_size, frame->next_order, frame->exponents, frame->keys);
+}
+
+/* The sizes of rows of a product, whose columns before its last factor are not of length 1. */
+static void follow_carried(struct frame *frame)
+{
+    int exponent = 0;
+    double largest = 0;
+    frame->factors = frame->carried + 1;
+    frame->carried = 0;
+    if (frame->factors == 1)
+        return;
+    block_column_norms(&frame->vectors, frame->diagonal);
+    for (long j = 0; j < frame->columns; j++)
+        largest = fmax(largest, frame->diagonal[j]);
+    if (isfinite(largest))
+        frexp(largest, &exponent);
+    for (long i = 0; i < frame->dimension; i++)
+        frame->exponents[i] += exponent;
 }
 
 static void take_order(struct frame *frame)
@@ -325,9 +340,51 @@ static void apply_reflections(struct frame *frame, const struct frame_factor *fa
     transpose(&frame->next, &frame->sorted);
 }
 
+bool frame_can_carry(const struct frame *frame)
+{
+    return frame_is_leading(frame->dimension, frame->columns);
+}
+
+enum status frame_carry(struct frame *frame, const struct frame_factor *factor)
+{
+    assert(frame_can_carry(frame));
+    if (frame->carried++ == 0)
+        block_copy(&frame->vectors, &frame->kept);
+    TRY(multiply(frame, factor));
+    if (factor->row_scale)
+        scale_rows(factor->row_scale, &frame->product, &frame->vectors);
+    else
+        block_copy(&frame->product, &frame->vectors);
+    return STATUS_OK;
+}
+
+void frame_take_back(struct frame *frame)
+{
+    assert(frame->factors > 1 && frame->carried == 0);
+    block_copy(&frame->kept, &frame->vectors);
+}
+
+long frame_factors(const struct frame *frame)
+{
+    return frame->factors;
+}
+
+double frame_spread(const struct frame *frame)
+{
+    double smallest = DBL_MAX;
+    for (long i = 0; i < frame->columns; i++) {
+        const double share = fabs(frame->diagonal[i]) * power_of_two(-(int64_t)frame->exponents[i]);
+        if (!(share > 0)) /* also NaN */
+            return INFINITY;
+        smallest = share < smallest ? share : smallest;
+    }
+    return (double)frame->factors / smallest;
+}
+
 enum status frame_advance(struct frame *frame, const struct frame_factor *factor, double *log_diagonal)
 {
     if (frame->is_implicit) {
+        frame->factors = 1;
         find_order(frame, factor->row_size);
         apply_reflections(frame, factor);
         decompose_implicit(frame, log_diagonal);
@@ -335,6 +392,7 @@ enum status frame_advance(struct frame *frame, const struct frame_factor *factor
     }
     TRY(multiply(frame, factor));
     find_order(frame, factor->row_size);
+    follow_carried(frame);
     decompose_explicit(frame, factor->row_scale, log_diagonal);
     return STATUS_OK;
 }
@@ -404,6 +462,7 @@ enum status frame_advance_together(int count, struct frame *const *frames, const
     for (int i = 0; i < count; i++) {
         TRY(multiply(frames[i], &factors[i]));
         find_order(frames[i], factors[i].row_size);
+        follow_carried(frames[i]);
     }
     decompose_in_lanes(count, frames, factors, log_diagonals, room);
     return STATUS_OK;
@@ -417,42 +476,4 @@ const int *frame_size_exponents(const struct frame *frame)
 const double *frame_diagonal(const struct frame *frame)
 {
     return frame->diagonal;
-}
-
-double frame_bytes(long dimension, long columns, bool on_grid)
-{
-    const double d = (double)dimension, k = (double)columns;
-    const bool implicit = is_implicit(dimension, columns, on_grid), small = is_small(dimension, columns);
-    return 8.0 * d *
-               ((implicit ? 2.0
-                 : small  ? 5.0
-                          : 3.0) *
-                    k +
-                10.0) +
-           (small ? 0.0 : reflections_bytes(dimension, columns, !implicit));
-}
-
-double frame_flops(long dimension, long columns)
-{
-    const double d = (double)dimension, k = (double)columns;
-    const double decomposition = 2.0 * d * k * k - 2.0 / 3.0 * k * k * k;
-    return 2.0 * d * d * k + decomposition * (is_implicit(dimension, columns, false) ? 1.0 : 2.0);
-}
-
-/* Fitted to benchmark_lyapunov from d = 16 to 512, and scaled to the machine of linalg/cost.c: a reflection, an element
- * that is sorted, scaled and transposed, and operations a second by rows and in blocks. */
-static const double REFLECTION_SECONDS = 0.09e-6, ELEMENT_SECONDS = 5.5e-9, RATE_BY_ROWS = 43e9, RATE_IN_BLOCKS = 32e9;
-static const double RATE_THIN = 7.3e9; /* in blocks of few columns, most of whose time goes into panels and Q */
-
-struct cost frame_cost(long dimension, long columns)
-{
-    const double d = (double)dimension, k = (double)columns, product = 2.0 * d * d * k;
-    const bool implicit = is_implicit(dimension, columns, false);
-    const double flops = frame_flops(dimension, columns) - (implicit ? 0 : product);
-    const double rate = is_small(dimension, columns) ? RATE_BY_ROWS : implicit ? RATE_IN_BLOCKS : RATE_THIN;
-    struct cost cost = { .flops = flops };
-    cost.seconds = k * REFLECTION_SECONDS + d * k * ELEMENT_SECONDS + flops / rate;
-    /* On a team all ranks decompose alike. */
-    cost.replicated = cost.seconds;
-    return implicit ? cost : cost_add(cost, cost_narrow(dimension, k, k));
 }

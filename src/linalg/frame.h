@@ -12,6 +12,10 @@
  * with fewer columns are, and the factor is applied by the fixed-order kernel: on a team all ranks hold all of the
  * frame and decompose it alike, so that the bits are those of one rank.
  *
+ * Frames that are formed may take several factors before they are decomposed, where the columns stay far from
+ * dependent: the sizes of rows then say how much of R_ii rounding has blurred (frame_spread), and a decomposition that
+ * has lost too much is undone (frame_take_back).
+ *
  * Shapes alone decide what is called, and all of it runs in a fixed order: bits depend on nothing but the factors, on
  * every instruction set. */
 #ifndef GRADSWEEP_LINALG_FRAME_H
@@ -55,6 +59,26 @@ void frame_vectors(struct frame *frame, struct block *vectors);
  * of the factor's matrix. Errors: STATUS_PARALLEL. */
 CHECKED enum status frame_advance(struct frame *frame, const struct frame_factor *factor, double *log_diagonal);
 
+/* Whether factors may be carried: frames of leading directions. Not collective. */
+bool frame_can_carry(const struct frame *frame);
+
+/* Takes in a factor without a decomposition: the frame := F Q, whose columns are not orthonormal, until frame_advance
+ * takes in one more and decomposes the product of all of them. Collective within the team of the factor's matrix.
+ * Errors: STATUS_PARALLEL. */
+CHECKED enum status frame_carry(struct frame *frame, const struct frame_factor *factor);
+
+/* The frame := what it was before the factors of the last decomposition, of which at least one was carried. Not
+ * collective. */
+void frame_take_back(struct frame *frame);
+
+/* Of the last decomposition: how many factors were taken in by it. Not collective. */
+long frame_factors(const struct frame *frame);
+
+/* Of the last decomposition: max over i of what rounding does to ln |R_ii|, in units of that of one product: the number
+ * of factors times 2^frame_size_exponents[i] / |R_ii|. Infinite where an R_ii is 0 or sizes leave the doubles. Not
+ * collective. */
+double frame_spread(const struct frame *frame);
+
 /* The same for `count` frames of one shape side by side, at most FRAME_MOST, each with its factor and room for its
  * logarithms: to the bit what each alone gives, and faster where frames are small. room[frame_room(dimension,
  * columns)], 64-byte aligned. Collective and errors as above. */
@@ -65,11 +89,12 @@ CHECKED enum status frame_advance_together(int count, struct frame *const *frame
 /* Doubles of that room. Not collective. */
 long frame_room(long dimension, long columns);
 
-/* Of the factor taken in last: row i in the order of decomposition was of a size up to 2^exponents[i], [d]. What
- * rounding does to ln |R_ii| is about d u 2^exponents[i] / |R_ii|. Not collective. */
+/* Of the last decomposition: row i, in its order, was of a size up to 2^exponents[i], [d]: that of the last factor
+ * times the largest norm of a column before it. What rounding does to ln |R_ii| is about d u 2^exponents[i] / |R_ii| a
+ * factor. Not collective. */
 const int *frame_size_exponents(const struct frame *frame);
 
-/* Of the factor taken in last: R_ii, [columns]. Not collective. */
+/* Of the last decomposition: R_ii, [columns]. Not collective. */
 const double *frame_diagonal(const struct frame *frame);
 
 /* Bytes of a frame, on each rank. Not collective. */

@@ -215,9 +215,21 @@ def leading(check):
         "determinant_residual", "kaplan_yorke_dimension")), 0)
 
 
+def together(check):
+    """Leading exponents of one W, of which several factors go into one decomposition, are those of whole frames, which are
+    decomposed after each; and so says the way back, which is too."""
+    common = {"grid": {"hidden_size": [40, 70], "gamma": [0.9, 1.5, 3.0, 20.0]}, "weights": {"replicas": 2}}
+    few, all_of_them = (check.run(common, steps=200, transient=100, two_sided=True, **count) for count in ({"count": 6}, {}))
+    # errors of 1e3 u d a decomposition at most; over the window they are those of one, the next ones undo them
+    distance = np.abs(few["lyapunov_exponent"][..., :5] - all_of_them["lyapunov_exponent"][..., :5])
+    check.below("leading exponents, factors together", distance.max(), 1e-11)
+    check.below("their two-sided residual", few["two_sided_residual"][..., :6].max(), 1e-12)
+    check.below("no factors were taken together", 1e-16 - distance.max(), 0)
+
+
 def main():
     check = Check(sys.argv[1])
-    for part in (extended_precision, determinants, newman, identity, dead_units, finite_lags, leading):
+    for part in (extended_precision, determinants, newman, identity, dead_units, finite_lags, leading, together):
         part(check)
     sys.exit(f"{check.wrong} wrong" if check.wrong else 0)
 
