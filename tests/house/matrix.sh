@@ -77,10 +77,10 @@ row() {
     printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$2" "${3:-}" "${4:-}" "${5:-}" "${6:-}" "${7:-}" | tee -a "$table"
 }
 
-# Prints "passed of all" of the tests of one suite in ctest's log, and what was skipped: count LOG SUITE
+# Prints "passed of all" of the tests of one suite in ctest's log, where a name ends with a space, and what was skipped: count LOG SUITE
 count() {
     local lines ran passed skipped
-    lines=$(grep -E "^ *[0-9]+/[0-9]+ +Test +#[0-9]+: (${suites[$2]})" "$1" || true)
+    lines=$(grep -E "^ *[0-9]+/[0-9]+ +Test +#[0-9]+: (${suites[$2]//\$/ })" "$1" || true)
     ran=$(grep -c . <<<"$lines" || true)
     passed=$(grep -cE ' Passed +[0-9.]+ sec' <<<"$lines" || true)
     skipped=$(grep -c '\*\*\*Skipped' <<<"$lines" || true)
