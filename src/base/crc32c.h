@@ -9,4 +9,7 @@
  * crc32c(crc32c(0, a), b) is that of a followed by b. */
 uint32_t crc32c(uint32_t so_far, const void *bytes, size_t count);
 
+/* The same on a processor without an instruction for it. */
+uint32_t crc32c_by_tables(uint32_t so_far, const void *bytes, size_t count);
+
 #endif

@@ -73,19 +73,19 @@ const struct weight_result *measure_weights(unsigned requested, int measure)
     return weights;
 }
 
+/* Of a requested measure. */
 static size_t dataset_count_of(unsigned requested, int measure)
 {
-    if (!(requested & 1u << measure))
-        return 0;
-    const struct weight_result *weights = measure_weights(requested, measure);
+    const struct weight_result *weights = measures[measure]->weights ? measure_weights(requested, measure) : NULL;
     return measures[measure]->dataset_count + (weights ? weights->dataset_count : 0);
 }
 
+/* Asked for each cell, so that only requested measures are visited. */
 size_t measure_first_dataset(unsigned requested, int measure)
 {
     size_t first = 0;
-    for (int number = 0; number < measure; number++)
-        first += dataset_count_of(requested, number);
+    for (unsigned before = requested & ((1u << measure) - 1); before; before &= before - 1)
+        first += dataset_count_of(requested, __builtin_ctz(before));
     return first;
 }
 
@@ -94,24 +94,34 @@ size_t measure_dataset_count(unsigned requested)
     return measure_first_dataset(requested, MEASURES);
 }
 
+/* The measure that has a dataset, and *place, which of its own that is; MEASURES beyond the end. */
+static int find_owner(unsigned requested, size_t number, size_t *place)
+{
+    *place = number;
+    for (unsigned left = requested; left; left &= left - 1) {
+        const int measure = __builtin_ctz(left);
+        const size_t count = dataset_count_of(requested, measure);
+        if (*place < count)
+            return measure;
+        *place -= count;
+    }
+    return MEASURES;
+}
+
 int measure_of_dataset(unsigned requested, size_t number)
 {
-    int measure = 0;
-    for (size_t end = 0; measure < MEASURES; measure++)
-        if (number < (end += dataset_count_of(requested, measure)))
-            break;
-    return measure;
+    size_t place;
+    return find_owner(requested, number, &place);
 }
 
 const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number)
 {
-    const int owner = measure_of_dataset(requested, number);
+    size_t place;
+    const int owner = find_owner(requested, number, &place);
     if (owner == MEASURES)
         return NULL;
-    number -= measure_first_dataset(requested, owner);
     const size_t of_cells = measures[owner]->dataset_count;
-    return number < of_cells ? &measures[owner]->datasets[number]
-                             : &measures[owner]->weights->datasets[number - of_cells];
+    return place < of_cells ? &measures[owner]->datasets[place] : &measures[owner]->weights->datasets[place - of_cells];
 }
 
 unsigned measure_all_of_dataset(unsigned requested, size_t number)

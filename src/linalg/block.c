@@ -11,12 +11,7 @@
 
 /* Columns are padded with zeros to whole groups of eight, so that every loop below runs over the stride without a tail.
  */
-enum { LANES = 8 };
-
-long block_stride(long rows)
-{
-    return (rows + LANES - 1) / LANES * LANES;
-}
+enum { LANES = BLOCK_ROW_UNIT };
 
 enum status block_create(long rows, long columns, struct block *block)
 {
@@ -32,11 +27,6 @@ void block_destroy(struct block *block)
 {
     memory_free(block->values);
     *block = (struct block){ 0 };
-}
-
-double *block_column(const struct block *block, long column)
-{
-    return __builtin_assume_aligned(block->values + column * block->stride, MEMORY_ALIGNMENT);
 }
 
 struct block block_view(const struct block *block, long first, long count)

@@ -6,10 +6,13 @@
 #ifndef GRADSWEEP_LINALG_BLOCK_H
 #define GRADSWEEP_LINALG_BLOCK_H
 
+#include "base/memory.h"
 #include "base/scope.h"
 #include "base/status.h"
 
 #include <stdint.h>
+
+enum { BLOCK_ROW_UNIT = 8 };
 
 /* Shape [rows, columns], column-major. `stride` (doubles from one column to the next) is rows rounded up to a multiple
  * of 8 so that columns are 64-byte aligned; the padding below each column is kept zero. */
@@ -26,10 +29,16 @@ void block_destroy(struct block *block);
 SCOPED_VALUE(block, block_destroy)
 
 /* The doubles from one column to the next in a block of that many rows. */
-long block_stride(long rows);
+static inline long block_stride(long rows)
+{
+    return (rows + BLOCK_ROW_UNIT - 1) / BLOCK_ROW_UNIT * BLOCK_ROW_UNIT;
+}
 
 /* Column `column`: a pointer to `rows` doubles, 64-byte aligned. */
-double *block_column(const struct block *block, long column);
+static inline double *block_column(const struct block *block, long column)
+{
+    return (double *)__builtin_assume_aligned(block->values + column * block->stride, MEMORY_ALIGNMENT);
+}
 
 /* A view of columns first .. first+count-1; owns nothing. */
 struct block block_view(const struct block *block, long first, long count);

@@ -22,11 +22,12 @@ static uint64_t power_modulo(uint64_t base, uint64_t exponent, uint64_t prime)
     return result;
 }
 
-/* 2^exponent; 2^(p-1) = 1. */
+/* 2^exponent; 2^(p-1) = 1, and (p+1)/2 is 1/2: the exponents of doubles have few bits, of either sign. */
 static double power_of_two_modulo(int64_t exponent, uint64_t prime)
 {
-    int64_t order = (int64_t)prime - 1, rest = exponent % order;
-    return (double)power_modulo(2, (uint64_t)(rest < 0 ? rest + order : rest), prime);
+    const int64_t rest = exponent % ((int64_t)prime - 1);
+    return (double)(rest < 0 ? power_modulo((prime + 1) / 2, (uint64_t)-rest, prime)
+                             : power_modulo(2, (uint64_t)rest, prime));
 }
 
 static double reduced(double x, double prime, double inverse)

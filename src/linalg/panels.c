@@ -175,11 +175,12 @@ static void multiply_groups(const struct panels *panels, const struct block *x, 
 {
     const long left = (x->columns - first + KERNEL_COLUMNS - 1) / KERNEL_COLUMNS, count = panel_count(panels->rows);
     const int threads = panels->threads;
-    struct product product = { .panels = panels,
-                               .multiply = current_kernel(),
-                               .count = left < PACKED_GROUPS ? (int)left : PACKED_GROUPS,
-                               .y = y + first * y_stride,
-                               .y_stride = y_stride };
+    struct product product; /* of its groups only those that are set below are looked at */
+    product.panels = panels;
+    product.multiply = current_kernel();
+    product.count = left < PACKED_GROUPS ? (int)left : PACKED_GROUPS;
+    product.y = y + first * y_stride;
+    product.y_stride = y_stride;
     for (int group = 0; group < product.count; group++) {
         const long place = group * KERNEL_COLUMNS;
         double *packed = panels_scratch_size(x->rows) == 0 ? NULL : scratch + place * block_stride(x->rows);

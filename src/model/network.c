@@ -118,6 +118,10 @@ bool network_drive(const struct network *network, struct drive_scales scales, do
     const double input_scale = network->given_inputs ? 1 : scales.input;
     const double bias_scale = network->drawn_bias ? scales.bias : 1;
     bool is_driven = false;
+    if (m == 0 && network->bias == NULL) {
+        memset(drive, 0, (size_t)network->hidden_size * sizeof *drive);
+        return false;
+    }
     for (long i = 0; i < network->hidden_size; i++) {
         double sum = network->bias != NULL ? bias_scale * network->bias[i] : 0;
         for (long j = 0; j < m; j++)

@@ -293,37 +293,39 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
     return scaled_state_normalise(count, mantissas, sum_exponent);
 }
 
-VECTORISED static void advance_columns(const double *gains, const double *restrict drive, const struct block *states)
+/* gain * element + drive (NULL: none); adds to *others whether it is neither 0 nor within the range where the exponent
+ * of a column is 0. */
+static inline __attribute__((always_inline)) double advance_element(double element, double gain, const double *drive,
+                                                                    long i, int64_t *others)
 {
+    const int64_t least = (int64_t)magnitude_of(power_of_two(-UNSCALED_RANGE)),
+                  beyond = (int64_t)magnitude_of(power_of_two(UNSCALED_RANGE));
+    const double value = drive ? element * gain + drive[i] : element * gain;
+    const int64_t magnitude = (int64_t)magnitude_of(value);
+    *others |= (magnitude != 0) & ((magnitude < least) | (magnitude >= beyond));
+    return value;
+}
+
+/* Returns whether the exponents of all columns stay 0. */
+VECTORISED static bool advance_columns(const double *gains, const double *restrict drive, const struct block *states)
+{
+    int64_t others = 0;
     for (long c = 0; c < states->columns; c++) {
         double *restrict mantissas = block_column(states, c);
         const double gain = gains[c];
         if (drive != NULL)
             for (long i = 0; i < states->stride; i++)
-                mantissas[i] = mantissas[i] * gain + drive[i];
+                mantissas[i] = advance_element(mantissas[i], gain, drive, i, &others);
         else
             for (long i = 0; i < states->stride; i++)
-                mantissas[i] *= gain;
-    }
-}
-
-/* Whether each element is 0 or within the range, so that the exponent of any of its columns is 0. */
-VECTORISED static bool are_unscaled(long count, const double *values)
-{
-    const int64_t least = (int64_t)magnitude_of(power_of_two(-UNSCALED_RANGE)),
-                  beyond = (int64_t)magnitude_of(power_of_two(UNSCALED_RANGE));
-    int64_t others = 0;
-    for (long i = 0; i < count; i++) {
-        const int64_t magnitude = (int64_t)magnitude_of(values[i]);
-        others |= (magnitude != 0) & ((magnitude < least) | (magnitude >= beyond));
+                mantissas[i] = advance_element(mantissas[i], gain, NULL, i, &others);
     }
     return others == 0;
 }
 
 void scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents)
 {
-    advance_columns(gains, drive, states);
-    const bool are_all_unscaled = are_unscaled(states->stride * states->columns, states->values);
+    const bool are_all_unscaled = advance_columns(gains, drive, states);
     for (long c = 0; c < states->columns; c++)
         exponents[c] = are_all_unscaled ? 0 : scaled_state_normalise(states->rows, block_column(states, c), 0);
 }

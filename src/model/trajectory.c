@@ -14,6 +14,9 @@ struct motion {
     struct block product;   /* W_unit sigma(x_{t-1}), then x_t */
     double *drive;          /* [stride]: w_in i_t + b, as one chain after another has it */
     double *gains;          /* [chains] */
+    /* [chains]: where the run of chains that are activated like this one ends; and driven like it. Neighbours are,
+     * whose cells are neighbours. */
+    long *activated_ends, *driven_ends;
 };
 
 static void motion_close(struct motion *motion)
@@ -23,6 +26,27 @@ static void motion_close(struct motion *motion)
     block_destroy(&motion->product);
     memory_free(motion->drive);
     memory_free(motion->gains);
+    memory_free(motion->activated_ends);
+    memory_free(motion->driven_ends);
+}
+
+static bool are_activated_alike(const struct chain *one, const struct chain *other)
+{
+    return one->activation == other->activation && one->gamma == other->gamma;
+}
+
+static bool are_driven_alike(const struct chain *one, const struct chain *other)
+{
+    if (one->drive == NULL || other->drive == NULL)
+        return one->drive == other->drive;
+    return one->drive->input == other->drive->input && one->drive->bias == other->drive->bias;
+}
+
+static void find_ends(long count, const struct chain *chains,
+                      bool (*are_alike)(const struct chain *, const struct chain *), long *ends)
+{
+    for (long c = count - 1; c >= 0; c--)
+        ends[c] = c + 1 < count && are_alike(&chains[c], &chains[c + 1]) ? ends[c + 1] : c + 1;
 }
 
 /* `motion` is its owner's to close, also where this fails. */
@@ -35,6 +59,10 @@ static enum status motion_open(const struct model *model, const struct weights *
     TRY(block_create(d, count, &motion->product));
     TRY(memory_allocate(&motion->drive, block_stride(d), "the drive of a network"));
     TRY(memory_allocate(&motion->gains, count, "the gains of chains"));
+    TRY(memory_allocate(&motion->activated_ends, count, "chains that are alike"));
+    TRY(memory_allocate(&motion->driven_ends, count, "chains that are alike"));
+    find_ends(count, chains, are_activated_alike, motion->activated_ends);
+    find_ends(count, chains, are_driven_alike, motion->driven_ends);
     for (long c = 0; c < count; c++)
         motion->gains[c] = chains[c].gain;
     return STATUS_OK;
@@ -166,41 +194,25 @@ static void start(const struct model *model, const struct weights *weights, stru
     }
 }
 
-static bool are_activated_alike(const struct chain *one, const struct chain *other)
-{
-    return one->activation == other->activation && one->gamma == other->gamma;
-}
-
-static bool are_driven_alike(const struct chain *one, const struct chain *other)
-{
-    if (one->drive == NULL || other->drive == NULL)
-        return one->drive == other->drive;
-    return one->drive->input == other->drive->input && one->drive->bias == other->drive->bias;
-}
-
-/* How many chains from `first` on are alike, as neighbours are whose cells are neighbours, with exponents 0: at least
- * 1, which may have another. */
-static long count_alike(const struct trajectory *trajectory, const struct chain *chains, long first,
-                        bool (*are_alike)(const struct chain *, const struct chain *))
+/* How many chains from `first` on, before `end`, have exponents 0: at least 1, which may have another. */
+static long count_unscaled(const struct trajectory *trajectory, long first, long end)
 {
     const int64_t *exponents = trajectory->final_exponents;
-    long end = first + 1;
-    if (exponents[first] != 0)
-        return 1;
-    while (end < trajectory->chains && exponents[end] == 0 && are_alike(&chains[first], &chains[end]))
-        end++;
-    return end - first;
+    long next = first + 1;
+    while (exponents[first] == 0 && next < end && exponents[next] == 0)
+        next++;
+    return next - first;
 }
 
 /* sigma of all chains' states; their exponents become those of `activated`. */
-static void activate(const struct chain *chains, struct trajectory *trajectory, struct block *activated)
+static void activate(const struct chain *chains, struct motion *motion, struct trajectory *trajectory)
 {
     const struct block *state = &trajectory->final_state;
     int64_t *exponents = trajectory->final_exponents;
     for (long c = 0, count; c < trajectory->chains; c += count) {
-        count = count_alike(trajectory, chains, c, are_activated_alike);
+        count = count_unscaled(trajectory, c, motion->activated_ends[c]);
         const struct block from = block_view(state, c, count);
-        struct block to = block_view(activated, c, count);
+        struct block to = block_view(&motion->activated, c, count);
         if (exponents[c] == 0)
             scaled_states_activate(chains[c].activation, chains[c].gamma, &from, &to);
         else
@@ -237,8 +249,8 @@ static enum status keep_wide(const struct chain *chain, long lag_index, long c, 
 }
 
 /* Keeps the diagonals of the step Jacobians that leave the present state; S_{T - lag_index} does. */
-static enum status keep_derivatives(const struct chain *chains, long lag_index, bool is_on_grid,
-                                    struct trajectory *trajectory)
+static enum status keep_derivatives(const struct chain *chains, const struct motion *motion, long lag_index,
+                                    bool is_on_grid, struct trajectory *trajectory)
 {
     const struct block *state = &trajectory->final_state;
     double *shifts = trajectory->log_shifts + column_number(trajectory, lag_index, 0);
@@ -247,7 +259,7 @@ static enum status keep_derivatives(const struct chain *chains, long lag_index, 
     for (long c = 0, count; c < trajectory->chains; c += count) {
         const struct activation *activation = chains[c].activation;
         double *derivatives = kept_column(trajectory, trajectory->derivatives, lag_index, c);
-        count = count_alike(trajectory, chains, c, are_activated_alike);
+        count = count_unscaled(trajectory, c, motion->activated_ends[c]);
         const struct block states = block_view(state, c, count);
         bool is_regular = false;
         if (trajectory->final_exponents[c] == 0)
@@ -271,11 +283,11 @@ static void advance_states(const struct chain *chains, long step, struct motion 
     bool is_driven = false;
     network_take_input(&motion->network, step);
     for (long c = 0, count; c < trajectory->chains; c += count) {
-        if (c == 0 || !are_driven_alike(&chains[c - 1], &chains[c]))
+        if (c == 0 || motion->driven_ends[c - 1] == c)
             is_driven =
                 network_drive(&motion->network, chains[c].drive ? *chains[c].drive : model_drive(motion->network.model),
                               motion->drive);
-        count = count_alike(trajectory, chains, c, are_driven_alike);
+        count = count_unscaled(trajectory, c, motion->driven_ends[c]);
         const double *drive = is_driven ? motion->drive : NULL;
         struct block states = block_view(&motion->product, c, count);
         if (exponents[c] == 0)
@@ -294,7 +306,7 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     int64_t *exponents = trajectory->final_exponents;
     const struct matrix *unit = NULL;
     TRY(weights_at(weights, step, &unit));
-    activate(chains, trajectory, &motion->activated);
+    activate(chains, motion, trajectory);
     if (lag_index >= 0)
         keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
                      trajectory->activated_exponents);
@@ -383,6 +395,7 @@ enum status course_go_on(struct course *course, long last, bool (*stop_requested
 {
     struct trajectory *trajectory = course->trajectory;
     const long window = trajectory->capacity;
+    const bool is_on_grid = weights_grid(course->weights) != NULL;
     if (course->step > 0)
         shift_window(trajectory, last - course->step);
     trajectory->window = window < last ? window : last;
@@ -391,7 +404,7 @@ enum status course_go_on(struct course *course, long last, bool (*stop_requested
             return status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, last);
         bool is_in_window = step > last - window;
         if (is_in_window)
-            TRY(keep_derivatives(course->chains, last - step, weights_grid(course->weights) != NULL, trajectory));
+            TRY(keep_derivatives(course->chains, &course->motion, last - step, is_on_grid, trajectory));
         long lag_index = is_in_window && course->keep == KEEP_STATES ? last - step : -1;
         TRY(advance(course->weights, course->chains, step, lag_index, &course->motion, trajectory));
     }
