@@ -17,6 +17,7 @@ import unittest
 
 import h5py
 import numpy as np
+import xarray as xr
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "analysis")]
@@ -25,7 +26,7 @@ import gradsweep  # noqa: E402
 from browser import Browser, find_browser  # noqa: E402
 from gradsweep.data.summary import summarize  # noqa: E402
 from gradsweep.report import command, explore  # noqa: E402
-from gradsweep.report.headline import headline  # noqa: E402
+from gradsweep.report.headline import _moved, headline  # noqa: E402
 from make_results import make  # noqa: E402
 
 RADII, GAMMAS, LAGS = (0.5, 1.0, 1.5), (0.5, 1.0), (1, 2, 4, 8)
@@ -85,6 +86,24 @@ class Data(PageCase):
             orthogonal = gradsweep.critical(gradsweep.select(dataset, activation="identity", ensemble="orthogonal"), "coupling")
         self.assertRegex(said, rf"<b>identity</b> explodes from κ = .*{float(orthogonal['critical'].values.ravel()[-1]):.3g} \(orthogonal\) on")
         self.assertRegex(said, r"In \d+ of \d+ cells the conditions disagree|agree in every finished cell")
+
+    def test_headline_compares_drives(self) -> None:
+        """Edges and intervals as they are given: apart, overlapping, and none at the strongest."""
+        def moved(critical: list, verdicts: list, width: float) -> str:
+            place = np.array(critical)
+            columns = {"critical": place, "low": place - width, "high": place + width, "verdict": np.array(verdicts, object)}
+            return _moved(xr.Dataset({name: ("input_scale", values) for name, values in columns.items()},
+                                     {"input_scale": [0.0, 0.5]}), "input_scale", "")  # fmt: skip
+
+        apart = moved([1.25, 1.75], ["one", "one"], 0.125)
+        self.assertEqual(apart, "Stronger inputs keep gradients from exploding up to stronger weights: it explodes beyond κ = 1.25 "
+                                "at strength 0, 1.75 at strength 0.5.")  # fmt: skip
+        self.assertIn("do not move the edge beyond", moved([1.25, 1.75], ["one", "one"], 0.5))
+        self.assertIn("from weaker weights", moved([1.75, 1.25], ["one", "one"], 0.125))
+        gone = moved([1.25, np.nan], ["one", "vanishes everywhere"], 0.125)
+        self.assertIn("up to stronger weights", gone)
+        self.assertIn("; at 0.5 it vanishes everywhere.", gone)
+        self.assertEqual(moved([np.nan, np.nan], ["several crossings", "nothing finished"], 0.125), "")
 
 
 @unittest.skipUnless(find_browser(), "no Chromium (Debian: apt-get install chromium)")

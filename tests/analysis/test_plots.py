@@ -17,6 +17,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -375,8 +376,11 @@ class EveryFile(unittest.TestCase):
         make(self.path, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(8,), radii=(0.5, 1.0, 1.5),
              gammas=(0.5, 1.0), lags=(1, 2, 4), input_scales=(0.1, 1.0, 10.0))  # fmt: skip
         found = self.draw_all("phase decay rate growth half_life critical")
-        for name in ("phase", "decay", "critical"):
+        for name in ("phase", "decay"):
             self.assertIn("At input scale = 0.1.", found[name].description.note)
+        self.assertGreater(found["critical"].axes[0].get_xlim()[1], 10.0)  # against the drive, not the one hidden size
+        legend = [text.get_text() for text in found["half_life"].legends[0].get_texts()]
+        self.assertEqual(legend[:3], ["drive = 0.1", "drive = 1", "drive = 10"])
         with gradsweep.open(self.path) as dataset:
             figure = gradsweep.plot_phase(dataset, y="input_scale")
             self.assertIn("At gamma = 1.", figure.description.note)
@@ -387,10 +391,32 @@ class EveryFile(unittest.TestCase):
             turned = gradsweep.plot_phase(dataset, x="input_scale", y="spectral_radius", gamma=0.5).axes[0]
             for places in ([line.get_xdata() for line in weaker.lines], [line.get_ydata() for line in turned.lines]):
                 self.assertIn([2.0, 2.0], [list(place) for place in places])  # gamma rho = 1
+            self._check_beyond(dataset)
+            for wrong in ({"x": "colour"}, {"x": "activation"}, {"x": "coupling"}, {"lag": 3}, {"x": "gamma", "y": "gamma"}):
+                self.assertRaises(ValueError, gradsweep.plot_phase, dataset, **wrong)
+            same = gradsweep.plot_phase(dataset, x="coupling", y="input_scale", gamma=1)  # the one that has several values
+            np.testing.assert_allclose(same.axes[0].collections[0].get_array().reshape(3, 3), rates, rtol=1e-12)
+            self.assertRaises(ValueError, gradsweep.plot_critical, dataset, x="gamma")
+            self.assertRaises(ValueError, gradsweep.plot_half_life, dataset, lines="replica")
+            self.assertRaises(ValueError, gradsweep.select, dataset, gamma=slice(3, 4))
             strong = gradsweep.plot_decay(dataset, input_scale=10, spectral_radius=1.5, gamma=1)
             norms = dataset["log_jacobian_norm"].values[0, 0, 0, :, 2, 2, 1].mean(axis=0)
             np.testing.assert_allclose(strong.axes[0].lines[0].get_ydata(), norms, rtol=1e-12)
             self.assertEqual(strong.description.note, "")
+
+    def _check_beyond(self, dataset: xr.Dataset) -> None:
+        """Triangles stand where a replica's norm does not stay below 1/2, a row for each strength, points where all do."""
+        axes = gradsweep.plot_half_life(dataset).axes[0]
+        lives = dataset.gradsweep.half_life().values[0, 0, 0]  # [replica, strength, radius, gamma]
+        kappa = np.outer((0.5, 1.0, 1.5), (0.5, 1.0))
+        for strength in range(3):
+            gone = np.isnan(lives[:, strength]).any(axis=0)
+            rows = [line for line in axes.lines if line.get_marker() == "^" and line.get_linestyle() == "None"]
+            rows = {round(line.get_ydata()[0], 3): line.get_xdata() for line in rows}
+            expected = sorted(set(kappa[gone]))
+            np.testing.assert_allclose(rows.get(round(0.965 - 0.045 * strength, 3), []), expected)
+        curves = [line for line in axes.lines if line.get_label() == CURVE]
+        self.assertTrue(rows and curves)
 
     def test_anchors(self) -> None:
         """Growth along the trajectory, its statistics in the report's table, and times that are counted from each anchor."""

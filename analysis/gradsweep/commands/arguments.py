@@ -19,6 +19,7 @@ AXES = {
     "drive": "input_scale",
     "bias": "bias_scale",
     "T": "anchor",
+    "kappa": "coupling",  # of options that name an axis; nothing is selected by it
 }
 SELECT_HELP = (
     "values of axes, by commas: names of activations and ensembles, AXIS=VALUE, AXIS=LOW:HIGH (both included); d, rho and "

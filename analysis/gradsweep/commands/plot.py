@@ -14,14 +14,15 @@ from matplotlib.figure import Figure
 
 from .. import plots
 from ..data.results import open_results
+from ..plots.anchors import QUANTITIES
 from ..plots.saving import SUFFIXES, save
-from .arguments import add_results, add_selection, check_output, new_parser, parse_selection
+from .arguments import AXES, add_results, add_selection, check_output, new_parser, parse_selection
 from .table import WrongUse
 
 FIGURES: dict[str, Callable[..., Figure]] = {
     name.removeprefix("plot_"): getattr(plots, name) for name in plots.__all__ if name.startswith("plot_")
 }
-OPTIONS = {"axis": str, "x": str, "y": str, "lag": int, "ci": float}  # of some figures
+OPTIONS = ("axis", "x", "y", "lines", "lag", "ci", "quantity")  # of some figures
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,10 +38,14 @@ def parser() -> argparse.ArgumentParser:
     add_results(made)
     add_selection(made)
     made.add_argument("-o", "--output", metavar="FILE", help=f"{', '.join(SUFFIXES)} by its suffix (default: NAME.pdf)")
-    made.add_argument("--axis", help="of critical: the axis along which gradients turn (default: coupling)")
-    made.add_argument("--ci", type=float, help="of those with intervals: their confidence (default: 0.95)")
-    made.add_argument("--x", metavar="AXIS", help="of phase: the axis at the bottom (default: spectral_radius)")
-    made.add_argument("--y", metavar="AXIS", help="of phase: the axis at the left (default: gamma)")
+    made.add_argument("--axis", help="of critical: the axis along which gradients turn (default: coupling, kappa = rho gamma)")
+    made.add_argument("--ci", type=float, help="of critical and half_life: confidence of the intervals (default: 0.95)")
+    made.add_argument("--x", metavar="AXIS", help="of phase and critical: the axis at the bottom (default: spectral_radius; of "
+                      "critical hidden_size, or where there is one the drive)")  # fmt: skip
+    made.add_argument("--y", metavar="AXIS", help="of phase: the axis at the left (default: gamma, or the drive)")
+    made.add_argument("--lines", metavar="AXIS", help="of half_life: what its lines are of (default: hidden_size, or where there is "
+                      "one the drive)")  # fmt: skip
+    made.add_argument("--quantity", choices=tuple(QUANTITIES), help="of anchors (default: growth)")
     made.add_argument("--lag", type=int, help="of phase: the lag l (default: the longest)")
     made.add_argument("--all", action="store_true", help="draw every activation, ensemble and size, however many")
     return made
@@ -59,6 +64,9 @@ def main(options: argparse.Namespace) -> int:
     for option in further:
         if option not in known:
             raise WrongUse(f"--{option} is no option of the figure {name}")
+    further.update({option: AXES.get(further[option], further[option]) for option in ("axis", "x", "y", "lines") if option in further})
+    if not 0.0 < further.get("ci", 0.5) < 1.0:
+        raise WrongUse(f"--ci {further['ci']:g}: a confidence lies between 0 and 1")
     with open_results(options.results) as dataset:
         selection = parse_selection(dataset, options.select)
         with plots.style():

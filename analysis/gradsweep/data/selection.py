@@ -35,7 +35,10 @@ def _positions(dataset: xr.Dataset, name: str, wanted: Any) -> slice | list[int]
         raise ValueError(f"there is no axis {name!r}; the axes are {axes}")
     values = dataset.coords[name].values
     if isinstance(wanted, slice):
-        return regular(np.flatnonzero(_within(values, wanted)).tolist())
+        within = np.flatnonzero(_within(values, wanted)).tolist()
+        if not within:
+            raise ValueError(f"{name} has no value from {wanted.start} to {wanted.stop}; it has {', '.join(map(str, values.tolist()))}")
+        return regular(within)
     found = []
     for value in [wanted] if np.ndim(wanted) == 0 else list(wanted):
         is_number = values.dtype.kind in "iuf" and isinstance(value, (int, float, np.number))
@@ -98,6 +101,21 @@ def reduce_axes(dataset: xr.Dataset, kept: Sequence[str]) -> tuple[xr.Dataset, d
         if len(values) > 1:
             chosen[str(name)] = values[positions[name]].item()
     return dataset.isel(positions), chosen
+
+
+def compared_axis(dataset: xr.Dataset, but: str = "") -> str:
+    """What networks of one kind differ in: hidden_size, or where there is one size the strength of drive or bias that has
+    several values; another than `but`."""
+    candidates = [name for name in ("hidden_size", "input_scale", "bias_scale") if name in dataset.coords and name != but]
+    several = [name for name in candidates if size_of(dataset, name) > 1]
+    return several[0] if several else "hidden_size"
+
+
+def require_axis(dataset: xr.Dataset, name: str, others: Sequence[str] = ()) -> None:
+    """ValueError with the names that there are, where no axis of CELL (nor one of the `others`) has this one."""
+    axes = [*others, *map(str, cell_axes(dataset))]
+    if name not in axes and name not in dataset.coords:
+        raise ValueError(f"there is no axis {name!r}; there are {', '.join(axes)}")
 
 
 def labels(dataset: xr.Dataset, name: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 
 from ..data.quantities import ROUNDING, SAME_COUPLING
 from ..data.results import FAILED
-from ..data.selection import NothingToDraw
+from ..data.selection import NothingToDraw, labels, require_axis
 from .curves import band_handles
 from .figure import Description, Panels, say
 from .style import DIVERGING, UNFINISHED, cell_edges, colour, file_name, is_geometric, number
@@ -79,6 +79,8 @@ def plot_phase(
     spectral_radius and gamma drawn through kappa = rho gamma, on which alone the rate depends. `limits`: the lowest and
     highest rate of the colour scale. `selection`: values of axes, as in gradsweep.select."""
     x, y = _choose_axes(dataset, selection, x, y)
+    if lag is not None and lag not in labels(dataset, "lag"):
+        raise ValueError(f"lag has no value {lag}; it has {', '.join(map(str, labels(dataset, 'lag')))}")
     view = View(dataset, selection, LIMITS, everything, kept=(x, y))
     at = len(view.lags) - 1 if lag is None else int(np.flatnonzero(view.lags == lag)[0])
     networks = view.networks()
@@ -130,8 +132,26 @@ def _choose_axes(dataset: xr.Dataset, selection: dict[str, Any], x: str | None, 
     candidates = [name for name in (*PLANE, "input_scale", "bias_scale") if name in dataset.coords]
     long = [name for name in candidates if count(name) > 1]
     order = [*long, *(name for name in candidates if name not in long)]
+    x, y = (_one_of_plane(name, long) for name in (x, y))
+    for name in filter(None, (x, y)):
+        require_axis(dataset, name, ("coupling",))
+        if name not in (*candidates, "anchor"):
+            raise ValueError(f"{name} is no axis of numbers that a plane could have; there are {', '.join(candidates)}")
+    if x is not None and x == y:
+        raise ValueError(f"x and y are both {x}")
     x = x or next(name for name in order if name != y)
     return x, y or next(name for name in order if name != x)
+
+
+def _one_of_plane(name: str | None, long: list[str]) -> str | None:
+    """For "coupling" the one of spectral_radius and gamma that has several values; ValueError where both have."""
+    if name != "coupling":
+        return name
+    several = [one for one in PLANE if one in long]
+    if len(several) > 1:
+        raise ValueError("spectral_radius and gamma both have several values, and their product is no axis of a plane; the line of "
+                         "rate 0 in their plane goes through it, and plot_critical is along it")  # fmt: skip
+    return several[0] if several else PLANE[0]
 
 
 def _rate_ticks(limit: float) -> list[float]:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import xarray as xr
 
 from ..data.quantities import critical
-from ..data.selection import NothingToDraw, labels, reduce_axes, select
+from ..data.selection import NothingToDraw, labels, reduce_axes, select, size_of, spread
 from ..data.summary import CONDITIONS, OBSERVATIONS, Summary
 from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS
 from .tables import escape
 
 MOST_NAMES = 6
+MOST_STRENGTHS = 5
+STRENGTHS = {"input_scale": "inputs", "bias_scale": "biases"}
+TEXTS = {
+    "vanishes everywhere": "vanishes everywhere",
+    "explodes everywhere": "explodes everywhere",
+    "several crossings": "changes between vanishing and exploding more than once",
+}
 
 
 def headline(dataset: xr.Dataset, summary: Summary) -> str:
@@ -18,7 +25,7 @@ def headline(dataset: xr.Dataset, summary: Summary) -> str:
     done = int(summary.status_totals[1])
     if not done:
         return ""
-    parts = [*_edges(dataset), *_disagreement(summary)]
+    parts = [*_edges(dataset), *_strengths(dataset), *_disagreement(summary)]
     return " ".join(parts)
 
 
@@ -45,22 +52,62 @@ def _edges(dataset: xr.Dataset) -> list[str]:
 
 def _of_activation(activation: str, here: xr.Dataset) -> str:
     """One sentence: ensembles that do the same stand together."""
-    texts = {
-        "vanishes everywhere": "vanishes everywhere",
-        "explodes everywhere": "explodes everywhere",
-        "several crossings": "changes between vanishing and exploding more than once",
-    }
     edges, said = [], {}
     for ensemble in here["ensemble"].values:
         one, name = here.sel(ensemble=ensemble), escape(ensemble)
         verdict = str(one["verdict"].values)
         if verdict == "one":
             edges.append(f"{float(one['critical']):.3g} ({name})")
-        elif verdict in texts:
-            said.setdefault(texts[verdict], []).append(name)
+        elif verdict in TEXTS:
+            said.setdefault(TEXTS[verdict], []).append(name)
     clauses = [f"explodes from κ = {', '.join(edges)} on"] if edges else []
     clauses += [f"{text} ({', '.join(names)})" for text, names in said.items()]
     return f"<b>{escape(activation)}</b> {'; it '.join(clauses)}." if clauses else ""
+
+
+def _strengths(dataset: xr.Dataset) -> list[str]:
+    """Whether a stronger drive or bias moves the edge, a sentence for each axis of strengths, activation and ensemble."""
+    sentences = []
+    for axis in STRENGTHS:
+        if axis not in dataset.dims or size_of(dataset, axis) < 2:
+            continue
+        part = select(dataset, hidden_size=int(labels(dataset, "hidden_size")[-1]))
+        part, _ = reduce_axes(part, ("spectral_radius", "gamma", axis))
+        part = part.isel({axis: spread(size_of(part, axis), MOST_STRENGTHS)})
+        try:
+            found = critical(part, "coupling", resamples=200)
+        except (ValueError, NothingToDraw):
+            continue
+        found = found.expand_dims([name for name in ("activation", "ensemble") if name not in found.dims])
+        found = found.squeeze("hidden_size", drop=True) if "hidden_size" in found.dims else found
+        several = found.sizes["activation"] * found.sizes["ensemble"] > 1
+        for activation in found["activation"].values:
+            for ensemble in found["ensemble"].values:
+                who = f" ({escape(activation)}, {escape(ensemble)})" if several else ""
+                sentences.append(_moved(found.sel(activation=activation, ensemble=ensemble), axis, who))
+    said = list(filter(None, sentences))
+    left_out = [f"So for {MOST_NAMES} of {len(said)} pairs of activation and ensemble."] if len(said) > MOST_NAMES else []
+    return said[:MOST_NAMES] + left_out
+
+
+def _moved(here: xr.Dataset, axis: str, who: str) -> str:
+    """One sentence on how the edge [axis] moves; "" where it is nowhere."""
+    strengths, verdicts = here[axis].values, [str(verdict) for verdict in here["verdict"].values]
+    edges = [at for at, verdict in enumerate(verdicts) if verdict == "one"]
+    if not edges:
+        return ""
+    first, last = edges[0], edges[-1]
+    low, high = here["low"].values, here["high"].values  # NaN where there is no interval: then nothing is apart
+    if low[last] > high[first] or verdicts[-1] == "vanishes everywhere" != verdicts[0]:
+        effect = "keep gradients from exploding up to stronger weights"
+    elif high[last] < low[first] or verdicts[0] == "vanishes everywhere" != verdicts[-1]:
+        effect = "make gradients explode from weaker weights on"
+    else:
+        effect = "do not move the edge beyond its 95% intervals"
+    places = ", ".join(f"{float(here['critical'][at]):.3g} at strength {strengths[at]:g}" for at in edges)
+    others = [f"at {strengths[at]:g} it {TEXTS[verdict]}" for at, verdict in enumerate(verdicts) if verdict in TEXTS]
+    rest = f"; {', '.join(others)}" if others else ""
+    return f"Stronger {STRENGTHS[axis]} {effect}{who}: it explodes beyond κ = {places}{rest}."
 
 
 def _disagreement(summary: Summary) -> list[str]:
