@@ -30,7 +30,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (asked->topic == NULL || strcmp(asked->topic, "sweep") != 0) {
-            argp_error(state, "there is help on 'sweep', the sweep file; each command has its own --help");
+            argp_error(state,
+                       "there is help on 'sweep', the sweep file; each command has its own: gradsweep COMMAND --help");
             return EINVAL;
         }
         return 0;
@@ -51,7 +52,7 @@ int cli_help(int argc, char **argv)
                                .args_doc = "sweep [KEY]",
                                .doc = "Tells what may stand in a sweep file: its keys with form, range and default; "
                                       "ensembles, activations and measures with their parameters and datasets. KEY is "
-                                      "one of them (grid.gamma) or a section (grid)."
+                                      "one of them (grid.gamma), a section (grid), or the name of a kind (lyapunov)."
                                       "\vExamples:\n  gradsweep help sweep\n  gradsweep help sweep weights.ensemble\n"
                                       "  gradsweep help sweep measure --json\n" };
     cli_parse(&argp, argc, argv, &asked);

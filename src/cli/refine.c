@@ -72,6 +72,8 @@ int cli_refine(int argc, char **argv)
                "zero, for each point of the other axes, and writes the sweep with up to three "
                "more values in each such place, which extend accepts. refine, extend and "
                "run --resume, repeated, close in on the critical line."
+               "\vExample:\n  gradsweep refine out.h5 -o finer.yaml\n  gradsweep extend finer.yaml out.h5 -o finer.h5\n"
+               "  mpirun gradsweep run finer.yaml -o finer.h5 --resume\n"
     };
     struct refine_arguments arguments = { .options = {
                                               .axis = "spectral_radius", .quantity = "growth_rate", .width = 0.01 } };

@@ -201,12 +201,44 @@ static void add_rule(struct json *object, const struct key_rule *rule)
 
 /* ---- */
 
+/* Whether a kind that may stand at the key has this name: an ensemble, an activation, a measure, another choice. */
+static bool offers(const struct key_rule *rule, const char *name)
+{
+    bool found = false;
+    if (rule->read == read_ensembles)
+        for (size_t i = 0; i < ensemble_kind_count(); i++)
+            found |= strcmp(ensemble_kind_at(i)->name, name) == 0;
+    else if (rule->read == read_activations)
+        for (size_t i = 0; i < activation_count(); i++)
+            found |= strcmp(activation_at(i)->name, name) == 0;
+    else if (rule->read == read_measures)
+        for (int number = 0; number < MEASURES; number++)
+            found |= strcmp(measure_at(number)->name, name) == 0;
+    for (size_t i = 0; i < rule->choice_count; i++)
+        found |= strcmp(rule->choices[i].name, name) == 0;
+    return found;
+}
+
+/* Whether `name` is a parameter of a kind that may stand at the key, as scale is of model.input. */
+static bool has_parameter(const struct key_rule *rule, const char *name)
+{
+    for (size_t i = 0; i < rule->choice_count; i++)
+        for (size_t k = 0; k < rule->choices[i].parameter_count; k++)
+            if (strcmp(rule->choices[i].parameters[k].name, name) == 0)
+                return true;
+    return false;
+}
+
 static bool is_asked(const struct key_rule *rule, const char *key)
 {
     char path[SCHEMA_PATH];
     schema_path(rule, path);
-    return key == NULL || strcmp(path, key) == 0 || strcmp(rule->name, key) == 0 ||
-           (rule->section[0] != '\0' && strcmp(rule->section, key) == 0);
+    if (key == NULL || strcmp(path, key) == 0 || strcmp(rule->name, key) == 0 || offers(rule, key) ||
+        (rule->section[0] != '\0' && strcmp(rule->section, key) == 0))
+        return true;
+    const size_t length = strlen(path);
+    return strncmp(path, key, length) == 0 && key[length] == '.' &&
+           (offers(rule, key + length + 1) || has_parameter(rule, key + length + 1));
 }
 
 static enum status refuse_unknown(const char *key)
@@ -220,7 +252,7 @@ static enum status refuse_unknown(const char *key)
         names[count] = paths[count];
     }
     const char *nearest = suggest_nearest(key, count, names);
-    return status_fail(STATUS_INPUT, "a sweep file has no key \"%s\"%s%s%s; gradsweep help sweep lists all", key,
+    return status_fail(STATUS_INPUT, "a sweep file has no key \"%s\"%s%s%s (gradsweep help sweep lists all)", key,
                        nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 

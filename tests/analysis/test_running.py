@@ -2,20 +2,24 @@
 
 Called as test_running.py PATH_OF_gradsweep MPIEXEC."""
 
+import ctypes.util
 import json
 import os
 import sys
+import unittest.mock
 import warnings
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "command"), str(TESTS.parent / "analysis")]
 
+import h5py
 import numpy as np
 
 import command
 import gradsweep
 from command import CommandTest
+from gradsweep.data.inputs import inputs_of
 
 SWEEP = {
     "name": "from-python",
@@ -52,6 +56,55 @@ class Running(CommandTest):
         os.environ.update({"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
         dataset = self.run_sweep_of(self.path("sweep.yaml"), ranks=2, launcher=command.MPIEXEC)
         self.assertEqual(dataset.gradsweep.runs()[0]["ranks"], 2)
+
+    def test_inputs_of_a_file(self):
+        """Those of the network file, below the chain of the one network, while its fingerprint is that of the results."""
+        random = np.random.default_rng(3)
+        arrays = {"W": random.normal(size=(4, 4)), "w_in": random.normal(size=(4, 2)), "inputs": random.normal(size=(12, 2))}
+        with h5py.File(self.path("net.h5"), "w") as file:
+            for name, values in arrays.items():
+                file[name] = values
+        dataset = self.run_sweep_of({
+            "weights": {"ensemble": {"kind": "file", "path": os.path.abspath(self.path("net.h5"))}},
+            "model": {"activation": "tanh", "steps": 12}, "measure": "step_bound",
+            "grid": {"hidden_size": 4, "spectral_radius": "native", "gamma": 1, "lag": {"start": 1, "stop": 9, "step": 1}},
+        })  # fmt: skip
+        np.testing.assert_array_equal(inputs_of(dataset, "file"), arrays["inputs"])
+        figure = gradsweep.plot_chain(dataset)
+        self.assertIn("Below: the inputs", figure.description.caption)
+        for component, line in zip(arrays["inputs"].T, figure.axes[-1].lines):
+            lags = line.get_xdata()
+            self.assertEqual(lags.tolist(), list(range(10)))
+            np.testing.assert_array_equal(line.get_ydata(), [component[12 - lag - 1] for lag in lags])  # i_t is row t - 1
+        with unittest.mock.patch.dict(sys.modules, {"xxhash": None}):  # by the library itself, where it is found
+            if ctypes.util.find_library("xxhash"):
+                np.testing.assert_array_equal(inputs_of(dataset, "file"), arrays["inputs"])
+        with h5py.File(self.path("net.h5"), "r+") as file:
+            file["inputs"][3, 1] += 1e-9
+        self.assertRaisesRegex(gradsweep.NothingToDraw, "not those of the results", inputs_of, dataset, "file")
+        os.remove(self.path("net.h5"))
+        figure = gradsweep.plot_chain(dataset)
+        self.assertIn("which is not there any more", figure.description.caption)
+        self.assertEqual(len(figure.axes), 1)
+
+    def test_inputs_in_closed_form(self):
+        """One unit whose weight hardly matters has the state x_t = w_in i_t up to kappa, and of ln |J_l| each step adds
+        ln(kappa sech^2 x_(T-l)): the states that the program went through are as the sine that is reckoned."""
+        kappa = 1e-9
+        sweep = {"weights": {"ensemble": "orthogonal"}, "model": {"input": {"kind": "sine", "period": 7, "scale": 0.5}},
+                 "measure": "step_bound",
+                 "grid": {"hidden_size": 1, "spectral_radius": kappa, "gamma": 1, "lag": {"start": 1, "stop": 20, "step": 1}}}  # fmt: skip
+        dataset = self.run_sweep_of(sweep)
+        norms = dataset["log_jacobian_norm"].values.ravel()
+        gains = np.diff(norms, prepend=0.0) - np.log(kappa)
+        states = np.arccosh(np.exp(-0.5 * np.minimum(gains, 0.0)))  # |x_(T-l)|; 1e-7 at a zero, where rounding has its root
+        inputs = np.abs(inputs_of(dataset, "orthogonal")[-1 - np.arange(1, 21), 0])
+        self.assertGreater(states.max(), 0.0)
+        np.testing.assert_allclose(states * inputs.max(), inputs * states.max(), atol=1e-5)
+        dataset = self.run_sweep_of({**sweep, "model": {"input": "gaussian"}}, overwrite=True)
+        self.assertIn("are not among the results", gradsweep.plot_chain(dataset).description.caption)
+        dataset = self.run_sweep_of({**sweep, "model": {}}, overwrite=True)
+        self.assertEqual(inputs_of(dataset, "orthogonal").size, 0)
 
     def test_mistakes(self):
         """What the command says of a sweep is the error; cells that failed are a warning, with their results."""

@@ -53,9 +53,15 @@ class HelpTest(CommandTest):
         self.assertLess({"weights.ensemble", "weights.replicas", "model.activation", "grid.gamma"},
                         {path for path, entry in keys.items() if entry["is_axis"]})
         self.assertEqual(set(self.told("grid")), {path for path in keys if path.startswith("grid.")})
+        self.assertEqual(set(self.told("lyapunov")) | set(self.told("measure.lyapunov")), {"measure"})
+        self.assertEqual(set(self.told("model.input.scale")), {"model.input"})
+        self.assertEqual(set(self.told("gaussian")), {"model.input", "model.bias", "model.initial_state"})
+        self.assertEqual([*self.told("sparse"), *self.told("relu")], ["weights.ensemble", "model.activation"])
 
     def test_what_there_is_no_help_on(self):
         self.assert_error(gradsweep("help", "sweep", "grid.gama"), 2, 'no key "grid.gama"; did you mean "grid.gamma"')
+        for nothing in ("model.input.foo", "grid.gamma.ginibre", "grid.gammatanh"):
+            self.assert_error(gradsweep("help", "sweep", nothing), 2, f'no key "{nothing}"')
         self.assert_error(gradsweep("help", "swep"), 2, "there is help on 'sweep'")
         self.assertEqual(gradsweep("help").returncode, 0)
 

@@ -13,7 +13,7 @@ def parser() -> argparse.ArgumentParser:
         "torch",
         "gradsweep torch checkpoint.pt --inputs inputs.npy -o network.h5 > trained.yaml\n"
         "gradsweep run trained.yaml -o trained.h5",
-        "The checkpoint is read without torch, and nothing in it is run; a sweep of the network is printed.",
+        "The checkpoint is read without torch, and nothing in it is run; a sweep of the network is printed,\nwith the measures of its norms, bounds and contributing steps.",
     )
     export.add_arguments(made)
     return made
@@ -21,4 +21,4 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> int:
     check_output(options.output)
-    return export.convert(options, "gradsweep torch: error")
+    return export.convert(options, "gradsweep torch: error", is_whole=True)

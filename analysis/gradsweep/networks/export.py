@@ -175,16 +175,30 @@ def write_network(path: str, arrays: dict[str, np.ndarray], origin: str, nonline
         raise ExportError(f"{path}: cannot be written: {first_line(error)}") from error
 
 
-def sweep_text(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, notes: list[str]) -> str:
-    """A sweep of the network as it is, over the whole sequence; the notes as comments."""
-    quoted = path.replace("\\", "\\\\").replace('"', '\\"')
+DENSE_STEPS = 512  # up to which every lag is measured
+MEASURES = "[jacobian_norm, step_bound, gradient]"
+
+
+def quoted(text: str) -> str:
+    """In the double quotes of YAML."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def sweep_text(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, notes: list[str], is_whole: bool = False) -> str:
+    """A sweep of the network as it is, over the whole sequence; the notes as comments. `is_whole`: with a name, every lag of
+    a short sequence, and the measures that the figures of one network need."""
     steps = arrays["inputs"].shape[-2] if "inputs" in arrays else 64
     replicas = f", replicas: {len(arrays['inputs'])}" if "inputs" in arrays and arrays["inputs"].ndim == 3 else ""
-    longest = 1 << (steps.bit_length() - 1)
     comments = "".join(f"# {' '.join(note.split())}\n" for note in notes)
-    return (f'{comments}weights: {{ensemble: {{kind: file, path: "{quoted}"}}{replicas}}}\n'
+    lags, head, tail = f"{{log2: {1 << (steps.bit_length() - 1)}}}", "", ""
+    if is_whole:
+        lags = f"{{start: 1, stop: {steps - 1}, step: 1}}" if 1 < steps <= DENSE_STEPS else lags
+        named = os.path.dirname(path) if "*" in path else os.path.splitext(path)[0]
+        head = f"name: {quoted(os.path.basename(named))}\n"
+        tail = f"measure: {MEASURES}    # norms and bounds, their chain, contributing steps\n"
+    return (f"{comments}{head}weights: {{ensemble: {{kind: file, path: {quoted(path)}}}{replicas}}}\n"
             f"model: {{activation: {nonlinearity}, steps: {steps}}}\n"
-            f"grid: {{hidden_size: {len(arrays['W'])}, spectral_radius: native, gamma: 1, lag: {{log2: {longest}}}}}\n")
+            f"grid: {{hidden_size: {len(arrays['W'])}, spectral_radius: native, gamma: 1, lag: {lags}}}\n{tail}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -231,7 +245,7 @@ def checkpoints_in(folder: str) -> list[str]:
     return sorted((name for name in os.listdir(folder) if name.endswith(CHECKPOINTS)), key=natural_order)
 
 
-def export_folder(folder: str, output: str, options: argparse.Namespace) -> str:
+def export_folder(folder: str, output: str, options: argparse.Namespace, is_whole: bool) -> str:
     """Every checkpoint of a folder; the text of a sweep over all of them."""
     names = checkpoints_in(folder)
     stems = [os.path.splitext(name)[0] for name in names]
@@ -249,17 +263,18 @@ def export_folder(folder: str, output: str, options: argparse.Namespace) -> str:
         if arrays["W"].shape != first["W"].shape or activation != nonlinearity:
             raise ExportError(f"{os.path.join(folder, name)}: {len(arrays['W'])} units of {activation}, but {names[0]} has "
                               f"{len(first['W'])} of {nonlinearity}: they do not fit into one sweep")
-    return sweep_text(os.path.join(os.path.abspath(output), "*.h5"), first, nonlinearity, notes)
+    return sweep_text(os.path.join(os.path.abspath(output), "*.h5"), first, nonlinearity, notes, is_whole)
 
 
-def convert(options: argparse.Namespace, program: str) -> int:
-    """Writes the network file and prints a sweep of it; what goes wrong is told on stderr as `program: ...`. Returns the
+def convert(options: argparse.Namespace, program: str, is_whole: bool = False) -> int:
+    """Writes the network file and prints a sweep of it (`is_whole`: as in sweep_text); what goes wrong is told on stderr as `program: ...`. Returns the
     exit code."""
     try:
         if os.path.isdir(options.checkpoint) and checkpoints_in(options.checkpoint):
-            text = export_folder(options.checkpoint, options.output, options)
+            text = export_folder(options.checkpoint, options.output, options, is_whole)
         else:
-            text = sweep_text(os.path.abspath(options.output), *export(options.checkpoint, options.output, options))
+            found = export(options.checkpoint, options.output, options)
+            text = sweep_text(os.path.abspath(options.output), *found, is_whole)
     except ExportError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
