@@ -3,26 +3,50 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 static const double WORTH_A_WORD = 0.01; /* of the time of all ranks */
 
-static enum status reduce(const struct world *world, const double *own, int count, MPI_Op operation, double *of_all)
+/* What is added up over the ranks, and of what the largest is taken: one message each. */
+struct sums {
+    double busy_seconds, operations, dgemm_rate, seconds[PHASES], measure_seconds[MEASURES];
+};
+struct extremes {
+    double wall_seconds, most[PHASES], least[PHASES]; /* the least with its sign changed */
+};
+
+static enum status reduce(const struct world *world, void *of_all, size_t size, MPI_Op operation)
 {
-    return world_check(MPI_Allreduce(own, of_all, count, MPI_DOUBLE, operation, world->communicator),
-                       "adding up where the time went");
+    return world_check(
+        MPI_Allreduce(MPI_IN_PLACE, of_all, (int)(size / sizeof(double)), MPI_DOUBLE, operation, world->communicator),
+        "adding up where the time went");
 }
 
 enum status account_gather(const struct world *world, struct account *account)
 {
-    struct account own = *account;
-    TRY(reduce(world, &own.wall_seconds, 1, MPI_MAX, &account->wall_seconds));
-    TRY(reduce(world, &own.busy_seconds, 1, MPI_SUM, &account->busy_seconds));
-    TRY(reduce(world, own.seconds, PHASES, MPI_SUM, account->seconds));
-    TRY(reduce(world, own.seconds, PHASES, MPI_MIN, account->least));
-    TRY(reduce(world, own.seconds, PHASES, MPI_MAX, account->most));
-    TRY(reduce(world, own.measure_seconds, MEASURES, MPI_SUM, account->measure_seconds));
-    TRY(reduce(world, &own.operations, 1, MPI_SUM, &account->operations));
-    return reduce(world, &own.dgemm_rate, 1, MPI_SUM, &account->dgemm_rate);
+    struct sums sums = { .busy_seconds = account->busy_seconds,
+                         .operations = account->operations,
+                         .dgemm_rate = account->dgemm_rate };
+    struct extremes extremes = { .wall_seconds = account->wall_seconds };
+    memcpy(sums.seconds, account->seconds, sizeof sums.seconds);
+    memcpy(sums.measure_seconds, account->measure_seconds, sizeof sums.measure_seconds);
+    for (enum phase phase = 0; phase < PHASES; phase++) {
+        extremes.most[phase] = account->seconds[phase];
+        extremes.least[phase] = -account->seconds[phase];
+    }
+    TRY(reduce(world, &sums, sizeof sums, MPI_SUM));
+    TRY(reduce(world, &extremes, sizeof extremes, MPI_MAX));
+    *account = (struct account){ .wall_seconds = extremes.wall_seconds,
+                                 .busy_seconds = sums.busy_seconds,
+                                 .operations = sums.operations,
+                                 .dgemm_rate = sums.dgemm_rate };
+    memcpy(account->seconds, sums.seconds, sizeof sums.seconds);
+    memcpy(account->measure_seconds, sums.measure_seconds, sizeof sums.measure_seconds);
+    for (enum phase phase = 0; phase < PHASES; phase++) {
+        account->most[phase] = extremes.most[phase];
+        account->least[phase] = -extremes.least[phase];
+    }
+    return STATUS_OK;
 }
 
 static double share(double part, double whole)

@@ -166,7 +166,6 @@ static void find_place(const struct hold *hold, char place[PATH_MAX])
 {
     char link[LINK_TEXT];
     struct stat state;
-    place[0] = '\0';
     snprintf(link, sizeof link, "/proc/self/fd/%d", hold->exclusive);
     const ssize_t length = readlink(link, place, PATH_MAX - 1);
     place[length > 0 ? length : 0] = '\0';

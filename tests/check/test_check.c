@@ -105,7 +105,7 @@ static void a_consistent_file_passes(void **state)
 {
     (void)state;
     expect_printed(check_file, STATUS_OK, "cells: 96 done, 0 failed, 0 pending, 0 damaged\n\n");
-    expect_printed(check_file, STATUS_OK, "not_computed 0, holds 144, within_rounding 144, violated 0");
+    expect_printed(check_file, STATUS_OK, "not_computed 0, holds 144, within_rounding 144, violated 0\n\n");
     /* gamma rho is at most 0.75, and every norm falls; of ginibre gamma ||W||_2 is 1 for gamma = 0.5, rho = 1, which
      * foretells nothing, and above for rho = 1.5. */
     expect_printed(check_file, STATUS_OK, "100.0% of 48              90.9% of 44\n");
@@ -114,6 +114,46 @@ static void a_consistent_file_passes(void **state)
 static double *lags_of(struct cell_results *results, int column)
 {
     return results->values[column];
+}
+
+/* A new file with one finished cell, of identity, ginibre, 6 units, rho = 1.5 and gamma = 0.5, whose norms are e^(rate
+ * lag): gamma rho = 0.75 foretells none, gamma ||W||_2 = 1.5 foretells growth. */
+static void make_one_cell_grow(double rate)
+{
+    const uint64_t number = 2 * RADII * GAMMAS + (RADII - 1) * GAMMAS + GAMMAS - 1;
+    struct cell_results results;
+    unlink(path);
+    struct store *store = open_store(STORE_NEW);
+    assert_ok(store_allocate_results(sweep, number, 1, &results));
+    make_cell(number, &results, 0);
+    for (int i = 0; i < LAGS; i++) {
+        lags_of(&results, FROBENIUS)[i] += rate * (double)sweep->lags[i] - lags_of(&results, NORM)[i];
+        lags_of(&results, NORM)[i] = rate * (double)sweep->lags[i];
+    }
+    ((double *)results.values[GROWTH])[0] = bound_growth_rate(sweep->lags, lags_of(&results, NORM), LAGS);
+    const struct weight_facts ginibre = { .radius = ginibre_radius, .norm = ginibre_norm };
+    assert_ok(store_write_weights(store, number / (RADII * GAMMAS), 1, &ginibre));
+    assert_ok(store_write_cells(store, &results));
+    store_free_results(&results);
+    assert_ok(store_close(store));
+}
+
+static void expect_agreement(const char *by_radius, const char *by_norm)
+{
+    char rows[256];
+    snprintf(rows, sizeof rows, "\n%-24s %24s %24s\n%-24s %24s %24s\n%-24s %24s %24s\n", "growth observed as by",
+             "gamma rho(W) > 1", "gamma ||W||_2 > 1", "identity", by_radius, by_norm, "tanh", "-", "-");
+    expect_printed(check_file, STATUS_CHECK_FOUND, rows);
+}
+
+/* Norms that stay the same do not grow. */
+static void growth_is_what_was_foretold_or_not(void **state)
+{
+    (void)state;
+    make_one_cell_grow(0);
+    expect_agreement("100.0% of 1", "0.0% of 1");
+    make_one_cell_grow(0.25);
+    expect_agreement("0.0% of 1", "100.0% of 1");
 }
 
 static void norm_nan(struct cell_results *results)
@@ -367,6 +407,7 @@ int main(int argc, char **argv)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_consistent_file_passes, make_consistent_file),
+        cmocka_unit_test(growth_is_what_was_foretold_or_not),
         cmocka_unit_test(every_fault_is_found),
         cmocka_unit_test_setup(powers_are_only_compared_for_identity, make_consistent_file),
         cmocka_unit_test_setup(a_product_that_is_zero_is_right, make_consistent_file),
