@@ -5,45 +5,17 @@
 #include "linalg/instruction_set.h"
 
 #include <hdf5.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct writer {
-    char *text;
-    size_t size;
-    size_t used;
-};
-
-static void append(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void append(struct writer *writer, const char *format, ...)
+/* What is written becomes text[size], NUL-terminated, and ends where that does; NULL, and "", without memory. */
+static FILE *open_text(char *text, size_t size)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(writer->text + writer->used, writer->size - writer->used, format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        writer->used = writer->used + (size_t)length < writer->size ? writer->used + (size_t)length : writer->size - 1;
-}
-
-/* "key": "value", with what JSON does not allow left out of the value; null for NULL or "". */
-static void append_text(struct writer *writer, const char *key, const char *value)
-{
-    append(writer, "\"%s\": ", key);
-    if (value == NULL || value[0] == '\0') {
-        append(writer, "null, ");
-        return;
-    }
-    append(writer, "\"");
-    for (const char *c = value; *c && *c != '\n'; c++)
-        if ((unsigned char)*c >= ' ' && *c != '"' && *c != '\\')
-            append(writer, "%c", *c);
-    append(writer, "\", ");
+    memset(text, 0, size);
+    return fmemopen(text, size - 1, "w");
 }
 
 static void find_cpu_name(char *name, size_t size)
@@ -79,37 +51,30 @@ static void find_libraries(struct libraries *libraries)
     blas_describe(libraries->blas, sizeof libraries->blas);
 }
 
-static void append_libraries(struct writer *writer)
-{
-    struct libraries libraries;
-    find_libraries(&libraries);
-    append_text(writer, "mpi", libraries.mpi);
-    append_text(writer, "hdf5", libraries.hdf5);
-    append_text(writer, "blas", libraries.blas);
-}
-
 /* A line of its own; of many lines the first. */
-static void append_line(struct writer *writer, const char *name, const char *value)
+static void print_line(FILE *out, const char *name, const char *value)
 {
-    append(writer, "%-9s %.*s\n", name, value[0] ? (int)strcspn(value, "\n") : 7, value[0] ? value : "unknown");
+    fprintf(out, "%-9s %.*s\n", name, value[0] ? (int)strcspn(value, "\n") : 7, value[0] ? value : "unknown");
 }
 
 void provenance_describe_build(char *text, size_t size)
 {
-    struct writer writer = { text, size, 0 };
     struct libraries libraries;
     find_libraries(&libraries);
-    text[0] = '\0';
-    append_line(&writer, "revision", GRADSWEEP_GIT_REVISION);
+    FILE *out = open_text(text, size);
+    if (out == NULL)
+        return;
+    print_line(out, "revision", GRADSWEEP_GIT_REVISION);
 #ifdef __clang__
-    append_line(&writer, "compiler", __VERSION__);
+    print_line(out, "compiler", __VERSION__);
 #else
-    append_line(&writer, "compiler", "GCC " __VERSION__);
+    print_line(out, "compiler", "GCC " __VERSION__);
 #endif
-    append_line(&writer, "MPI", libraries.mpi);
-    append_line(&writer, "HDF5", libraries.hdf5);
-    append_line(&writer, "BLAS", libraries.blas);
-    append_line(&writer, "kernel", instruction_set_name());
+    print_line(out, "MPI", libraries.mpi);
+    print_line(out, "HDF5", libraries.hdf5);
+    print_line(out, "BLAS", libraries.blas);
+    print_line(out, "kernel", instruction_set_name());
+    fclose(out);
 }
 
 const char *provenance_program(void)
@@ -117,90 +82,138 @@ const char *provenance_program(void)
     return GRADSWEEP_VERSION " (revision " GRADSWEEP_GIT_REVISION ")";
 }
 
-static void append_seconds(struct writer *writer, const char *key, const double seconds[PHASES])
+/* The first line of a text, without what would have to be escaped (base/json.h); null for NULL or "". */
+static void add_text(struct json *object, const char *name, const char *text)
 {
-    append(writer, "\"%s\": {", key);
-    for (enum phase phase = 0; phase < PHASES; phase++)
-        append(writer, "%s\"%s\": %.6g", phase == 0 ? "" : ", ", phase_name(phase), seconds[phase]);
-    append(writer, "}, ");
+    char value[MPI_MAX_LIBRARY_VERSION_STRING];
+    size_t length = 0;
+    for (const char *c = text ? text : ""; *c && *c != '\n' && length < sizeof value - 1; c++)
+        if ((unsigned char)*c >= ' ' && *c != '"' && *c != '\\')
+            value[length++] = *c;
+    value[length] = '\0';
+    json_add_text(object, name, length > 0 ? value : NULL);
 }
 
-static void append_measures(struct writer *writer, const double seconds[MEASURES])
+/* What is measured is right to few digits, and rows have an end. */
+static void add_measured(struct json *object, const char *name, double number)
 {
-    bool has_entries = false;
-    append(writer, "\"measure_seconds\": {");
-    for (int number = 0; number < MEASURES; number++) {
-        if (seconds[number] == 0.0)
-            continue;
-        append(writer, "%s\"%s\": %.6g", has_entries ? ", " : "", measure_at(number)->name, seconds[number]);
-        has_entries = true;
-    }
-    append(writer, "}, ");
+    char text[32];
+    snprintf(text, sizeof text, "%.6g", number);
+    json_add_number(object, name, strtod(text, NULL));
+}
+
+static void add_libraries(struct json *object)
+{
+    struct libraries libraries;
+    find_libraries(&libraries);
+    add_text(object, "mpi", libraries.mpi);
+    add_text(object, "hdf5", libraries.hdf5);
+    add_text(object, "blas", libraries.blas);
+}
+
+static struct json start_object(struct json *outer, const char *name)
+{
+    json_next(outer, name);
+    return json_start(outer->out, '{');
+}
+
+static void add_phases(struct json *object, const char *name, const double seconds[PHASES])
+{
+    struct json phases = start_object(object, name);
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        add_measured(&phases, phase_name(phase), seconds[phase]);
+    fputc('}', object->out);
+}
+
+static void add_measures(struct json *object, const double seconds[MEASURES])
+{
+    struct json measures = start_object(object, "measure_seconds");
+    for (int number = 0; number < MEASURES; number++)
+        if (seconds[number] != 0.0)
+            add_measured(&measures, measure_at(number)->name, seconds[number]);
+    fputc('}', object->out);
 }
 
 /* `seconds` comes first: the first place of a key is what is found of it (base/json.h). */
-static void append_account(struct writer *writer, const struct provenance *provenance)
+static void add_account(struct json *object, const struct provenance *provenance)
 {
     const struct account *account = provenance->account;
     if (account == NULL) {
-        append(writer, "\"busy_fraction\": null, ");
+        json_add_text(object, "busy_fraction", NULL);
         return;
     }
-    append(writer, "\"busy_fraction\": %.4f, \"wall_seconds\": %.6g, ",
-           account_busy_fraction(account, provenance->ranks), account->wall_seconds);
-    append_seconds(writer, "seconds", account->seconds);
+    add_measured(object, "busy_fraction", account_busy_fraction(account, provenance->ranks));
+    add_measured(object, "wall_seconds", account->wall_seconds);
+    add_phases(object, "seconds", account->seconds);
     if (provenance->ranks > 1) {
-        append_seconds(writer, "least_of_a_rank", account->least);
-        append_seconds(writer, "most_of_a_rank", account->most);
+        add_phases(object, "least_of_a_rank", account->least);
+        add_phases(object, "most_of_a_rank", account->most);
     }
-    append_measures(writer, account->measure_seconds);
-    append(writer, "\"operations\": %.6g, \"dgemm_rate\": %.4g, \"dgemm_share\": %.4f, ", account->operations,
-           account->dgemm_rate, account_dgemm_share(account));
+    add_measures(object, account->measure_seconds);
+    add_measured(object, "operations", account->operations);
+    add_measured(object, "dgemm_rate", account->dgemm_rate);
+    add_measured(object, "dgemm_share", account_dgemm_share(account));
+}
+
+static void add_ranks(struct json *object, const struct provenance *provenance)
+{
+    json_add_number(object, "cells_before", (double)provenance->cells_before);
+    json_add_number(object, "ranks", provenance->ranks);
+    json_next(object, "teams");
+    struct json teams = json_start(object->out, '[');
+    for (int i = 0; i < provenance->team_count; i++)
+        json_add_number(&teams, NULL, provenance->team_sizes[i]);
+    fputc(']', object->out);
+    json_add_number(object, "threads", provenance->threads);
 }
 
 void provenance_write(const struct provenance *provenance, char *text, size_t size)
 {
-    struct writer writer = { text, size, 0 };
-    char host[256] = "", cpu[256];
+    char host[256] = "", cpu[256], shard[48];
     gethostname(host, sizeof host - 1);
     find_cpu_name(cpu, sizeof cpu);
-    append(&writer, "{");
-    append_text(&writer, "start", provenance->start);
-    append_text(&writer, "end", provenance->end);
-    append_text(&writer, "host", host);
-    append_text(&writer, "cpu", cpu);
-    if (!shard_is_whole(&provenance->shard))
-        append(&writer, "\"shard\": \"%ld/%ld\", ", provenance->shard.number, provenance->shard.count);
-    append(&writer, "\"cells_before\": %" PRIu64 ", \"ranks\": %d, \"teams\": [", provenance->cells_before,
-           provenance->ranks);
-    for (int i = 0; i < provenance->team_count; i++)
-        append(&writer, i == 0 ? "%d" : ", %d", provenance->team_sizes[i]);
-    append(&writer, "], \"threads\": %d, ", provenance->threads);
-    append_text(&writer, "slurm_job", getenv("SLURM_JOB_ID"));
-    append_text(&writer, "slurm_restarts", getenv("SLURM_RESTART_COUNT"));
-    append_text(&writer, "version", GRADSWEEP_VERSION);
-    append_text(&writer, "git_revision", GRADSWEEP_GIT_REVISION);
-    append_text(&writer, "compiler", __VERSION__);
-    append_text(&writer, "kernel", instruction_set_name());
-    append_libraries(&writer);
-    append_account(&writer, provenance);
-    if (provenance->end[0])
-        append(&writer, "\"exit_code\": %d}", provenance->exit_code);
-    else
-        append(&writer, "\"exit_code\": null}");
+    FILE *out = open_text(text, size);
+    if (out == NULL)
+        return;
+    struct json object = json_start(out, '{');
+    add_text(&object, "start", provenance->start);
+    add_text(&object, "end", provenance->end);
+    add_text(&object, "host", host);
+    add_text(&object, "cpu", cpu);
+    if (!shard_is_whole(&provenance->shard)) {
+        snprintf(shard, sizeof shard, "%ld/%ld", provenance->shard.number, provenance->shard.count);
+        add_text(&object, "shard", shard);
+    }
+    add_ranks(&object, provenance);
+    add_text(&object, "slurm_job", getenv("SLURM_JOB_ID"));
+    add_text(&object, "slurm_restarts", getenv("SLURM_RESTART_COUNT"));
+    add_text(&object, "version", GRADSWEEP_VERSION);
+    add_text(&object, "git_revision", GRADSWEEP_GIT_REVISION);
+    add_text(&object, "compiler", __VERSION__);
+    add_text(&object, "kernel", instruction_set_name());
+    add_libraries(&object);
+    add_account(&object, provenance);
+    json_add_number(&object, "exit_code", provenance->end[0] ? provenance->exit_code : NAN);
+    fputc('}', out);
+    fclose(out);
 }
 
 void provenance_compare(const char *earlier, const char *now, char *differences, size_t size)
 {
     static const char *const keys[] = { "cpu", "version", "git_revision", "kernel", "blas" };
-    struct writer writer = { differences, size, 0 };
-    differences[0] = '\0';
+    const char *separator = "";
+    FILE *out = open_text(differences, size);
+    if (out == NULL)
+        return;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char before[256], after[256];
         json_find_text(earlier, keys[i], before, sizeof before);
         json_find_text(now, keys[i], after, sizeof after);
-        if (strcmp(before, after) != 0)
-            append(&writer, "%s%s: %s, now %s", differences[0] ? "; " : "", keys[i], before[0] ? before : "unknown",
-                   after[0] ? after : "unknown");
+        if (strcmp(before, after) == 0)
+            continue;
+        fprintf(out, "%s%s: %s, now %s", separator, keys[i], before[0] ? before : "unknown",
+                after[0] ? after : "unknown");
+        separator = "; ";
     }
+    fclose(out);
 }
