@@ -82,6 +82,19 @@ double chain_cost_iterations(const struct chain_question *question, double lag)
     return fmin(d, all_one * fmax(FEWEST_ITERATIONS, ITERATIONS_OF_A_STEP * cbrt(d) * pow(lag, ITERATIONS_FALL)));
 }
 
+/* One chain's share of what the weights of steps cost where each step has its own: they are drawn for as many chains as
+ * stand beside each other as whole products, and their norms are found once for all chains. */
+static struct cost norms_of_steps(const struct chain_question *question, double steps)
+{
+    const double d = (double)question->hidden_size;
+    const double width = question->activation->is_identity ? 1.0 : chain_cost_width(question);
+    const double group = fmax(1.0, fmin(width, floor(PRODUCT_COLUMNS / d)));
+    const struct cost drawing = weights_cost_step(question->ensemble, question->hidden_size);
+    struct cost norms = drawing;
+    norms.seconds += cost_vector_seconds(question->hidden_size, chain_cost_iterations(question, 1.0) * 4.0 * d * d);
+    return cost_add(cost_times(drawing, steps / group), cost_times(norms, steps / width));
+}
+
 /* Whole products, and their largest singular values. The rates of this and of implicit_cost choose the method. */
 static struct cost explicit_cost(const struct chain_question *question)
 {
@@ -99,9 +112,7 @@ static struct cost explicit_cost(const struct chain_question *question)
     norms.messages = iterations * 2.0;
     struct cost sum = cost_add(cost_squares(question->hidden_size, steps), norms);
     if (question->ensemble->kind->is_fresh_at_every_step)
-        sum.seconds +=
-            steps * (weights_cost_draw(question->ensemble, question->hidden_size).seconds +
-                     cost_vector_seconds(question->hidden_size, chain_cost_iterations(question, 1.0) * 4.0 * d * d));
+        sum = cost_add(sum, norms_of_steps(question, steps));
     return sum;
 }
 
@@ -130,15 +141,20 @@ static struct cost implicit_cost(const struct chain_question *question, double c
     return cost;
 }
 
+struct cost chain_cost_steps(const struct chain_question *question, double steps)
+{
+    if (!question->ensemble->kind->is_fresh_at_every_step)
+        return (struct cost){ 0 };
+    return cost_times(weights_cost_step(question->ensemble, question->hidden_size), steps / chain_cost_width(question));
+}
+
 static struct cost trajectory_cost(const struct chain_question *question)
 {
     double d = (double)question->hidden_size, steps = (double)question->model->steps;
     struct cost cost = cost_narrow(question->hidden_size, steps, chain_cost_width(question));
     cost.seconds += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
     cost.replicated += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
-    if (question->ensemble->kind->is_fresh_at_every_step)
-        cost.seconds += steps * weights_cost_draw(question->ensemble, question->hidden_size).seconds;
-    return cost;
+    return cost_add(cost, chain_cost_steps(question, steps));
 }
 
 enum jacobian_method chain_method(const struct chain_question *question)

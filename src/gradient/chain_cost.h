@@ -73,6 +73,10 @@ long chain_cost_side_by_side(const struct chain_question *question);
 double chain_cost_width(const struct chain_question *question);
 double chain_cost_unlike_width(const struct chain_question *question);
 
+/* A chain's share of drawing the weights of so many steps, where each step has its own: chains side by side share them.
+ */
+struct cost chain_cost_steps(const struct chain_question *question, double steps);
+
 /* How many lags of so many chains Lanczos treats side by side, so that few chains fill a block as well. */
 long chain_cost_lags_side_by_side(long chains, long lag_count);
 

@@ -9,6 +9,12 @@
 /* Drawing and packing W, [d, d], once. */
 struct cost weights_cost_draw(const struct ensemble *ensemble, long hidden_size);
 
+/* Drawing the W of one step, where each has its own. */
+struct cost weights_cost_step(const struct ensemble *ensemble, long hidden_size);
+
+/* The exact rank of W, which a rank alone finds of each W that may be singular. */
+struct cost weights_cost_rank(const struct ensemble *ensemble, long hidden_size);
+
 /* Spectral radius and norm of W, with its draw. */
 struct cost weights_cost_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from);
 

@@ -140,6 +140,8 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : chains), cost_times(measures, chains));
     class->unit_cost = cost_add(class->unit_cost, weights);
+    if (class->team_size == 1 && chain_method(&question) != METHOD_CLOSED_FORM)
+        class->unit_cost = cost_add(class->unit_cost, weights_cost_rank(question.ensemble, question.hidden_size));
     class->replicas_per_unit = 1;
     if (class->units_per_network == 1 && class->team_size == 1)
         class->replicas_per_unit = group_replicas(sweep, cost_seconds(&class->unit_cost, 1), most / all);
