@@ -13,7 +13,8 @@ def parser() -> argparse.ArgumentParser:
         "torch",
         "gradsweep torch checkpoint.pt --inputs inputs.npy -o network.h5 > trained.yaml\n"
         "gradsweep run trained.yaml -o trained.h5",
-        "The checkpoint is read without torch, and nothing in it is run; a sweep of the network is printed,\nwith the measures of its norms, bounds and contributing steps.",
+        "The checkpoint is read without torch, and nothing in it is run; a sweep of the network is printed,\n"
+        "with the measures of its norms, bounds and contributing steps.",
     )
     export.add_arguments(made)
     return made

@@ -37,7 +37,8 @@ def _positions(dataset: xr.Dataset, name: str, wanted: Any) -> slice | list[int]
     if isinstance(wanted, slice):
         within = np.flatnonzero(_within(values, wanted)).tolist()
         if not within:
-            raise ValueError(f"{name} has no value from {wanted.start} to {wanted.stop}; it has {', '.join(map(str, values.tolist()))}")
+            there = ", ".join(map(str, values.tolist()))
+            raise ValueError(f"{name} has no value from {wanted.start} to {wanted.stop}; it has {there}")
         return regular(within)
     found = []
     for value in [wanted] if np.ndim(wanted) == 0 else list(wanted):

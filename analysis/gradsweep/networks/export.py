@@ -267,8 +267,8 @@ def export_folder(folder: str, output: str, options: argparse.Namespace, is_whol
 
 
 def convert(options: argparse.Namespace, program: str, is_whole: bool = False) -> int:
-    """Writes the network file and prints a sweep of it (`is_whole`: as in sweep_text); what goes wrong is told on stderr as `program: ...`. Returns the
-    exit code."""
+    """Writes the network file and prints a sweep of it (`is_whole`: as in sweep_text); what goes wrong is told on stderr as
+    `program: ...`. Returns the exit code."""
     try:
         if os.path.isdir(options.checkpoint) and checkpoints_in(options.checkpoint):
             text = export_folder(options.checkpoint, options.output, options, is_whole)

@@ -38,8 +38,8 @@ def plot_critical(
 ) -> Figure:
     """The critical point along an axis (gradsweep.critical; default: along kappa = rho gamma) against `x`, the hidden size
     or, where there is one, the strength of the drive or the bias, with confidence intervals of a bootstrap over replicas,
-    beside the mean-field theory: columns ensembles, rows activations. Where there is no single crossing, the panel says what there is. `selection`: values of axes, as in
-    gradsweep.select."""
+    beside the mean-field theory: columns ensembles, rows activations. Where there is no single crossing, the panel says
+    what there is. `selection`: values of axes, as in gradsweep.select."""
     dataset = select(dataset, **selection)
     require_axis(dataset, axis, ("coupling",))
     x = x or compared_axis(dataset, axis)
@@ -83,7 +83,8 @@ def plot_critical(
     along = GAMMA_RADIUS if axis == "coupling" else axis.replace("_", " ")
     caption = (
         f"Where the mean growth rate of the replicas turns from vanishing to exploding along {along}, against the "
-        f"{AGAINST[x].removesuffix(' $d$')}; bars: {100 * ci:g}% confidence intervals (bootstrap over replicas). Dashed: the edge of mean-field theory, "
+        f"{AGAINST[x].removesuffix(' $d$')}; bars: {100 * ci:g}% confidence intervals (bootstrap over replicas). "
+        "Dashed: the edge of mean-field theory, "
         "for the mean spectral radius of <i>W</i> as drawn. Words instead of a point: there is no single crossing."
     )
     at = ", ".join(f"{name.replace('_', ' ')} = {value:g}" for name, value in chosen.items())

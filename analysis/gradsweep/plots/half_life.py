@@ -80,10 +80,10 @@ def plot_half_life(
         handles.append(Line2D([], [], color=INK, **THEORY_DASHES, label="mean-field theory"))
     caption = (
         f"The lag from which {NORM} stays below 1/2, in steps, against κ = <i>ρ</i>(<i>W</i>) <i>γ</i> "
-        f"({'geometric ' if replicas > 1 else ''}{mean_words(replicas, ci)}). It diverges where gradients no longer vanish; a triangle "
-        "at the top: beyond the longest lag, for some replica at least. Dashed: ln 2 over the decay rate of mean-field theory, "
-        f"{'for the largest size' if lines == 'hidden_size' else 'in the colour of each line'}, which leaves transients of non-normal "
-        "<i>W</i> out."
+        f"({'geometric ' if replicas > 1 else ''}{mean_words(replicas, ci)}). It diverges where gradients no longer vanish; "
+        "a triangle at the top: beyond the longest lag, for some replica at least. Dashed: ln 2 over the decay rate of mean-field theory, "
+        f"{'for the largest size' if lines == 'hidden_size' else 'in the colour of each line'}, which leaves transients of "
+        "non-normal <i>W</i> out."
     )
     caption += part_coinciding(panels)
     at = ", ".join(f"{name.replace('_', ' ')} = {value:g}" for name, value in chosen.items())
