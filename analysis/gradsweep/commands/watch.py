@@ -41,8 +41,6 @@ def main(options: argparse.Namespace) -> int:
         text = "\n".join([*head(info), "", *heat_map(options.results, colours=sys.stdout.isatty())])
         print(text if once else f"{HOME}{text}", flush=True)
         if once or info["pending"] == 0 or not info["is_running"]:
-            if not once and info["pending"]:
-                print("nobody computes it now: gradsweep run ... --resume goes on")
             return 0
         time.sleep(max(options.interval, 0.1))
 
@@ -79,7 +77,9 @@ def head(info: dict[str, Any], width: int = 40) -> list[str]:
         f"[{'#' * full}{'x' * bad}{'.' * (width - full - bad)}] {100 * (done + failed) / max(cells, 1):.1f}%",
         f"{done:,} of {cells:,} cells done, {failed:,} failed, {info['pending']:,} pending",
     ]
-    if info["pending"]:
+    if info["pending"] and not info["is_running"]:
+        lines.append("nobody computes it now: gradsweep run ... --resume goes on")
+    elif info["pending"]:
         speed = f"{rate:.3g} cells/s" if rate else "rate not known yet"
         lines.append(f"{speed}, {duration(info['seconds_to_go'])} to go")
     lines += [f"failed: {reason} {count:,}" for reason, count in info["failures"].items()]
