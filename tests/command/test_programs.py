@@ -162,6 +162,7 @@ class Programs(CommandTest):
         self.assertEqual(code, 0, error)
         self.assertIn(f"{counts[1]:,} of 2,400 cells done, 0 failed, {counts[0]:,} pending", said)
         self.assertIn("ginibre, tanh", said)
+        self.assertIn("nobody computes it now: gradsweep run ... --resume goes on", said)
         with command.Run(sweep, "-o", self.path("out.h5"), "--resume", "--progress", "none") as run:
             run.wait_for_cells(self.path("out.h5"), (counts[1] + 5) / 2400)
             told = json.loads(gradsweep("info", "--json", self.path("out.h5")).stdout)
@@ -171,6 +172,7 @@ class Programs(CommandTest):
         self.assertGreater(told["seconds_to_go"], 0.0)
         people = gradsweep("info", self.path("out.h5")).stdout
         self.assertIn("exit code 75, 1 rank, host ", people)
+        self.assertIn("nobody computes it now: gradsweep run ... --resume goes on", people)
         self.assertNotIn("{", people)
 
     def test_where_the_time_went(self):
