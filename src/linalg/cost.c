@@ -67,7 +67,6 @@ struct cost cost_add(struct cost a, struct cost b)
     return (struct cost){ .flops = a.flops + b.flops,
                           .seconds = a.seconds + b.seconds,
                           .lapack = a.lapack + b.lapack,
-                          .scalar = a.scalar + b.scalar,
                           .squares = a.squares + b.squares,
                           .replicated = a.replicated + b.replicated,
                           .gathered_bytes = a.gathered_bytes + b.gathered_bytes,
@@ -80,7 +79,6 @@ struct cost cost_times(struct cost cost, double times)
     return (struct cost){ .flops = times * cost.flops,
                           .seconds = times * cost.seconds,
                           .lapack = times * cost.lapack,
-                          .scalar = times * cost.scalar,
                           .squares = times * cost.squares,
                           .replicated = times * cost.replicated,
                           .gathered_bytes = times * cost.gathered_bytes,
@@ -90,10 +88,8 @@ struct cost cost_times(struct cost cost, double times)
 
 struct cost cost_on(struct cost cost, const struct cost_speed *speed)
 {
-    const double of_lapack = cost.lapack + cost.scalar;
-    cost.seconds = (cost.seconds - of_lapack) * speed->kernel + of_lapack * speed->lapack;
+    cost.seconds = (cost.seconds - cost.lapack) * speed->kernel + cost.lapack * speed->lapack;
     cost.lapack *= speed->lapack;
-    cost.scalar *= speed->lapack;
     cost.squares *= speed->kernel;
     cost.replicated *= speed->kernel;
     return cost;

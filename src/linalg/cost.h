@@ -10,9 +10,8 @@ struct cost {
     double flops;
     double seconds; /* on one core */
     /* Of these seconds: */
-    double lapack;  /* in LAPACK; in ScaLAPACK on a team */
-    double scalar;  /* in work on one number after another, as drawing is: faster where LAPACK on small matrices is */
-    double squares; /* in products of whole matrices; in PDGEMM on a team */
+    double lapack;     /* in LAPACK; in ScaLAPACK on a team */
+    double squares;    /* in products of whole matrices; in PDGEMM on a team */
     double replicated; /* in element-wise work on whole vectors, which every rank of a team does for itself */
     /* Of a team: */
     double gathered_bytes; /* that each rank receives of vectors */
@@ -22,8 +21,8 @@ struct cost {
 
 /* How many times longer work takes than on the machine that the rates were measured on. */
 struct cost_speed {
-    double kernel; /* all but LAPACK and scalar work */
-    double lapack; /* these */
+    double kernel; /* all but LAPACK */
+    double lapack;
 };
 
 struct cost cost_add(struct cost a, struct cost b);

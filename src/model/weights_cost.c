@@ -3,8 +3,8 @@
 #include <math.h>
 
 static const double LARGEST_KEPT = 33554432.0; /* glibc: 32 MiB */
-static const double NORMAL_SECONDS = 40e-9;    /* one random number, packed twice */
-static const double STEP_SECONDS = 1.5e-6;     /* of the W of a step, beside its numbers */
+static const double NORMAL_SECONDS = 46e-9;    /* one random number, packed twice */
+static const double STEP_SECONDS = 2.5e-6;     /* of the W of a step, beside its numbers */
 static const double RANK_SECONDS = 0.3e-9;     /* one element of a column that is reduced by another */
 static const double QR_SHARE = 0.55;           /* of the time that other decompositions of as many operations take */
 static const double GATHERED_COLUMNS = 128.0;  /* of a power of W at a time */
@@ -12,7 +12,7 @@ static const double GATHERED_COLUMNS = 128.0;  /* of a power of W at a time */
 struct cost weights_cost_draw(const struct ensemble *ensemble, long hidden_size)
 {
     double d = (double)hidden_size;
-    struct cost cost = { .flops = 0.0, .seconds = d * d * NORMAL_SECONDS, .scalar = d * d * NORMAL_SECONDS };
+    struct cost cost = { .flops = 0.0, .seconds = d * d * NORMAL_SECONDS };
     if (ensemble->kind->is_from_qr) /* the decomposition and its orthogonal factor */
         cost = cost_add(cost, cost_times(cost_lapack(hidden_size, 8.0 / 3.0 * d * d * d), QR_SHARE));
     return cost;
@@ -20,8 +20,7 @@ struct cost weights_cost_draw(const struct ensemble *ensemble, long hidden_size)
 
 struct cost weights_cost_step(const struct ensemble *ensemble, long hidden_size)
 {
-    return cost_add(weights_cost_draw(ensemble, hidden_size),
-                    (struct cost){ .seconds = STEP_SECONDS, .scalar = STEP_SECONDS });
+    return cost_add(weights_cost_draw(ensemble, hidden_size), (struct cost){ .seconds = STEP_SECONDS });
 }
 
 struct cost weights_cost_rank(const struct ensemble *ensemble, long hidden_size)
