@@ -200,6 +200,13 @@ class Spectra(unittest.TestCase):
                 self.assertAlmostEqual(value / number, 1.0, delta=0.01)
             self.assertEqual(found.finite_fraction, 1.0)
 
+    def test_at_the_edge(self) -> None:
+        """g = 1, where the largest exponent is 0 but for rounding, of either sign: nothing is above 0, and nothing fails."""
+        for coupling in (1.0 - 1e-15, 1.0, 1.0 + 1e-15, 1.0 + 1e-9):
+            found = theory.summarize_spectrum("tanh", coupling)
+            for value in found[1:4]:
+                self.assertTrue(0.0 <= value < 1e-6, f"{coupling!r}: {found}")
+
     def test_finite_size(self) -> None:
         """g = 3, measured: d = 256 (8 seeds) .2987 +- .0054, d = 1000 (3 seeds) .3068 +- .0032: theory less 3/d, within
         two of those errors."""

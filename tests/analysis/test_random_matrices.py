@@ -14,6 +14,7 @@ import numpy as np
 ANALYSIS = Path(__file__).resolve().parents[2] / "analysis"
 sys.path.insert(0, str(ANALYSIS))
 import gradsweep  # noqa: E402
+from gradsweep.report.scores import scores_table  # noqa: E402
 from make_results import make  # noqa: E402
 
 GAMMAS, REPLICAS, CORRECTION, SPREAD = (1.5, 2.0, 3.0), 3, 2.0, 0.01
@@ -79,6 +80,57 @@ class Convergence(MadeUp):
         for line, d in zip(lines, self.SIZES, strict=True):
             np.testing.assert_allclose(line.get_xdata(), GAMMAS)
             np.testing.assert_allclose(line.get_ydata(), -CORRECTION / d / (SPREAD / np.sqrt(3.0)), rtol=1e-9)
+
+
+    def test_scores_in_numbers(self) -> None:
+        with gradsweep.open(self.path) as dataset:
+            found = dataset.gradsweep.scores().isel(activation=0, ensemble=0, spectral_radius=0)
+            two_sizes = dataset.isel(hidden_size=[0, 1]).gradsweep.scores()
+            two_replicas = dataset.isel(replica=[0, 1]).gradsweep.scores()
+            table = scores_table(dataset)
+        off, error = -CORRECTION / np.array(self.SIZES)[:, None], SPREAD / np.sqrt(3.0)
+        largest = found.sel(quantity="largest_exponent").transpose("hidden_size", "gamma")
+        for name, expected in (("mean", self.limits + off), ("error", error), ("theory", self.limits), ("score", off / error),
+                               ("correction", off), ("count", REPLICAS)):  # fmt: skip
+            np.testing.assert_allclose(largest[name], np.broadcast_to(expected, largest[name].shape), rtol=1e-9)
+        np.testing.assert_allclose(largest["corrected_score"], 0.0, atol=1e-9)
+        self.assertTrue(largest["is_limit"].all())
+        # What was not measured has a theory, and nothing else.
+        rest = found.sel(quantity=["entropy_rate", "kaplan_yorke_dimension"])
+        summary = gradsweep.theory.summarize_spectrum("tanh", GAMMAS[-1])
+        np.testing.assert_allclose(rest["theory"].isel(gamma=-1, hidden_size=0), [summary.entropy_rate, summary.kaplan_yorke_dimension])
+        self.assertTrue(np.isnan(rest["mean"]).all() and np.isnan(rest["score"]).all() and not rest["count"].any())
+        # Two sizes have no correction, two replicas no standard error.
+        self.assertTrue(np.isnan(two_sizes["correction"]).all() and np.isfinite(two_sizes["score"][0]).all())
+        self.assertTrue(np.isnan(two_replicas["error"]).all() and np.isnan(two_replicas["score"]).all())
+        self.assertEqual(table.count("→ ∞"), len(GAMMAS) * len(self.SIZES))
+        self.assertIn(f"<td>{off[0, 0] / error:.3g}</td><td>{off[0, 0]:.2g}</td>".replace("-", "−"), table)
+
+
+class ExactTheory(MadeUp):
+    """Independent Gaussian factors: Newman's numbers at every d, from which nothing is to be corrected."""
+
+    def test_newman(self) -> None:
+        gamma, spread, sizes = 1.5, np.array([-0.01, 0.0, 0.01]), (2, 3, 4)
+        make(self.path, activations=("identity",), ensembles=("untied",), hidden_sizes=sizes, replicas=3, radii=None,
+             gammas=(gamma,), lags=(1,))  # fmt: skip
+        values = np.full((1, 1, 3, 3, 1, 1, 4), np.nan)
+        for size, d in enumerate(sizes):
+            values[0, 0, size, :, 0, 0, :d] = gradsweep.theory.newman_exponents(d, gamma) + spread[:, None]
+        attach(self.path, "lyapunov_exponent", ("index",), values)
+        for name in ("entropy_rate", "kaplan_yorke_dimension"):
+            attach(self.path, name, (), np.full((1,) * 6, 1.0))
+        with gradsweep.open(self.path) as dataset:
+            found, table = dataset.gradsweep.scores().squeeze(), scores_table(dataset)
+        largest = found.sel(quantity="largest_exponent")
+        np.testing.assert_allclose(largest["theory"], [gradsweep.theory.newman_exponents(d, gamma)[0] for d in sizes])
+        np.testing.assert_allclose(largest["score"], 0.0, atol=1e-9)
+        self.assertFalse(found["is_limit"].any() or np.isfinite(found["correction"]).any())
+        self.assertEqual((table.count("this <i>d</i>"), table.count("→ ∞")), (9, 0))
+        # By hand at d = 2: (ln 2 + psi(1) - ln 2)/2 and (ln 2 + psi(1/2) - ln 2)/2, and ln gamma.
+        first, second = -0.2886078324507664 + np.log(gamma), -0.9817550130108351 + np.log(gamma)
+        expected = [first, first / 2.0, (1.0 + first / -second) / 2.0]
+        np.testing.assert_allclose(found["theory"].isel(hidden_size=0), expected, rtol=1e-9)
 
 
 class Matrices(MadeUp):

@@ -9,6 +9,7 @@ import xarray as xr
 from . import predictions, quantities
 from .anchors import over_anchors
 from .results import read_runs
+from .scores import scores
 from .selection import select
 
 
@@ -65,6 +66,11 @@ class Accessor:
         """Mean-field theory beside the cells: gain, state_variance, chi, largest_exponent, critical_coupling; NaN where it
         does not speak."""
         return predictions.predict(self._dataset)
+
+    def scores(self) -> xr.Dataset:
+        """Largest exponent, entropy rate / d and dimension / d beside the theory: mean, error, theory, is_limit, score,
+        correction, corrected_score; [quantity, the other axes]."""
+        return scores(self._dataset)
 
     def runs(self) -> list[dict[str, Any]]:
         """Provenance: a dictionary for each run that wrote the file."""

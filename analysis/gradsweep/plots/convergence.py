@@ -11,14 +11,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..data.predictions import predict
+from ..data.scores import LEAST_REPLICAS, LEAST_SIZES, means, standardised
 from ..data.selection import NothingToDraw
 from .exponents import THEORY, couplings_of, spread_couplings, summaries_of, summary_theory
 from .curves import CURVE, mean_words, part_coinciding
 from .figure import Description, Panels, say, zero_line
 from .style import INK, colour, file_name, line_style, literal, shades
-from .view import LEAST_REPLICAS, Network, View, band_of_done, mean_of_done
+from .view import Network, View, band_of_done, mean_of_done
 
-LEAST_SIZES = 3
 FIT = {"color": INK, "linewidth": 0.8, "linestyle": ":", "zorder": 4}
 CLEAR = 3.0  # standard errors
 
@@ -102,7 +102,8 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
             network = Network(largest.activation, largest.ensemble, size)
             curves = summary_theory(view, predicted, network, kappa, points)
             for axes, values, curve in zip(panels.grid[row], summaries_of(view, network), curves[1:] if curves else ()):
-                score = z_scores(values.reshape(len(values), -1)[:, places], curve)
+                mean, error, _ = means(values.reshape(len(values), -1)[:, places], axis=0)
+                score = standardised(mean, curve, error)
                 finite = np.isfinite(score)
                 some |= bool(finite.any())
                 axes.plot(points[finite], score[finite], **{**line_style(0), "color": shade, "marker": "o", "markersize": 2.5}, label=CURVE)
@@ -121,15 +122,3 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
     name = f"scores-{file_name('-'.join(view.activations))}"
     description = Description(name, f"Exponents beside the mean field: {names}", caption, view.note)
     return panels.finish(r"coupling $\kappa$", "standard errors", handles, description)
-
-
-def z_scores(values: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """(mean - expected) / standard error of the mean of values [replica, n], [n]; NaN with fewer than three finite ones, or
-    where these are all alike."""
-    finite = np.isfinite(values)
-    count = np.where(finite.sum(axis=0) >= LEAST_REPLICAS, finite.sum(axis=0), np.nan)
-    mean = np.where(finite, values, 0.0).sum(axis=0) / count
-    variance = (np.where(finite, values - mean, 0.0) ** 2).sum(axis=0) / (count - 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = (mean - expected) / np.sqrt(variance / count)
-    return np.where(np.isfinite(score), score, np.nan)

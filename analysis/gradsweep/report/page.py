@@ -16,6 +16,7 @@ from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM, NORM, RADIUS, W
 from .anchors import anchors_table
 from .explore import explore_html
 from .headline import headline
+from .scores import scores_table
 from .tables import (
     axes_table,
     conditions_table,
@@ -66,7 +67,7 @@ def render_page(
         ("conditions", "Where the two conditions disagree", _conditions(dataset, summary, figures("conditions"))),
         *measured("gradient", "Where the gradient comes from"),
         *([("anchors", "Along the trajectory", _anchors(dataset, figures("anchors")))] if shown.get("anchors") else []),
-        *measured("spectra", "Spectra"),
+        *([("spectra", "Spectra", _spectra(dataset, figures("spectra")))] if shown.get("spectra") else []),
         ("bounds", "Do the bounds hold?", _bounds(dataset, summary)),
         ("coverage", "What was computed", _coverage(dataset, summary)),
         ("provenance", "Provenance", _provenance(dataset, runs)),
@@ -190,6 +191,19 @@ def _anchors(dataset: xr.Dataset, figures: str) -> str:
         "cells.</p>"
     )
     return f"{figures}\n{text}{anchors_table(dataset)}"
+
+
+def _spectra(dataset: xr.Dataset, figures: str) -> str:
+    numbers = scores_table(dataset)
+    if not numbers:
+        return figures
+    text = (
+        "<p>The same exponents in numbers: means over <i>n</i> replicas with their standard errors beside the theory, <i>z</i> = (mean − theory) / error. "
+        "Where the theory is the mean field it is a limit, marked <i>d</i> → ∞, from which networks of finite <i>d</i> differ by about "
+        "−<i>c</i>/<i>d</i>: <i>c</i> is fitted to all sizes where there are three, and the last <i>z</i> is what that leaves. "
+        "<code>ds.gradsweep.scores()</code> has them for all cells.</p>"
+    )
+    return f"{figures}\n{text}{numbers}"
 
 
 def _provenance(dataset: xr.Dataset, runs: list[dict[str, Any]]) -> str:

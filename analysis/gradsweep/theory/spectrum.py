@@ -134,7 +134,7 @@ def summarize_spectrum(
     return SpectrumSummary(
         largest,
         float(at(zero).index[0]),
-        float(at(zero).partial_sum[0]),
+        max(float(at(zero).partial_sum[0]), 0.0),
         1.0 if dimension is None else float(at(dimension).index[0]),
         finite,
     )
@@ -177,7 +177,10 @@ def _log_average(weights: np.ndarray, logarithms: np.ndarray) -> float:
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float | None:
-    """Where a function that starts above 0 and falls meets 0; None where it does not."""
+    """Where a function that starts above 0 and falls meets 0; None where it does not. At the edge of chaos both roots are at the
+    beginning, where rounding may have the function begin below 0 already."""
+    if function(low) <= 0.0:
+        return low
     return None if function(high) > 0.0 else float(brentq(function, low, high, xtol=1e-12))
 
 
