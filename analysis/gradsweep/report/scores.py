@@ -39,12 +39,12 @@ def scores_table(dataset: xr.Dataset) -> str:
                     if not np.isfinite([value["mean"], value["theory"]]).all():
                         continue
                     correction = _number(value["correction"], 2) if value["is_limit"] else "exact"
-                    radius = "as drawn" if view.is_native else number(view.radii[choice.radius])
+                    radius = "drawn" if view.is_native else number(view.radii[choice.radius])
                     rows.append((NAMES[quantity], *names, radius, number(view.gammas[choice.gamma]), str(d),
                                  f"{value['count']:.0f}", _number(value["mean"], 5), _number(value["error"], 2), _number(value["theory"], 5),
-                                 "<i>d</i> → ∞" if value["is_limit"] else "this <i>d</i>", _number(value["score"]),
+                                 "∞" if value["is_limit"] else str(d), _number(value["score"]),
                                  correction, _number(value["corrected_score"])))  # fmt: skip
-    head = ("quantity", "activation", "ensemble", "<i>ρ</i>", "<i>γ</i>", "<i>d</i>", "<i>n</i>", "mean", "error", "theory", "at",
+    head = ("quantity", "activation", "ensemble", "<i>ρ</i>", "<i>γ</i>", "<i>d</i>", "<i>n</i>", "mean", "error", "theory", "at <i>d</i>",
             "<i>z</i>", "−<i>c</i>/<i>d</i>", "<i>z</i> then")  # fmt: skip
     return table("scores", head, rows, 3) if rows else ""
 
