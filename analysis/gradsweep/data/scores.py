@@ -67,7 +67,8 @@ def _measured(dataset: xr.Dataset) -> xr.DataArray:
     """The three quantities, [quantity, ...], all axes of CELL but the anchor's."""
     d = dataset["hidden_size"].astype(float)
     largest = done(dataset[["lyapunov_exponent", "status"]].isel(index=0), "lyapunov_exponent")
-    values = [largest.drop_vars("index", errors="ignore"), done(dataset, "entropy_rate") / d, done(dataset, "kaplan_yorke_dimension") / d]
+    values = [largest.drop_vars("index", errors="ignore")]
+    values += [done(dataset, name) / d for name in QUANTITIES[1:]]
     if "anchor" in dataset.dims:
         values = [value.isel(anchor=-1, drop=True) for value in values]
     together = xr.concat([value.transpose(*values[0].dims) for value in values], "quantity", coords="minimal", compat="override")
