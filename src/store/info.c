@@ -100,7 +100,10 @@ static void print_progress(const struct results_file *file, const struct info_fa
         fputs(facts->is_running ? " to go\n" : " to go, with as many ranks as the last run\n", out);
     }
     if (tally->pending > 0 && !facts->is_running)
-        fputs("  nobody computes it now: gradsweep run ... --resume goes on\n", out);
+        fprintf(out, "  nobody computes it now: %s\n",
+                file->layout.version == FORMAT_VERSION
+                    ? "gradsweep run ... --resume goes on"
+                    : "gradsweep extend (merge, of shards) makes a file of today's version, which goes on");
     for (int code = 0; code < FAILURE_CODES; code++)
         if (facts->reasons[code] > 0 && failure_text((uint8_t)code, text))
             fprintf(out, "  failed: %s %" PRIu64 "\n", text, facts->reasons[code]);

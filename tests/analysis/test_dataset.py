@@ -4,6 +4,7 @@ formulas of the test's own."""
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import tracemalloc
@@ -148,6 +149,26 @@ class Opening(DatasetCase):
             file["log_mine"] = np.zeros(file["status"].shape)
             file.create_group("mine")
         self.assertNotIn("notes", self.open())
+
+    def test_damage_is_told(self) -> None:
+        """Wherever HDF5's own structures have lost their signature, the file opens or is told to be damaged."""
+        self.make()
+        with open(self.path, "rb") as file:
+            whole = file.read()
+        told = 0
+        for signature in (b"OHDR", b"FRHP", b"BTHD", b"GCOL"):
+            places = [found.start() for found in re.finditer(signature, whole)]
+            self.assertTrue(places, signature)
+            for place in places:
+                with self.subTest(signature=signature, place=place):
+                    with open(self.path, "wb") as file:
+                        file.write(whole[:place] + b"lost" + whole[place + 4 :])
+                    try:
+                        gradsweep.open(self.path).close()
+                    except gradsweep.ResultsError as error:
+                        self.assertIn(self.path, str(error))
+                        told += 1
+        self.assertGreater(told, 0)
 
     def test_selection(self) -> None:
         self.make()

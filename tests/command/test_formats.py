@@ -78,7 +78,9 @@ class Version1(FormatTest):
         self.check(self.old, 3, r"cells: 36 done, 8 failed, 52 pending, 0 damaged", "52 cells pending, 8 failed, 0 wrong$")
         told = gradsweep("info", self.old)
         self.assertEqual((told.returncode, told.stderr), (0, ""))
-        self.assertIn("36 cells done (37.5%), 8 failed, 52 pending\n  failed: zero_spectral_radius 8\nruns: 1", told.stdout)
+        way_on = "nobody computes it now: gradsweep extend (merge, of shards) makes a file of today's version, which goes on"
+        self.assertIn(f"36 cells done (37.5%), 8 failed, 52 pending\n  {way_on}\n  failed: zero_spectral_radius 8\nruns: 1", told.stdout)
+        self.assertIn(way_on, gradsweep("watch", "--once", self.old).stdout)
         for shard in self.shards:
             self.check(shard, 3, r"shard ./2: 48 of 96 cells", " 0 pending, 0 damaged")
         with h5py.File(self.old, "r+") as file:

@@ -73,6 +73,9 @@ def open_results(path: str | os.PathLike) -> xr.Dataset:
             {name: _plain(value) for name, value in file.attrs.items()},
         )
         _check_shapes(path, dataset)
+    except (KeyError, OSError, RuntimeError) as error:  # what h5py makes of HDF5's errors
+        file.close()
+        raise ResultsError(f"{path}: damaged results file: {error.args[0] if error.args else error}") from error
     except BaseException:
         file.close()
         raise
@@ -149,7 +152,10 @@ def _dimensions(file: h5py.File, name: str) -> tuple[str, ...] | None:
         if name in REQUIRED:
             raise ResultsError(f"{file.filename}: damaged results file: {name} without its dimensions")
         return None
-    names = tuple(dimension[0].name.lstrip("/") for dimension in dataset.dims)
+    scales = [dimension[0].name for dimension in dataset.dims]
+    if None in scales:
+        raise ResultsError(f"{file.filename}: damaged results file: {name} has dimensions that lead nowhere")
+    names = tuple(scale.lstrip("/") for scale in scales)
     sizes = tuple(file[dimension].shape[0] for dimension in names)
     if sizes != dataset.shape:
         raise ResultsError(f"{file.filename}: damaged results file: {name} has the shape {dataset.shape}, not {sizes}")
