@@ -205,6 +205,25 @@ class LaterMeasures(PlotCase):
         with gradsweep.open(self.path) as dataset:
             self.assertFalse(condition_codes(View(dataset, {}, {}), Network(1, 0, 0)).any())
 
+    def test_bars_that_would_all_be_full_are_words(self) -> None:
+        """Shares of what was observed are drawn where more than one thing was."""
+        with h5py.File(self.path, "r+") as file:
+            only = (file["spectral_condition"][...] == 1) & (file["vanishing_guaranteed"][...] == 0)
+            places = np.argwhere(only & (file["status"][...] == 1))
+            norms, rates = file["log_jacobian_norm"][...], file["growth_rate"][...]
+            norms[only], rates[only] = -1.0, -1.0
+            file["log_jacobian_norm"][...], file["growth_rate"][...] = norms, rates
+        self.assertGreater(len(places), 1)
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_conditions(dataset)
+            self.assertEqual(len(figure.axes), 1)
+            self.assertIn(f"all {len(places)}: ", figure.description.caption)
+        with h5py.File(self.path, "r+") as file:
+            norms[tuple(places[0])] = 1.0
+            file["log_jacobian_norm"][...] = norms
+        with gradsweep.open(self.path) as dataset:
+            self.assertEqual(len(gradsweep.plot_conditions(dataset).axes), 2)
+
     def test_eigenvalues_of_the_scaled_weights(self) -> None:
         with gradsweep.open(self.path) as dataset:
             found = log_eigenvalues(View(dataset, {}, {}), Network(0, 1, 0), Choice(2, 0), 1)

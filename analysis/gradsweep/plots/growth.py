@@ -82,39 +82,47 @@ def plot_conditions(
     if not pairs:
         raise NothingToDraw("in no finished cell do the two conditions disagree")
     found = len(pairs)
+    activations = sorted({activation for activation, _ in pairs})
     pairs = [pairs[position] for position in spread(found, None if everything else MOST_PAIRS)]
     note = f"Left: {len(pairs)} of {found} pairs of activation and ensemble." if len(pairs) < found else ""
     names = {axis: [str(name) for name in labels(dataset, axis)] for axis in ("activation", "ensemble")}
-    height = max(2.8, 1.1 + 0.27 * len(pairs))
-    figure = Figure(figsize=(9.4, height))
-    bars = figure.add_axes((0.2, 0.5 / height, 0.28, 1 - 0.85 / height))
-    scatter = figure.add_axes((0.6, 0.5 / height, 0.38, 1 - 0.85 / height))
-    seen = _draw_shares(bars, [f"{literal(names['activation'][a])}, {literal(names['ensemble'][e])}" for a, e in pairs],
-                        np.array([counts[pair] for pair in pairs]))  # fmt: skip
-    activations = sorted({activation for activation, _ in pairs})
-    points = {a: np.concatenate([sample.points for sample in summary.disagreement[a]]) for a in activations}
-    _scatter(scatter, points)
+    kinds = [name for column, name in enumerate(OBSERVATIONS) if counts[..., column].any()]
+    caption = f"Cells where the two conditions disagree: {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1"
+    if len(kinds) == 1:  # bars would all be full
+        figure = Figure(figsize=(5.6, 3.2))
+        scatter = figure.add_axes((0.14, 0.16, 0.83, 0.72))
+        caption += f"; all {counts.sum():,}: {OBSERVATION_LABELS[kinds[0]]}. The"
+        note = ""
+    else:
+        height = max(2.8, 1.1 + 0.27 * len(pairs))
+        figure = Figure(figsize=(9.4, height))
+        bars = figure.add_axes((0.2, 0.5 / height, 0.28, 1 - 0.85 / height))
+        scatter = figure.add_axes((0.6, 0.5 / height, 0.38, 1 - 0.85 / height))
+        _draw_shares(bars, [f"{literal(names['activation'][a])}, {literal(names['ensemble'][e])}" for a, e in pairs],
+                     np.array([counts[pair] for pair in pairs]))  # fmt: skip
+        _legend(bars, [Patch(facecolor=OBSERVATION_COLOURS[name], label=OBSERVATION_LABELS[name]) for name in kinds])
+        caption += ". Left: their shares by what was observed. Right: the"
+    _scatter(scatter, {a: np.concatenate([sample.points for sample in summary.disagreement[a]]) for a in activations})
     scatter.axhline(0.0, color="#444444", linewidth=0.8)
     scatter.set_xlabel(r"$\gamma\,\rho(W)$")
     scatter.set_ylabel(r"$\max_\ell\ \ln‖\,J_\ell‖_2$")
-    handles = [Patch(facecolor=OBSERVATION_COLOURS[name], label=OBSERVATION_LABELS[name]) for name in seen]
-    for axes, entries in ((bars, handles), (scatter, _activation_handles(names["activation"], activations))):
-        axes.legend(handles=entries, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3, frameon=False, fontsize=8,
-                    handlelength=1.0, columnspacing=1.0)  # fmt: skip
-    caption = (
-        f"Cells where the two conditions disagree: {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1. Left: their shares by "
-        f"what was observed. Right: the largest {LOG_NORM} reached over the lags; above 0 the gradient grew although "
-        "the spectral radius predicts that it vanishes."
+    _legend(scatter, _activation_handles(names["activation"], activations))
+    caption += (
+        f" largest {LOG_NORM} reached over the lags; above 0 the gradient grew although the spectral radius predicts that it vanishes."
     )
     figure.description = Description("conditions", "Where the two conditions disagree", caption, note)
     return figure
 
 
-def _draw_shares(axes: Axes, names: list[str], counts: np.ndarray) -> list[str]:
-    """Bars of the shares of counts [pair, observation]; the observations that occur."""
+def _legend(axes: Axes, handles: list[Any]) -> None:
+    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3, frameon=False, fontsize=8,
+                handlelength=1.0, columnspacing=1.0)  # fmt: skip
+
+
+def _draw_shares(axes: Axes, names: list[str], counts: np.ndarray) -> None:
+    """Bars of the shares of counts [pair, observation]."""
     places, totals, left = np.arange(len(names)), counts.sum(axis=1), np.zeros(len(names))
-    seen = [column for column in range(len(OBSERVATIONS)) if counts[:, column].any()]
-    for column in seen:
+    for column in np.flatnonzero(counts.any(axis=0)):
         width, shade = counts[:, column] / totals, OBSERVATION_COLOURS[OBSERVATIONS[column]]
         axes.barh(places, width, left=left, color=shade, height=0.72, edgecolor="white", linewidth=0.5)
         left += width
@@ -126,7 +134,6 @@ def _draw_shares(axes: Axes, names: list[str], counts: np.ndarray) -> list[str]:
     axes.set_xlabel("share of the disagreeing cells (their number at the right)")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    return [OBSERVATIONS[column] for column in seen]
 
 
 def _scatter(axes: Axes, points: dict[int, np.ndarray]) -> None:
