@@ -1,4 +1,4 @@
-"""Exponents beside the mean field, by hidden size and in standard errors, and weights as random matrices, made up."""
+"""Exponents beside the mean field: spectra, against coupling and hidden size, in standard errors; and weights as random matrices."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 ANALYSIS = Path(__file__).resolve().parents[2] / "analysis"
 sys.path.insert(0, str(ANALYSIS))
 import gradsweep  # noqa: E402
+from gradsweep.plots.curves import CURVE  # noqa: E402
 from gradsweep.report.scores import scores_table  # noqa: E402
 from make_results import make  # noqa: E402
 
@@ -38,6 +39,75 @@ class MadeUp(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.path = os.path.join(directory.name, "made.h5")
+
+
+class Exponents(MadeUp):
+    """Lyapunov spectra made up, of sizes 3 and 4 side by side."""
+
+    RADII, SIZES = (0.5, 1.0, 2.0, 4.0), (3, 4)
+
+    def setUp(self) -> None:
+        super().setUp()
+        make(self.path, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=self.SIZES, replicas=REPLICAS,
+             radii=self.RADII, gammas=(1.0,), lags=(1,))  # fmt: skip
+        cell = (1, 1, len(self.SIZES), REPLICAS, len(self.RADII), 1)
+        values = -np.sort(np.random.default_rng(3).uniform(-1.0, 1.0, (*cell, 4)), axis=-1)[..., ::-1]
+        values[:, :, 0, ..., 3] = np.nan
+        attach(self.path, "lyapunov_exponent", ("index",), values)
+        for factor, name in ((2.0, "entropy_rate"), (3.0, "kaplan_yorke_dimension")):
+            attach(self.path, name, (), factor * values[..., 0])
+
+    def change(self, name: str, index: object, value: object) -> None:
+        with h5py.File(self.path, "r+") as file:
+            file[name][index] = value
+
+    def test_spectra(self) -> None:
+        """Means over the finished replicas at (i - 1/2)/d, at the weakest, a middle and the strongest coupling; exact
+        zeros are marked; beside them the mean field, which below the onset is the law of the circle."""
+        self.change("status", (0, 0, 0, 0, 0, 0), 0)
+        self.change("lyapunov_exponent", (0, 0, 1, slice(None), 0, 0, 3), -np.inf)
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_exponents(dataset)
+            values = dataset["lyapunov_exponent"].values[0, 0, ..., 0, :]  # [size, replica, radius, index]
+            gain = 0.5 / dataset["weight_spectral_radius"].values[0, 1].mean()
+        self.assertEqual([axes.get_title() for axes in figure.axes], [f"ρ = {radius}, γ = 1" for radius in ("0.5", "2", "4")])
+        for axes, radius in zip(figure.axes, (0, 2, 3)):
+            _, small, large, *marks, predicted = axes.lines
+            expected = values[0, 1:, radius] if radius == 0 else values[0, :, radius]
+            np.testing.assert_allclose(small.get_xydata(), np.c_[[1 / 6, 3 / 6, 5 / 6], expected.mean(axis=0)[:3]], rtol=1e-12)
+            np.testing.assert_allclose(large.get_xdata(), [0.125, 0.375, 0.625, 0.875])
+            finite = 3 if radius == 0 else 4
+            np.testing.assert_allclose(large.get_ydata()[:finite], values[1, :, radius, :finite].mean(axis=0), rtol=1e-12)
+            self.assertEqual([mark.get_xdata()[0] for mark in marks], [0.875] if radius == 0 else [])
+            if radius == 0:
+                u, exponent = predicted.get_data()
+                np.testing.assert_allclose(exponent, np.log(gain) + 0.5 * np.log(1.0 - u), rtol=1e-12)
+        self.assertIn("exactly 0", figure.description.caption)
+
+    def test_against_the_coupling(self) -> None:
+        """Three panels of means over the replicas; the mean field crosses 0 where W's own radius is 1 or later."""
+        self.change("kaplan_yorke_dimension", (0, 0, 1), np.nan)  # not all exponents were asked for
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_chaos(dataset)
+            values = dataset["lyapunov_exponent"].values[0, 0, ..., 0, 0].mean(axis=1)  # [size, radius]
+        for axes, factor in zip(figure.axes, (1.0, 2.0, 3.0)):
+            curves = [line for line in axes.lines if line.get_label() == CURVE]
+            self.assertEqual(len(curves), 1 if factor == 3.0 else 2)
+            for size, line in enumerate(curves):
+                x, y = line.get_data()
+                np.testing.assert_array_equal(x, self.RADII)
+                scale = factor / (1 if factor == 1.0 else self.SIZES[size])
+                np.testing.assert_allclose(y, scale * values[size], rtol=1e-12)
+        kappa, largest = figure.axes[0].lines[-1].get_data()
+        np.testing.assert_allclose(largest[kappa < 1.0], np.minimum(np.log(kappa[kappa < 1.0]), 0.0), atol=1e-12)
+        self.assertGreater(largest[-1], 0.2)
+
+    def test_too_little(self) -> None:
+        for name, what in (("plot_exponents", "lyapunov"), ("plot_chaos", "three couplings")):
+            with self.subTest(name), gradsweep.open(self.path) as dataset:
+                fewer = dataset.isel(spectral_radius=[0, 1]) if name == "plot_chaos" else dataset.drop_vars("lyapunov_exponent")
+                with self.assertRaisesRegex(gradsweep.NothingToDraw, what):
+                    getattr(gradsweep, name)(fewer)
 
 
 class Convergence(MadeUp):
