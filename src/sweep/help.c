@@ -164,6 +164,45 @@ static void tell_measures(struct json *list)
     }
 }
 
+static const char *ensemble_name(size_t number)
+{
+    return ensemble_kind_at(number)->name;
+}
+
+static const char *activation_name(size_t number)
+{
+    return activation_at(number)->name;
+}
+
+static const char *measure_name(size_t number)
+{
+    return measure_at((int)number)->name;
+}
+
+static size_t measure_count(void)
+{
+    return MEASURES;
+}
+
+/* Keys whose kinds are rows of a table elsewhere. */
+static const struct kinds {
+    enum status (*read)(struct reader *, const struct key_rule *, const struct yaml_node *, const char *path);
+    size_t (*count)(void);
+    const char *(*name)(size_t);
+    void (*tell)(struct json *list);
+} tables_of_kinds[] = { { read_ensembles, ensemble_kind_count, ensemble_name, tell_ensembles },
+                        { read_activations, activation_count, activation_name, tell_activations },
+                        { read_measures, measure_count, measure_name, tell_measures } };
+
+/* NULL where the rule has choices of its own, or none. */
+static const struct kinds *kinds_of(const struct key_rule *rule)
+{
+    for (size_t i = 0; i < sizeof tables_of_kinds / sizeof *tables_of_kinds; i++)
+        if (tables_of_kinds[i].read == rule->read)
+            return &tables_of_kinds[i];
+    return NULL;
+}
+
 static bool is_axis(const struct key_rule *rule)
 {
     for (enum sweep_axis axis = 0; axis < SWEEP_AXES; axis++)
@@ -188,12 +227,9 @@ static void add_rule(struct json *object, const struct key_rule *rule)
         return;
     json_next(object, "choices");
     struct json list = json_start(object->out, '[');
-    if (rule->read == read_ensembles)
-        tell_ensembles(&list);
-    else if (rule->read == read_activations)
-        tell_activations(&list);
-    else if (rule->read == read_measures)
-        tell_measures(&list);
+    const struct kinds *kinds = kinds_of(rule);
+    if (kinds != NULL)
+        kinds->tell(&list);
     else
         tell_choices(rule, &list);
     fputc(']', object->out);
@@ -205,15 +241,9 @@ static void add_rule(struct json *object, const struct key_rule *rule)
 static bool offers(const struct key_rule *rule, const char *name)
 {
     bool found = false;
-    if (rule->read == read_ensembles)
-        for (size_t i = 0; i < ensemble_kind_count(); i++)
-            found |= strcmp(ensemble_kind_at(i)->name, name) == 0;
-    else if (rule->read == read_activations)
-        for (size_t i = 0; i < activation_count(); i++)
-            found |= strcmp(activation_at(i)->name, name) == 0;
-    else if (rule->read == read_measures)
-        for (int number = 0; number < MEASURES; number++)
-            found |= strcmp(measure_at(number)->name, name) == 0;
+    const struct kinds *kinds = kinds_of(rule);
+    for (size_t i = 0; kinds != NULL && i < kinds->count(); i++)
+        found |= strcmp(kinds->name(i), name) == 0;
     for (size_t i = 0; i < rule->choice_count; i++)
         found |= strcmp(rule->choices[i].name, name) == 0;
     return found;

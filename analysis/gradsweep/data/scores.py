@@ -77,12 +77,11 @@ def _measured(dataset: xr.Dataset) -> xr.DataArray:
 
 def _expected(dataset: xr.Dataset, dims: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The theory's numbers and whether they are limits, [dims]."""
-    predicted, entries, start = predict(dataset), kinds(dataset), variances(dataset)[2]
+    predicted, entries = predict(dataset), kinds(dataset)
+    drive, bias, start = variances(dataset)
     gain = predicted["gain"]
     shape = [len(QUANTITIES)] + [len(labels(dataset, name)) for name in dims[1:]]
     expected, is_limit = np.full(shape, np.nan), np.zeros(shape, bool)
-    scales = [name for name in ("input_scale", "bias_scale") if name in dataset.coords]
-    drive, bias, _ = variances(dataset)
     for place in np.ndindex(*shape[1:]):
         at = dict(zip(dims[1:], place))
         here = {name: position for name, position in at.items() if name in gain.dims}

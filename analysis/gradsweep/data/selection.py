@@ -112,6 +112,17 @@ def compared_axis(dataset: xr.Dataset, but: str = "") -> str:
     return several[0] if several else "hidden_size"
 
 
+def reduce_to_compared(
+    dataset: xr.Dataset, kept: Sequence[str], compared: str
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    """As reduce_axes, for `kept` and the `compared` axis; where that is not hidden_size, of the largest size alone."""
+    dataset, chosen = reduce_axes(dataset, (*kept, compared))
+    if compared != "hidden_size" and size_of(dataset, "hidden_size") > 1:
+        dataset = dataset.isel(hidden_size=[-1])
+        chosen["hidden_size"] = labels(dataset, "hidden_size")[0].item()
+    return dataset, chosen
+
+
 def require_axis(dataset: xr.Dataset, name: str, others: Sequence[str] = ()) -> None:
     """ValueError with the names that there are, where no axis of CELL (nor one of the `others`) has this one."""
     axes = [*others, *map(str, cell_axes(dataset))]

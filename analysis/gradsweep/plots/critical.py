@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from ..data.predictions import critical_couplings
 from ..data.quantities import critical
-from ..data.selection import NothingToDraw, compared_axis, labels, reduce_axes, require_axis, select, size_of, thin
+from ..data.selection import NothingToDraw, compared_axis, labels, reduce_to_compared, require_axis, select, thin
 from .figure import Description, Panels
 from .style import INK, colour, literal, marker
 from .symbols import GAMMA_RADIUS
@@ -47,10 +47,7 @@ def plot_critical(
         raise ValueError(f"critical points are drawn against {', '.join(name for name in AGAINST if name != axis)}, not {x!r}")
     require_axis(dataset, x)
     kept = ("spectral_radius", "gamma") if axis == "coupling" else (axis,)
-    dataset, chosen = reduce_axes(dataset, (*kept, x))
-    if x != "hidden_size" and size_of(dataset, "hidden_size") > 1:
-        dataset = dataset.isel(hidden_size=[-1])
-        chosen["hidden_size"] = labels(dataset, "hidden_size")[0].item()
+    dataset, chosen = reduce_to_compared(dataset, kept, x)
     limits = {"activation": 6, "ensemble": 6}
     dataset, left_out = thin(dataset, {key: value for key, value in limits.items() if key not in selection}, everything)
     if all(len(labels(dataset, name)) < 2 for name in kept if name in dataset.coords):

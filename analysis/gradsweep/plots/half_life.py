@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from ..data.predictions import predict
 from ..data.quantities import HALF, coupling, half_life
 from ..data.results import DONE
-from ..data.selection import NothingToDraw, compared_axis, labels, reduce_axes, require_axis, select, size_of, thin
+from ..data.selection import NothingToDraw, compared_axis, labels, reduce_to_compared, require_axis, select, size_of, thin
 from .curves import CURVE, band_handles, mean_words, part_coinciding
 from .figure import Description, Panels, say
 from .style import INK, colour, file_name, line_style, literal
@@ -39,10 +39,7 @@ def plot_half_life(
     if lines not in LINES:
         raise ValueError(f"lines are those of {', '.join(LINES)}, not of {lines!r}")
     require_axis(dataset, lines)
-    dataset, chosen = reduce_axes(dataset, ("spectral_radius", "gamma", lines))
-    if lines != "hidden_size" and size_of(dataset, "hidden_size") > 1:
-        dataset = dataset.isel(hidden_size=[-1])
-        chosen["hidden_size"] = labels(dataset, "hidden_size")[0].item()
+    dataset, chosen = reduce_to_compared(dataset, ("spectral_radius", "gamma"), lines)
     limits = {**LIMITS, lines: MOST_LINES}
     dataset, left_out = thin(dataset, {key: value for key, value in limits.items() if key not in selection}, everything)
     lives = half_life(dataset)

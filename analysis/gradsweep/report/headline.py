@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from ..data.quantities import critical
-from ..data.selection import NothingToDraw, labels, reduce_axes, select, size_of, spread
+from ..data.selection import NothingToDraw, labels, reduce_axes, reduce_to_compared, select, size_of, spread
 from ..data.summary import CONDITIONS, OBSERVATIONS, Summary
 from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS
 from .tables import escape
@@ -71,8 +71,7 @@ def _strengths(dataset: xr.Dataset) -> list[str]:
     for axis in STRENGTHS:
         if axis not in dataset.dims or size_of(dataset, axis) < 2:
             continue
-        part = select(dataset, hidden_size=int(labels(dataset, "hidden_size")[-1]))
-        part, _ = reduce_axes(part, ("spectral_radius", "gamma", axis))
+        part, _ = reduce_to_compared(dataset, ("spectral_radius", "gamma"), axis)
         part = part.isel({axis: spread(size_of(part, axis), MOST_STRENGTHS)})
         try:
             found = critical(part, "coupling", resamples=200)
