@@ -1,4 +1,5 @@
-/* Explicit and implicit norms against each other and against an SVD of the product, on the same stored trajectory.
+/* Norms of products with one scale and with one for each row, and by Lanczos, against each other and against an SVD of
+ * the product, on the same stored trajectory.
  *
  * The whole grid of sizes and lags takes some minutes; without an argument a sample of it runs. "--full" runs all. */
 #include "networks.h"
@@ -54,7 +55,7 @@ static void compare(const char *what, long d, long lag, double a, double b)
         fail_msg("%s, d = %ld, lag = %ld: %.17g and %.17g differ by %.3g", what, d, lag, a, b, difference);
 }
 
-enum { CHAINS = 3, LAGS = 6 };
+enum { CHAINS = 3, LAGS = 6, MOST_OF_WIDE_ROWS = 20000 };
 
 /* Chains and lags stand side by side for the sake of speed alone: no neighbour moves a bit. */
 static void check_alone(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
@@ -71,6 +72,21 @@ static void check_alone(const struct jacobian_problem *problem, struct gradient_
         alone.lag_count = 1;
         require(jacobian_norms_implicit(&alone, context, &log_norm, &outcome, &fell_back));
         assert_true(log_norm == log_norms[chain * problem->lag_count + lag]);
+    }
+}
+
+/* Rows with exponents of their own are needed where one scale for all is too narrow; elsewhere they find the same. */
+static void compare_wide(const char *what, const struct jacobian_problem *problem, struct gradient_context *context,
+                         long chain, const double *log_norms, const double *log_frobenius)
+{
+    double wide_norms[LAGS], wide_frobenius[LAGS];
+    enum jacobian_outcome outcome;
+    require(jacobian_norms_wide(problem, context, chain, wide_norms, wide_frobenius, &outcome));
+    assert_int_equal(outcome, JACOBIAN_FOUND);
+    for (long lag = 0; lag < problem->lag_count; lag++) {
+        const long d = weights_hidden_size(problem->weights);
+        compare(what, d, problem->lags[lag], log_norms[lag], wide_norms[lag]);
+        compare(what, d, problem->lags[lag], log_frobenius[lag], wide_frobenius[lag]);
     }
 }
 
@@ -104,12 +120,16 @@ static void compare_methods(const char *ensemble_name, const char *activation_na
                                         .lags = lags,
                                         .lag_count = lag_count,
                                         .tolerance = 1e-10 };
-    double explicit_norms[CHAINS * LAGS], implicit_norms[CHAINS * LAGS];
+    double explicit_norms[CHAINS * LAGS], log_frobenius[CHAINS * LAGS], implicit_norms[CHAINS * LAGS];
     enum jacobian_outcome outcomes[CHAINS];
     bool fell_back[CHAINS];
-    require(jacobian_norms_explicit(&problem, &context, explicit_norms, NULL, outcomes));
-    for (long chain = 0; chain < problem.chains; chain++)
+    require(jacobian_norms_explicit(&problem, &context, explicit_norms, log_frobenius, outcomes));
+    for (long chain = 0; chain < problem.chains; chain++) {
         assert_int_equal(outcomes[chain], JACOBIAN_FOUND);
+        if (d * lags[lag_count - 1] <= MOST_OF_WIDE_ROWS)
+            compare_wide(ensemble_name, &problem, &context, chain, explicit_norms + chain * lag_count,
+                         log_frobenius + chain * lag_count);
+    }
     require(jacobian_norms_implicit(&problem, &context, implicit_norms, outcomes, fell_back));
     for (long chain = 0; chain < problem.chains; chain++) {
         assert_int_equal(outcomes[chain], JACOBIAN_FOUND);

@@ -79,6 +79,32 @@ static void returns_mpi_errors(const struct world *world)
     REQUIRE(world_check(MPI_SUCCESS, "nothing") == STATUS_OK);
 }
 
+/* Memory has run out for this, on this rank; NULL: for nothing. The linker has calls of allocation come here. */
+static const char *no_memory_for;
+enum status __wrap_memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what);
+enum status __real_memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what);
+enum status __wrap_memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what)
+{
+    *pointer = NULL;
+    if (no_memory_for && strcmp(what, no_memory_for) == 0)
+        return status_fail(STATUS_MEMORY, "%s: no memory in this test", what);
+    return __real_memory_allocate_bytes(pointer, count, size, what);
+}
+
+/* One rank without memory fails; the others come back, wherever they have met it. */
+static void waits_for_no_rank_without_memory(const struct world *world)
+{
+    struct binding binding;
+    for (int poor = 0; poor < world->size; poor++) {
+        no_memory_for = world->rank == poor ? "the cores of all ranks of a host" : NULL;
+        const enum status status = binding_find(world, &binding);
+        no_memory_for = NULL;
+        REQUIRE(status == STATUS_MEMORY);
+        REQUIRE(strstr(status_message(), "the cores of all ranks of a host: no memory in this test") != NULL);
+        REQUIRE(binding_find(world, &binding) == STATUS_OK);
+    }
+}
+
 /* What a command, its options or its version may be: the same everywhere, or refused everywhere. */
 static void requires_equal_texts(const struct world *world)
 {
@@ -126,6 +152,7 @@ int main(int argc, char **argv)
     returns_mpi_errors(&world);
     requires_equal_texts(&world);
     finds_who_shares_its_cores(&world);
+    waits_for_no_rank_without_memory(&world);
     world_close(&world, 1, 10.0);
     return 0;
 }
