@@ -1,11 +1,14 @@
 #include "cli/external.h"
 
+#include "store/first_look.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The folder of this executable's own programs, whatever it was called by; false where that cannot be told. */
@@ -33,6 +36,15 @@ static void tell_own_path(void)
         return;
     executable[length] = '\0';
     setenv("GRADSWEEP_COMMAND", executable, 1);
+}
+
+enum status external_look(char *const *arguments)
+{
+    struct stat facts;
+    for (; *arguments != NULL; arguments++)
+        if (stat(*arguments, &facts) == 0 && S_ISREG(facts.st_mode))
+            TRY(first_look(*arguments));
+    return STATUS_OK;
 }
 
 int external_become(const char *name, char **argv)

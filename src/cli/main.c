@@ -73,6 +73,8 @@ static int refuse_unknown(const char *name)
  */
 static int call_external(const struct command *command, const char *name, char **argv)
 {
+    if (command != NULL && external_look(argv + 1) != STATUS_OK)
+        return cli_report(1);
     const int failure = external_become(name, argv);
     if (failure != 0)
         return cli_usage_error("gradsweep-%s cannot be started: %s", name, strerror(failure));

@@ -99,11 +99,8 @@ static void print_progress(const struct results_file *file, const struct info_fa
         print_duration(facts->seconds_to_go, out);
         fputs(facts->is_running ? " to go\n" : " to go, with as many ranks as the last run\n", out);
     }
-    if (tally->pending > 0 && !facts->is_running)
-        fprintf(out, "  nobody computes it now: %s\n",
-                file->layout.version == FORMAT_VERSION
-                    ? "gradsweep run ... --resume goes on"
-                    : "gradsweep extend (merge, of shards) makes a file of today's version, which goes on");
+    if (facts->way_on != NULL)
+        fprintf(out, "  nobody computes it now: %s\n", facts->way_on);
     for (int code = 0; code < FAILURE_CODES; code++)
         if (facts->reasons[code] > 0 && failure_text((uint8_t)code, text))
             fprintf(out, "  failed: %s %" PRIu64 "\n", text, facts->reasons[code]);

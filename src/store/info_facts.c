@@ -129,6 +129,15 @@ static enum status find_last_run(const struct results_file *file, char row[PROVE
     return STATUS_OK;
 }
 
+static const char *way_on(const struct results_file *file, const struct info_facts *facts)
+{
+    if (facts->tally.pending == 0 || facts->is_running)
+        return NULL;
+    return file->layout.version == FORMAT_VERSION
+               ? "gradsweep run ... --resume goes on"
+               : "gradsweep extend (merge, of shards) makes a file of today's version, which goes on";
+}
+
 enum status info_facts_collect(const struct results_file *file, struct info_facts *facts)
 {
     char row[PROVENANCE_CHARACTERS + 1];
@@ -137,6 +146,7 @@ enum status info_facts_collect(const struct results_file *file, struct info_fact
     if (facts->tally.failed > 0)
         TRY(count_reasons(file, facts));
     facts->is_running = lock_is_held(file->path);
+    facts->way_on = way_on(file, facts);
     TRY(find_last_run(file, row, facts));
     const double finished = (double)(facts->tally.done + facts->tally.failed) - json_find_number(row, "cells_before");
     const double elapsed = info_facts_elapsed(row, facts->is_running);

@@ -15,6 +15,7 @@ struct info_facts {
     double cells_per_second;         /* of the last run; NaN where it cannot be told */
     double seconds_to_go; /* with as many ranks; of a running one by the times of its cells, else by their number;
                            * 0 where nothing is pending, NaN where it cannot be told */
+    const char *way_on;   /* how to go on with what is pending; NULL where nothing is, or somebody is at it */
 };
 
 /* Streams the statuses, and the times of cells where some are pending. Errors: STATUS_IO, STATUS_MEMORY. */

@@ -111,6 +111,7 @@ enum status info_json_write(const struct results_file *file, FILE *out)
     json_add_number(&object, "pending", (double)facts.tally.pending);
     json_add_number(&object, "cells_per_second", facts.cells_per_second);
     json_add_number(&object, "seconds_to_go", facts.seconds_to_go);
+    json_add_text(&object, "way_on", facts.way_on);
     add_failures(&object, &facts);
     add_axes(&object, file->layout.sweep);
     TRY(add_runs(&object, file, &facts));

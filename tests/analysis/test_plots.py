@@ -18,6 +18,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -321,11 +322,11 @@ class EveryFile(unittest.TestCase):
         make(self.path, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(8,), radii=(0.5, 1.0, 1.5),
              gammas=(0.5, 1.0), lags=(1, 2, 4), input_scales=(0.1, 1.0, 10.0))  # fmt: skip
         found = self.draw_all("phase decay rate growth half_life critical")
-        for name in ("phase", "decay"):
-            self.assertIn("At input scale = 0.1.", found[name].description.note)
+        self.assertIn("At input scale = 0.1.", found["phase"].description.note)
         self.assertGreater(found["critical"].axes[0].get_xlim()[1], 10.0)  # against the drive, not the one hidden size
-        legend = [text.get_text() for text in found["half_life"].legends[0].get_texts()]
-        self.assertEqual(legend[:3], ["drive = 0.1", "drive = 1", "drive = 10"])
+        for name in ("half_life", "decay", "rate"):
+            legend = [text.get_text() for text in found[name].legends[0].get_texts()]
+            self.assertEqual(legend[:3], ["drive = 0.1", "drive = 1", "drive = 10"], name)
         with gradsweep.open(self.path) as dataset:
             figure = gradsweep.plot_phase(dataset, y="input_scale")
             self.assertIn("At gamma = 1.", figure.description.note)
@@ -337,17 +338,34 @@ class EveryFile(unittest.TestCase):
             for places in ([line.get_xdata() for line in weaker.lines], [line.get_ydata() for line in turned.lines]):
                 self.assertIn([2.0, 2.0], [list(place) for place in places])  # gamma rho = 1
             self._check_beyond(dataset)
+            self._check_drives(dataset, found["decay"].axes[-1], found["rate"].axes[-1])
             for wrong in ({"x": "colour"}, {"x": "activation"}, {"x": "coupling"}, {"lag": 3}, {"x": "gamma", "y": "gamma"}):
                 self.assertRaises(ValueError, gradsweep.plot_phase, dataset, **wrong)
             same = gradsweep.plot_phase(dataset, x="coupling", y="input_scale", gamma=1)  # the one that has several values
             np.testing.assert_allclose(same.axes[0].collections[0].get_array().reshape(3, 3), rates, rtol=1e-12)
             self.assertRaises(ValueError, gradsweep.plot_critical, dataset, x="gamma")
-            self.assertRaises(ValueError, gradsweep.plot_half_life, dataset, lines="replica")
+            for plot, lines in (("half_life", "replica"), ("decay", "activation"), ("rate", "hidden_size")):
+                self.assertRaises(ValueError, getattr(gradsweep, f"plot_{plot}"), dataset, lines=lines)
             self.assertRaises(ValueError, gradsweep.select, dataset, gamma=slice(3, 4))
             strong = gradsweep.plot_decay(dataset, input_scale=10, spectral_radius=1.5, gamma=1)
             norms = dataset["log_jacobian_norm"].values[0, 0, 0, :, 2, 2, 1].mean(axis=0)
             np.testing.assert_allclose(strong.axes[0].lines[0].get_ydata(), norms, rtol=1e-12)
             self.assertEqual(strong.description.note, "")
+
+    def _check_drives(self, dataset: xr.Dataset, decay: Axes, rate: Axes) -> None:
+        """A line a strength at the last of the chosen cells, kappa = 1.5, and of decay one bound for all; rate has lines of
+        activations when these are asked for, at the weakest."""
+        norms = dataset["log_jacobian_norm"].values[0, 0, 0, :, :, 2, 1].mean(axis=0)  # [strength, lag]
+        bound = dataset["log_norm_bound"].values[0, 0, 0, :, 0, 2, 1].mean(axis=0)
+        lines = [line for line in decay.lines if len(line.get_xdata()) == 3]
+        self.assertEqual(len(lines), 4)
+        for line, expected in zip(lines, (norms[0], bound, norms[1], norms[2])):
+            np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)
+        curves = [line.get_ydata() for line in rate.lines if len(line.get_xdata()) == 3]
+        np.testing.assert_allclose(curves, norms / (1, 2, 4), rtol=1e-12)
+        weakest = gradsweep.plot_rate(dataset, lines="activation")
+        self.assertIn("At input scale = 0.1.", weakest.description.note)
+        np.testing.assert_allclose(weakest.axes[-1].lines[0].get_ydata(), norms[0] / (1, 2, 4), rtol=1e-12)
 
     def _check_beyond(self, dataset: xr.Dataset) -> None:
         """Triangles stand where a replica's norm does not stay below 1/2, a row for each strength, points where all do."""

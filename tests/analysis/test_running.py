@@ -87,22 +87,28 @@ class Running(CommandTest):
         self.assertIn("which is not there any more", figure.description.caption)
         self.assertEqual(len(figure.axes), 1)
 
-    def test_inputs_in_closed_form(self):
+    def test_inputs_that_are_reckoned(self):
         """One unit whose weight hardly matters has the state x_t = w_in i_t up to kappa, and of ln |J_l| each step adds
-        ln(kappa sech^2 x_(T-l)): the states that the program went through are as the sine that is reckoned."""
+        ln(kappa sech^2 x_(T-l)): the states that the program went through are as the sine that is reckoned, and as the
+        normals that are drawn again, of each replica and kind of weights."""
         kappa = 1e-9
-        sweep = {"weights": {"ensemble": "orthogonal"}, "model": {"input": {"kind": "sine", "period": 7, "scale": 0.5}},
-                 "measure": "step_bound",
+        sweep = {"seed": 2**63 + 5, "weights": {"ensemble": ["orthogonal", {"kind": "nonnormal", "departure": 0.3}], "replicas": 2},
+                 "model": {"input": {"kind": "sine", "period": 7, "scale": 0.5}}, "measure": "step_bound",
                  "grid": {"hidden_size": 1, "spectral_radius": kappa, "gamma": 1, "lag": {"start": 1, "stop": 20, "step": 1}}}  # fmt: skip
-        dataset = self.run_sweep_of(sweep)
-        norms = dataset["log_jacobian_norm"].values.ravel()
-        gains = np.diff(norms, prepend=0.0) - np.log(kappa)
-        states = np.arccosh(np.exp(-0.5 * np.minimum(gains, 0.0)))  # |x_(T-l)|; 1e-7 at a zero, where rounding has its root
-        inputs = np.abs(inputs_of(dataset, "orthogonal")[-1 - np.arange(1, 21), 0])
-        self.assertGreater(states.max(), 0.0)
-        np.testing.assert_allclose(states * inputs.max(), inputs * states.max(), atol=1e-5)
-        dataset = self.run_sweep_of({**sweep, "model": {"input": "gaussian"}}, overwrite=True)
-        self.assertIn("are not among the results", gradsweep.plot_chain(dataset).description.caption)
+        hashes = [None] if ctypes.util.find_library("xxhash") else []
+        for model in ({"kind": "sine", "period": 7, "scale": 0.5}, {"kind": "gaussian", "scale": 0.5}):
+            dataset = self.run_sweep_of({**sweep, "model": {"input": model}}, overwrite=True)
+            for place, replica in np.ndindex(2, 2):
+                norms = dataset["log_jacobian_norm"].isel(ensemble=place, replica=replica).values.ravel()
+                gains = np.diff(norms, prepend=0.0) - np.log(kappa)
+                states = np.arccosh(np.exp(-0.5 * np.minimum(gains, 0.0)))  # |x_(T-l)|; 1e-7 at a zero, where rounding has its root
+                for module in (sys.modules.get("xxhash"), *hashes):  # None: by the library itself, where it is found
+                    with unittest.mock.patch.dict(sys.modules, {"xxhash": module} if module is None else {}):
+                        inputs = np.abs(inputs_of(dataset, ["orthogonal", "nonnormal"][place], replica)[-1 - np.arange(1, 21), 0])
+                    self.assertGreater(states.max(), 0.0)
+                    np.testing.assert_allclose(states * inputs.max(), inputs * states.max(), atol=1e-5)
+        figure = gradsweep.plot_chain(dataset, ensemble="nonnormal")
+        self.assertIn("Below: the inputs", figure.description.caption)
         dataset = self.run_sweep_of({**sweep, "model": {}}, overwrite=True)
         self.assertEqual(inputs_of(dataset, "orthogonal").size, 0)
 

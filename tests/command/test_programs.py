@@ -154,6 +154,7 @@ class Programs(CommandTest):
         self.assertGreater(counts[0], 0)
         self.assertEqual((told["cells"], told["is_running"], told["axes"]["spectral_radius"]), (2400, False, [0.9, 1, 1.1]))
         self.assertEqual(told["runs"][0]["exit_code"], 75)
+        self.assertEqual(told["way_on"], "gradsweep run ... --resume goes on")
         if counts[1]:
             self.assertGreaterEqual(told["cells_per_second"], counts[1] / 30)
             np.testing.assert_allclose(told["seconds_to_go"], counts[0] / told["cells_per_second"], rtol=1e-9)
@@ -168,6 +169,7 @@ class Programs(CommandTest):
             told = json.loads(gradsweep("info", "--json", self.path("out.h5")).stdout)
             run.stop()
         self.assertTrue(told["is_running"])
+        self.assertIsNone(told["way_on"])
         self.assertGreater(told["cells_per_second"], 0.0)
         self.assertGreater(told["seconds_to_go"], 0.0)
         people = gradsweep("info", self.path("out.h5")).stdout

@@ -56,7 +56,7 @@ class DamagedFiles(CommandTest):
         """The commands do not: they say so, and touch nothing. (A later HDF5 may refuse such a file by itself.)"""
         self.damage_text()
         grown = ["--set", "grid.gamma=[0.5,0.75,1]"]
-        for exit_code, line in ((1, ["check", self.out]), (1, ["info", self.out]),
+        for exit_code, line in ((1, ["check", self.out]), (1, ["info", self.out]), (1, ["export", self.out]),
                                 (2, ["merge", self.path("merged.h5"), self.out]),
                                 (2, ["extend", self.text, self.out, "-o", self.path("longer.h5"), *grown])):
             with self.subTest(line=line):

@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--x", metavar="AXIS", help="of phase and critical: the axis at the bottom (default: spectral_radius; of "
                       "critical hidden_size, or where there is one the drive)")  # fmt: skip
     made.add_argument("--y", metavar="AXIS", help="of phase: the axis at the left (default: gamma, or the drive)")
-    made.add_argument("--lines", metavar="AXIS", help="of half_life: what its lines are of (default: hidden_size, or where there is "
-                      "one the drive)")  # fmt: skip
+    made.add_argument("--lines", metavar="AXIS", help="of half_life, decay and rate: what its lines are of (default: hidden_size, or where "
+                      "there is one the drive; of rate activations)")  # fmt: skip
     made.add_argument("--quantity", choices=tuple(QUANTITIES), help="of anchors (default: growth)")
     made.add_argument("--lag", type=int, help="of phase: the lag l (default: the longest)")
     made.add_argument("--all", action="store_true", help="draw every activation, ensemble and size, however many")

@@ -22,4 +22,4 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> int:
     check_output(options.output)
-    return export.convert(options, "gradsweep torch: error", is_whole=True)
+    return export.convert(options, "gradsweep torch: error", export.sweep_of_all)

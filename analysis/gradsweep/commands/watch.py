@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.results import FAILED, FORMAT_VERSIONS, PENDING, ResultsError, open_results
+from ..data.results import FAILED, PENDING, ResultsError, open_results
 from ..data.selection import labels
 from .arguments import add_results, new_parser
 
@@ -77,10 +77,8 @@ def head(info: dict[str, Any], width: int = 40) -> list[str]:
         f"[{'#' * full}{'x' * bad}{'.' * (width - full - bad)}] {100 * (done + failed) / max(cells, 1):.1f}%",
         f"{done:,} of {cells:,} cells done, {failed:,} failed, {info['pending']:,} pending",
     ]
-    if info["pending"] and not info["is_running"]:
-        newer = "gradsweep extend (merge, of shards) makes a file of today's version, which goes on"
-        is_new = info["format_version"] == FORMAT_VERSIONS[-1]
-        lines.append(f"nobody computes it now: {'gradsweep run ... --resume goes on' if is_new else newer}")
+    if info["way_on"]:
+        lines.append(f"nobody computes it now: {info['way_on']}")
     elif info["pending"]:
         speed = f"{rate:.3g} cells/s" if rate else "rate not known yet"
         lines.append(f"{speed}, {duration(info['seconds_to_go'])} to go")

@@ -19,10 +19,15 @@ LEAST_ENTRIES = 30  # a row of sparse W, from which it is as good as full
 
 
 def sweep_of(dataset: xr.Dataset) -> dict[str, Any]:
-    """The sweep with its values in effect, as the file has it."""
+    """The sweep with its values in effect, as the file has it; not to be changed."""
+    return _parsed(dataset.attrs["sweep"])
+
+
+@functools.lru_cache(maxsize=4)  # of a large grid it takes a tenth of a second
+def _parsed(text: str) -> dict[str, Any]:
     import yaml
 
-    return yaml.safe_load(dataset.attrs["sweep"])
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def kinds(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:

@@ -39,6 +39,7 @@ import os
 import re
 import sys
 import zipfile
+from collections.abc import Callable
 
 import h5py
 import numpy as np
@@ -176,6 +177,7 @@ def write_network(path: str, arrays: dict[str, np.ndarray], origin: str, nonline
 
 
 DENSE_STEPS = 512  # up to which every lag is measured
+STEPS_ALONE = 64  # of a network without inputs
 MEASURES = "[jacobian_norm, step_bound, gradient]"
 
 
@@ -184,21 +186,39 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def sweep_text(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, notes: list[str], is_whole: bool = False) -> str:
-    """A sweep of the network as it is, over the whole sequence; the notes as comments. `is_whole`: with a name, every lag of
-    a short sequence, and the measures that the figures of one network need."""
-    steps = arrays["inputs"].shape[-2] if "inputs" in arrays else 64
+def sweep_of_norms(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, notes: list[str]) -> str:
+    """A sweep of the network as it is, over the whole sequence; the notes as comments."""
+    lags = doubling(step_count(arrays))
+    return comments(notes) + sweep_body(path, arrays, nonlinearity, lags)
+
+
+def sweep_of_all(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, notes: list[str]) -> str:
+    """The same with a name, every lag of a short sequence, and the measures that the figures of one network need."""
+    steps = step_count(arrays)
+    lags = f"{{start: 1, stop: {steps - 1}, step: 1}}" if 1 < steps <= DENSE_STEPS else doubling(steps)
+    name = os.path.dirname(path) if "*" in path else os.path.splitext(path)[0]
+    return (f"{comments(notes)}name: {quoted(os.path.basename(name))}\n{sweep_body(path, arrays, nonlinearity, lags)}"
+            f"measure: {MEASURES}    # norms and bounds, their chain, contributing steps\n")
+
+
+def doubling(steps: int) -> str:
+    """Lags 1, 2, 4, ... up to so many."""
+    return f"{{log2: {1 << (steps.bit_length() - 1)}}}"
+
+
+def comments(notes: list[str]) -> str:
+    return "".join(f"# {' '.join(note.split())}\n" for note in notes)
+
+
+def sweep_body(path: str, arrays: dict[str, np.ndarray], nonlinearity: str, lags: str) -> str:
     replicas = f", replicas: {len(arrays['inputs'])}" if "inputs" in arrays and arrays["inputs"].ndim == 3 else ""
-    comments = "".join(f"# {' '.join(note.split())}\n" for note in notes)
-    lags, head, tail = f"{{log2: {1 << (steps.bit_length() - 1)}}}", "", ""
-    if is_whole:
-        lags = f"{{start: 1, stop: {steps - 1}, step: 1}}" if 1 < steps <= DENSE_STEPS else lags
-        named = os.path.dirname(path) if "*" in path else os.path.splitext(path)[0]
-        head = f"name: {quoted(os.path.basename(named))}\n"
-        tail = f"measure: {MEASURES}    # norms and bounds, their chain, contributing steps\n"
-    return (f"{comments}{head}weights: {{ensemble: {{kind: file, path: {quoted(path)}}}{replicas}}}\n"
-            f"model: {{activation: {nonlinearity}, steps: {steps}}}\n"
-            f"grid: {{hidden_size: {len(arrays['W'])}, spectral_radius: native, gamma: 1, lag: {lags}}}\n{tail}")
+    return (f"weights: {{ensemble: {{kind: file, path: {quoted(path)}}}{replicas}}}\n"
+            f"model: {{activation: {nonlinearity}, steps: {step_count(arrays)}}}\n"
+            f"grid: {{hidden_size: {len(arrays['W'])}, spectral_radius: native, gamma: 1, lag: {lags}}}\n")
+
+
+def step_count(arrays: dict[str, np.ndarray]) -> int:
+    return arrays["inputs"].shape[-2] if "inputs" in arrays else STEPS_ALONE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -245,8 +265,8 @@ def checkpoints_in(folder: str) -> list[str]:
     return sorted((name for name in os.listdir(folder) if name.endswith(CHECKPOINTS)), key=natural_order)
 
 
-def export_folder(folder: str, output: str, options: argparse.Namespace, is_whole: bool) -> str:
-    """Every checkpoint of a folder; the text of a sweep over all of them."""
+def export_folder(folder: str, output: str, options: argparse.Namespace) -> tuple[str, dict[str, np.ndarray], str, list[str]]:
+    """Every checkpoint of a folder; the pattern of their network files, and of the first what export() gives."""
     names = checkpoints_in(folder)
     stems = [os.path.splitext(name)[0] for name in names]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
@@ -263,22 +283,21 @@ def export_folder(folder: str, output: str, options: argparse.Namespace, is_whol
         if arrays["W"].shape != first["W"].shape or activation != nonlinearity:
             raise ExportError(f"{os.path.join(folder, name)}: {len(arrays['W'])} units of {activation}, but {names[0]} has "
                               f"{len(first['W'])} of {nonlinearity}: they do not fit into one sweep")
-    return sweep_text(os.path.join(os.path.abspath(output), "*.h5"), first, nonlinearity, notes, is_whole)
+    return os.path.join(os.path.abspath(output), "*.h5"), first, nonlinearity, notes
 
 
-def convert(options: argparse.Namespace, program: str, is_whole: bool = False) -> int:
-    """Writes the network file and prints a sweep of it (`is_whole`: as in sweep_text); what goes wrong is told on stderr as
+def convert(options: argparse.Namespace, program: str, describe: Callable[..., str]) -> int:
+    """Writes the network file and prints what `describe` makes of it, a sweep; what goes wrong is told on stderr as
     `program: ...`. Returns the exit code."""
     try:
         if os.path.isdir(options.checkpoint) and checkpoints_in(options.checkpoint):
-            text = export_folder(options.checkpoint, options.output, options, is_whole)
+            found = export_folder(options.checkpoint, options.output, options)
         else:
-            found = export(options.checkpoint, options.output, options)
-            text = sweep_text(os.path.abspath(options.output), *found, is_whole)
+            found = os.path.abspath(options.output), *export(options.checkpoint, options.output, options)
     except ExportError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
-    print(text, end="")
+    print(describe(*found), end="")
     return 0
 
 
@@ -287,4 +306,4 @@ def main(arguments: list[str]) -> int:
                                      description="Turns a recurrent network of PyTorch into a network file of gradsweep.",
                                      epilog="The mapping of conventions stands at the beginning of gradsweep/networks/export.py.")
     add_arguments(parser)
-    return convert(parser.parse_args(arguments), "export_torch.py")
+    return convert(parser.parse_args(arguments), "export_torch.py", sweep_of_norms)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from matplotlib import rcParams
@@ -23,6 +24,7 @@ from .style import is_geometric
 
 LETTER = 0.0082  # width of a letter in inches for each point of its size, on the wide side
 MOST_TICKS = 6
+MOST_CELLS = 400  # of a plane that are drawn one by one
 
 
 @dataclass
@@ -34,6 +36,32 @@ class Description:
     title: str
     caption: str
     note: str = ""
+
+
+class PlainAxes(Axes):
+    """Axes whose ticks are made where they are seen: Matplotlib's make some of each, which takes as long as all else of them,
+    only to hide grid lines that are not there, and to clip them. (Where its insides have other names, they do as ever.)"""
+
+    _is_made = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._is_made = True
+        for axis in (self.xaxis, self.yaxis):
+            vars(axis).pop("set_clip_path", None)
+
+    def _init_axis(self) -> None:
+        super()._init_axis()
+        for axis in (self.xaxis, self.yaxis):
+            axis.set_clip_path = _clip_nothing
+
+    def grid(self, *arguments: Any, **options: Any) -> None:
+        if self._is_made or rcParams["axes.grid"]:
+            super().grid(*arguments, **options)
+
+
+def _clip_nothing(*_: Any, **__: Any) -> None:
+    """Instead of an axis's set_clip_path."""
 
 
 @dataclass
@@ -61,7 +89,7 @@ class Panels:
         for row, column in np.ndindex(self.rows, self.columns):
             beside = {True: (0, 0), "all": (0, 0), "row": (row, 0)}.get(self.share_y, (row, column))
             shared = {"sharex": self.grid[0, 0 if self.share_x else column], "sharey": self.grid[beside]}
-            self.grid[row, column] = self.figure.add_subplot(places[row, column], **shared)
+            self.grid[row, column] = self.figure.add_subplot(places[row, column], axes_class=PlainAxes, **shared)
         self._scale: tuple | None = None
         # Most of the time of drawing goes into ticks and the places of titles: neither where there are none to see.
         for row, column, axes in self:
@@ -147,6 +175,13 @@ def _legend_shape(handles: Sequence, width: float) -> tuple[int, int]:
 def _shown(label: str) -> str:
     """About what is seen of a label with formulas."""
     return re.sub(r"\\[a-zA-Z]+|[{}$_^\\]", lambda found: "x" if found.group()[1:] else "", label)
+
+
+def draw_mesh(axes: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, **colours: Any) -> None:
+    """Cells of a plane as colours: one by one where they are few, since an image takes longer than all else of a panel,
+    their edges in their own colours, so that no seams are seen; else as an image."""
+    one_by_one = {"edgecolors": "face", "linewidth": 0.3} if np.size(values) <= MOST_CELLS else {"rasterized": True}
+    axes.pcolormesh(x, y, values, **one_by_one, **colours)
 
 
 def lag_axis(panels: Panels, lags: np.ndarray, from_zero: bool = False) -> None:

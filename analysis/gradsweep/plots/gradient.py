@@ -20,7 +20,7 @@ from ..data.quantities import times
 from ..data.selection import NothingToDraw, spread
 from .decay import BOUND_STYLE
 from .curves import draw_mean, mark_zero, mean_words, part_coinciding
-from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
+from .figure import Description, Panels, draw_mesh, fit_y, lag_axis, say, zero_line
 from .style import INK, SEQUENTIAL, UNFINISHED, colour, line_style, literal
 from .symbols import GAMMA_NORM
 from .view import Choice, Network, View, choose_cells, mean_of_done
@@ -159,8 +159,8 @@ def _draw_triangle(
         placed, x = values, np.arange(len(lags) + 1) - 0.5
         axes.set_xticks(shown := spread(len(lags), 8), lags[shown])
     y = np.arange(len(steps) + 1) + steps[0] - 0.5
-    axes.pcolormesh(x, y, np.ma.masked_invalid(placed), cmap=SEQUENTIAL, norm=norm, rasterized=True)
+    draw_mesh(axes, x, y, np.ma.masked_invalid(placed), cmap=SEQUENTIAL, norm=norm)
     if np.isneginf(placed).any():
         zeros = np.ma.masked_where(~np.isneginf(placed), np.ones(placed.shape))
-        axes.pcolormesh(x, y, zeros, cmap="gray", vmin=1.0, vmax=2.0, rasterized=True)
+        draw_mesh(axes, x, y, zeros, cmap="gray", vmin=1.0, vmax=2.0)
     axes.set_xlim(x[0], x[-1] + (0.5 if dense else 0.0))

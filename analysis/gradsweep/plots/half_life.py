@@ -13,16 +13,15 @@ from matplotlib.lines import Line2D
 from ..data.predictions import predict
 from ..data.quantities import HALF, coupling, half_life
 from ..data.results import DONE
-from ..data.selection import NothingToDraw, compared_axis, labels, reduce_to_compared, require_axis, select, size_of, thin
+from ..data.selection import NothingToDraw, labels, reduce_to_compared, select, size_of, thin
 from .curves import CURVE, band_handles, mean_words, part_coinciding
 from .figure import Description, Panels, say
 from .style import INK, colour, file_name, line_style, literal
 from .symbols import NORM
-from .view import band_of_done
+from .view import LINES, band_of_done, choose_lines
 
 LIMITS = {"activation": 4, "ensemble": 4}
 MOST_LINES = 6
-LINES = {"hidden_size": "$d$", "input_scale": "drive", "bias_scale": "bias"}
 THEORY_DASHES = {"linestyle": (0, (4, 2)), "linewidth": 1.1}
 BEYOND = {"marker": "^", "markersize": 4, "linestyle": "none", "markerfacecolor": "none"}
 
@@ -35,10 +34,7 @@ def plot_half_life(
     geometric mean of the replicas with its confidence interval, beside ln 2 / -lambda of the mean-field theory. A triangle
     at the top: beyond the longest lag. `selection`: values of axes, as in gradsweep.select."""
     dataset = select(dataset, **selection)
-    lines = lines or compared_axis(dataset)
-    if lines not in LINES:
-        raise ValueError(f"lines are those of {', '.join(LINES)}, not of {lines!r}")
-    require_axis(dataset, lines)
+    lines = choose_lines(dataset, lines)
     dataset, chosen = reduce_to_compared(dataset, ("spectral_radius", "gamma"), lines)
     limits = {**LIMITS, lines: MOST_LINES}
     dataset, left_out = thin(dataset, {key: value for key, value in limits.items() if key not in selection}, everything)

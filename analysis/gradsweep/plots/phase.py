@@ -17,7 +17,7 @@ from ..data.quantities import ROUNDING, SAME_COUPLING
 from ..data.results import FAILED
 from ..data.selection import NothingToDraw, labels, require_axis
 from .curves import band_handles
-from .figure import Description, Panels, say
+from .figure import Description, Panels, draw_mesh, say
 from .style import DIVERGING, UNFINISHED, cell_edges, colour, file_name, is_geometric, number
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
 from .view import PLANE, Network, View, band_of_done, mean_of_done
@@ -195,7 +195,7 @@ def _draw_plane(axes: Axes, panel: Panel, norm: Normalize, x: str, y: str, value
     edges_x, edges_y = plane_edges(axes, values[x], values[y])
     axes.set_facecolor(UNFINISHED)
     shown = np.ma.masked_invalid(np.where(np.isneginf(panel.mean), norm.vmin, panel.mean))
-    axes.pcolormesh(edges_x, edges_y, shown, cmap=DIVERGING, norm=norm, rasterized=True)
+    draw_mesh(axes, edges_x, edges_y, shown, cmap=DIVERGING, norm=norm)
     grows = panel.mean > ROUNDING  # also told by a dot, for red and blue are one grey
     if grows.any():
         middle_x, middle_y = np.meshgrid(values[x], values[y])

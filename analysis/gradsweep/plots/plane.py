@@ -19,7 +19,7 @@ from ..data.results import UNSET_FLAG
 from ..data.selection import NothingToDraw
 from ..data.summary import OBSERVATIONS
 from .curves import CURVE, part_coinciding
-from .figure import Description, Panels
+from .figure import Description, Panels, draw_mesh
 from .growth import OBSERVATION_COLOURS, OBSERVATION_LABELS
 from .phase import LABELS, Panel, condition_handles, draw_conditions, draw_zero, plane_edges
 from .style import SEQUENTIAL, UNFINISHED, line_style, literal
@@ -51,7 +51,7 @@ def plot_conditions_map(dataset: xr.Dataset, *, everything: bool = False, **sele
     for row, column, axes in panels:
         edges = plane_edges(axes, view.radii, view.gammas)
         values = codes[rows[row], column].T
-        axes.pcolormesh(*edges, values, cmap=ListedColormap(CODE_COLOURS), vmin=-0.5, vmax=5.5, rasterized=True)
+        draw_mesh(axes, *edges, values, cmap=ListedColormap(CODE_COLOURS), vmin=-0.5, vmax=5.5)
         draw_conditions(axes, Panel(view, Network(column, rows[row], size), *PLANE), *PLANE, edges[0])
     panels.titles([literal(name) for name in view.activations], [literal(view.ensembles[row]) for row in rows])
     labels = [*CODE_LABELS, *(f"disagree: {OBSERVATION_LABELS[name]}" for name in OBSERVATIONS)]
@@ -111,7 +111,7 @@ def plot_cancellation(dataset: xr.Dataset, *, everything: bool = False, **select
         edges = plane_edges(axes, view.radii, view.gammas)
         axes.set_facecolor(UNFINISHED)
         shown = np.ma.masked_invalid(np.exp(np.maximum(values[rows[row], column], np.log(norm.vmin))))
-        axes.pcolormesh(*edges, shown.T, cmap=SEQUENTIAL, norm=norm, rasterized=True)
+        draw_mesh(axes, *edges, shown.T, cmap=SEQUENTIAL, norm=norm)
         _draw_total(axes, view, network)
         draw_zero(axes, Panel(view, network, *PLANE), np.outer(view.gammas, view.radii), edges[0], GROWTH_LINE)
     panels.titles([literal(name) for name in view.activations], [literal(view.ensembles[row]) for row in rows])

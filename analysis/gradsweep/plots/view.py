@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,11 +15,13 @@ from ..data.results import DONE
 from ..data.selection import (
     PLANE,
     NothingToDraw,
+    compared_axis,
     is_native,
     labels,
     read,
     read_done,
     reduce_axes,
+    require_axis,
     select,
     thin,
     used_norm,
@@ -28,6 +31,8 @@ from .style import literal, number
 
 # The regimes that the chosen cells stand for, as gamma rho: well inside vanishing, critical, exploding.
 TARGET_GAINS = (0.75, 1.0, 1.25)
+# What lines of a figure may be of, and how its legend calls a value.
+LINES = {"hidden_size": "$d$", "input_scale": "drive", "bias_scale": "bias"}
 LEAST_REPLICAS = 3  # for a confidence interval, or a standard error
 MEASURES = {
     "log_step_bound": "step_bound",
@@ -90,6 +95,18 @@ class View:
         if not np.any(dataset["status"].values == DONE):
             raise NothingToDraw("no cell of the selection is finished")
 
+    def parts(self, lines: str) -> list[tuple[View, int]]:
+        """What each line of a figure is of, a view and a position on hidden_size: every size; or one strength of the drive or
+        the bias each, at the largest size (the axis must have been kept)."""
+        if lines == "hidden_size":
+            return [(self, size) for size in range(len(self.sizes))]
+        found = []
+        for place in range(self.dataset.sizes[lines]):
+            part = copy.copy(self)
+            part.dataset = self.dataset.isel({lines: place})
+            found.append((part, len(self.sizes) - 1))
+        return found
+
     def networks(self, size: int | None = None) -> list[Network]:
         """All pairs of activation and ensemble, at a hidden size (default: the largest)."""
         size = len(self.sizes) - 1 if size is None else size
@@ -141,6 +158,17 @@ class View:
     def cell_title(self, choice: Choice) -> str:
         radius = "as drawn" if self.is_native else f"= {number(self.radii[choice.radius])}"
         return f"ρ {radius}, γ = {number(self.gammas[choice.gamma])}"
+
+
+def choose_lines(dataset: xr.Dataset, lines: str | None, further: Sequence[str] = ()) -> str:
+    """The axis that lines are of: as asked for, one of LINES or of the `further`, or the one that networks differ in.
+    ValueError where there is no such axis."""
+    lines = lines or compared_axis(dataset)
+    known = [*LINES, *further]
+    if lines not in known:
+        raise ValueError(f"lines are those of {', '.join(known)}, not of {lines!r}")
+    require_axis(dataset, lines)
+    return lines
 
 
 def choose_cells(view: View) -> list[Choice]:

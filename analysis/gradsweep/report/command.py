@@ -84,12 +84,13 @@ def figures_of(dataset: xr.Dataset, summary: Summary, everything: bool) -> Itera
     for section, draws in sections:
         for draw in draws:
             try:
-                figure = draw()
+                drawn = [draw()]
             except NothingToDraw:
                 continue
             if len(draws) == len(activations) and left_out:
-                figure.description.note = f"{figure.description.note} {left_out}".strip()
-            yield section, figure
+                said = drawn[0].description
+                said.note = f"{said.note} {left_out}".strip()
+            yield section, drawn.pop()  # not to be held here while the next one is made
 
 
 def write_figure(figure: Figure, directory: str | None, dataset: xr.Dataset) -> str:
@@ -115,6 +116,7 @@ def make_report(dataset: xr.Dataset, output: str, figures: str | None, everythin
             shown.setdefault(section, []).append(Shown(figure.description, uri))
             del figure
             gc.collect()  # now, or several figures are in memory at once
+            gc.freeze()  # what is left of it stays, as fonts do, and is not walked through again
     page = render_page(dataset, read_runs(dataset.encoding["source"]), summary, shown)
     write_whole(output, lambda temporary: Path(temporary).write_text(page, encoding="utf-8", errors="backslashreplace"))
 

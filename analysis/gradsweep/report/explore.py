@@ -240,7 +240,8 @@ def explore_html(dataset: xr.Dataset) -> str:
 
 
 def _packed(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
+    # At level 6 it is a twentieth shorter, and takes twice as long.
+    return base64.b64encode(gzip.compress(content, 4, mtime=0)).decode()
 
 
 @functools.lru_cache(maxsize=None)
