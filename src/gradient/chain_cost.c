@@ -1,6 +1,8 @@
 #include "gradient/chain_cost.h"
 
+#include "gradient/jacobian_internal.h"
 #include "linalg/lanes.h"
+#include "linalg/truncation.h"
 #include "model/weights_cost.h"
 
 #include <math.h>
@@ -16,6 +18,11 @@ static const double STEP_SECONDS = 8e-8;       /* of one chain's trajectory besi
  * from d = 16 to 1024, lags to 1024; twice to three times as many where all singular values of W are equal. */
 static const double ITERATIONS_OF_A_STEP = 6.5, ITERATIONS_FALL = -0.37, FEWEST_ITERATIONS = 2.5;
 static const double ITERATIONS_WHERE_ALL_ONE = 1.6;
+
+/* Of a product over l steps the directions that count are some d (1 - exp(-DIRECTIONS_FALL / l)), as of powers of a
+ * random matrix: measured from d = 48 to 256, lags to 1024, between 20 where units are driven and 40. */
+static const double DIRECTIONS_FALL = 28.0;
+static const double ELIMINATION_RATE = 5e9; /* operations a second of a look at them */
 
 static double anchors_of(const struct chain_question *question)
 {
@@ -82,13 +89,59 @@ double chain_cost_iterations(const struct chain_question *question, double lag)
     return fmin(d, all_one * fmax(FEWEST_ITERATIONS, ITERATIONS_OF_A_STEP * cbrt(d) * pow(lag, ITERATIONS_FALL)));
 }
 
+/* Whether whole products may go without what has become negligible. */
+static bool may_truncate(const struct chain_question *question)
+{
+    return question->hidden_size > LANES_LARGEST_DIMENSION && question->team_size <= 1 && !question->options->certify &&
+           !measure_any_needs(question->measures, NEEDS_PRODUCTS) &&
+           jacobian_is_long(question->lags[question->lag_count - 1]);
+}
+
+/* Whether they do. Where all singular values of W are equal, nothing becomes so as long as units are not saturated. */
+static bool is_truncated(const struct chain_question *question)
+{
+    return may_truncate(question) && question->ensemble->kind->spectrum != SPECTRUM_ALL_ONE;
+}
+
+/* The columns that a product over such a lag has. */
+static double columns_left(const struct chain_question *question, double lag)
+{
+    const double d = (double)question->hidden_size;
+    return is_truncated(question) && lag >= TRUNCATION_FIRST_LOOK ? fmax(1.0, d * -expm1(-DIRECTIONS_FALL / lag)) : d;
+}
+
+/* How many chains have theirs side by side, of so many. */
+static double truncated_width(const struct chain_question *question, double chains)
+{
+    return fmin(chains, (double)jacobian_truncated_group(question->hidden_size));
+}
+
+/* Those, with their probes, from look to look. */
+static struct cost truncated_products_cost(const struct chain_question *question)
+{
+    const double d = (double)question->hidden_size, last = (double)question->lags[question->lag_count - 1];
+    const double width = (double)jacobian_truncated_group(question->hidden_size);
+    struct cost sum = cost_squares(question->hidden_size, TRUNCATION_FIRST_LOOK);
+    double columns = d, look = TRUNCATION_FIRST_LOOK;
+    while (look < last) {
+        const double left = columns_left(question, look), next = fmin(last, TRUNCATION_LOOK_RATIO * look + 2.0);
+        const double all = left + TRUNCATION_PROBES;
+        sum = cost_add(sum, cost_narrow(question->hidden_size, (next - look) * all, width * all));
+        sum.seconds += 6.0 * d * columns * left / ELIMINATION_RATE;
+        columns = left;
+        look = next;
+    }
+    return sum;
+}
+
 /* One chain's share of what the weights of steps cost where each step has its own: they are drawn for as many chains as
  * stand beside each other as whole products, and their norms are found once for all chains. */
 static struct cost norms_of_steps(const struct chain_question *question, double steps)
 {
     const double d = (double)question->hidden_size;
     const double width = question->activation->is_identity ? 1.0 : chain_cost_width(question);
-    const double group = fmax(1.0, fmin(width, floor(PRODUCT_COLUMNS / d)));
+    const double group =
+        may_truncate(question) ? truncated_width(question, width) : fmax(1.0, fmin(width, floor(PRODUCT_COLUMNS / d)));
     const struct cost drawing = weights_cost_step(question->ensemble, question->hidden_size);
     struct cost norms = drawing;
     norms.seconds += cost_vector_seconds(question->hidden_size, chain_cost_iterations(question, 1.0) * 4.0 * d * d);
@@ -98,19 +151,21 @@ static struct cost norms_of_steps(const struct chain_question *question, double 
 /* Whole products, and their largest singular values. The rates of this and of implicit_cost choose the method. */
 static struct cost explicit_cost(const struct chain_question *question)
 {
-    double d = (double)question->hidden_size, steps = (double)question->lags[question->lag_count - 1];
+    const double d = (double)question->hidden_size, steps = (double)question->lags[question->lag_count - 1];
     double iterations = 0.0;
     struct cost norms = { 0 };
     for (long i = 0; i < question->lag_count; i++) {
-        const double of_lag = chain_cost_iterations(question, (double)question->lags[i]);
+        const double lag = (double)question->lags[i], of_lag = chain_cost_iterations(question, lag);
         norms.seconds += cost_lanczos_seconds(question->hidden_size, of_lag);
+        norms.flops += of_lag * 4.0 * d * columns_left(question, lag);
         iterations += of_lag;
     }
-    norms.flops = iterations * 4.0 * d * d;
     norms.seconds += cost_vector_seconds(question->hidden_size, norms.flops);
     norms.gathered_bytes = iterations * 2.0 * 8.0 * d;
     norms.messages = iterations * 2.0;
-    struct cost sum = cost_add(cost_squares(question->hidden_size, steps), norms);
+    const struct cost products =
+        is_truncated(question) ? truncated_products_cost(question) : cost_squares(question->hidden_size, steps);
+    struct cost sum = cost_add(products, norms);
     if (question->ensemble->kind->is_fresh_at_every_step)
         sum = cost_add(sum, norms_of_steps(question, steps));
     return sum;
@@ -270,6 +325,9 @@ static double product_elements(const struct chain_question *question, double cha
     double d = (double)question->hidden_size;
     if (chain_method(question) != METHOD_EXPLICIT)
         return 0.0;
+    if (may_truncate(question)) /* with probes, and the copy that is looked at */
+        return truncated_width(question, chains) * 2.0 * d * (d + TRUNCATION_PROBES) +
+               d * (d + TRUNCATION_ROUNDING_COLUMNS);
     return fmin(chains, fmax(1.0, floor(PRODUCT_COLUMNS / d))) * 2.0 * d * d / fmax(question->team_size, 1.0);
 }
 

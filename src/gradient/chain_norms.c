@@ -88,7 +88,8 @@ struct jacobian_problem chain_norms_problem(const struct batch *batch, const str
                                       .chains = chains,
                                       .lags = batch->lags,
                                       .lag_count = batch->lag_count,
-                                      .tolerance = batch->tolerance };
+                                      .tolerance = batch->tolerance,
+                                      .may_truncate = !batch->options.certify };
 }
 
 enum status chain_norms_accept_failure(const struct batch *batch, enum status status, enum jacobian_outcome *outcomes,

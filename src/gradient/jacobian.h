@@ -36,8 +36,10 @@ struct jacobian_problem {
     const long *members; /* [chains]: those of the trajectory's in their stead; NULL: these */
     const long *lags;    /* ascending, the last at most the trajectory's window and T */
     long lag_count;
-    double tolerance; /* of ln ||J_l||, absolute */
-    bool are_close;   /* the largest singular values: by the explicit method they come from a full SVD at once */
+    double tolerance;  /* of ln ||J_l||, absolute */
+    bool may_truncate; /* whole products need not keep directions that are, but for a chance of 1e-8, worth no more
+                        * than half of the tolerance */
+    bool are_close;    /* the largest singular values: by the explicit method they come from a full SVD at once */
 };
 
 /* log_norms[chains * lag_count] := normalised ln ||J_l||_2, log_frobenius (may be NULL) likewise the Frobenius norms,

@@ -173,6 +173,10 @@ enum status jacobian_norms_explicit(const struct jacobian_problem *problem, stru
     long d = weights_hidden_size(problem->weights);
     if (d <= LANES_LARGEST_DIMENSION && !weights_grid(problem->weights))
         return jacobian_norms_in_lanes(problem, context, log_norms, log_frobenius, outcomes);
+    const bool may_truncate =
+        problem->may_truncate && !log_frobenius && !problem->are_close && !weights_grid(problem->weights);
+    if (may_truncate && jacobian_is_long(problem->lags[problem->lag_count - 1]))
+        return jacobian_norms_truncated(problem, context, log_norms, outcomes);
     long group = d >= EXPLICIT_COLUMNS || weights_grid(problem->weights) ? 1 : EXPLICIT_COLUMNS / d;
     for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;

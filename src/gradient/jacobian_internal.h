@@ -4,6 +4,7 @@
 
 #include "gradient/jacobian.h"
 #include "linalg/lanczos.h"
+#include "linalg/truncation.h"
 
 #define LOG_2 0.69314718055994530942
 
@@ -31,5 +32,30 @@ struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *p
 /* jacobian_norms_explicit for networks of at most LANES_LARGEST_DIMENSION units on a rank alone. */
 CHECKED enum status jacobian_norms_in_lanes(const struct jacobian_problem *problem, struct gradient_context *context,
                                             double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes);
+
+/* The lag at which the directions of a product are looked at first, how far it is from there to the next one, and for
+ * how many steps with as many columns as now the rest of the way must stand, so that a look pays: it takes as long as
+ * some fifteen of them. */
+enum { TRUNCATION_FIRST_LOOK = 16, TRUNCATION_LOOK_AS_STEPS = 75 };
+#define TRUNCATION_LOOK_RATIO 1.25
+
+/* Whether a look pays at all on the way to that lag. */
+static inline bool jacobian_is_long(long largest_lag)
+{
+    return largest_lag >= TRUNCATION_FIRST_LOOK + TRUNCATION_LOOK_AS_STEPS;
+}
+
+/* Random columns that the errors of steps are made of. */
+enum {
+    TRUNCATION_ROUNDING_PATTERNS = 8,
+    TRUNCATION_ROUNDING_COLUMNS = TRUNCATION_ROUNDING_PATTERNS * TRUNCATION_PROBES
+};
+
+/* How many chains go side by side through truncated products of networks of that size. */
+long jacobian_truncated_group(long hidden_size);
+
+/* jacobian_norms_explicit for long lags on a rank alone, without the directions that have become negligible. */
+CHECKED enum status jacobian_norms_truncated(const struct jacobian_problem *problem, struct gradient_context *context,
+                                             double *log_norms, enum jacobian_outcome *outcomes);
 
 #endif
