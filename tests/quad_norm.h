@@ -19,13 +19,14 @@ static inline quad quad_abs(quad x)
     return x < 0 ? -x : x;
 }
 
-/* From the double root by Newton's iteration, for x within the range of doubles; 0 below it. */
+/* From the double root by Newton's iteration, which doubles the digits that are right each time, for x within the range
+ * of doubles; 0 below it. */
 static inline quad quad_sqrt(quad x)
 {
     if ((double)x <= 0)
         return 0;
     quad root = __builtin_sqrt((double)x);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 2; i++)
         root = (root + x / root) / 2;
     return root;
 }

@@ -21,16 +21,20 @@ struct tally {
 };
 
 /* ratios[LAGS] := R_l of certify.h for one chain, from the stored doubles, with some l d 2^-110. */
-static void exact_ratios(struct weights *weights, const struct trajectory *trajectory, long chain, quad *ratios)
+static void exact_ratios(struct weights *weights, bool is_untied, const struct trajectory *trajectory, long chain,
+                         quad *ratios)
 {
     int d = (int)weights_hidden_size(weights);
     quad product[QUAD_SIZE * QUAD_SIZE] = { 0 }, next[QUAD_SIZE * QUAD_SIZE], copy[QUAD_SIZE * QUAD_SIZE];
+    quad norm = 0;
     for (int i = 0; i < d; i++)
         product[i * d + i] = 1;
     for (long step = 0, lag = 0; step < LARGEST_LAG; step++) {
         const double *w, *derivative = trajectory ? trajectory_derivative(trajectory, step, chain) : NULL;
         require(weights_values(weights, quiet.steps - step, &w));
-        quad scale = 1 / quad_norm_of(d, w);
+        if (step == 0 || is_untied)
+            norm = quad_norm_of(d, w);
+        quad scale = 1 / norm;
         if (trajectory)
             scale *= exp(trajectory->log_shifts[step * trajectory->chains + chain]); /* 0 or far below all bounds */
         for (int row = 0; row < d; row++)
@@ -55,12 +59,12 @@ static double log_ratio(quad ratio)
     return fabs(distance) < 1e-3 ? log1p(distance) : log((double)ratio);
 }
 
-static void confirm_cell(struct weights *weights, const struct trajectory *trajectory, long chain,
+static void confirm_cell(struct weights *weights, bool is_untied, const struct trajectory *trajectory, long chain,
                          const uint8_t *verdicts, const char *what, struct tally *tally)
 {
     quad ratios[LAGS];
     double d = (double)weights_hidden_size(weights);
-    exact_ratios(weights, trajectory, chain, ratios);
+    exact_ratios(weights, is_untied, trajectory, chain, ratios);
     tally->confirmed_cells++;
     for (int i = 0; i < LAGS; i++) {
         double distance = -log_ratio(ratios[i]);
@@ -97,7 +101,7 @@ static void confirm_cells(const struct ensemble *ensemble, long d, long replica,
     require(
         trajectory_run(batch->model, weights, batch->count, chains, LARGEST_LAG, KEEP_DERIVATIVES, NULL, &trajectory));
     for (long cell = 0; cell < (is_identity ? 1 : batch->count); cell += 11)
-        confirm_cell(weights, is_identity ? NULL : &trajectory, cell, verdicts + cell * LAGS, what, tally);
+        confirm_cell(weights, is_untied, is_identity ? NULL : &trajectory, cell, verdicts + cell * LAGS, what, tally);
     trajectory_destroy(&trajectory);
     weights_close(weights);
 }
