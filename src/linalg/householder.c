@@ -6,14 +6,17 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { LANES = 8, AT_ONCE = 4, MOST_VECTORS = HOUSEHOLDER_WIDEST / LANES };
 
 typedef double vector __attribute__((vector_size(LANES * sizeof(double))));
+typedef int64_t bits __attribute__((vector_size(LANES * sizeof(double))));
 typedef double unaligned_vector __attribute__((vector_size(LANES * sizeof(double)), aligned(8)));
 
-#define INLINED static inline __attribute__((always_inline))
+#define INLINED      static inline __attribute__((always_inline))
+#define LANE_NUMBERS ((bits){ 0, 1, 2, 3, 4, 5, 6, 7 })
 
 long householder_stride(long rows)
 {
@@ -22,39 +25,58 @@ long householder_stride(long rows)
 
 /* ---- a reflection ---- */
 
-/* v := scale * v, and the sum of squares of what it is then, in eight sums. `rows` is rounded up to whole vectors: v is
- * zero behind its end. */
-VECTORISED static double scale_and_square(long rows, double scale, double *v)
+INLINED double sum_of(const vector *sums)
 {
-    vector *at = (vector *)v, sums = { 0 };
-    for (long i = 0; i * LANES < rows; i++) {
-        at[i] *= scale;
-        sums += at[i] * at[i];
+    const vector s = *sums;
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
+/* Elements first .. first+LANES-1 of a column whose elements are `stride` apart; the last one behind its end. Loaded
+ * one by one into a vector: through memory, the vector would wait for all that was stored. */
+INLINED void take_elements(long length, long stride, const double *column, long first, vector *elements)
+{
+    const double *at = column + first * stride;
+    vector taken;
+    if (first + LANES <= length) {
+        *elements = (vector){ at[0],          at[stride],     at[2 * stride], at[3 * stride],
+                              at[4 * stride], at[5 * stride], at[6 * stride], at[7 * stride] };
+        return;
     }
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    for (int lane = 0; lane < LANES; lane++) {
+        taken[lane] = *at;
+        at += first + lane + 1 < length ? stride : 0;
+    }
+    *elements = taken;
 }
 
-VECTORISED static void scale_vector(long rows, double scale, double *v)
+/* The column from its diagonal on, less w times product, becomes the v, with v[0] = 1 and zeros behind its end up to a
+ * whole vector, of the reflection I - *factor v v^T that takes the column to a multiple of e_1, which is returned.
+ * Numbers are about 2^exponent, whose squares may not be doubles. */
+INLINED double find_reflection(long length, long stride, const double *column, const double *w, double product,
+                               int exponent, double *v, double *factor)
 {
-    vector *at = (vector *)v;
-    for (long i = 0; i * LANES < rows; i++)
-        at[i] *= scale;
-}
-
-/* v[0 .. rows-1]: a column from its diagonal on, zero behind it up to a whole vector. Makes it the v, with v[0] = 1, of
- * the reflection I - *factor v v^T that takes the column to a multiple of e_1, which is returned. Numbers are about
- * 2^exponent, whose squares may not be doubles. */
-static double find_reflection(long rows, int exponent, double *v, double *factor)
-{
-    const double scale = power_of_two(-exponent), head = v[0], first = head * scale;
-    v[0] = 0;
-    const double rest = scale_and_square(rows, scale, v);
-    v[0] = 1;
+    const double scale = power_of_two(-exponent), head = column[0] - w[0] * product, first = head * scale;
+    vector *at = (vector *)v, sums = { 0 };
+    for (long i = 0; i < length; i += LANES) {
+        vector elements;
+        take_elements(length, stride, column, i, &elements);
+        elements = (elements - *(const unaligned_vector *)(w + i) * product) * scale;
+        if (i == 0)
+            elements = (vector)((bits)elements & (LANE_NUMBERS > 0));
+        if (length - i < LANES)
+            elements = (vector)((bits)elements & (LANE_NUMBERS < length - i));
+        sums += elements * elements;
+        at[i / LANES] = elements;
+    }
+    const double rest = sum_of(&sums);
     *factor = 0;
-    if (rest == 0)
+    if (rest == 0) {
+        v[0] = 1;
         return head;
-    const double norm = -copysign(sqrt(first * first + rest), first);
-    scale_vector(rows, 1 / (first - norm), v);
+    }
+    const double norm = -copysign(sqrt(first * first + rest), first), inverse = 1 / (first - norm);
+    for (long i = 0; i < length; i += LANES)
+        at[i / LANES] *= inverse;
     v[0] = 1;
     *factor = (norm - first) / norm;
     return norm * power_of_two(exponent);
@@ -101,8 +123,8 @@ INLINED void pass_vectors(const int count, long length, long vectors, const doub
 }
 
 /* From the vector on that holds column `first`: columns before it in that vector are of no use any more. */
-VECTORISED static void pass(long length, long stride, long first, const double *v, double factor,
-                            const struct pending *pending, double *rows)
+INLINED void pass(long length, long stride, long first, const double *v, double factor, const struct pending *pending,
+                  double *rows)
 {
     const long vectors = stride / LANES;
     vector *row = (vector *)rows;
@@ -117,39 +139,40 @@ VECTORISED static void pass(long length, long stride, long first, const double *
         pass_vectors(1, length, vectors, v, factor, pending, c, row + c);
 }
 
-/* The column from its diagonal on, less what is pending; zero behind its end. */
-static void take_column(long length, long stride, const double *column, const double *w, double product, long room,
-                        double *v)
-{
-    for (long i = 0; i < length; i++)
-        v[i] = column[i * stride] - w[i] * product;
-    memset(v + length, 0, (size_t)(room - length) * sizeof *v);
-}
-
 /* At first nothing is pending: zero times zero, not what may stand in `values`, which need not be finite. */
-void householder_factor(struct reflectors *reflectors, long stride, double *values, const int *size_exponents,
-                        double *diagonal)
+VECTORISED static void factor(struct reflectors *reflectors, long stride, double *values, const int *size_exponents,
+                              double *diagonal)
 {
     const long rows = reflectors->rows, columns = reflectors->columns;
     double products[HOUSEHOLDER_WIDEST] __attribute__((aligned(64))) = { 0 };
     struct pending pending = { reflectors->values, 0, (vector *)products };
-    assert(columns <= HOUSEHOLDER_WIDEST && columns <= rows && stride % LANES == 0);
-    memset(reflectors->values, 0, (size_t)rows * sizeof *values);
+    memset(reflectors->values, 0, (size_t)reflectors->stride * sizeof *values);
     for (long k = 0; k < columns; k++) {
         double *v = reflectors->values + k * reflectors->stride;
-        take_column(rows - k, stride, values + k * stride + k, pending.v, products[k], reflectors->stride, v);
-        diagonal[k] = find_reflection(rows - k, size_exponents[k], v, &reflectors->factors[k]);
+        const long length = rows - k;
+        diagonal[k] = find_reflection(length, stride, values + k * stride + k, pending.v, products[k],
+                                      size_exponents[k], v, &reflectors->factors[k]);
+        for (long i = (length + LANES - 1) / LANES; i < reflectors->stride / LANES; i++)
+            ((vector *)v)[i] = (vector){ 0 };
         if (k + 1 < columns)
-            pass(rows - k, stride, k + 1, v, reflectors->factors[k], &pending, values + k * stride);
+            pass(length, stride, k + 1, v, reflectors->factors[k], &pending, values + k * stride);
         pending.v = v + 1;
         pending.head = v[1];
     }
 }
 
+void householder_factor(struct reflectors *reflectors, long stride, double *values, const int *size_exponents,
+                        double *diagonal)
+{
+    assert(reflectors->columns <= HOUSEHOLDER_WIDEST && reflectors->columns <= reflectors->rows);
+    assert(stride % LANES == 0);
+    factor(reflectors, stride, values, size_exponents, diagonal);
+}
+
 /* ---- all reflections ---- */
 
 /* rows -= v products. */
-VECTORISED static void subtract(long length, long vectors, const double *v, const vector *products, double *values)
+INLINED void subtract(long length, long vectors, const double *v, const vector *products, double *values)
 {
     vector *row = (vector *)values;
     for (long i = 0; i < length; i++, row += vectors)
@@ -157,7 +180,7 @@ VECTORISED static void subtract(long length, long vectors, const double *v, cons
             row[c] -= v[i] * products[c];
 }
 
-void householder_vectors(const struct reflectors *reflectors, long stride, double *values)
+VECTORISED static void vectors(const struct reflectors *reflectors, long stride, double *values)
 {
     const long rows = reflectors->rows;
     vector products[MOST_VECTORS] = { 0 };
@@ -172,6 +195,11 @@ void householder_vectors(const struct reflectors *reflectors, long stride, doubl
     subtract(rows, stride / LANES, reflectors->values, products, values);
 }
 
+void householder_vectors(const struct reflectors *reflectors, long stride, double *values)
+{
+    vectors(reflectors, stride, values);
+}
+
 /* overlaps[j] := u_j^T v of `count` of them, `stride` apart, in eight sums each. */
 INLINED void multiply_by(const int count, long length, long stride, const double *v, const double *u, double *overlaps)
 {
@@ -183,8 +211,7 @@ INLINED void multiply_by(const int count, long length, long stride, const double
             sums[j] += own * *(const unaligned_vector *)(u + j * stride + i);
     }
     for (int j = 0; j < count; j++)
-        overlaps[j] = ((sums[j][0] + sums[j][1]) + (sums[j][2] + sums[j][3])) +
-                      ((sums[j][4] + sums[j][5]) + (sums[j][6] + sums[j][7]));
+        overlaps[j] = sum_of(&sums[j]);
 }
 
 /* overlaps[j] := v_j^T v_k, j < k: element i of v_k stands beside element i + k - j of v_j. */

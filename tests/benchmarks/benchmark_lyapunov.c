@@ -3,7 +3,7 @@
  * alternately; medians. Left out is what a network has once, for all of its measures: trajectories and the rank of W.
  * A table in Markdown.
  *
- *     benchmark_lyapunov [d | d:count ...]     by default 16 32 64 128 256 512 512:16 */
+ *     benchmark_lyapunov [d | d:count | d:count:chains ...]     by default 16 32 64 128 256 512 512:16 */
 #include "base/memory.h"
 #include "gradient/exponents.h"
 #include "linalg/frame.h"
@@ -76,7 +76,7 @@ static enum status sample(const struct exponent_problem *problem, struct sample 
     return STATUS_OK;
 }
 
-static enum status benchmark(long d, long count)
+static enum status benchmark(long d, long count, long count_of_chains)
 {
     const double flops = frame_flops(d, count);
     const long steps = FEWEST_STEPS + (long)(SECONDS_A_SAMPLE * USUAL_RATE / flops);
@@ -85,7 +85,6 @@ static enum status benchmark(long d, long count)
     const struct model model = { .initial_state = INITIAL_STATE_GAUSSIAN,
                                  .initial_state_scale = 1,
                                  .steps = 100 + TRANSIENT + steps };
-    const long count_of_chains = d < ONE_FROM ? CHAINS : 1;
     struct chain chains[CHAINS];
     for (int c = 0; c < CHAINS; c++)
         chains[c] = (struct chain){ .activation = activation_find("tanh"), .gain = GAIN + 0.1 * c, .gamma = 1 };
@@ -122,8 +121,10 @@ int main(int argc, char **argv)
     printf("| d | exponents | product, us | GF/s | products a step |\n|---|---|---|---|---|\n");
     for (int i = 0; i < questions; i++) {
         char *end;
-        const long d = strtol(asked[i], &end, 10), count = *end == ':' ? strtol(end + 1, NULL, 10) : d;
-        if (d < 1 || count < 1 || count > d || benchmark(d, count) != STATUS_OK) {
+        const long d = strtol(asked[i], &end, 10), count = *end == ':' ? strtol(end + 1, &end, 10) : d;
+        const long chains = *end == ':' ? strtol(end + 1, NULL, 10) : d < ONE_FROM ? CHAINS : 1;
+        if (d < 1 || count < 1 || count > d || chains < 1 || chains > CHAINS ||
+            benchmark(d, count, chains) != STATUS_OK) {
             fprintf(stderr, "%s: %s\n", asked[i], status_message());
             return 1;
         }
