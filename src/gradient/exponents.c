@@ -271,9 +271,9 @@ static enum status come_back(struct run *run, struct frame *frame, long chain, c
                              struct exponent_result *result)
 {
     const long steps = run->problem->steps, count = run->problem->count;
-    SCOPED_MEMORY double *sums = NULL;
+    SCOPED_MEMORY double *sums = NULL; /* and behind them their rests */
     SCOPED_MEMORY double *minors = NULL;
-    TRY(memory_allocate(&sums, count, "exponents"));
+    TRY(memory_allocate(&sums, 2 * count, "exponents"));
     TRY(memory_allocate(&minors, count, "minors of a frame"));
     memset(result->span_errors, 0, (size_t)count * sizeof *result->span_errors);
     for (long lag_index = -1; lag_index < steps; lag_index++) {
@@ -281,15 +281,14 @@ static enum status come_back(struct run *run, struct frame *frame, long chain, c
         TRY(lag_index < 0 ? first_backward(run, frame, chain) : backward(run, frame, lag_index, chain));
         exponents_add_rounding(run->problem, frame, result);
         for (long i = 0; i < count; i++)
-            sums[i] += run->logs[i];
+            exponents_add(run->logs[i], &sums[i], &sums[count + i]);
     }
     frame_vectors(frame, &run->vectors);
     TRY(determinant_minors(&run->vectors, start, minors));
-    double forth = 0, back = 0;
+    double apart = 0; /* each of forth and back, a difference of like numbers, before they add up */
     for (long i = 0; i < count; i++) {
-        forth += result->sums[i];
-        back += sums[i];
-        result->two_sided[i] = i < result->finite ? fabs(forth - back - minors[i]) / (double)steps : NAN;
+        apart += (result->sums[i] - sums[i]) + (result->rests[i] - sums[count + i]);
+        result->two_sided[i] = i < result->finite ? fabs(apart - minors[i]) / (double)steps : NAN;
     }
     return STATUS_OK;
 }

@@ -32,7 +32,8 @@ struct exponent_result {
     enum jacobian_outcome outcome;
     long finite;            /* of the exponents asked for; those behind are exactly -inf */
     double *batch_means;    /* [batches, count] of ln R_ii, batches of consecutive steps */
-    double *sums;           /* [count] over the window */
+    double *sums;           /* [count] over the window, */
+    double *rests;          /* [count]: and what additions have rounded away of them */
     double *two_sided;      /* [count]: the identity's residual, a step; NaN beyond `finite`, or where not asked for */
     double *rounding;       /* [count]: what rounding may change of the sum up to here, a step, on all ways taken */
     double *span_errors;    /* [count]: what rounding may have done to the spans of the first columns, at work */
@@ -66,6 +67,10 @@ void exponents_add_logarithms(const struct exponent_problem *problem, const doub
                               struct exponent_result *result);
 void exponents_add_rounding(const struct exponent_problem *problem, const struct frame *frame,
                             struct exponent_result *result);
+
+/* *sum += value, and *rest += what that has rounded away (Knuth). The sums of a window are thousands of times a
+ * logarithm, whose rounding otherwise is more than that of the frames. */
+void exponents_add(double value, double *sum, double *rest);
 
 /* Whether a batch of steps ends with the one at a lag: no decomposition spans two of them. */
 bool exponents_ends_batch(const struct exponent_problem *problem, long lag_index);

@@ -20,6 +20,7 @@ enum status exponents_allocate(const struct exponent_problem *problem, struct ex
     *result = (struct exponent_result){ .outcome = JACOBIAN_FOUND };
     TRY(memory_allocate(&result->batch_means, exponents_batches(problem->steps) * problem->count, "exponents"));
     TRY(memory_allocate(&result->sums, problem->count, "exponents"));
+    TRY(memory_allocate(&result->rests, problem->count, "exponents"));
     TRY(memory_allocate(&result->rounding, problem->count, "exponents"));
     TRY(memory_allocate(&result->span_errors, problem->count, "exponents"));
     return memory_allocate(&result->two_sided, problem->count, "exponents");
@@ -29,6 +30,7 @@ void exponents_free(struct exponent_result *result)
 {
     memory_free(result->batch_means);
     memory_free(result->sums);
+    memory_free(result->rests);
     memory_free(result->two_sided);
     memory_free(result->rounding);
     memory_free(result->span_errors);
@@ -79,6 +81,13 @@ void exponents_add_rounding(const struct exponent_problem *problem, const struct
     }
 }
 
+void exponents_add(double value, double *sum, double *rest)
+{
+    const double old = *sum, added = (*sum += value) - old;
+    if (isfinite(*sum))
+        *rest += (old - (*sum - added)) + (value - added);
+}
+
 /* The batch that the step at a lag belongs to. */
 static long batch_of(const struct exponent_problem *problem, long lag_index)
 {
@@ -101,7 +110,7 @@ void exponents_add_logarithms(const struct exponent_problem *problem, const doub
         if (isnan(logs[i]) || logs[i] == INFINITY)
             result->outcome = JACOBIAN_NOT_FINITE;
         result->batch_means[batch * count + i] += logs[i] / (double)length;
-        result->sums[i] += logs[i];
+        exponents_add(logs[i], &result->sums[i], &result->rests[i]);
     }
 }
 
@@ -114,6 +123,7 @@ void exponents_cut_off(const struct exponent_problem *problem, struct exponent_r
         if (i < result->finite)
             continue;
         result->sums[i] = -INFINITY;
+        result->rests[i] = 0;
         for (long batch = 0; batch < batches; batch++)
             result->batch_means[batch * count + i] = -INFINITY;
     }

@@ -56,7 +56,7 @@ static void store_chain(const struct measure_task *task, const struct exponent_p
     double *residuals = exponents_of(task, TWO_SIDED_RESIDUAL, chain), *rounding = exponents_of(task, ROUNDING, chain);
     double sum = 0;
     for (long i = 0; i < count; i++) {
-        exponents[i] = (result->sums[i] + result->log_shift) / steps + scale;
+        exponents[i] = (result->sums[i] + (result->rests[i] + result->log_shift)) / steps + scale;
         errors[i] = lyapunov_batch_error(result->batch_means + i, exponents_batches(problem->steps), count);
         residuals[i] = result->two_sided[i];
         rounding[i] = i < result->finite ? result->rounding[i] : NAN;

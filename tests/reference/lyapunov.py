@@ -131,6 +131,16 @@ def follow(check, results):
         check.below("finite_exponents", abs(results["finite_exponents"][place] - np.isfinite(values).sum()), 0)
 
 
+def both_ends(check):
+    """What the residual from both ends may be where logarithms of a hundred a step add up over a long window: rounding of
+    frames, by the estimate, and of each logarithm, half a unit in the last place either way; not of the sums."""
+    results = check.run({"grid": {"gamma": [20.0, 60.0], "hidden_size": [8, 16]}, "weights": {"replicas": 2}},
+                        transient=50, steps=1000, two_sided=True)
+    sizes = np.nancumsum(np.abs(results["lyapunov_exponent"]), axis=-1)
+    allowed = 64 * results["exponent_rounding"] + 2.0**-53 * sizes
+    check.below("two-sided residual over what rounding allows", np.nanmax(results["two_sided_residual"] / allowed), 1)
+
+
 def newman(check):
     """Products of independent Gaussian factors (Newman, Commun. Math. Phys. 103, 1986, 121): exponent i has mean
     (ln 2 + psi((d-i+1)/2))/2 - ln(d)/2 and variance psi'((d-i+1)/2)/(4 l). Beyond 3 standard errors lie 0.27% of normal
@@ -229,7 +239,7 @@ def together(check):
 
 def main():
     check = Check(sys.argv[1])
-    for part in (extended_precision, determinants, newman, identity, dead_units, finite_lags, leading, together):
+    for part in (extended_precision, determinants, both_ends, newman, identity, dead_units, finite_lags, leading, together):
         part(check)
     sys.exit(f"{check.wrong} wrong" if check.wrong else 0)
 
