@@ -62,10 +62,13 @@ DESTDIR=$place/image "$cmake" --build "$build" --target uninstall >/dev/null
 example=$prefix/share/doc/gradsweep/examples/external
 sweep=$place/sweep.yaml
 echo "grid: {hidden_size: 4, spectral_radius: 1, gamma: 1, lag: 4}" >"$sweep"
-make -s -C "$example" CC="$mpicc" external >/dev/null
+# A library with the sanitizers wants their runtime to come first, from the program.
+sanitizers=''
+! grep -q libasan <<<"$(ldd "$libdir/libgradsweep.so")" || sanitizers=-fsanitize=address,undefined
+make -s -C "$example" CC="$mpicc $sanitizers" external >/dev/null
 mv "$example/external" "$place/by-pkg-config"
 "$cmake" -S "$example" -B "$place/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" \
-    -DMPI_C_COMPILER="$mpicc" -DCMAKE_BUILD_TYPE=Release >/dev/null
+    -DMPI_C_COMPILER="$mpicc" -DCMAKE_C_FLAGS="$sanitizers" -DCMAKE_BUILD_TYPE=Release >/dev/null
 "$cmake" --build "$place/build" >/dev/null
 mv "$place/build/external" "$place/by-cmake"
 for way in by-pkg-config by-cmake; do
