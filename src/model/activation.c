@@ -70,20 +70,41 @@ static void correct(const struct activation_beyond *beyond, double (*function)(d
             results[i] = factor * function(copysign(fmin(fabs(x[i]), DBL_MAX), x[i]));
 }
 
+static void correct_values(const struct activation *activation, long count, const double *x, double factor,
+                           double *values)
+{
+    correct(activation->beyond, activation->beyond->value, count, x, factor, values);
+}
+
+static void correct_derivatives(const struct activation *activation, long count, const double *x, double *derivatives)
+{
+    correct(activation->beyond, activation->beyond->derivative, count, x, 1 / activation->derivative_supremum,
+            derivatives);
+}
+
 void activation_values(const struct activation *activation, long count, const double *x, double factor,
                        double *restrict results)
 {
     loops_of(activation)->values(count, x, factor, results);
     if (reaches_beyond(activation->beyond, count, x))
-        correct(activation->beyond, activation->beyond->value, count, x, factor, results);
+        correct_values(activation, count, x, factor, results);
 }
 
 void activation_derivatives(const struct activation *activation, long count, const double *x, double *restrict results)
 {
     loops_of(activation)->derivatives(count, x, results);
     if (reaches_beyond(activation->beyond, count, x))
-        correct(activation->beyond, activation->beyond->derivative, count, x, 1 / activation->derivative_supremum,
-                results);
+        correct_derivatives(activation, count, x, results);
+}
+
+void activation_values_and_derivatives(const struct activation *activation, long count, const double *x, double factor,
+                                       double *restrict values, double *restrict derivatives)
+{
+    loops_of(activation)->both(count, x, factor, values, derivatives);
+    if (reaches_beyond(activation->beyond, count, x)) {
+        correct_values(activation, count, x, factor, values);
+        correct_derivatives(activation, count, x, derivatives);
+    }
 }
 
 void activation_log_derivatives(const struct activation *activation, long count, const double *x,

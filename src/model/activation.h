@@ -43,6 +43,10 @@ void activation_values(const struct activation *activation, long count, const do
  * the sign of the truth. */
 void activation_derivatives(const struct activation *activation, long count, const double *x, double *restrict results);
 
+/* Both at once, each with the bits above: what they have in common, as tanh's exponential, is computed once. */
+void activation_values_and_derivatives(const struct activation *activation, long count, const double *x, double factor,
+                                       double *restrict values, double *restrict derivatives);
+
 /* ln |phi'(x)|, right where phi' itself underflows; -inf where phi' = 0. The error is relative to the larger of it
  * and 1. */
 void activation_log_derivatives(const struct activation *activation, long count, const double *x,

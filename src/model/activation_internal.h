@@ -16,6 +16,7 @@
 struct activation_loops {
     void (*values)(long count, const double *x, double factor, double *restrict results);
     void (*derivatives)(long count, const double *x, double *restrict results);
+    void (*both)(long count, const double *x, double factor, double *restrict values, double *restrict derivatives);
     void (*log_derivatives)(long count, const double *x, double *restrict results);
 };
 

@@ -26,6 +26,15 @@ ALWAYS_INLINE double clamp(double x, double largest)
         for (long i = 0; i < count; i++)                                                            \
             results[i] = clamp(name##_derivative(clamp(x[i], DBL_MAX)) / (supremum), 1);            \
     }                                                                                               \
+    static void name##_both(long count, const double *x, double factor, double *restrict values,    \
+                            double *restrict derivatives)                                           \
+    {                                                                                               \
+        for (long i = 0; i < count; i++) {                                                          \
+            const double clamped = clamp(x[i], DBL_MAX);                                            \
+            values[i] = factor * name##_value(clamped);                                             \
+            derivatives[i] = clamp(name##_derivative(clamped) / (supremum), 1);                     \
+        }                                                                                           \
+    }                                                                                               \
     static void name##_log_derivatives(long count, const double *x, double *restrict results)       \
     {                                                                                               \
         for (long i = 0; i < count; i++)                                                            \
@@ -34,7 +43,7 @@ ALWAYS_INLINE double clamp(double x, double largest)
 #include "model/activation_table.h"
 #undef ACTIVATION
 
-#define ACTIVATION(name, ...) { name##_values, name##_derivatives, name##_log_derivatives },
+#define ACTIVATION(name, ...) { name##_values, name##_derivatives, name##_both, name##_log_derivatives },
 static const struct activation_loops ACTIVATION_LOOPS[] = {
 #include "model/activation_table.h"
 };

@@ -163,14 +163,14 @@ static bool are_all_near(long count, const double *derivatives)
     return least >= LEAST_UNSHIFTED_DERIVATIVE && isfinite(largest);
 }
 
-bool scaled_states_derivatives(const struct activation *activation, const struct block *states, double *derivatives,
-                               double *shifts, bool *may_be_wide)
+/* What is known of phi'(x) / sup|phi'| as it comes from the activation, of columns whose exponents are 0. */
+static bool judge_derivatives(const struct activation *activation, const struct block *states, double *derivatives,
+                              double *shifts, bool *may_be_wide)
 {
     struct block view = *states;
     view.values = derivatives;
-    const long count = states->stride * states->columns;
-    activation_derivatives(activation, count, states->values, derivatives);
-    const bool are_near = !activation->is_piecewise_linear && are_all_near(count, derivatives);
+    const bool are_near =
+        !activation->is_piecewise_linear && are_all_near(states->stride * states->columns, derivatives);
     block_clear_padding(&view);
     for (long c = 0; c < states->columns; c++) {
         may_be_wide[c] = false;
@@ -179,6 +179,15 @@ bool scaled_states_derivatives(const struct activation *activation, const struct
                                         &may_be_wide[c]);
     }
     return are_near;
+}
+
+bool scaled_states_differentiate(const struct activation *activation, double gamma, const struct block *states,
+                                 struct block *values, double *derivatives, double *shifts, bool *may_be_wide)
+{
+    activation_values_and_derivatives(activation, states->stride * states->columns, states->values,
+                                      gamma / activation->derivative_supremum, values->values, derivatives);
+    block_clear_padding(values);
+    return judge_derivatives(activation, states, derivatives, shifts, may_be_wide);
 }
 
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
@@ -293,39 +302,46 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
     return scaled_state_normalise(count, mantissas, sum_exponent);
 }
 
-/* gain * element + drive (NULL: none); adds to *others whether it is neither 0 nor within the range where the exponent
- * of a column is 0. */
-static inline __attribute__((always_inline)) double advance_element(double element, double gain, const double *drive,
-                                                                    long i, int64_t *others)
+/* Rows of a column, which all instruction sets treat alike. */
+typedef double eight_rows __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(double)), may_alias, aligned(8)));
+typedef uint64_t eight_words __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(uint64_t))));
+
+/* rows := gain * rows + drive (NULL: none); the highest bit in *others is set where one of them is neither 0 nor within
+ * the range where the exponent of a column is 0. Written with differences: comparisons of such vectors become one of
+ * each element. */
+static inline __attribute__((always_inline)) void advance_rows(double gain, const double *drive, double *rows,
+                                                               eight_words *others)
 {
-    const int64_t least = (int64_t)magnitude_of(power_of_two(-UNSCALED_RANGE)),
-                  beyond = (int64_t)magnitude_of(power_of_two(UNSCALED_RANGE));
-    const double value = drive ? element * gain + drive[i] : element * gain;
-    const int64_t magnitude = (int64_t)magnitude_of(value);
-    *others |= (magnitude != 0) & ((magnitude < least) | (magnitude >= beyond));
-    return value;
+    const uint64_t least = magnitude_of(power_of_two(-UNSCALED_RANGE)),
+                   beyond = magnitude_of(power_of_two(UNSCALED_RANGE));
+    eight_rows value = *(const eight_rows *)rows * gain;
+    if (drive != NULL)
+        value += *(const eight_rows *)drive;
+    *(eight_rows *)rows = value;
+    const eight_words magnitude = (eight_words)value & UINT64_MAX >> 1;
+    *others |= ((magnitude - least) | (beyond - 1 - magnitude)) & (0 - magnitude);
 }
 
 /* Returns whether the exponents of all columns stay 0. */
-VECTORISED static bool advance_columns(const double *gains, const double *restrict drive, const struct block *states)
+VECTORISED static bool advance_columns(const double *gains, const double *drive, const struct block *states)
 {
-    int64_t others = 0;
+    eight_words others = { 0 };
+    uint64_t any = 0;
     for (long c = 0; c < states->columns; c++) {
-        double *restrict mantissas = block_column(states, c);
+        double *mantissas = block_column(states, c);
         const double gain = gains[c];
-        if (drive != NULL)
-            for (long i = 0; i < states->stride; i++)
-                mantissas[i] = advance_element(mantissas[i], gain, drive, i, &others);
-        else
-            for (long i = 0; i < states->stride; i++)
-                mantissas[i] = advance_element(mantissas[i], gain, NULL, i, &others);
+        for (long i = 0; i < states->stride; i += BLOCK_ROW_UNIT)
+            advance_rows(gain, drive ? drive + i : NULL, mantissas + i, &others);
     }
-    return others == 0;
+    for (int lane = 0; lane < BLOCK_ROW_UNIT; lane++)
+        any |= others[lane];
+    return any >> 63 == 0;
 }
 
-void scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents)
+bool scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents)
 {
     const bool are_all_unscaled = advance_columns(gains, drive, states);
-    for (long c = 0; c < states->columns; c++)
-        exponents[c] = are_all_unscaled ? 0 : scaled_state_normalise(states->rows, block_column(states, c), 0);
+    for (long c = 0; !are_all_unscaled && c < states->columns; c++)
+        exponents[c] = scaled_state_normalise(states->rows, block_column(states, c), 0);
+    return are_all_unscaled;
 }

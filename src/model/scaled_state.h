@@ -27,11 +27,11 @@ void scaled_states_activate(const struct activation *activation, double gamma, c
 double scaled_state_derivative(const struct activation *activation, long count, const double *mantissas,
                                int64_t exponent, double *derivatives, bool *may_be_wide);
 
-/* As scaled_state_derivative for columns side by side whose exponents are 0; derivatives[columns][stride], the padding
- * zero, shifts[columns] and may_be_wide[columns]. Whether it was seen that all of the derivatives are finite and none
- * is zero; it is not looked for where the activation is piecewise linear. */
-bool scaled_states_derivatives(const struct activation *activation, const struct block *states, double *derivatives,
-                               double *shifts, bool *may_be_wide);
+/* Both of the above for columns side by side whose exponents are 0: `values` has the shape of `states`,
+ * derivatives[columns][stride], the padding zero, shifts[columns] and may_be_wide[columns]. Whether it was seen that
+ * all of the derivatives are finite and none is zero; it is not looked for where the activation is piecewise linear. */
+bool scaled_states_differentiate(const struct activation *activation, double gamma, const struct block *states,
+                                 struct block *values, double *derivatives, double *shifts, bool *may_be_wide);
 
 /* How far the derivatives of a column lie apart. */
 enum derivative_spread {
@@ -51,8 +51,8 @@ enum derivative_spread scaled_state_spread(const struct activation *activation, 
 int64_t scaled_state_advance(double gain, const double *drive, long count, double *mantissas, int64_t exponent);
 
 /* The same for columns side by side whose exponents are 0: gains[columns], the drive of them all, padded with zeros to
- * the stride, and exponents[columns] := the new ones. */
-void scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents);
+ * the stride. Whether all of them stay 0; else exponents[columns] := the new ones. */
+bool scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents);
 
 /* Brings a column back into the form above; returns its new exponent. A column of zeros gets exponent 0; one with an
  * element that is not finite is left alone. */

@@ -13,6 +13,8 @@ struct motion {
     struct block activated; /* sigma(x_{t-1}), then unused until the next step */
     struct block product;   /* W_unit sigma(x_{t-1}), then x_t */
     double *drive;          /* [stride]: w_in i_t + b, as one chain after another has it */
+    bool is_on_grid;        /* of the weights */
+    bool are_unscaled;      /* the exponents of all chains are 0, as they are but for states that vanish or explode */
     double *gains;          /* [chains] */
     /* [chains]: where the run of chains that are activated like this one ends; and driven like it. Neighbours are,
      * whose cells are neighbours. */
@@ -61,6 +63,7 @@ static enum status motion_open(const struct model *model, const struct weights *
     TRY(memory_allocate(&motion->gains, count, "the gains of chains"));
     TRY(memory_allocate(&motion->activated_ends, count, "chains that are alike"));
     TRY(memory_allocate(&motion->driven_ends, count, "chains that are alike"));
+    motion->is_on_grid = weights_grid(weights) != NULL;
     find_ends(count, chains, are_activated_alike, motion->activated_ends);
     find_ends(count, chains, are_driven_alike, motion->driven_ends);
     for (long c = 0; c < count; c++)
@@ -185,20 +188,28 @@ static void keep_columns(const struct trajectory *trajectory, const struct block
     }
 }
 
-static void start(const struct model *model, const struct weights *weights, struct trajectory *trajectory)
+/* All chains of a network begin alike. */
+static void start(const struct model *model, const struct weights *weights, struct motion *motion,
+                  struct trajectory *trajectory)
 {
     struct block *state = &trajectory->final_state;
+    network_initial_state(model, weights, state->values);
+    const int64_t exponent = scaled_state_normalise(state->rows, state->values, 0);
     for (long c = 0; c < trajectory->chains; c++) {
-        network_initial_state(model, weights, block_column(state, c));
-        trajectory->final_exponents[c] = scaled_state_normalise(state->rows, block_column(state, c), 0);
+        if (c > 0)
+            memcpy(block_column(state, c), state->values, (size_t)state->rows * sizeof *state->values);
+        trajectory->final_exponents[c] = exponent;
     }
+    motion->are_unscaled = exponent == 0;
 }
 
 /* How many chains from `first` on, before `end`, have exponents 0: at least 1, which may have another. */
-static long count_unscaled(const struct trajectory *trajectory, long first, long end)
+static long count_unscaled(const struct motion *motion, const struct trajectory *trajectory, long first, long end)
 {
     const int64_t *exponents = trajectory->final_exponents;
     long next = first + 1;
+    if (motion->are_unscaled)
+        return end - first;
     while (exponents[first] == 0 && next < end && exponents[next] == 0)
         next++;
     return next - first;
@@ -210,7 +221,7 @@ static void activate(const struct chain *chains, struct motion *motion, struct t
     const struct block *state = &trajectory->final_state;
     int64_t *exponents = trajectory->final_exponents;
     for (long c = 0, count; c < trajectory->chains; c += count) {
-        count = count_unscaled(trajectory, c, motion->activated_ends[c]);
+        count = count_unscaled(motion, trajectory, c, motion->activated_ends[c]);
         const struct block from = block_view(state, c, count);
         struct block to = block_view(&motion->activated, c, count);
         if (exponents[c] == 0)
@@ -248,31 +259,54 @@ static enum status keep_wide(const struct chain *chain, long lag_index, long c, 
     return STATUS_OK;
 }
 
-/* Keeps the diagonals of the step Jacobians that leave the present state; S_{T - lag_index} does. */
-static enum status keep_derivatives(const struct chain *chains, const struct motion *motion, long lag_index,
-                                    bool is_on_grid, struct trajectory *trajectory)
+/* sigma of one chain's state, and the diagonal of the step Jacobian that leaves it: of the exponent that it has before.
+ */
+static enum status differentiate_scaled(const struct chain *chain, long lag_index, long c, struct motion *motion,
+                                        struct trajectory *trajectory)
 {
     const struct block *state = &trajectory->final_state;
-    double *shifts = trajectory->log_shifts + column_number(trajectory, lag_index, 0);
-    bool *may_be_wide = trajectory->may_be_wide;
-    bool *are_regular = trajectory->are_regular + column_number(trajectory, lag_index, 0);
+    int64_t *exponent = &trajectory->final_exponents[c];
+    const size_t number = column_number(trajectory, lag_index, c);
+    trajectory->are_regular[number] = false;
+    trajectory->log_shifts[number] = scaled_state_derivative(
+        chain->activation, state->rows, block_column(state, c), *exponent,
+        kept_column(trajectory, trajectory->derivatives, lag_index, c), &trajectory->may_be_wide[c]);
+    if (trajectory->may_be_wide[c])
+        TRY(keep_wide(chain, lag_index, c, motion->is_on_grid, trajectory));
+    *exponent = scaled_state_activate(chain->activation, chain->gamma, state->rows, block_column(state, c), *exponent,
+                                      block_column(&motion->activated, c));
+    return STATUS_OK;
+}
+
+/* The same of chains first .. first + count - 1, which are activated alike. */
+static enum status differentiate_unscaled(const struct chain *chains, long lag_index, long first, long count,
+                                          struct motion *motion, struct trajectory *trajectory)
+{
+    const struct block states = block_view(&trajectory->final_state, first, count);
+    const size_t number = column_number(trajectory, lag_index, first);
+    struct block to = block_view(&motion->activated, first, count);
+    const bool are_regular =
+        scaled_states_differentiate(chains[first].activation, chains[first].gamma, &states, &to,
+                                    kept_column(trajectory, trajectory->derivatives, lag_index, first),
+                                    trajectory->log_shifts + number, trajectory->may_be_wide + first);
+    memset(trajectory->are_regular + number, are_regular, (size_t)count * sizeof *trajectory->are_regular);
+    for (long c = first; !are_regular && c < first + count; c++)
+        if (trajectory->may_be_wide[c])
+            TRY(keep_wide(&chains[c], lag_index, c, motion->is_on_grid, trajectory));
+    return STATUS_OK;
+}
+
+/* The same as `activate`, and keeps the diagonals of the step Jacobians that leave the present state: S_{T - lag_index}
+ * does. */
+static enum status differentiate(const struct chain *chains, long lag_index, struct motion *motion,
+                                 struct trajectory *trajectory)
+{
     for (long c = 0, count; c < trajectory->chains; c += count) {
-        const struct activation *activation = chains[c].activation;
-        double *derivatives = kept_column(trajectory, trajectory->derivatives, lag_index, c);
-        count = count_unscaled(trajectory, c, motion->activated_ends[c]);
-        const struct block states = block_view(state, c, count);
-        bool is_regular = false;
-        if (trajectory->final_exponents[c] == 0)
-            is_regular = scaled_states_derivatives(activation, &states, derivatives, shifts + c, may_be_wide + c);
-        else
-            shifts[c] = scaled_state_derivative(activation, state->rows, states.values, trajectory->final_exponents[c],
-                                                derivatives, &may_be_wide[c]);
-        for (long i = c; i < c + count; i++)
-            are_regular[i] = is_regular;
+        count = count_unscaled(motion, trajectory, c, motion->activated_ends[c]);
+        TRY(trajectory->final_exponents[c] == 0
+                ? differentiate_unscaled(chains, lag_index, c, count, motion, trajectory)
+                : differentiate_scaled(&chains[c], lag_index, c, motion, trajectory));
     }
-    for (long c = 0; c < trajectory->chains; c++)
-        if (may_be_wide[c])
-            TRY(keep_wide(&chains[c], lag_index, c, is_on_grid, trajectory));
     return STATUS_OK;
 }
 
@@ -280,34 +314,41 @@ static enum status keep_derivatives(const struct chain *chains, const struct mot
 static void advance_states(const struct chain *chains, long step, struct motion *motion, struct trajectory *trajectory)
 {
     int64_t *exponents = trajectory->final_exponents;
-    bool is_driven = false;
+    bool is_driven = false, are_unscaled = true;
     network_take_input(&motion->network, step);
     for (long c = 0, count; c < trajectory->chains; c += count) {
         if (c == 0 || motion->driven_ends[c - 1] == c)
             is_driven =
                 network_drive(&motion->network, chains[c].drive ? *chains[c].drive : model_drive(motion->network.model),
                               motion->drive);
-        count = count_unscaled(trajectory, c, motion->driven_ends[c]);
+        count = count_unscaled(motion, trajectory, c, motion->driven_ends[c]);
         const double *drive = is_driven ? motion->drive : NULL;
         struct block states = block_view(&motion->product, c, count);
         if (exponents[c] == 0)
-            scaled_states_advance(motion->gains + c, drive, &states, exponents + c);
-        else
+            are_unscaled = scaled_states_advance(motion->gains + c, drive, &states, exponents + c) && are_unscaled;
+        else {
             exponents[c] = scaled_state_advance(chains[c].gain, drive, states.rows, states.values, exponents[c]);
+            are_unscaled = are_unscaled && exponents[c] == 0;
+        }
     }
+    motion->are_unscaled = are_unscaled;
 }
 
-/* The present state, in trajectory->final_state, becomes x_step. lag_index is the step's place in the window, if it is
- * to be kept there, else negative. */
+/* The present state, in trajectory->final_state, becomes x_step. lag_index is the step's place in the window; negative
+ * before that. */
 static enum status advance(struct weights *weights, const struct chain *chains, long step, long lag_index,
-                           struct motion *motion, struct trajectory *trajectory)
+                           enum trajectory_keep keep, struct motion *motion, struct trajectory *trajectory)
 {
     struct block *state = &trajectory->final_state;
     int64_t *exponents = trajectory->final_exponents;
+    const bool keeps_states = lag_index >= 0 && keep == KEEP_STATES;
     const struct matrix *unit = NULL;
     TRY(weights_at(weights, step, &unit));
-    activate(chains, motion, trajectory);
     if (lag_index >= 0)
+        TRY(differentiate(chains, lag_index, motion, trajectory));
+    else
+        activate(chains, motion, trajectory);
+    if (keeps_states)
         keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
                      trajectory->activated_exponents);
     TRY(matrix_apply(unit, &motion->activated, &motion->product));
@@ -315,7 +356,7 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     struct block previous = *state;
     *state = motion->product;
     motion->product = previous;
-    if (lag_index >= 0)
+    if (keeps_states)
         keep_columns(trajectory, state, exponents, lag_index, trajectory->states, trajectory->state_exponents);
     return STATUS_OK;
 }
@@ -348,7 +389,7 @@ enum status course_open(const struct model *model, struct weights *weights, long
     TRY(team_agree(weights_team(weights), memory_allocate(&course, 1, "the course of a trajectory")));
     *course = (struct course){ .weights = weights, .chains = chains, .keep = keep, .trajectory = trajectory };
     TRY(open_together(model, weights, count, chains, window, keep, &course->motion, trajectory));
-    start(model, weights, trajectory);
+    start(model, weights, &course->motion, trajectory);
     *opened = scope_keep(&course);
     return STATUS_OK;
 }
@@ -395,18 +436,14 @@ enum status course_go_on(struct course *course, long last, bool (*stop_requested
 {
     struct trajectory *trajectory = course->trajectory;
     const long window = trajectory->capacity;
-    const bool is_on_grid = weights_grid(course->weights) != NULL;
     if (course->step > 0)
         shift_window(trajectory, last - course->step);
     trajectory->window = window < last ? window : last;
     for (long step = course->step + 1; step <= last; step++) {
         if (stop_requested != NULL && stop_requested())
             return status_fail(STATUS_STOPPED, "stopped at step %ld of a trajectory of %ld", step, last);
-        bool is_in_window = step > last - window;
-        if (is_in_window)
-            TRY(keep_derivatives(course->chains, &course->motion, last - step, is_on_grid, trajectory));
-        long lag_index = is_in_window && course->keep == KEEP_STATES ? last - step : -1;
-        TRY(advance(course->weights, course->chains, step, lag_index, &course->motion, trajectory));
+        const long lag_index = step > last - window ? last - step : -1;
+        TRY(advance(course->weights, course->chains, step, lag_index, course->keep, &course->motion, trajectory));
     }
     course->step = last;
     return STATUS_OK;

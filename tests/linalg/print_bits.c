@@ -85,7 +85,7 @@ static int mix_products(long rows, long depth, long columns, uint64_t *sum)
 static void mix_activations(uint64_t *sum)
 {
     enum { COUNT = 4001 };
-    static double x[COUNT], results[COUNT];
+    static double x[COUNT], results[COUNT], derivatives[COUNT];
     const double scales[] = { 1e-300, 1e-8, 0.1, 1, 10, 100, 1e5, 1e300 };
     for (size_t n = 0; n < activation_count(); n++)
         for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
@@ -99,6 +99,9 @@ static void mix_activations(uint64_t *sum)
             mix(sum, results, COUNT);
             activation_log_derivatives(activation_at(n), COUNT, x, results);
             mix(sum, results, COUNT);
+            activation_values_and_derivatives(activation_at(n), COUNT, x, 0.7, results, derivatives);
+            mix(sum, results, COUNT);
+            mix(sum, derivatives, COUNT);
         }
 }
 

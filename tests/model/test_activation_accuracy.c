@@ -315,7 +315,26 @@ static void evaluate_logarithms(const struct activation *activation, long count,
     activation_log_derivatives(activation, count, x, results);
 }
 
-static evaluation *const evaluations[] = { evaluate_values, evaluate_slopes, evaluate_logarithms };
+static void evaluate_values_with_slopes(const struct activation *activation, long count, const double *x,
+                                        double *results)
+{
+    double *slopes = calloc((size_t)count, sizeof *slopes);
+    assert_non_null(slopes);
+    activation_values_and_derivatives(activation, count, x, 0.7, results, slopes);
+    free(slopes);
+}
+
+static void evaluate_slopes_with_values(const struct activation *activation, long count, const double *x,
+                                        double *results)
+{
+    double *values = calloc((size_t)count, sizeof *values);
+    assert_non_null(values);
+    activation_values_and_derivatives(activation, count, x, 0.7, values, results);
+    free(values);
+}
+
+static evaluation *const evaluations[] = { evaluate_values, evaluate_slopes, evaluate_logarithms,
+                                           evaluate_values_with_slopes, evaluate_slopes_with_values };
 enum { EVALUATIONS = sizeof evaluations / sizeof *evaluations };
 
 static void a_result_depends_on_its_argument_alone(void **state)
@@ -337,6 +356,25 @@ static void a_result_depends_on_its_argument_alone(void **state)
                     assert_memory_equal(part, whole + first, (size_t)count * sizeof *part);
                     assert_true(part[count] == 17);
                 }
+        }
+}
+
+/* Also beyond the magnitude up to which the loops are right, at zeros, kinks and what is no number. */
+static void both_at_once_are_what_each_is_alone(void **state)
+{
+    (void)state;
+    enum { SPECIAL = 12, LENGTH = 64 };
+    static const double special[SPECIAL] = { 0, -0.0, 0.5, -0.75, 1, -1, 19, -320, 1000, 1e300, -INFINITY, NAN };
+    double x[LENGTH], values[LENGTH], slopes[LENGTH], values_alone[LENGTH], slopes_alone[LENGTH];
+    for (int i = 0; i < LENGTH; i++)
+        x[i] = i < SPECIAL ? special[i] : ldexp(sin(i * i + 1), i % 13 - 3);
+    for (int set = INSTRUCTIONS_AVX512; set <= INSTRUCTIONS_PLAIN; set++)
+        for (size_t n = 0; n < activation_count() && instruction_set_select((enum instruction_set)set); n++) {
+            activation_values(activation_at(n), LENGTH, x, 0.7, values_alone);
+            activation_derivatives(activation_at(n), LENGTH, x, slopes_alone);
+            activation_values_and_derivatives(activation_at(n), LENGTH, x, 0.7, values, slopes);
+            assert_memory_equal(values, values_alone, sizeof values);
+            assert_memory_equal(slopes, slopes_alone, sizeof slopes);
         }
 }
 
@@ -404,6 +442,7 @@ int main(void)
         cmocka_unit_test(tanh_is_steepest_at_zero_and_nowhere_else),
         cmocka_unit_test(odd_activations_are_odd_to_the_last_bit),
         cmocka_unit_test(a_result_depends_on_its_argument_alone),
+        cmocka_unit_test(both_at_once_are_what_each_is_alone),
         cmocka_unit_test(avx2_gives_the_bits_of_plain_loops),
         cmocka_unit_test(avx512_gives_the_bits_of_plain_loops),
         cmocka_unit_test(nan_stays_and_infinity_is_the_largest_double),

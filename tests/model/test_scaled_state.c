@@ -104,13 +104,16 @@ static void assert_columns_advance_as_one(long first, long count, const double *
         memcpy(block_column(&states, c), columns_of_all_kinds[first + c], sizeof columns_of_all_kinds[0]);
         gains[c] = 1 - 0.125 * (double)c;
     }
-    scaled_states_advance(gains, drive, &states, exponents);
+    const bool are_all_unscaled = scaled_states_advance(gains, drive, &states, exponents);
+    bool any_is_scaled = false;
     for (long c = 0; c < count; c++) {
+        any_is_scaled = any_is_scaled || exponents[c] != 0;
         double alone[8] = { 0 };
         memcpy(alone, columns_of_all_kinds[first + c], sizeof columns_of_all_kinds[0]);
         assert_int_equal(exponents[c], scaled_state_advance(gains[c], drive, 3, alone, 0));
         assert_memory_equal(block_column(&states, c), alone, sizeof alone);
     }
+    assert_false(are_all_unscaled && any_is_scaled);
 }
 
 static void columns_side_by_side_advance_as_each_alone(void **state)
@@ -128,13 +131,19 @@ static void columns_side_by_side_advance_as_each_alone(void **state)
 static bool derivatives_are_regular(const char *activation, double last)
 {
     SCOPED(block) states = { 0 };
+    SCOPED(block) values = { 0 };
+    SCOPED(block) values_alone = { 0 };
     double derivatives[16], shifts[2];
     bool may_be_wide[2];
     assert_int_equal(block_create(2, 2, &states), STATUS_OK);
+    assert_int_equal(block_create(2, 2, &values), STATUS_OK);
+    assert_int_equal(block_create(2, 2, &values_alone), STATUS_OK);
     memcpy(block_column(&states, 0), (double[2]){ 0.5, -1 }, 2 * sizeof(double));
     memcpy(block_column(&states, 1), (double[2]){ 2, last }, 2 * sizeof(double));
-    const bool are_regular =
-        scaled_states_derivatives(activation_find(activation), &states, derivatives, shifts, may_be_wide);
+    const bool are_regular = scaled_states_differentiate(activation_find(activation), 0.75, &states, &values,
+                                                         derivatives, shifts, may_be_wide);
+    scaled_states_activate(activation_find(activation), 0.75, &states, &values_alone);
+    assert_memory_equal(values.values, values_alone.values, 16 * sizeof(double));
     for (int c = 0; c < 2; c++) {
         double alone[2];
         bool may_be_wide_alone;
