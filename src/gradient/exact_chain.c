@@ -205,10 +205,27 @@ enum status exact_chain_rank(const struct jacobian_problem *problem, struct grad
     return STATUS_OK;
 }
 
+/* Whether it is known without a look at any derivative that no rank can be lost, as is usual. */
+static enum status is_known_regular(const struct jacobian_problem *problem, long chain, bool *is_known)
+{
+    const long steps = problem->lags[problem->lag_count - 1], member = jacobian_member(problem, chain);
+    long rank = 0;
+    TRY(weights_rank(problem->weights, &rank));
+    *is_known = rank == weights_hidden_size(problem->weights);
+    for (long step = 0; *is_known && problem->trajectory && step < steps; step++)
+        *is_known = trajectory_is_regular(problem->trajectory, step, member);
+    return STATUS_OK;
+}
+
 enum status exact_chain_first_zero(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
                                    long *first_zero)
 {
     SCOPED(exact_chain) exact = { 0 };
+    bool is_regular_chain = false;
+    *first_zero = problem->lags[problem->lag_count - 1] + 1;
+    TRY(is_known_regular(problem, chain, &is_regular_chain));
+    if (is_regular_chain)
+        return STATUS_OK;
     TRY(chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
     *first_zero = exact.weight_rank == 0 ? 1 : exact.steps + 1;
     for (long step = exact.steps - 1; step >= 0; step--)

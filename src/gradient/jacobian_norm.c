@@ -105,10 +105,11 @@ static void derive(const struct measure_task *task, long chain)
     double *log_bounds = (double *)task_values(task, LOG_BOUND) + chain * lags;
     uint8_t *verdicts = (uint8_t *)task_values(task, VERDICT) + chain * lags;
     const double log_norm_error = is_untied ? 0.0 : batch->spectrum.log_norm_error;
+    const double log_step_bound = batch_log_step_bound(batch, number);
     for (long i = 0; i < lags; i++) {
         const double lag = (double)batch->lags[i];
-        log_bounds[i] = is_untied ? task->bounds->log_bounds[i] + task_log_scale(task, chain, lag)
-                                  : lag * batch_log_step_bound(batch, number);
+        log_bounds[i] =
+            is_untied ? task->bounds->log_bounds[i] + task_log_scale(task, chain, lag) : lag * log_step_bound;
         double uncertainty =
             bound_uncertainty(batch->tolerance, lag, log_norm_error, weights_hidden_size(batch->weights));
         /* The untied bound has an error of its own: the sum of norms, found to the same tolerance. */
@@ -116,8 +117,7 @@ static void derive(const struct measure_task *task, long chain)
         verdicts[i] = (uint8_t)verdict_of(task, chain, i, log_norms[i], log_bounds[i], uncertainty);
     }
     const double margin = log_norm_error + LOGARITHM_ERROR, unknown = is_untied ? NAN : 0.0;
-    ((uint8_t *)task_values(task, VANISHING))[chain] =
-        bound_condition_below_one(batch_log_step_bound(batch, number) + unknown, margin);
+    ((uint8_t *)task_values(task, VANISHING))[chain] = bound_condition_below_one(log_step_bound + unknown, margin);
     ((uint8_t *)task_values(task, SPECTRAL_CONDITION))[chain] =
         bound_condition_below_one(log_radius_condition(batch, number) + unknown, margin);
     ((double *)task_values(task, GROWTH_RATE))[chain] = bound_growth_rate(batch->lags, log_norms, lags);

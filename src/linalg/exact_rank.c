@@ -35,12 +35,21 @@ static double reduced(double x, double prime, double inverse)
     return x - prime * rint(x * inverse);
 }
 
+/* By Euclid's algorithm: `rest` = factor * residue modulo the prime all along, and is 1 in the end. */
 double exact_inverse(int prime, double residue)
 {
     const double p = primes[prime];
-    uint64_t positive = (uint64_t)(residue < 0 ? residue + p : residue);
-    assert(positive != 0);
-    return reduced((double)power_modulo(positive, (uint64_t)p - 2, (uint64_t)p), p, 1 / p);
+    int32_t last = (int32_t)p, rest = (int32_t)(residue < 0 ? residue + p : residue);
+    int32_t last_factor = 0, factor = 1;
+    assert(rest != 0);
+    while (rest != 1) {
+        const int32_t quotient = last / rest, next = last % rest, next_factor = last_factor - quotient * factor;
+        last = rest;
+        rest = next;
+        last_factor = factor;
+        factor = next_factor;
+    }
+    return reduced(factor, p, 1 / p);
 }
 
 /* Powers of two that were met: the doubles of a matrix have a few exponents, again and again. */
@@ -85,10 +94,25 @@ static double whole_mantissa(double value, int *exponent)
     return copysign((double)(int64_t)((bits & fraction) | (fraction + 1)), value);
 }
 
-VECTORISED void exact_residues(int prime, long count, const double *values, const int64_t *exponents, double *residues)
+/* What residues modulo one prime have in common, for as many doubles as there are. */
+struct residue_maker {
+    double prime, inverse, two_to_27;
+    struct power_cache cache;
+};
+
+static void maker_open(int prime, struct residue_maker *maker)
 {
-    const double p = primes[prime], inverse = 1 / p, two_to_27 = power_of_two_modulo(27, (uint64_t)p);
-    struct power_cache cache = { .powers = { 0 } };
+    const double p = primes[prime];
+    maker->prime = p;
+    maker->inverse = 1 / p;
+    maker->two_to_27 = power_of_two_modulo(27, (uint64_t)p);
+    memset(&maker->cache, 0, sizeof maker->cache);
+}
+
+VECTORISED static void make_residues(struct residue_maker *maker, long count, const double *values,
+                                     const int64_t *exponents, double *residues)
+{
+    const double p = maker->prime, inverse = maker->inverse, two_to_27 = maker->two_to_27;
     for (long i = 0; i < count; i++) {
         if (exponents == NULL && is_small_whole(values[i])) {
             residues[i] = values[i] + 0.0; /* not -0 */
@@ -98,8 +122,15 @@ VECTORISED void exact_residues(int prime, long count, const double *values, cons
         double mantissa = whole_mantissa(values[i], &exponent);
         int64_t power = (int64_t)exponent - 53 + (exponents ? exponents[i] : 0);
         double residue = reduced_whole(mantissa, two_to_27, p, inverse);
-        residues[i] = residue == 0 ? 0 : reduced(residue * cached_power(&cache, power, p), p, inverse);
+        residues[i] = residue == 0 ? 0 : reduced(residue * cached_power(&maker->cache, power, p), p, inverse);
     }
+}
+
+void exact_residues(int prime, long count, const double *values, const int64_t *exponents, double *residues)
+{
+    struct residue_maker maker;
+    maker_open(prime, &maker);
+    make_residues(&maker, count, values, exponents, residues);
 }
 
 /* ---- columns ---- */
@@ -192,9 +223,11 @@ enum status exact_rank(long rows, long columns, const double *values, long *rank
     *rank = 0;
     TRY(block_create(rows, columns, &block));
     for (int prime = 0; prime < EXACT_PRIMES && *rank < full; prime++) {
+        struct residue_maker maker;
+        maker_open(prime, &maker);
         memset(block.values, 0, (size_t)(block.stride * columns) * sizeof *block.values);
         for (long j = 0; j < columns; j++)
-            exact_residues(prime, rows, values + j * rows, NULL, block_column(&block, j));
+            make_residues(&maker, rows, values + j * rows, NULL, block_column(&block, j));
         long found = exact_reduce(prime, &block);
         *rank = found > *rank ? found : *rank;
     }

@@ -113,11 +113,11 @@ enum status work_create(const struct sweep *sweep, const struct unit *unit, cons
     return STATUS_OK;
 }
 
-/* The values of a cell, those of its chain. */
-static void copy_values(const struct work *work, const struct sweep *sweep, size_t number, uint64_t cell)
+/* The values of a cell in dataset `number`, those of its chain. */
+static void copy_values(const struct work *work, const struct dataset_rule *rule, size_t number, size_t bytes,
+                        uint64_t cell)
 {
-    const struct dataset_rule *rule = measure_dataset_at(sweep->measures, number);
-    const size_t bytes = store_bytes_per_cell(sweep, rule), end = (size_t)work->end_of[cell];
+    const size_t end = (size_t)work->end_of[cell];
     char *values = (char *)work->results.values[number] + cell * bytes;
     memcpy(values, (const char *)work->chains.values[number] + end * bytes, bytes);
     for (size_t i = 0; rule->gamma_factor && i < bytes / sizeof(double); i++)
@@ -126,9 +126,12 @@ static void copy_values(const struct work *work, const struct sweep *sweep, size
 
 static void copy_chains(const struct work *work, const struct work_part *part, const struct sweep *sweep)
 {
-    for (size_t number = 0; number < measure_dataset_count(sweep->measures); number++)
+    const struct dataset_rule *rule;
+    for (size_t number = 0; (rule = measure_dataset_at(sweep->measures, number)); number++) {
+        const size_t bytes = store_bytes_per_cell(sweep, rule);
         for (uint64_t i = 0; work->chains.values[number] && i < part->count; i++)
-            copy_values(work, sweep, number, part->first + i);
+            copy_values(work, rule, number, bytes, part->first + i);
+    }
 }
 
 /* values[datasets] := where the arrays of the chains begin for a part. */

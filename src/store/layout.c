@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "gradient/chain_cost.h"
+#include "store/cells.h"
 #include "sweep/grid.h"
 
 #include <assert.h>
@@ -164,6 +165,7 @@ static struct layout_dataset measured_dataset(const struct sweep *sweep, const s
         .fill = fills[rule->type],
         .flag_meanings = has_flags ? rule->flag_meanings : NULL,
         .owner = rule->owner,
+        .bytes_per_cell = store_bytes_per_cell(sweep, rule),
     };
     add_dimensions(sweep, &dataset);
     for (int i = 0; i < DATASET_MAX_ALONG && rule->along[i]; i++)

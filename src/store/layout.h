@@ -58,6 +58,7 @@ struct layout_dataset {
     int first_flag;                   /* the value of the first meaning */
     const uint8_t *flag_values;       /* of each meaning; NULL: they follow each other from the first on */
     enum dataset_owner owner;         /* but of those of runs */
+    size_t bytes_per_cell;            /* of a measured one, as store_bytes_per_cell says; else 0 */
     enum dimension dimensions[H5_MAX_RANK];
     struct h5_shape shape;
 };

@@ -29,11 +29,10 @@ static uint32_t begin_checksum(const struct results_file *results_file, const st
 static uint32_t results_checksum(const struct results_file *results_file, const struct cell_results *results,
                                  uint64_t i)
 {
-    const struct sweep *sweep = results_file->layout.sweep;
+    const struct layout *layout = &results_file->layout;
     uint32_t checksum = begin_checksum(results_file, results, i);
-    const struct dataset_rule *rule;
-    for (size_t dataset = 0; (rule = measure_dataset_at(sweep->measures, dataset)); dataset++) {
-        const size_t bytes = store_bytes_per_cell(sweep, rule);
+    for (size_t dataset = 0; dataset < layout->measured; dataset++) {
+        const size_t bytes = layout->datasets[layout_measured_at(dataset)].bytes_per_cell;
         if (bytes > 0)
             checksum = crc32c(checksum, (const char *)results->values[dataset] + i * bytes, bytes);
     }
