@@ -141,71 +141,86 @@ static vector find_reflection(long n, const double *row, double *v, vector *squa
     return vector_where_positive(rest, vector_divide(vector_subtract(beta, alpha), beta), zero);
 }
 
-/* products := A v, of the lower triangle of the first n rows of A, four rows at a time and the rest singly. */
+enum { ROWS_AT_ONCE = 4 };
+
+/* Rows first .. first + rows - 1 of A v, and what they add to the rows before; A symmetric, of which the lower triangle
+ * is read. Each product is one chain over ascending columns, however rows are taken together. */
+INLINED void multiply_rows(const int rows, long first, long stride, const double *a, const double *v, double *products)
+{
+    const double *elements[ROWS_AT_ONCE];
+    vector sums[ROWS_AT_ONCE], factors[ROWS_AT_ONCE];
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++) {
+        elements[i] = a + (first + i) * stride * LANES;
+        sums[i] = vector_broadcast(0.0);
+        factors[i] = AT(v, first + i);
+    }
+    for (long j = 0; j < first; j++) {
+        const vector other = AT(v, j);
+        vector sum = AT(products, j);
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) {
+            const vector element = AT(elements[i], j);
+            sums[i] = vector_fma(element, other, sums[i]);
+            sum = vector_fma(element, factors[i], sum);
+        }
+        PUT(products, j, sum);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < rows; j++)
+            sums[i] = vector_fma(i >= j ? AT(elements[i], first + j) : AT(elements[j], first + i), factors[j], sums[i]);
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++)
+        PUT(products, first + i, sums[i]);
+}
+
+/* products := A v, of the lower triangle of the first n rows of A. */
 static void multiply_symmetric(long n, long stride, const double *a, const double *v, double *products)
 {
-    long row = 0;
-    for (; row + 4 <= n; row += 4) {
-        const double *rows[4];
-        vector sums[4], factors[4];
+    const long rest = n % ROWS_AT_ONCE;
+    for (long row = 0; row < n - rest; row += ROWS_AT_ONCE)
+        multiply_rows(ROWS_AT_ONCE, row, stride, a, v, products);
+    if (rest == 1)
+        multiply_rows(1, n - rest, stride, a, v, products);
+    else if (rest == 2)
+        multiply_rows(2, n - rest, stride, a, v, products);
+    else if (rest == 3)
+        multiply_rows(3, n - rest, stride, a, v, products);
+}
+
+/* Columns 0 .. first + rows - 1 of some rows of A -= v w^T + w v^T. */
+INLINED void subtract_rows(const int rows, long first, long stride, double *a, const double *v, const double *w)
+{
+    double *elements[ROWS_AT_ONCE];
+    vector of_v[ROWS_AT_ONCE], of_w[ROWS_AT_ONCE];
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
-            rows[i] = a + (row + i) * stride * LANES;
-            sums[i] = vector_broadcast(0.0);
-            factors[i] = AT(v, row + i);
-        }
-        for (long j = 0; j < row; j++) {
-            const vector other = AT(v, j);
-            vector sum = AT(products, j);
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) {
-                const vector element = AT(rows[i], j);
-                sums[i] = vector_fma(element, other, sums[i]);
-                sum = vector_fma(element, factors[i], sum);
-            }
-            PUT(products, j, sum);
-        }
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-#pragma GCC unroll 4
-            for (int j = 0; j < 4; j++)
-                sums[i] = vector_fma(i >= j ? AT(rows[i], row + j) : AT(rows[j], row + i), factors[j], sums[i]);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            PUT(products, row + i, sums[i]);
+    for (int i = 0; i < rows; i++) {
+        elements[i] = a + (first + i) * stride * LANES;
+        of_v[i] = AT(v, first + i);
+        of_w[i] = AT(w, first + i);
     }
-    for (; row < n; row++) {
-        const double *elements = a + row * stride * LANES;
-        const vector factor = AT(v, row);
-        vector sum = vector_broadcast(0.0);
-        for (long j = 0; j < row; j++) {
-            sum = vector_fma(AT(elements, j), AT(v, j), sum);
-            PUT(products, j, vector_fma(AT(elements, j), factor, AT(products, j)));
-        }
-        PUT(products, row, vector_fma(AT(elements, row), factor, sum));
+    for (long j = 0; j < first + rows; j++) {
+        const vector vj = AT(v, j), wj = AT(w, j);
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++)
+            PUT(elements[i], j, vector_fma_minus(of_v[i], wj, vector_fma_minus(of_w[i], vj, AT(elements[i], j))));
     }
 }
 
 /* The lower triangle of the first n rows of A -= v w^T + w v^T. */
 static void subtract_outer(long n, long stride, double *a, const double *v, const double *w)
 {
-    long row = 0;
-    for (; row + 4 <= n; row += 4)
-        for (long j = 0; j < row + 4; j++) {
-            const vector vj = AT(v, j), wj = AT(w, j);
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) {
-                double *element = a + (row + i) * stride * LANES;
-                PUT(element, j,
-                    vector_fma_minus(AT(v, row + i), wj, vector_fma_minus(AT(w, row + i), vj, AT(element, j))));
-            }
-        }
-    for (; row < n; row++) {
-        double *elements = a + row * stride * LANES;
-        for (long j = 0; j <= row; j++)
-            PUT(elements, j,
-                vector_fma_minus(AT(v, row), AT(w, j), vector_fma_minus(AT(w, row), AT(v, j), AT(elements, j))));
-    }
+    const long rest = n % ROWS_AT_ONCE;
+    for (long row = 0; row < n - rest; row += ROWS_AT_ONCE)
+        subtract_rows(ROWS_AT_ONCE, row, stride, a, v, w);
+    if (rest == 1)
+        subtract_rows(1, n - rest, stride, a, v, w);
+    else if (rest == 2)
+        subtract_rows(2, n - rest, stride, a, v, w);
+    else if (rest == 3)
+        subtract_rows(3, n - rest, stride, a, v, w);
 }
 
 /* diagonal[d] and squares[d - 1] of the off-diagonal; A, of which the lower triangle is read, is overwritten. v and w:
