@@ -13,6 +13,7 @@ void chain_norms_destroy(struct chain_norms *norms)
 {
     memory_free(norms->members);
     memory_free(norms->kinds);
+    memory_free(norms->twins);
     memory_free(norms->log_norms);
     memory_free(norms->log_frobenius);
     memory_free(norms->verdicts);
@@ -23,43 +24,53 @@ void chain_norms_destroy(struct chain_norms *norms)
 
 /* ---- chains that are alike ---- */
 
-/* To the bit. The oldest steps come first: states that vanish differ there, and not any more at the end. */
-static bool are_alike(const struct trajectory *trajectory, long window, long a, long b)
+/* The number of last steps at which two chains have the same derivatives, to the bit. */
+static long count_alike(const struct trajectory *trajectory, long window, long a, long b)
 {
     const size_t bytes = (size_t)trajectory->hidden_size * sizeof(double);
-    for (long i = window - 1; i >= 0; i--) {
-        const double *shifts = trajectory->log_shifts + i * trajectory->chains;
-        if (memcmp(trajectory_derivative(trajectory, i, a), trajectory_derivative(trajectory, i, b), bytes) != 0 ||
+    long steps = 0;
+    for (; steps < window; steps++) {
+        const double *shifts = trajectory->log_shifts + steps * trajectory->chains;
+        if (memcmp(trajectory_derivative(trajectory, steps, a), trajectory_derivative(trajectory, steps, b), bytes) !=
+                0 ||
             memcmp(&shifts[a], &shifts[b], sizeof *shifts) != 0)
-            return false;
+            break;
     }
-    return true;
+    return steps;
 }
 
-/* The kind of a chain among those before it; a new one where it is unlike them all. Neighbours are the likeliest. Wide
- * derivatives are not looked at: such a chain is of its own kind. */
-static long find_kind(const struct trajectory *trajectory, long window, const struct chain_norms *norms, long chain)
+/* The chain before it that has most of its last steps in common with it. Neighbours are the likeliest. Wide derivatives
+ * are not looked at: such a chain is like no other. */
+static struct jacobian_twin find_twin(const struct trajectory *trajectory, long window, const struct chain_norms *norms,
+                                      long chain)
 {
-    if (trajectory_is_wide(trajectory, chain))
-        return norms->chains;
-    for (long kind = norms->chains - 1; kind >= 0; kind--)
-        if (!trajectory_is_wide(trajectory, norms->members[kind]) &&
-            are_alike(trajectory, window, norms->members[kind], chain))
-            return kind;
-    return norms->chains;
+    struct jacobian_twin twin = { 0 };
+    for (long kind = norms->chains - 1; kind >= 0 && twin.steps < window; kind--) {
+        if (trajectory_is_wide(trajectory, chain) || trajectory_is_wide(trajectory, norms->members[kind]))
+            continue;
+        const long steps = count_alike(trajectory, window, norms->members[kind], chain);
+        if (steps > twin.steps)
+            twin = (struct jacobian_twin){ kind, steps };
+    }
+    return twin;
 }
 
+/* A kind of its own for each chain that is unlike all before it. */
 static enum status find_kinds(const struct batch *batch, const struct trajectory *trajectory, long chains,
                               struct chain_norms *norms)
 {
     const long window = batch->lags[batch->lag_count - 1];
     TRY(memory_allocate(&norms->members, chains, "kinds of chains"));
     TRY(memory_allocate(&norms->kinds, chains, "kinds of chains"));
+    TRY(memory_allocate(&norms->twins, chains, "kinds of chains"));
     norms->chains = 0;
     for (long chain = 0; chain < chains; chain++) {
-        norms->kinds[chain] = find_kind(trajectory, window, norms, chain);
-        if (norms->kinds[chain] == norms->chains)
-            norms->members[norms->chains++] = chain;
+        const struct jacobian_twin twin = find_twin(trajectory, window, norms, chain);
+        norms->kinds[chain] = twin.steps == window ? twin.chain : norms->chains;
+        if (twin.steps == window)
+            continue;
+        norms->twins[norms->chains] = twin;
+        norms->members[norms->chains++] = chain;
     }
     return STATUS_OK;
 }
@@ -172,6 +183,7 @@ enum status chain_norms_find(const struct batch *batch, struct gradient_context 
     TRY(create(batch, method, trajectory, chains, norms));
     struct jacobian_problem problem = chain_norms_problem(batch, trajectory, norms->chains);
     problem.members = norms->members;
+    problem.twins = norms->twins;
     TRY(chain_norms_accept_failure(batch, find(&problem, context, norms), norms->outcomes, norms->chains));
     /* J_1 of identity is W itself, and its bound an equality: the norm that is known better stands on both sides. */
     if (trajectory == NULL && batch->lags[0] == 1 && !batch_is_untied(batch) && norms->outcomes[0] == JACOBIAN_FOUND)

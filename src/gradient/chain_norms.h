@@ -4,16 +4,18 @@
 #define GRADSWEEP_GRADIENT_CHAIN_NORMS_H
 
 #include "gradient/batch.h"
+#include "gradient/jacobian.h"
 
 /* Normalised as in gradient/jacobian.h: functions of W_unit and of the derivatives of the window alone. Chains whose
  * windows are equal to the bit, as where states have vanished, or where relu's keep their direction, therefore have one
- * product and its norms, which are found once. One product serves all chains of identity; in closed form, where the
- * bound says all, there is none. */
+ * product and its norms, which are found once; where only the last steps are, products over them are one. One product
+ * serves all chains of identity; in closed form, where the bound says all, there is none. */
 struct chain_norms {
     enum jacobian_method method;
     long chains;                     /* that differ */
     long *members;                   /* [chains]: the first of the trajectory's of each kind; NULL for identity */
     long *kinds;                     /* [of the trajectory]: whose norms are a chain's; likewise */
+    struct jacobian_twin *twins;     /* [chains]: the one of them with most of its last steps; likewise */
     double *log_norms;               /* [chains][lag_count] */
     double *log_frobenius;           /* likewise; NULL unless a measure needs products */
     uint8_t *verdicts;               /* likewise, proven ones; NULL unless they are asked for */

@@ -27,14 +27,22 @@ struct gradient_context {
     double measure_seconds[MEASURES]; /* of the functions of each; added to */
 };
 
+/* An earlier chain of a problem whose derivatives at the last so many steps are those of a chain to the bit: products
+ * over them are one. They are fewer than the largest lag, or the two chains were one. */
+struct jacobian_twin {
+    long chain, steps; /* 0 steps: there is none */
+};
+
 struct jacobian_problem {
     struct weights *weights;
     const struct trajectory *trajectory; /* NULL: identity, the step Jacobian is W itself, and chains must be 1 */
     long steps;                          /* T */
     long first_chain;                    /* the trajectory's chains first_chain .. first_chain + chains - 1 */
     long chains;
-    const long *members; /* [chains]: those of the trajectory's in their stead; NULL: these */
-    const long *lags;    /* ascending, the last at most the trajectory's window and T */
+    const long *members;               /* [chains]: those of the trajectory's in their stead; NULL: these */
+    const struct jacobian_twin *twins; /* [chains]: of these, where members are given; NULL: none is known. The implicit
+                                        * method finds one product once */
+    const long *lags;                  /* ascending, the last at most the trajectory's window and T */
     long lag_count;
     double tolerance;  /* of ln ||J_l||, absolute */
     bool may_truncate; /* whole products need not keep directions that are, but for a chance of 1e-8, worth no more

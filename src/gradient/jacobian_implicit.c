@@ -32,6 +32,7 @@ struct jacobian_problem jacobian_problem_of_one(const struct jacobian_problem *p
     struct jacobian_problem one = *problem;
     one.first_chain = jacobian_member(problem, chain);
     one.members = NULL;
+    one.twins = NULL;
     one.chains = 1;
     return one;
 }
@@ -260,14 +261,39 @@ static enum status fall_back(const struct jacobian_problem *problem, struct grad
     return STATUS_OK;
 }
 
-/* Lays out the products at `count` lags of the chains that are still served; returns how many. */
+/* Whether an earlier chain has the same product over a lag. */
+static bool has_twin(const struct jacobian_problem *problem, long chain, long position)
+{
+    return problem->twins && problem->lags[position] <= problem->twins[chain].steps;
+}
+
+/* Lays out the products at `count` lags of the chains that are still served, each once; returns how many. */
 static long set_products(struct implicit_operator *map, long first_lag, long count)
 {
     long columns = 0;
     for (long position = first_lag + count - 1; position >= first_lag; position--)
         for (long j = 0; j < map->active; j++)
-            map->products[columns++] = (struct product){ .chain = map->members[j], .lag_position = position };
+            if (!has_twin(map->problem, map->members[j], position))
+                map->products[columns++] = (struct product){ .chain = map->members[j], .lag_position = position };
     return columns;
+}
+
+/* What was found of earlier chains for those that have the same products. A chain that Lanczos has left has none of
+ * them later: what made it leave is theirs as well. What is not finite in them is so in a chain's longer products too.
+ */
+static void copy_from_twins(const struct implicit_operator *map, long first_lag, long count, double *log_norms,
+                            const struct gaps *gaps)
+{
+    const struct jacobian_problem *problem = map->problem;
+    for (long j = 0; j < map->active; j++)
+        for (long position = first_lag; position < first_lag + count; position++) {
+            const long chain = map->members[j];
+            if (!has_twin(problem, chain, position))
+                continue;
+            const long twin = problem->twins[chain].chain;
+            log_norms[chain * problem->lag_count + position] = log_norms[twin * problem->lag_count + position];
+            gaps_of(gaps, chain)[position] = gaps_of(gaps, twin)[position];
+        }
 }
 
 static double sum_log_shifts(const struct jacobian_problem *problem, long chain, long lag)
@@ -296,6 +322,7 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
             outcomes[chain] = JACOBIAN_NOT_FINITE;
         gaps_of(gaps, chain)[position] = map->found[j] == LANCZOS_UNRESOLVED;
     }
+    copy_from_twins(map, first_lag, count, log_norms, gaps);
     long kept = 0;
     for (long j = 0; j < map->active; j++)
         if (position_of_leaving(problem, gaps_of(gaps, map->members[j])) == problem->lag_count)

@@ -16,7 +16,8 @@ static const struct model driven = { .initial_state = INITIAL_STATE_GAUSSIAN,
                                      .input_scale = 0.5,
                                      .steps = 140 };
 
-static struct batch open_batch(const char *activation, const struct model *model, const struct ensemble *ensemble)
+static struct batch open_batch(const char *activation, const struct model *model, const struct ensemble *ensemble,
+                               long hidden_size)
 {
     struct batch batch = { .model = model,
                            .activation = activation_find(activation),
@@ -26,7 +27,7 @@ static struct batch open_batch(const char *activation, const struct model *model
                            .lag_count = LAGS,
                            .tolerance = 1e-10,
                            .measures = measure_set("frobenius_norm") };
-    const struct network_key key = { ensemble, TEST_SEED, D, 0 };
+    const struct network_key key = { ensemble, TEST_SEED, hidden_size, 0 };
     require(weights_spectrum(&key, NO_DISTRIBUTION, &batch.spectrum));
     require(weights_open(&key, batch.spectrum.radius, &batch.weights));
     return batch;
@@ -74,7 +75,7 @@ static void require_kinds(const char *activation, const struct model *model, lon
 {
     static const enum jacobian_method methods[] = { METHOD_EXPLICIT, METHOD_IMPLICIT };
     struct ensemble ensemble = ensemble_named("ginibre");
-    struct batch batch = open_batch(activation, model, &ensemble);
+    struct batch batch = open_batch(activation, model, &ensemble, D);
     struct trajectory trajectory = run(&batch);
     for (int i = 0; i < 2; i++) {
         struct chain_norms norms = find(&batch, methods[i], &trajectory);
@@ -110,7 +111,7 @@ static void any_difference_counts(void **state)
 {
     (void)state;
     struct ensemble ensemble = ensemble_named("ginibre");
-    struct batch batch = open_batch("tanh", &quiet, &ensemble);
+    struct batch batch = open_batch("tanh", &quiet, &ensemble, D);
     batch.count = 4;
     struct trajectory trajectory = run(&batch);
     const size_t columns = (size_t)(trajectory.window * trajectory.chains);
@@ -130,14 +131,110 @@ static void any_difference_counts(void **state)
     weights_close(batch.weights);
 }
 
+/* ---- the last steps alike ---- */
+
+struct found {
+    double log_norms[2 * LAGS];
+    enum jacobian_outcome outcomes[2];
+    bool fell_back[2];
+    double flops;
+};
+
+static struct found find_implicitly(const struct jacobian_problem *problem)
+{
+    struct gradient_context context = { 0 };
+    struct found found = { 0 };
+    require(jacobian_norms_implicit(problem, &context, found.log_norms, found.outcomes, found.fell_back));
+    found.flops = context.flops;
+    return found;
+}
+
+static double *derivative_at(const struct trajectory *trajectory, long lag_index, long chain)
+{
+    return (double *)(uintptr_t)trajectory_derivative(trajectory, lag_index, chain);
+}
+
+/* All derivatives between 1 - spread and 1. */
+static void draw_derivatives(const struct trajectory *trajectory, double spread)
+{
+    const struct random_stream stream = random_stream_open(7, "derivatives");
+    for (long i = 0; i < trajectory->window; i++)
+        for (long chain = 0; chain < trajectory->chains; chain++) {
+            double *derivative = derivative_at(trajectory, i, chain);
+            random_uniform(&stream, (uint64_t)(i * trajectory->chains + chain), 0, (uint64_t)trajectory->hidden_size,
+                           derivative);
+            for (long unit = 0; unit < trajectory->hidden_size; unit++)
+                derivative[unit] = 1 - spread * derivative[unit];
+        }
+}
+
+static void check_twins(const char *name, long hidden_size, double spread, double last_derivative, bool falls_back)
+{
+    enum { ALIKE = 20 };
+    struct ensemble ensemble = ensemble_named(name);
+    struct batch batch = open_batch("tanh", &driven, &ensemble, hidden_size);
+    batch.count = 2;
+    struct trajectory trajectory = run(&batch);
+    draw_derivatives(&trajectory, spread);
+    *derivative_at(&trajectory, 0, 0) = last_derivative;
+    for (long i = 0; i < ALIKE; i++)
+        memcpy(derivative_at(&trajectory, i, 1), derivative_at(&trajectory, i, 0),
+               (size_t)hidden_size * sizeof(double));
+    const struct jacobian_twin twins[] = { { 0, 0 }, { 0, ALIKE } };
+    struct jacobian_problem problem = chain_norms_problem(&batch, &trajectory, 2);
+    const struct found each = find_implicitly(&problem);
+    problem.twins = twins;
+    const struct found once = find_implicitly(&problem);
+    assert_memory_equal(once.log_norms, each.log_norms, sizeof once.log_norms);
+    assert_memory_equal(once.outcomes, each.outcomes, sizeof once.outcomes);
+    assert_memory_equal(once.fell_back, each.fell_back, sizeof once.fell_back);
+    assert_int_equal(once.fell_back[1], falls_back);
+    assert_true(once.flops < each.flops);
+    trajectory_destroy(&trajectory);
+    weights_close(batch.weights);
+}
+
+/* What Lanczos finds for one is the other's, be it a value, that it has given up where singular values lie close, or
+ * that it is no number. */
+static void products_over_last_steps_are_one(void **state)
+{
+    (void)state;
+    check_twins("ginibre", D, 0.5, 1, false);
+    check_twins("orthogonal", 160, 1e-4, 1, true);
+    check_twins("ginibre", D, 0.5, NAN, false);
+}
+
+/* 0.85^113 is the last whose square is seen beside 1, within the window: it and the states of 0.4 differ before. */
+static void twins_are_found(void **state)
+{
+    (void)state;
+    static const double late[] = { 0.4, 0.85, 1.1, 0.86 };
+    struct ensemble ensemble = ensemble_named("ginibre");
+    struct batch batch = open_batch("tanh", &quiet, &ensemble, D);
+    batch.count = 4;
+    batch.couplings = late;
+    struct trajectory trajectory = run(&batch);
+    struct chain_norms norms = find(&batch, METHOD_IMPLICIT, &trajectory);
+    assert_int_equal(norms.chains, 4);
+    assert_int_equal(norms.twins[0].steps, 0);
+    assert_int_equal(norms.twins[1].chain, 0);
+    assert_in_range(norms.twins[1].steps, 10, 39);
+    assert_int_equal(norms.twins[2].steps, 0);
+    assert_int_equal(norms.twins[3].chain, 1); /* nearer than 0, which it has fewer steps in common with, or as many */
+    assert_in_range(norms.twins[3].steps, 10, norms.twins[1].steps);
+    require_same_alone(&batch, METHOD_IMPLICIT, &norms);
+    chain_norms_destroy(&norms);
+    trajectory_destroy(&trajectory);
+    weights_close(batch.weights);
+}
+
 int main(void)
 {
     spectrum_set_blas_threads(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vanished_states_have_one_product),
-        cmocka_unit_test(directions_have_one_product),
-        cmocka_unit_test(driven_chains_all_differ),
-        cmocka_unit_test(any_difference_counts),
+        cmocka_unit_test(vanished_states_have_one_product), cmocka_unit_test(directions_have_one_product),
+        cmocka_unit_test(driven_chains_all_differ),         cmocka_unit_test(any_difference_counts),
+        cmocka_unit_test(products_over_last_steps_are_one), cmocka_unit_test(twins_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
