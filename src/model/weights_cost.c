@@ -5,7 +5,9 @@
 static const double LARGEST_KEPT = 33554432.0; /* glibc: 32 MiB */
 static const double NORMAL_SECONDS = 46e-9;    /* one random number, packed twice */
 static const double STEP_SECONDS = 2.5e-6;     /* of the W of a step, beside its numbers */
-static const double RANK_SECONDS = 0.3e-9;     /* one element of a column that is reduced by another */
+static const double RANK_SECONDS = 0.3e-9;     /* one element of a column that is reduced by another, */
+static const double RANK_FROM_MEMORY = 0.9e-9; /* and so much more where it is not in a cache */
+static const double CACHE_BYTES = 16e6;        /* 0.3, 0.8 and 1.2 to 1.6 ns at 1024, 2048 and 4096 units */
 static const double QR_SHARE = 0.55;           /* of the time that other decompositions of as many operations take */
 static const double GATHERED_COLUMNS = 128.0;  /* of a power of W at a time */
 
@@ -28,7 +30,8 @@ struct cost weights_cost_rank(const struct ensemble *ensemble, long hidden_size)
     const double d = (double)hidden_size;
     if (ensemble->kind->is_fresh_at_every_step || ensemble->kind->spectrum == SPECTRUM_ALL_ONE)
         return (struct cost){ 0 }; /* taken to be regular */
-    return (struct cost){ .seconds = d * d * d / 3.0 * RANK_SECONDS };
+    const double from_memory = fmax(0.0, 1.0 - CACHE_BYTES / (8.0 * d * d));
+    return (struct cost){ .seconds = d * d * d / 3.0 * (RANK_SECONDS + from_memory * RANK_FROM_MEMORY) };
 }
 
 struct cost weights_cost_spectrum(const struct ensemble *ensemble, long hidden_size, long distribute_from)
