@@ -102,6 +102,15 @@ class Exponents(MadeUp):
         np.testing.assert_allclose(largest[kappa < 1.0], np.minimum(np.log(kappa[kappa < 1.0]), 0.0), atol=1e-12)
         self.assertGreater(largest[-1], 0.2)
 
+    def test_no_mean_of_the_calmest(self) -> None:
+        """Where the exponents that were asked for do not suffice in one replica, the others are no sample of all."""
+        self.change("entropy_rate", (0, 0, 0, 0, 3, 0), np.nan)
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_chaos(dataset)
+        for axes, known in zip(figure.axes, (4, 3, 4)):
+            small = next(line for line in axes.lines if line.get_label() == CURVE)
+            self.assertEqual(np.isfinite(small.get_ydata()).sum(), known)
+
     def test_too_little(self) -> None:
         for name, what in (("plot_exponents", "lyapunov"), ("plot_chaos", "three couplings")):
             with self.subTest(name), gradsweep.open(self.path) as dataset:
@@ -151,6 +160,13 @@ class Convergence(MadeUp):
             np.testing.assert_allclose(line.get_xdata(), GAMMAS)
             np.testing.assert_allclose(line.get_ydata(), -CORRECTION / d / (SPREAD / np.sqrt(3.0)), rtol=1e-9)
 
+    def test_no_score_of_the_calmest(self) -> None:
+        with h5py.File(self.path, "r+") as file:
+            file["entropy_rate"][0, 0, :2] = 0.5
+            file["entropy_rate"][0, 0, 0, 1] = np.nan  # of the first size one replica has none
+        with gradsweep.open(self.path) as dataset:
+            count = dataset.gradsweep.scores()["count"].sel(quantity="entropy_rate").isel(gamma=0).squeeze()
+        np.testing.assert_array_equal(count, [0, REPLICAS, 0])
 
     def test_scores_in_numbers(self) -> None:
         with gradsweep.open(self.path) as dataset:

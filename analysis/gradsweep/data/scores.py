@@ -56,6 +56,13 @@ def means(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return mean, np.sqrt(squares.sum(axis=axis) / (known - 1.0) / known), count
 
 
+def whole(values: np.ndarray, largest: np.ndarray, axis: int) -> np.ndarray:
+    """Values over replicas, NaN for all of them where one that is finished has none: the calmest networks are those whose
+    leading exponents suffice for the entropy rate or the dimension, and their mean is not that of all."""
+    cut = (np.isfinite(largest) & ~np.isfinite(values)).any(axis=axis, keepdims=True)
+    return np.where(cut, np.nan, values)
+
+
 def standardised(mean: np.ndarray, expected: np.ndarray, error: np.ndarray) -> np.ndarray:
     """(mean - expected) / error; NaN where the values do not differ beyond rounding."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -72,7 +79,8 @@ def _measured(dataset: xr.Dataset) -> xr.DataArray:
     if "anchor" in dataset.dims:
         values = [value.isel(anchor=-1, drop=True) for value in values]
     together = xr.concat([value.transpose(*values[0].dims) for value in values], "quantity", coords="minimal", compat="override")
-    return together.assign_coords(quantity=list(QUANTITIES)).transpose("quantity", ...)
+    together = together.assign_coords(quantity=list(QUANTITIES)).transpose("quantity", ...)
+    return together.copy(data=whole(together.values, together.values[:1], together.get_axis_num("replica")))
 
 
 def _expected(dataset: xr.Dataset, dims: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..data.predictions import predict
 from ..data.scores import LEAST_REPLICAS, LEAST_SIZES, means, standardised
@@ -21,6 +22,7 @@ from .view import Network, View, band_of_done, mean_of_done
 
 FIT = {"color": INK, "linewidth": 0.8, "linestyle": ":", "zorder": 4}
 CLEAR = 3.0  # standard errors
+SCORE_TICKS = (-1000.0, -300.0, -100.0, -30.0, -10.0, -CLEAR, 0.0, CLEAR, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 
 def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
@@ -98,6 +100,9 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
             zero_line(axes)
             axes.axhspan(-CLEAR, CLEAR, color=INK, alpha=0.06, linewidth=0)
             axes.set_yscale("symlog", linthresh=CLEAR)
+            axes.yaxis.set_major_locator(FixedLocator(SCORE_TICKS))
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         for size, shade in enumerate(colours):
             network = Network(largest.activation, largest.ensemble, size)
             curves = summary_theory(view, predicted, network, kappa, points)

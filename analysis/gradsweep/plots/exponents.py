@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from .. import theory
 from ..data.predictions import coupling_plane, kinds, log_slope_at_zero, mean_field_ensemble, predict, variances
+from ..data.scores import whole
 from ..data.selection import NothingToDraw, spread
 from .curves import draw_mean, mean_words, part_coinciding
 from .figure import Description, Panels, fit_y, say, zero_line
@@ -157,7 +158,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     handles += [Line2D([], [], **THEORY, label="mean field")] if has_theory else []
     caption = (
         "The largest Lyapunov exponent, the entropy rate Σ<i>λ<sub>i</sub></i><sup>+</sup> and the Kaplan-Yorke dimension, "
-        "both over <i>d</i> (they need all exponents), against the coupling <i>κ</i> = <i>ργ</i> "
+        "both over <i>d</i> (where the exponents that were asked for suffice in each replica), against the coupling <i>κ</i> = <i>ργ</i> "
         f"({mean_words(len(view.replicas))}). Chaos begins where the largest exponent crosses 0."
     )
     if has_theory:
@@ -173,8 +174,8 @@ def summaries_of(view: View, network: Network) -> list[np.ndarray]:
     """The three quantities, each [replica, spectral_radius, gamma]."""
     d = float(view.sizes[network.size])
     largest = view.read("lyapunov_exponent", network, (*PLANE, "index"))[..., 0]
-    entropy, dimension = (view.read(name, network, PLANE) for name in ("entropy_rate", "kaplan_yorke_dimension"))
-    return [largest, entropy / d, dimension / d]
+    others = (view.read(name, network, PLANE) / d for name in ("entropy_rate", "kaplan_yorke_dimension"))
+    return [largest, *(whole(values, largest, 0) for values in others)]
 
 
 def summary_theory(
