@@ -158,7 +158,8 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     handles += [Line2D([], [], **THEORY, label="mean field")] if has_theory else []
     caption = (
         "The largest Lyapunov exponent, the entropy rate Σ<i>λ<sub>i</sub></i><sup>+</sup> and the Kaplan-Yorke dimension, "
-        "both over <i>d</i> (where the exponents that were asked for suffice in each replica), against the coupling <i>κ</i> = <i>ργ</i> "
+        "both over <i>d</i> (where the exponents that were asked for suffice in each replica), against the coupling "
+        "<i>κ</i> = <i>ργ</i> "
         f"({mean_words(len(view.replicas))}). Chaos begins where the largest exponent crosses 0."
     )
     if has_theory:
