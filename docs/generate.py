@@ -18,6 +18,15 @@ from pathlib import Path
 ANALYSIS = Path(__file__).resolve().parents[1] / "analysis"
 
 
+STRENGTHS = "input_scale bias_scale"
+IN_PROSE = {
+    "run": {"--progress": "auto bar json none"},
+    "refine": {"--axis": f"spectral_radius gamma {STRENGTHS}", "--quantity": "growth_rate lyapunov_exponent"},
+    "plot": {"--axis": f"coupling spectral_radius gamma {STRENGTHS}", "--x": f"spectral_radius gamma kappa hidden_size {STRENGTHS}",
+             "--y": f"spectral_radius gamma {STRENGTHS}", "--lines": f"hidden_size {STRENGTHS} activation"},
+}  # fmt: skip
+
+
 class Tables:
     """What the command says of itself."""
 
@@ -50,6 +59,13 @@ class Tables:
 
     def options(self, name):
         return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.helps[name])))
+
+
+    def values(self, name):
+        """{option: its words}: those in braces of the help, and those that it has in prose."""
+        found = {option: words.split(",") for option, words in re.findall(r"(--[a-z-]+) \{([\w,]+)\}", self.helps[name])}
+        found.update({option: words.split() for option, words in IN_PROSE.get(name, {}).items()})
+        return {option: words for option, words in found.items() if option in self.options(name)}
 
 
 def quoted(text):
@@ -85,9 +101,19 @@ def write_manual(tables, folder):
 BASH = """# Completion of gradsweep for bash.
 _gradsweep()
 {
-    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words=
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=
     if [ "$COMP_CWORD" -eq 1 ]; then
         COMPREPLY=($(compgen -W "COMMANDS --help --version" -- "$word"))
+        return
+    fi
+    case $command:$before in
+VALUES        *:--set)
+            compopt -o nospace 2>/dev/null
+            COMPREPLY=($(compgen -S = -W "KEYS" -- "$word"))
+            return ;;
+    esac
+    if [ -n "$words" ]; then
+        COMPREPLY=($(compgen -W "$words" -- "$word"))
         return
     fi
     case $command in
@@ -116,6 +142,9 @@ if (( CURRENT == 2 )); then
     _describe command commands
     return
 fi
+case $words[2]:$words[CURRENT-1] in
+VALUES    *:--set) compadd -S = KEYS; return ;;
+esac
 case $words[2]:$CURRENT in
     plot:3) compadd FIGURES ;;
     new:3) compadd TEMPLATES ;;
@@ -134,15 +163,18 @@ def write_completion(tables, folder):
     names = {"FIGURES": " ".join(tables.figures), "TEMPLATES": " ".join(tables.templates),
              "KEYS": " ".join(key["path"] for key in tables.keys)}  # fmt: skip
 
-    def filled(text, commands, options):
-        for mark, value in {"COMMANDS": commands, "OPTIONS": options, **names}.items():
+    def filled(text, commands, options, values):
+        for mark, value in {"COMMANDS": commands, "OPTIONS": options, "VALUES": values, **names}.items():
             text = text.replace(mark, value)
         return text
 
-    (folder / "gradsweep.bash").write_text(filled(BASH, " ".join(tables.commands), options))
+    given = [(name, option, " ".join(words)) for name in tables.commands for option, words in tables.values(name).items()]
+    values = "".join(f'        {name}:{option}) words="{words}" ;;\n' for name, option, words in given)
+    (folder / "gradsweep.bash").write_text(filled(BASH, " ".join(tables.commands), options, values))
     described = "".join(f"    '{name}:{text.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}'\n" for name, text in tables.commands.items())
     options = "".join(f"            {name}) compadd -- {' '.join(tables.options(name))} ;;\n" for name in tables.commands if tables.options(name))
-    (folder / "_gradsweep").write_text(filled(ZSH, described, options))
+    values = "".join(f"    {name}:{option}) compadd {words}; return ;;\n" for name, option, words in given)
+    (folder / "_gradsweep").write_text(filled(ZSH, described, options, values))
 
 
 def write_reference(tables, folder):

@@ -26,7 +26,7 @@ import gradsweep  # noqa: E402
 from browser import Browser, find_browser  # noqa: E402
 from gradsweep.data.summary import summarize  # noqa: E402
 from gradsweep.report import command, explore  # noqa: E402
-from gradsweep.report.headline import _moved, headline  # noqa: E402
+from gradsweep.report.headline import _moved, _of_activation, headline  # noqa: E402
 from make_results import make  # noqa: E402
 
 RADII, GAMMAS, LAGS = (0.5, 1.0, 1.5), (0.5, 1.0), (1, 2, 4, 8)
@@ -80,12 +80,33 @@ class Data(PageCase):
         self.assertIn("2 of 4 values of lag", said)
         self.assertEqual(part["lag"].values.tolist(), [1, 8])
 
+    def test_large_figures_are_images(self) -> None:
+        """Of 256 colours, where the drawing would be long."""
+        with gradsweep.open(self.results) as dataset:
+            figure = gradsweep.plot_decay(dataset)
+            self.assertTrue(command.write_figure(figure, None, dataset).startswith("data:image/svg+xml,"))
+            self.addCleanup(setattr, command, "SVG_BYTES", command.SVG_BYTES)
+            command.SVG_BYTES = 100
+            found = command.write_figure(figure, None, dataset)
+        self.assertTrue(found.startswith("data:image/png;base64,"))
+        self.assertEqual(base64.b64decode(found.partition(",")[2])[25], 3)  # PNG's colour type of palettes
+
     def test_headline(self) -> None:
         with gradsweep.open(self.results) as dataset:
             said = headline(dataset, summarize(dataset))
             orthogonal = gradsweep.critical(gradsweep.select(dataset, activation="identity", ensemble="orthogonal"), "coupling")
         self.assertRegex(said, rf"<b>identity</b> explodes from κ = .*{float(orthogonal['critical'].values.ravel()[-1]):.3g} \(orthogonal\) on")
         self.assertRegex(said, r"In \d+ of \d+ cells the conditions disagree|agree in every finished cell")
+
+    def test_headline_of_many_ensembles(self) -> None:
+        """The outermost edges, and numbers instead of names."""
+        verdicts, edges = ["one"] * 5 + ["vanishes everywhere"] * 2, [1.5, 1.25, 2.5, 2.0, 1.75, np.nan, np.nan]
+        columns = {"critical": edges, "verdict": np.array(verdicts, object)}
+        here = xr.Dataset({name: ("ensemble", values) for name, values in columns.items()}, {"ensemble": list("abcdefg")})
+        self.assertEqual(_of_activation("tanh", here), "<b>tanh</b> explodes from κ = 1.25 (b) to 2.5 (c) on, by ensemble; it "
+                                                       "vanishes everywhere (f, g).")  # fmt: skip
+        here["verdict"][:5] = "vanishes everywhere"
+        self.assertIn("vanishes everywhere (7 of 7 ensembles).", _of_activation("tanh", here))
 
     def test_headline_compares_drives(self) -> None:
         """Edges and intervals as they are given: apart, overlapping, and none at the strongest."""

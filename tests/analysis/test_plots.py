@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import h5py
@@ -28,6 +29,7 @@ sys.path[:0] = [HERE, ANALYSIS]
 
 import gradsweep  # noqa: E402
 import report  # noqa: E402
+from gradsweep.plots import phase  # noqa: E402
 from gradsweep.plots.curves import CURVE  # noqa: E402
 from gradsweep.plots.phase import ZERO_LINE  # noqa: E402
 from gradsweep.plots.plane import condition_codes  # noqa: E402
@@ -337,6 +339,7 @@ class EveryFile(unittest.TestCase):
             turned = gradsweep.plot_phase(dataset, x="input_scale", y="spectral_radius", gamma=0.5).axes[0]
             for places in ([line.get_xdata() for line in weaker.lines], [line.get_ydata() for line in turned.lines]):
                 self.assertIn([2.0, 2.0], [list(place) for place in places])  # gamma rho = 1
+            self._check_dots(dataset)
             self._check_beyond(dataset)
             self._check_drives(dataset, found["decay"].axes[-1], found["rate"].axes[-1])
             for wrong in ({"x": "colour"}, {"x": "activation"}, {"x": "coupling"}, {"lag": 3}, {"x": "gamma", "y": "gamma"}):
@@ -351,6 +354,15 @@ class EveryFile(unittest.TestCase):
             norms = dataset["log_jacobian_norm"].values[0, 0, 0, :, 2, 2, 1].mean(axis=0)
             np.testing.assert_allclose(strong.axes[0].lines[0].get_ydata(), norms, rtol=1e-12)
             self.assertEqual(strong.description.note, "")
+
+    def _check_dots(self, dataset: xr.Dataset) -> None:
+        """On all cells that explode; of a fine plane on every n-th row and column alone."""
+        rates = dataset["log_jacobian_norm"].values[0, 0, 0, :, :, :, 1, -1].mean(axis=0)
+        for most, shown in ((45, rates), (2, rates[1::2, 1::2])):
+            with unittest.mock.patch.object(phase, "MOST_DOTS", most):
+                axes = gradsweep.plot_phase(dataset, y="input_scale", gamma=1).axes[0]
+            dots = [line for line in axes.lines if line.get_marker() == "."]
+            self.assertEqual(sum(len(line.get_xdata()) for line in dots), int((shown > 1e-9).sum()))
 
     def _check_drives(self, dataset: xr.Dataset, decay: Axes, rate: Axes) -> None:
         """A line a strength at the last of the chosen cells, kappa = 1.5, and of decay one bound for all; rate has lines of

@@ -31,7 +31,7 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
     """Defaults in the help of every option that has one, examples as they stand."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        shown = action.default not in (None, False, argparse.SUPPRESS) and action.option_strings
+        shown = action.default not in (None, False, [], argparse.SUPPRESS) and action.option_strings
         return super()._get_help_string(action) if shown else action.help
 
 

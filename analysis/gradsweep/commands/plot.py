@@ -8,6 +8,7 @@ import inspect
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 
 from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ OPTIONS = ("axis", "x", "y", "lines", "lag", "ci", "quantity")  # of some figure
 
 
 def parser() -> argparse.ArgumentParser:
-    rows = "\n".join(f"  {name:14} {_first_words(plot)}" for name, plot in FIGURES.items())
+    rows = "\n".join(_row(name, plot) for name, plot in FIGURES.items())
     made = new_parser(
         "plot",
         "gradsweep plot phase out.h5 --select tanh,d=256 -o phase.pdf\n"
@@ -81,6 +82,10 @@ def main(options: argparse.Namespace) -> int:
         print(output)
         print(_plain(f"{said.title}. {said.caption} {said.note}"), file=sys.stderr)
     return 0
+
+
+def _row(name: str, plot: Callable[..., Figure]) -> str:
+    return textwrap.fill(_first_words(plot), 110, initial_indent=f"  {name:14} ", subsequent_indent=" " * 17)
 
 
 def _first_words(plot: Callable[..., Figure]) -> str:

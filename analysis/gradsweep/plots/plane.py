@@ -73,7 +73,10 @@ def condition_codes(view: View, network: Network) -> np.ndarray:
     observation; the largest over the replicas."""
     names = ("vanishing_guaranteed", "spectral_condition", "growth_rate")
     sure, spectral, rate = (view.read(name, network, PLANE) for name in names)
-    peak = view.read("log_jacobian_norm", network, (*PLANE, "lag")).max(axis=-1)
+    peak = np.concatenate([  # one replica at a time: of a fine plane all lags are many
+        view.read("log_jacobian_norm", network, (*PLANE, "lag"), replica=slice(at, at + 1)).max(axis=-1)
+        for at in range(len(view.replicas))
+    ])  # fmt: skip
     known = ~np.isnan(sure) & (sure != UNSET_FLAG) & (spectral != UNSET_FLAG)
     with np.errstate(invalid="ignore"):
         seen = np.where(rate > ROUNDING, 5, np.where(peak > ROUNDING, 4, 3))

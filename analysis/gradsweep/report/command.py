@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import base64
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from ..plots.saving import drawing, save
 from ..whole import write_whole
 from .page import Shown, render_page
 
-SVG_PANELS = 16  # axes up to which a figure goes into the page as SVG
+SVG_PANELS, SVG_BYTES = 16, 300_000  # axes and length up to which a figure goes into the page as SVG
 # SVG stands in a URI as it is, a quarter shorter than in base64, but for what the URI or an attribute in '' would end at.
 ESCAPED = str.maketrans({"%": "%25", "#": "%23", "'": "%27", "&": "%26", "\n": " "})
 GARBAGE = 20_000  # objects made before Python looks for some; figures have many, and go in circles
@@ -94,14 +95,24 @@ def figures_of(dataset: xr.Dataset, summary: Summary, everything: bool) -> Itera
 
 
 def write_figure(figure: Figure, directory: str | None, dataset: xr.Dataset) -> str:
-    """The figure as a data: URI: SVG, or PNG where many panels would make the SVG large; with a directory also NAME.png
-    and NAME.pdf in it."""
+    """The figure as a data: URI: SVG, or PNG where the SVG would be large; with a directory also NAME.png and NAME.pdf in it."""
     if directory is not None:
         for suffix in (".pdf", ".png"):
             save(figure, os.path.join(directory, figure.description.name + suffix), dataset)
-    if len(figure.axes) > SVG_PANELS:
-        return f"data:image/png;base64,{base64.b64encode(drawing(figure, '.png', dataset)).decode()}"
-    return f"data:image/svg+xml,{drawing(figure, '.svg', dataset).decode().translate(ESCAPED)}"
+    if len(figure.axes) <= SVG_PANELS:
+        svg = drawing(figure, ".svg", dataset)
+        if len(svg) <= SVG_BYTES:
+            return f"data:image/svg+xml,{svg.decode().translate(ESCAPED)}"
+    return f"data:image/png;base64,{base64.b64encode(_of_256_colours(drawing(figure, '.png', dataset))).decode()}"
+
+
+def _of_256_colours(png: bytes) -> bytes:
+    """A quarter as long, and nothing is seen of it."""
+    from PIL import Image  # Matplotlib needs it, too
+
+    content = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(content, "PNG")
+    return content.getvalue()
 
 
 def make_report(dataset: xr.Dataset, output: str, figures: str | None, everything: bool) -> None:

@@ -251,7 +251,8 @@ function drawLine(lag, title) {
   if (Number.isFinite(chosen))
     traces.push({ x: [k], y: [chosen], mode: "markers", hoverinfo: "skip", showlegend: false,
                   marker: { symbol: "square-open", size: 15, color: style("--ink"), line: { width: 3 } } });
-  draw("plane", traces, { height: 420, xaxis: { title: label }, yaxis: { title }, showlegend: true },
+  const places = traces[0].x, isWide = Math.min(...places) > 0 && Math.max(...places) >= 20 * Math.min(...places);
+  draw("plane", traces, { height: 420, xaxis: { title: label, type: isWide ? "log" : "linear" }, yaxis: { title }, showlegend: true },
        `Growth per step against ${label} at lag ${page.head.lags[lag]}, ${network()}, a line a hidden size.`);
 }
 

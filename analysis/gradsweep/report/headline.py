@@ -11,6 +11,7 @@ from ..plots.symbols import GAMMA_NORM, GAMMA_RADIUS
 from .tables import escape
 
 MOST_NAMES = 6
+MOST_LISTED = 4  # ensembles in a clause
 MOST_STRENGTHS = 5
 STRENGTHS = {"input_scale": "inputs", "bias_scale": "biases"}
 TEXTS = {
@@ -45,23 +46,30 @@ def _edges(dataset: xr.Dataset) -> list[str]:
         here = found.sel(activation=activation).squeeze("hidden_size", drop=True)
         sentences.append(_of_activation(activation, here))
     if len(names) > MOST_NAMES:
-        sentences.append(f"So far {MOST_NAMES} of {len(names)} activations.")
+        sentences.append(f"These are the first {MOST_NAMES} of {len(names)} activations.")
     at = "".join(f", {name.replace('_', ' ')} = {value:g}" for name, value in chosen.items())
     return [f"At <i>d</i> = {sizes[-1]}{at}, by the growth over the longer lags: ", *filter(None, sentences)]
 
 
 def _of_activation(activation: str, here: xr.Dataset) -> str:
-    """One sentence: ensembles that do the same stand together."""
+    """One sentence: ensembles that do the same stand together, the outermost for many."""
     edges, said = [], {}
     for ensemble in here["ensemble"].values:
         one, name = here.sel(ensemble=ensemble), escape(ensemble)
         verdict = str(one["verdict"].values)
         if verdict == "one":
-            edges.append(f"{float(one['critical']):.3g} ({name})")
+            edges.append((float(one["critical"]), name))
         elif verdict in TEXTS:
             said.setdefault(TEXTS[verdict], []).append(name)
-    clauses = [f"explodes from κ = {', '.join(edges)} on"] if edges else []
-    clauses += [f"{text} ({', '.join(names)})" for text, names in said.items()]
+    clauses = []
+    if len(edges) > MOST_LISTED:
+        (low, first), (high, last) = min(edges), max(edges)
+        clauses.append(f"explodes from κ = {low:.3g} ({first}) to {high:.3g} ({last}) on, by ensemble")
+    elif edges:
+        clauses.append(f"explodes from κ = {', '.join(f'{edge:.3g} ({name})' for edge, name in edges)} on")
+    for text, names in said.items():
+        listed = names if len(names) <= MOST_LISTED else [f"{len(names)} of {here.sizes['ensemble']} ensembles"]
+        clauses.append(f"{text} ({', '.join(listed)})")
     return f"<b>{escape(activation)}</b> {'; it '.join(clauses)}." if clauses else ""
 
 
