@@ -16,7 +16,7 @@ from ..data.scores import LEAST_REPLICAS, LEAST_SIZES, means, standardised
 from ..data.selection import NothingToDraw
 from .exponents import THEORY, couplings_of, spread_couplings, summaries_of, summary_theory
 from .curves import CURVE, mean_words, part_coinciding
-from .figure import Description, Panels, say, zero_line
+from .figure import Description, Panels, coupling_axis, say, zero_line
 from .style import INK, colour, file_name, line_style, literal, shades
 from .view import Network, View, band_of_done, mean_of_done
 
@@ -126,4 +126,5 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
     names = ", ".join(literal(name) for name in view.activations)
     name = f"scores-{file_name('-'.join(view.activations))}"
     description = Description(name, f"Exponents beside the mean field: {names}", caption, view.note)
+    coupling_axis(panels, kappa)
     return panels.finish(r"coupling $\kappa$", "standard errors", handles, description)

@@ -15,8 +15,8 @@ from ..data.predictions import coupling_plane, kinds, log_slope_at_zero, mean_fi
 from ..data.scores import whole
 from ..data.selection import NothingToDraw, spread
 from .curves import draw_mean, mean_words, part_coinciding
-from .figure import Description, Panels, fit_y, say, zero_line
-from .style import INK, file_name, line_style, literal, shades
+from .figure import Description, Panels, coupling_axis, fit_y, say, zero_line
+from .style import INK, file_name, is_geometric, line_style, literal, shades
 from .view import PLANE, Choice, Network, View, mean_of_done
 
 MOST_SIZES, MOST_COUPLINGS = 5, 3
@@ -168,6 +168,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
     names = "-".join(view.activations)
     title = f"Chaos against the coupling: {', '.join(literal(name) for name in view.activations)}"
     description = Description(f"chaos-{file_name(names)}", title, caption, view.note)
+    coupling_axis(panels, kappa)
     return panels.finish(r"coupling $\kappa$", "", handles, description)
 
 
@@ -193,7 +194,9 @@ def summary_theory(
     drive, bias, start = variances(view.dataset)
     strongest = np.argmax(kappa)
     ratio = float(kappa[strongest] / gain[strongest])
-    between = np.linspace(kappa.min(), kappa.max(), SUMMARY_POINTS) if between is None else between
+    if between is None:
+        spaced = np.geomspace if is_geometric(np.unique(kappa)) else np.linspace
+        between = spaced(kappa.min(), kappa.max(), SUMMARY_POINTS)
     added = float(np.ravel(drive)[0]), float(np.ravel(bias)[0])
     found = [theory.summarize_spectrum(activation, value / ratio, *added, ensemble, start) for value in between]
     largest, entropy, dimension = (

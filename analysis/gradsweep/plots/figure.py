@@ -128,7 +128,8 @@ class Panels:
         between = 0.14 * unit
         panels = self.columns * self.width + (self.columns - 1) * gap
         legend_rows, legend_columns = _legend_shape(handles, (panels + 2.0 * min(left, right)) / unit)
-        top = (0.28 + 0.19 * legend_rows) * unit
+        formulas = any("$" in handle.get_label() for handle in handles)  # are taller than text
+        top = (0.28 + (0.22 if formulas and legend_rows > 2 else 0.19) * legend_rows) * unit
         width = left + panels + right
         height = bottom + self.rows * self.height + (self.rows - 1) * between + top
         self.figure.set_size_inches(width, height)
@@ -200,6 +201,15 @@ def lag_axis(panels: Panels, lags: np.ndarray, from_zero: bool = False) -> None:
             axes.locator_params(axis="x", nbins=MOST_TICKS, integer=True)
             if from_zero:
                 axes.set_xlim(0, None)
+
+
+def coupling_axis(panels: Panels, kappa: np.ndarray) -> None:
+    """The x axis of couplings (or gamma, or rho): logarithmic where they are geometric or span a factor of twenty."""
+    if not is_geometric(np.unique(kappa)):
+        return
+    for axes in panels.grid[-1]:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
 
 
 def fit_y(axes: Sequence[Axes], values: Sequence[np.ndarray], least: float) -> None:

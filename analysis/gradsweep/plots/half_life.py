@@ -15,7 +15,7 @@ from ..data.quantities import HALF, coupling, half_life
 from ..data.results import DONE
 from ..data.selection import NothingToDraw, labels, reduce_to_compared, select, size_of, thin
 from .curves import CURVE, band_handles, mean_words, part_coinciding
-from .figure import Description, Panels, say
+from .figure import Description, Panels, coupling_axis, say
 from .style import INK, colour, file_name, line_style, literal
 from .symbols import NORM
 from .view import LINES, band_of_done, choose_lines
@@ -62,6 +62,7 @@ def plot_half_life(
         # Room for the triangles above all curves.
         axes.set_ylim(0.5, min(2.0 * labels(dataset, "lag")[-1], 4.0 * longest) * 2.0 ** (0.35 * len(compared)))
         axes.yaxis.set_major_formatter("{x:g}")
+    coupling_axis(panels, kappa)
     panels.titles([literal(name) for name in names["ensemble"]], [literal(name) for name in names["activation"]])
     symbol = LINES[lines]
     handles = [Line2D([], [], **line_style(place), label=f"{symbol} = {value:g}") for place, value in enumerate(compared)]

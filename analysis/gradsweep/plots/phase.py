@@ -17,7 +17,7 @@ from ..data.quantities import ROUNDING, SAME_COUPLING
 from ..data.results import FAILED
 from ..data.selection import NothingToDraw, labels, require_axis
 from .curves import band_handles
-from .figure import Description, Panels, draw_mesh, say
+from .figure import Description, Panels, coupling_axis, draw_mesh, say
 from .style import DIVERGING, UNFINISHED, cell_edges, colour, file_name, is_geometric, number
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
 from .view import PLANE, Network, View, band_of_done, mean_of_done
@@ -293,6 +293,8 @@ def _draw_lines(
             say(axes, "failed" if failed else r"$J_\ell = 0$ exactly" if zero else "pending")
         if len(points) == 1:
             axes.set_xticks(points)
+    if along in PLANE:
+        coupling_axis(panels, points)
     handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas")]
     handles += band_handles(len(view.replicas), shade=colour(0))
     return [*handles, *condition_handles()] if along in PLANE and len(points) > 1 else handles
