@@ -45,8 +45,8 @@ source jobs/environment.sh
 cmake --preset "$preset" -G Ninja -DGRADSWEEP_WERROR=ON
 cmake --build "build/$preset" -j "$(nproc)"
 
-# One more than there are cores: many tests wait, for ranks that start, for locks, for time limits.
-at_once=$(($(nproc) + 1))
+# Twice as many as there are cores: many tests wait, for ranks that start, for locks, for time limits.
+at_once=$((2 * $(nproc)))
 log=build/$preset/tests.log began=$SECONDS passed=0 failed=0 skipped=0
 for call in "${calls[@]}"; do
     # shellcheck disable=SC2086  # the options are words

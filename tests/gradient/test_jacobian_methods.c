@@ -55,7 +55,7 @@ static void compare(const char *what, long d, long lag, double a, double b)
         fail_msg("%s, d = %ld, lag = %ld: %.17g and %.17g differ by %.3g", what, d, lag, a, b, difference);
 }
 
-enum { CHAINS = 3, LAGS = 6, MOST_OF_WIDE_ROWS = 20000 };
+enum { CHAINS = 3, LAGS = 6, MOST_OF_WIDE_ROWS = 4200 };
 
 /* Chains and lags stand side by side for the sake of speed alone: no neighbour moves a bit. */
 static void check_alone(const struct jacobian_problem *problem, struct gradient_context *context, long chain,

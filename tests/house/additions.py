@@ -2,7 +2,7 @@
 an axis or a command. They are applied to a copy, whose command is built, run, and compared with NumPy; and what they touch is counted.
 Of the copy is compiled what the patches reach: all other objects are those of the project's own build.
 
-    additions.py PROJECT BUILD CMAKE"""
+    additions.py PROJECT BUILD CMAKE [--count]      --count: they are applied and counted, and nothing is built"""
 
 import itertools
 import math
@@ -105,7 +105,8 @@ def make_build(copy, changed):
         "-DGRADSWEEP_BUILD_TESTS=OFF", "-DGRADSWEEP_WERROR=ON")
 
 
-def build(copy):
+def apply_patches(copy):
+    """What they touch is counted; returns which files that are."""
     for name in ("src", "include", "packaging", "analysis"):
         shutil.copytree(PROJECT / name, copy / name)
     shutil.copy(PROJECT / "CMakeLists.txt", copy)
@@ -124,6 +125,10 @@ def build(copy):
             fail(f"{patch.name} touches {new} new and {changed} old files; allowed are {ALLOWED[patch.stem]}")
         # Rows of others may have come nearby since.
         run("git", "apply", "-C1", "--whitespace=nowarn", str(patch), cwd=copy)
+    return touched
+
+
+def build(copy, touched):
     make_build(copy, {PROJECT / name for name in touched})
     run(CMAKE, "--build", copy / "build", "-j", str(os.cpu_count()), "--target", "gradsweep")
     return copy / "build" / "src" / "gradsweep"
@@ -211,7 +216,10 @@ def write_defaults(gradsweep, folder):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="gradsweep-test-") as folder:
-        gradsweep = build(Path(folder))
+        touched = apply_patches(Path(folder))
+        if sys.argv[4:] == ["--count"]:
+            return
+        gradsweep = build(Path(folder), touched)
         compare_with_numpy(gradsweep)
         check(gradsweep, Path(folder))
         compare_axis(gradsweep, Path(folder))

@@ -25,7 +25,7 @@ libraries=/usr/lib/$(gcc -print-multiarch 2>/dev/null || true)
 declare -A suites=(
     [programs]='test_|fuzz_|house_fast_math$|house_exports$'
     [ranks]='mpi_|pblas_block_size$'
-    [command]='command_|field_|faults$|exact_zeros$|reference_(compare|measures|lyapunov)$|house_install$'
+    [command]='command_|field_|exact_zeros$|reference_(compare|measures|lyapunov)$|house_install$'
     [files]='read_results$|kill_store$|power_loss$|damage$'
 )
 suite="^(${suites[programs]}|${suites[ranks]}|${suites[command]}|${suites[files]})"
