@@ -26,7 +26,7 @@ declare -A suites=(
     [programs]='test_|fuzz_|house_fast_math$|house_exports$'
     [ranks]='mpi_|pblas_block_size$'
     [command]='command_|field_|exact_zeros$|reference_(compare|measures|lyapunov)$|house_install$'
-    [files]='read_results$|kill_store$|power_loss$|damage$'
+    [files]='read_results$|kill_store$|damage$'
 )
 suite="^(${suites[programs]}|${suites[ranks]}|${suites[command]}|${suites[files]})"
 # The options of ctest for a tier; none where no test is to be built.
