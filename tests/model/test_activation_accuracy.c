@@ -359,6 +359,14 @@ static void a_result_depends_on_its_argument_alone(void **state)
         }
 }
 
+/* The sign of what is no number is the compiler's choice. */
+static void expect_bits(const double *values, const double *expected, int count)
+{
+    for (int i = 0; i < count; i++)
+        assert_true((isnan(values[i]) && isnan(expected[i])) ||
+                    memcmp(&values[i], &expected[i], sizeof values[i]) == 0);
+}
+
 /* Also beyond the magnitude up to which the loops are right, at zeros, kinks and what is no number. */
 static void both_at_once_are_what_each_is_alone(void **state)
 {
@@ -373,8 +381,8 @@ static void both_at_once_are_what_each_is_alone(void **state)
             activation_values(activation_at(n), LENGTH, x, 0.7, values_alone);
             activation_derivatives(activation_at(n), LENGTH, x, slopes_alone);
             activation_values_and_derivatives(activation_at(n), LENGTH, x, 0.7, values, slopes);
-            assert_memory_equal(values, values_alone, sizeof values);
-            assert_memory_equal(slopes, slopes_alone, sizeof slopes);
+            expect_bits(values, values_alone, LENGTH);
+            expect_bits(slopes, slopes_alone, LENGTH);
         }
 }
 
