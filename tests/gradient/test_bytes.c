@@ -1,6 +1,7 @@
 /* Memory that the cost model foretells, and memory that is taken: every allocation of this program is counted, by
  * functions that stand before those of the C library. */
 #include "gradient/chain_cost.h"
+#include "linalg/blas.h"
 #include "linalg/cost.h"
 #include "measures.h"
 #include "model/weights_cost.h"
@@ -161,5 +162,6 @@ int main(void)
     };
     if (!CAN_COUNT)
         return 77;
+    require(blas_reserve()); /* as the program does: what a BLAS keeps is no chain's */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
