@@ -143,6 +143,21 @@ static vector find_reflection(long n, const double *row, double *v, vector *squa
 
 enum { ROWS_AT_ONCE = 4 };
 
+/* function(rows, first, ...) for the first n rows, some at a time and what is left over together; compiled for each
+ * number of rows. */
+#define BY_ROWS(function, n, ...)                                                  \
+    do {                                                                           \
+        const long count = (n), rest = count % ROWS_AT_ONCE, whole = count - rest; \
+        for (long first = 0; first < whole; first += ROWS_AT_ONCE)                 \
+            function(ROWS_AT_ONCE, first, __VA_ARGS__);                            \
+        if (rest == 1)                                                             \
+            function(1, whole, __VA_ARGS__);                                       \
+        else if (rest == 2)                                                        \
+            function(2, whole, __VA_ARGS__);                                       \
+        else if (rest == 3)                                                        \
+            function(3, whole, __VA_ARGS__);                                       \
+    } while (0)
+
 /* Rows first .. first + rows - 1 of A v, and what they add to the rows before; A symmetric, of which the lower triangle
  * is read. Each product is one chain over ascending columns, however rows are taken together. */
 INLINED void multiply_rows(const int rows, long first, long stride, const double *a, const double *v, double *products)
@@ -179,15 +194,7 @@ INLINED void multiply_rows(const int rows, long first, long stride, const double
 /* products := A v, of the lower triangle of the first n rows of A. */
 static void multiply_symmetric(long n, long stride, const double *a, const double *v, double *products)
 {
-    const long rest = n % ROWS_AT_ONCE;
-    for (long row = 0; row < n - rest; row += ROWS_AT_ONCE)
-        multiply_rows(ROWS_AT_ONCE, row, stride, a, v, products);
-    if (rest == 1)
-        multiply_rows(1, n - rest, stride, a, v, products);
-    else if (rest == 2)
-        multiply_rows(2, n - rest, stride, a, v, products);
-    else if (rest == 3)
-        multiply_rows(3, n - rest, stride, a, v, products);
+    BY_ROWS(multiply_rows, n, stride, a, v, products);
 }
 
 /* Columns 0 .. first + rows - 1 of some rows of A -= v w^T + w v^T. */
@@ -212,15 +219,7 @@ INLINED void subtract_rows(const int rows, long first, long stride, double *a, c
 /* The lower triangle of the first n rows of A -= v w^T + w v^T. */
 static void subtract_outer(long n, long stride, double *a, const double *v, const double *w)
 {
-    const long rest = n % ROWS_AT_ONCE;
-    for (long row = 0; row < n - rest; row += ROWS_AT_ONCE)
-        subtract_rows(ROWS_AT_ONCE, row, stride, a, v, w);
-    if (rest == 1)
-        subtract_rows(1, n - rest, stride, a, v, w);
-    else if (rest == 2)
-        subtract_rows(2, n - rest, stride, a, v, w);
-    else if (rest == 3)
-        subtract_rows(3, n - rest, stride, a, v, w);
+    BY_ROWS(subtract_rows, n, stride, a, v, w);
 }
 
 /* diagonal[d] and squares[d - 1] of the off-diagonal; A, of which the lower triangle is read, is overwritten. v and w:

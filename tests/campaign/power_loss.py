@@ -115,8 +115,8 @@ class Campaign:
         require(ended.returncode == 0, f"{name}: {ended.stderr}")
         return path
 
-    def prepare(self, count):
-        """The first so many recordings."""
+    def prepare(self):
+        """All recordings."""
         (self.folder / "sweep.yaml").write_text(SWEEP)
         scenarios = [
             Scenario("run", RUN, stop=150),
@@ -127,7 +127,7 @@ class Campaign:
             Scenario("shard, 2 ranks", RUN + ["--shard", "2/2"], ranks=2),
             Scenario("extend", ["extend", "{folder}/../sweep.yaml", "{folder}/old.h5", "-o", "{out}", *LONGER],
                      inputs={"old.h5": []}, options=LONGER),
-        ][:count]
+        ]
         for scenario in scenarios:
             scenario.inputs = {name: self.make(name, options) for name, options in scenario.inputs.items()}
         for number, scenario in enumerate(scenarios):
@@ -215,8 +215,8 @@ class Campaign:
         differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         require(not differing, f"{what}: the results differ in {differing}")
 
-    def run(self, count, scenarios):
-        scenarios = self.prepare(scenarios)
+    def run(self, count):
+        scenarios = self.prepare()
         violations = []
         for number in range(count):
             scenario = scenarios[number % len(scenarios)]
@@ -233,13 +233,12 @@ def main():
     arguments = campaign.parser("Takes away the power at random moments.")
     arguments.add_argument("library")
     arguments.add_argument("--count", type=int, default=300)
-    arguments.add_argument("--scenarios", type=int, help="only the first so many things to do, of six")
     options = campaign.parse(arguments)
     folder = os.path.realpath(tempfile.mkdtemp(prefix="gradsweep-power-"))
     began = time.monotonic()
     try:
         losses = Campaign(folder, os.path.realpath(options.library), options.seed)
-        violations = losses.run(options.count, options.scenarios)
+        violations = losses.run(options.count)
     except Violation as violation:
         sys.exit(f"seed {options.seed}: {violation}\nthe files are in {folder}")
     told = ", ".join(f"{what} {count}" for what, count in sorted(losses.counts.items()))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from .. import theory
-from .predictions import coupling_plane, kinds, mean_field_ensemble, predict, variances
+from .predictions import kinds, mean_field_ensemble, predict, variances
 from .quantities import ROUNDING, done
-from .selection import PLANE, NothingToDraw, labels
+from .selection import NothingToDraw, labels
 
 QUANTITIES = ("largest_exponent", "entropy_rate", "kaplan_yorke_dimension")  # the latter two over d
 LEAST_REPLICAS, LEAST_SIZES = 3, 3  # for a standard error, and for a correction
