@@ -241,7 +241,8 @@ class Spectra(unittest.TestCase):
                 with self.subTest(name, ensemble=ensemble):
                     found = theory.lyapunov_exponents(name, 1.3, 2.0, u, ensemble)
                     np.testing.assert_allclose(found, theory.relu_exponents(1.3, u, active, ensemble), atol=1e-9)
-        self.assertEqual(theory.finite_fraction("relu", 1.0), 0.5)
+        # The weights of the nodes are summed in an order that the CPU chooses: 2^-53 times their number of some hundreds.
+        self.assertAlmostEqual(theory.finite_fraction("relu", 1.0), 0.5, delta=1e-13)
         self.assertAlmostEqual(theory.finite_fraction("hard_tanh", 2.0), erf(0.5), delta=1e-12)
         # States that run away: gelu is relu then, of slope 1/sup phi'.
         summary = theory.summarize_spectrum("gelu", 2.0, start=1e12)

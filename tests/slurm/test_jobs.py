@@ -66,8 +66,12 @@ class Jobs(CommandTest):
         options = ["--ntasks=2", "--time=10", "--mem-per-cpu=200M", *options]
         return self.submit(SWEEP_JOB, self.text, self.path(name), "--progress", "none", options=options, **environment)
 
-    def wait_for_cells(self, name, share=0.1):
-        wait_for(lambda: finished_share(self.path(name)) >= share, f"{share:.0%} of {name}")
+    def wait_for_cells(self, job, name, share=0.1):
+        try:
+            wait_for(lambda: finished_share(self.path(name)) >= share, f"{share:.0%} of {name}")
+        except AssertionError as error:
+            log = self.log(job) if self.log_path(job).exists() else "no log yet"
+            raise AssertionError(f"{error}; {slurm.job(job)}\n{log}") from None
 
     def ranks_of(self, name):
         """The processes that compute this results file."""
@@ -82,8 +86,11 @@ class Jobs(CommandTest):
                 found.append(pid)
         return found
 
+    def log_path(self, job):
+        return self.folder / f"gradsweep-{job}.log"
+
     def log(self, job):
-        return (self.folder / f"gradsweep-{job}.log").read_text()
+        return self.log_path(job).read_text()
 
     def assert_complete(self, name):
         self.assertEqual(finished_share(self.path(name)), 1)
@@ -100,7 +107,7 @@ class Jobs(CommandTest):
         """A minute is the shortest limit there is, and Slurm looks every half minute at what runs; the ranks are paused
         till then, and spare the sweep from being a minute long. The signal goes to the script, and not to them."""
         job = self.submit_sweep("limited.h5", options=["--time=1"])
-        self.wait_for_cells("limited.h5")
+        self.wait_for_cells(job, "limited.h5")
         ranks = self.ranks_of("limited.h5")
         self.assertEqual(len(ranks), 2)
         for pid in ranks:
@@ -118,7 +125,7 @@ class Jobs(CommandTest):
     def test_cancelled(self):
         """scancel ends a job for good, and leaves a file that any later run goes on with."""
         job = self.submit_sweep("cancelled.h5")
-        self.wait_for_cells("cancelled.h5")
+        self.wait_for_cells(job, "cancelled.h5")
         slurm.run("scancel", job)
         state, _ = slurm.wait_for_end(job)
         self.assertEqual(state, "CANCELLED")
@@ -132,7 +139,7 @@ class Jobs(CommandTest):
 
     def test_restarts_are_bounded(self):
         job = self.submit_sweep("bounded.h5", options=["--ntasks=1"], MAX_RESTARTS="1")
-        self.wait_for_cells("bounded.h5", 0.05)
+        self.wait_for_cells(job, "bounded.h5", 0.05)
         slurm.run("scancel", "--batch", "--signal=USR1", job)
         slurm.start_again(job, 1)
         # This time at once: there may be no ranks yet, or they may be anywhere in their start.
@@ -148,7 +155,7 @@ class Jobs(CommandTest):
     def test_killed_rank(self):
         """It ends its step: the others are told at once, and have the ten seconds of every stop. The job comes back."""
         job = self.submit_sweep("killed.h5")
-        self.wait_for_cells("killed.h5")
+        self.wait_for_cells(job, "killed.h5")
         killed = time.monotonic()
         os.kill(self.ranks_of("killed.h5")[1], signal.SIGKILL)
         wait_for(lambda: "Terminating StepId" in self.log(job), "the end of the step")
@@ -170,7 +177,7 @@ class Jobs(CommandTest):
             capture_output=True, text=True, timeout=command.TIMEOUT)
         self.assertEqual(submitted.returncode, 0, submitted.stderr)
         array, merge = re.findall(r"submitted as job (\d+)", submitted.stdout)
-        self.wait_for_cells("whole.shard-2-of-4.h5", 0.01)
+        self.wait_for_cells(array, "whole.shard-2-of-4.h5", 0.01)
         slurm.run("scancel", "--batch", "--signal=USR1", f"{array}_2")
         slurm.start_again(f"{array}_2", 1)
         for task in range(1, 5):
