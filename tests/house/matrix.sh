@@ -5,7 +5,6 @@
 #   MATRIX_TIER     of rows that name none. standard (default): all tests that apply but campaigns, ten minutes a row on a quiet machine;
 #                   quick: those of them with the label quick; bits: the command alone is built, and its numbers are compared
 #   MATRIX_JOBS     at once (the number of cores)
-#   MATRIX_ARM64    a gradsweep compiled for arm64, and what starts it ("./emulate.sh build-arm64/src/gradsweep"): runs the sweep
 # A row whose compiler or libraries are not there is left out, and says so. Exit code 1 where a row fails; 77 where all are left out.
 # Debian: mpich libmpich-dev libhdf5-mpich-dev libscalapack-mpich-dev, clang, libblis-dev, libblas-dev liblapack-dev,
 # gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user.
@@ -161,15 +160,19 @@ run_row() {
     return "$tried"
 }
 
-# Kernel, blocks and activations compiled for arm64, run by QEMU; and the sweep, by a program made beforehand.
+# Kernel, blocks and activations compiled for arm64, run by QEMU; and the sweeps, by the whole command.
 run_arm64() {
-    local tried=0 bits='' program
+    local tried=0 bits='' program words skipped=0
     tests/campaign/arm64.sh "$source_folder" >"$folder/arm64.log" 2>&1 || tried=$?
     [ "$tried" -ne 77 ] || { row arm64 "left out: $(tail -n 1 "$folder/arm64.log")" && return 0; }
-    if [ -n "${MATRIX_ARM64:-}" ]; then
-        read -r -a program <<<"$MATRIX_ARM64"
+    program=$(tests/house/arm64_build.sh "$folder/arm64" 2>>"$folder/arm64.log") || skipped=$?
+    if [ "$skipped" -eq 0 ]; then
+        read -r -a words <<<"$program"
         apart=$APART_BY_LAPACK
-        bits=$(compare_sweeps "${program[@]}") || tried=1
+        bits=$(compare_sweeps "${words[@]}") || tried=1
+    else
+        [ "$skipped" -eq 77 ] || tried=1
+        bits=$program
     fi
     row arm64 "kernel, blocks, activations: $(tail -n 1 "$folder/arm64.log")" - - - - "${bits//$'\n'/ }"
     return "$tried"
