@@ -26,7 +26,7 @@ set(GRADSWEEP_TEST_TOOLS ${CMAKE_BINARY_DIR}/tests/tools)
 function(gradsweep_add_test_program name source)
     add_executable(${name} ${source})
     target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-    target_link_libraries(${name} PRIVATE gradsweep_objects gradsweep_warnings PkgConfig::CMOCKA)
+    target_link_libraries(${name} PRIVATE gradsweep_archive gradsweep_warnings PkgConfig::CMOCKA)
 endfunction()
 
 # A library that tests load before the command.
