@@ -148,6 +148,14 @@ static enum status go_on(const struct run *run, struct course *course)
     return course_go_on(course, run->model.steps, run->context->stop_requested);
 }
 
+/* Trajectories of identity are run for their states, of others for their derivatives. */
+static enum trajectory_keep kept_of(const struct batch *batch)
+{
+    if (measure_any_needs(batch->measures, NEEDS_STATES))
+        return KEEP_STATES;
+    return batch->activation->is_identity ? KEEP_DERIVATIVES : KEEP_DERIVATIVES_ALONE;
+}
+
 /* The trajectory of chains first .. first+count-1 side by side, with what is measured at each anchor on its way. */
 static enum status measure_on_trajectory(const struct anchored *anchored, bool is_shared, long first, long count)
 {
@@ -156,7 +164,6 @@ static enum status measure_on_trajectory(const struct anchored *anchored, bool i
     struct chain chains[CHAINS_SIDE_BY_SIDE];
     SCOPED(trajectory) trajectory = { 0 };
     SCOPED(course) *course = NULL;
-    const bool needs_states = measure_any_needs(batch->measures, NEEDS_STATES);
     const struct chain_question question = question_of(batch);
     const long window = chain_window(&question);
     const double d = (double)weights_hidden_size(batch->weights);
@@ -165,8 +172,7 @@ static enum status measure_on_trajectory(const struct anchored *anchored, bool i
                                     batch->drives ? &batch->drives[first + i] : NULL };
     {
         SCOPED(phase_visit) visit = phases_visit(last->context->phases, PHASE_TRAJECTORY);
-        TRY(course_open(batch->model, batch->weights, count, chains, window,
-                        needs_states ? KEEP_STATES : KEEP_DERIVATIVES, &trajectory, &course));
+        TRY(course_open(batch->model, batch->weights, count, chains, window, kept_of(batch), &trajectory, &course));
     }
     for (long a = 0; a < anchored->count; a++) {
         const struct run *run = &anchored->runs[a];

@@ -85,6 +85,25 @@ double chain_cost_unlike(const struct chain_question *question, bool native, lon
     return ((double)count - vanished + fmin(vanished, blocks)) / (double)count;
 }
 
+/* From there on derivatives are those at 0, some e^5 of growth on the way included. */
+static double log_settled(const struct activation *activation)
+{
+    return log(activation->linear_within) - 5.0;
+}
+
+double chain_cost_moving(const struct chain_question *question, bool native, long count, const double *couplings)
+{
+    const double steps = (double)model_of_mean_anchor(question).steps;
+    double taken = 0.0;
+    if (native || is_driven(question) || question->ensemble->kind->is_fresh_at_every_step || question->team_size > 1 ||
+        question->activation->is_identity || question->activation->linear_within == 0 ||
+        measure_any_needs(question->measures, NEEDS_STATES))
+        return 1.0;
+    for (long i = 0; i < count; i++)
+        taken += couplings[i] < 1 ? fmin(1.0, log_settled(question->activation) / (steps * log(couplings[i]))) : 1.0;
+    return taken / (double)count;
+}
+
 double chain_cost_iterations(const struct chain_question *question, double lag)
 {
     const double d = (double)question->hidden_size;
@@ -209,8 +228,9 @@ struct cost chain_cost_steps(const struct chain_question *question, double steps
 
 static struct cost trajectory_cost(const struct chain_question *question)
 {
-    double d = (double)question->hidden_size, steps = (double)question->model->steps;
-    struct cost cost = cost_narrow(question->hidden_size, steps, chain_cost_width(question));
+    const double moving = question->moving > 0.0 ? question->moving : 1.0;
+    double d = (double)question->hidden_size, steps = moving * (double)question->model->steps;
+    struct cost cost = cost_narrow(question->hidden_size, steps, moving * chain_cost_width(question));
     cost.seconds += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
     cost.replicated += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
     return cost_add(cost, chain_cost_steps(question, steps));
@@ -378,7 +398,10 @@ double chain_cost_block_bytes(const struct chain_question *question, double chai
                         : 0.0;
     bool identity_alone = question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY);
     double different = identity_alone ? 1.0 : chains, course = identity_alone ? 0.0 : COURSE_VECTORS * d;
+    /* Powers of W by which chains are known to settle; gone before the window is there. */
+    const bool settles = question->activation->linear_within > 0 && question->team_size <= 1;
+    const double powers = settles ? 3.0 * d * d + different * course : 0.0;
     double further_lags = (double)chain_cost_lags_side_by_side((long)different, question->lag_count) - 1.0;
-    return different * (vectors + 8.0 * (course + further_lags * lanczos_elements(question))) +
-           8.0 * product_elements(question, chains) + cyclic + measure_bytes(question);
+    return fmax(8.0 * powers, different * (vectors + 8.0 * (course + further_lags * lanczos_elements(question))) +
+                                  8.0 * product_elements(question, chains) + cyclic + measure_bytes(question));
 }

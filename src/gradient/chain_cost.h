@@ -33,11 +33,16 @@ struct chain_question {
     int team_size;     /* ranks that hold whole matrices together; 0 counts as 1. Bytes depend on it, times do not */
     long side_by_side; /* chains of a block; 0 counts as CHAINS_SIDE_BY_SIDE. The method does not depend on it */
     double unlike;     /* share of them that have a product of their own (chain_cost_unlike); 0 counts as 1. Likewise */
+    double moving;     /* share of their steps that trajectories take (chain_cost_moving); 0 counts as 1. Likewise */
 };
 
 /* The share of chains, of all with these couplings, that are not like another one (gradient/chain_norms.h): without
  * input and bias, states that vanish leave one product, and so does an activation of two straight lines through 0. */
 double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings);
+
+/* The share of the steps of chains with these couplings that they take before they settle (model/settling.h), where
+ * their states are not asked for. */
+double chain_cost_moving(const struct chain_question *question, bool native, long count, const double *couplings);
 
 /* Iterations that Lanczos takes for ||J_l||_2. */
 double chain_cost_iterations(const struct chain_question *question, double lag);

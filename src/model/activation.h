@@ -15,8 +15,10 @@ struct activation {
     double slope_at_zero[2];    /* phi'(0-) = phi'(0), and phi'(0+): phi's linear part for a vanishing state */
     double
         slope_at_infinity[2]; /* phi'(-inf), phi'(+inf): its asymptote for a state beyond the range; 0 where bounded */
-    bool vanishes_at_zero;    /* phi(0) = 0 */
-    bool is_flat_somewhere;   /* phi' = 0 on an interval; else it is 0 nowhere far from 0, however small */
+    double linear_within;   /* up to that |x|, phi' / sup|phi'| as computed is its value at 0, to the bit, and |phi(x)|
+                               at most |phi'(0) x|; 0: nowhere */
+    bool vanishes_at_zero;  /* phi(0) = 0 */
+    bool is_flat_somewhere; /* phi' = 0 on an interval; else it is 0 nowhere far from 0, however small */
     bool is_piecewise_linear; /* phi' has some values, 0 among them or not, and none of them is tiny */
     bool is_identity;
     const struct activation_beyond *beyond; /* private to activation.c; NULL: none */

@@ -10,18 +10,19 @@
 
 ACTIVATION(identity, 1, .slope_at_zero = { 1, 1 }, .slope_at_infinity = { 1, 1 }, .vanishes_at_zero = true,
            .is_piecewise_linear = true, .is_identity = true)
-ACTIVATION(tanh, 1, .slope_at_zero = { 1, 1 }, .vanishes_at_zero = true)
+ACTIVATION(tanh, 1, .slope_at_zero = { 1, 1 }, .linear_within = 0x1p-27, .vanishes_at_zero = true)
 ACTIVATION(sigmoid, 0.25, .slope_at_zero = { 0.25, 0.25 })
 ACTIVATION(relu, 1, .slope_at_zero = { 0, 1 }, .slope_at_infinity = { 0, 1 }, .vanishes_at_zero = true,
            .is_flat_somewhere = true, .is_piecewise_linear = true)
 ACTIVATION(leaky_relu, 1, .slope_at_zero = { ACTIVATION_LEAK, 1 }, .slope_at_infinity = { ACTIVATION_LEAK, 1 },
            .vanishes_at_zero = true, .is_piecewise_linear = true)
-ACTIVATION(softsign, 1, .slope_at_zero = { 1, 1 }, .vanishes_at_zero = true)
+ACTIVATION(softsign, 1, .slope_at_zero = { 1, 1 }, .linear_within = 0x1p-54, .vanishes_at_zero = true)
 ACTIVATION(erf, 1.1283791670955126, .slope_at_zero = { 1.1283791670955126, 1.1283791670955126 },
-           .vanishes_at_zero = true)
-ACTIVATION(hard_tanh, 1, .slope_at_zero = { 1, 1 }, .vanishes_at_zero = true, .is_flat_somewhere = true,
-           .is_piecewise_linear = true)
-ACTIVATION(sin, 1, .slope_at_zero = { 1, 1 }, .vanishes_at_zero = true, .beyond = &sine_beyond)
+           .linear_within = 0x1p-27, .vanishes_at_zero = true)
+ACTIVATION(hard_tanh, 1, .slope_at_zero = { 1, 1 }, .linear_within = 0x1p-1, .vanishes_at_zero = true,
+           .is_flat_somewhere = true, .is_piecewise_linear = true)
+ACTIVATION(sin, 1, .slope_at_zero = { 1, 1 }, .linear_within = 0x1p-27, .vanishes_at_zero = true,
+           .beyond = &sine_beyond)
 ACTIVATION(gelu, 1.1289041451851548, .slope_at_zero = { 0.5, 0.5 }, .slope_at_infinity = { 0, 1 },
            .vanishes_at_zero = true)
 ACTIVATION(silu, 1.0998393201288669, .slope_at_zero = { 0.5, 0.5 }, .slope_at_infinity = { 0, 1 },

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/network.h"
 #include "model/scaled_state.h"
+#include "model/settling.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,9 +17,9 @@ struct motion {
     bool is_on_grid;        /* of the weights */
     bool are_unscaled;      /* the exponents of all chains are 0, as they are but for states that vanish or explode */
     double *gains;          /* [chains] */
-    /* [chains]: where the run of chains that are activated like this one ends; and driven like it. Neighbours are,
-     * whose cells are neighbours. */
-    long *activated_ends, *driven_ends;
+    long *activated_ends, *driven_ends; /* [chains] */
+    struct settling settling;
+    long moving; /* chains before it have settled: they stay where they are, and their derivatives what they are */
 };
 
 static void motion_close(struct motion *motion)
@@ -30,30 +31,12 @@ static void motion_close(struct motion *motion)
     memory_free(motion->gains);
     memory_free(motion->activated_ends);
     memory_free(motion->driven_ends);
-}
-
-static bool are_activated_alike(const struct chain *one, const struct chain *other)
-{
-    return one->activation == other->activation && one->gamma == other->gamma;
-}
-
-static bool are_driven_alike(const struct chain *one, const struct chain *other)
-{
-    if (one->drive == NULL || other->drive == NULL)
-        return one->drive == other->drive;
-    return one->drive->input == other->drive->input && one->drive->bias == other->drive->bias;
-}
-
-static void find_ends(long count, const struct chain *chains,
-                      bool (*are_alike)(const struct chain *, const struct chain *), long *ends)
-{
-    for (long c = count - 1; c >= 0; c--)
-        ends[c] = c + 1 < count && are_alike(&chains[c], &chains[c + 1]) ? ends[c + 1] : c + 1;
+    settling_close(&motion->settling);
 }
 
 /* `motion` is its owner's to close, also where this fails. */
-static enum status motion_open(const struct model *model, const struct weights *weights, long count,
-                               const struct chain *chains, struct motion *motion)
+static enum status motion_open(const struct model *model, struct weights *weights, long count,
+                               const struct chain *chains, enum trajectory_keep keep, struct motion *motion)
 {
     long d = weights_hidden_size(weights);
     TRY(network_open(model, weights, &motion->network));
@@ -64,11 +47,13 @@ static enum status motion_open(const struct model *model, const struct weights *
     TRY(memory_allocate(&motion->activated_ends, count, "chains that are alike"));
     TRY(memory_allocate(&motion->driven_ends, count, "chains that are alike"));
     motion->is_on_grid = weights_grid(weights) != NULL;
-    find_ends(count, chains, are_activated_alike, motion->activated_ends);
-    find_ends(count, chains, are_driven_alike, motion->driven_ends);
+    chains_activated_ends(count, chains, motion->activated_ends);
+    chains_driven_ends(count, chains, motion->driven_ends);
     for (long c = 0; c < count; c++)
         motion->gains[c] = chains[c].gain;
-    return STATUS_OK;
+    if (keep != KEEP_DERIVATIVES_ALONE || motion->network.input_size > 0 || motion->network.bias != NULL)
+        return STATUS_OK;
+    return settling_open(weights, model->steps, count, chains, &motion->settling);
 }
 
 /* Likewise. */
@@ -215,12 +200,40 @@ static long count_unscaled(const struct motion *motion, const struct trajectory 
     return next - first;
 }
 
+/* Leaves out chains that have settled, up to one that has not. They are in the order of their gains, as a rule, and so
+ * in the order in which they settle. */
+static void let_settle(struct motion *motion, struct trajectory *trajectory)
+{
+    const struct block *state = &trajectory->final_state;
+    for (long c = motion->moving; c < trajectory->chains; c++, motion->moving++) {
+        const double *column = block_column(state, c);
+        if (!settling_has_settled(&motion->settling, c, state->rows, column, trajectory->final_exponents[c]))
+            break;
+        memcpy(block_column(&motion->product, c), column, (size_t)state->rows * sizeof *column);
+    }
+}
+
+/* The derivatives of those that have, of one step. */
+static void keep_settled(const struct chain *chains, long lag_index, const struct motion *motion,
+                         struct trajectory *trajectory)
+{
+    for (long c = 0; c < motion->moving; c++) {
+        const struct activation *activation = chains[c].activation;
+        const size_t number = column_number(trajectory, lag_index, c);
+        double *derivatives = kept_column(trajectory, trajectory->derivatives, lag_index, c);
+        for (long i = 0; i < trajectory->hidden_size; i++)
+            derivatives[i] = activation->slope_at_zero[0] / activation->derivative_supremum;
+        trajectory->log_shifts[number] = 0;
+        trajectory->are_regular[number] = true;
+    }
+}
+
 /* sigma of all chains' states; their exponents become those of `activated`. */
 static void activate(const struct chain *chains, struct motion *motion, struct trajectory *trajectory)
 {
     const struct block *state = &trajectory->final_state;
     int64_t *exponents = trajectory->final_exponents;
-    for (long c = 0, count; c < trajectory->chains; c += count) {
+    for (long c = motion->moving, count; c < trajectory->chains; c += count) {
         count = count_unscaled(motion, trajectory, c, motion->activated_ends[c]);
         const struct block from = block_view(state, c, count);
         struct block to = block_view(&motion->activated, c, count);
@@ -301,7 +314,8 @@ static enum status differentiate_unscaled(const struct chain *chains, long lag_i
 static enum status differentiate(const struct chain *chains, long lag_index, struct motion *motion,
                                  struct trajectory *trajectory)
 {
-    for (long c = 0, count; c < trajectory->chains; c += count) {
+    keep_settled(chains, lag_index, motion, trajectory);
+    for (long c = motion->moving, count; c < trajectory->chains; c += count) {
         count = count_unscaled(motion, trajectory, c, motion->activated_ends[c]);
         TRY(trajectory->final_exponents[c] == 0
                 ? differentiate_unscaled(chains, lag_index, c, count, motion, trajectory)
@@ -316,8 +330,8 @@ static void advance_states(const struct chain *chains, long step, struct motion 
     int64_t *exponents = trajectory->final_exponents;
     bool is_driven = false, are_unscaled = true;
     network_take_input(&motion->network, step);
-    for (long c = 0, count; c < trajectory->chains; c += count) {
-        if (c == 0 || motion->driven_ends[c - 1] == c)
+    for (long c = motion->moving, count; c < trajectory->chains; c += count) {
+        if (c == motion->moving || motion->driven_ends[c - 1] == c)
             is_driven =
                 network_drive(&motion->network, chains[c].drive ? *chains[c].drive : model_drive(motion->network.model),
                               motion->drive);
@@ -344,6 +358,7 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     const bool keeps_states = lag_index >= 0 && keep == KEEP_STATES;
     const struct matrix *unit = NULL;
     TRY(weights_at(weights, step, &unit));
+    let_settle(motion, trajectory);
     if (lag_index >= 0)
         TRY(differentiate(chains, lag_index, motion, trajectory));
     else
@@ -351,7 +366,9 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     if (keeps_states)
         keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
                      trajectory->activated_exponents);
-    TRY(matrix_apply(unit, &motion->activated, &motion->product));
+    const struct block from = block_view(&motion->activated, motion->moving, state->columns - motion->moving);
+    struct block to = block_view(&motion->product, motion->moving, from.columns);
+    TRY(matrix_apply(unit, &from, &to));
     advance_states(chains, step, motion, trajectory);
     struct block previous = *state;
     *state = motion->product;
@@ -362,11 +379,11 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
 }
 
 /* Motion and trajectory, on all ranks of the weights' team or on none. */
-static enum status open_together(const struct model *model, const struct weights *weights, long count,
+static enum status open_together(const struct model *model, struct weights *weights, long count,
                                  const struct chain *chains, long window, enum trajectory_keep keep,
                                  struct motion *motion, struct trajectory *trajectory)
 {
-    enum status status = motion_open(model, weights, count, chains, motion);
+    enum status status = motion_open(model, weights, count, chains, keep, motion);
     if (status == STATUS_OK)
         status = trajectory_create(weights_hidden_size(weights), count, window, keep, trajectory);
     return team_agree(weights_team(weights), status);

@@ -9,25 +9,18 @@
 #define GRADSWEEP_MODEL_TRAJECTORY_H
 
 #include "linalg/block.h"
-#include "model/activation.h"
-#include "model/model.h"
+#include "model/chain.h"
 #include "model/weights.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One network over one W_unit: a point of the (activation, rho, gamma) plane, and how strongly it is driven. */
-struct chain {
-    const struct activation *activation;
-    double gain;                      /* W = gain * W_unit */
-    double gamma;                     /* derivative bound */
-    const struct drive_scales *drive; /* borrowed; NULL: as the model says */
-};
-
 /* What a trajectory remembers of its window beside the derivatives. */
 enum trajectory_keep {
-    KEEP_DERIVATIVES, /* enough for Jacobian products */
-    KEEP_STATES       /* also the states and what they activate: gradients need both */
+    KEEP_DERIVATIVES_ALONE, /* enough for Jacobian products; the final state of a chain whose derivatives have ended to
+                               change (model/settling.h) is then the one that it had there */
+    KEEP_DERIVATIVES,
+    KEEP_STATES /* also the states and what they activate: gradients need both */
 };
 
 struct wide_derivatives {
