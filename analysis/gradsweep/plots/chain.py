@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from ..data.inputs import final_time, inputs_of
 from ..data.selection import NothingToDraw
 from .decay import BOUND_STYLE
-from .curves import CURVE, mark_zero, part_coinciding
+from .curves import CURVE, lasting, mark_zeros, part_coinciding, zero_words
 from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
 from .style import CATEGORICAL, INK, file_name
 from .symbols import GAMMA_NORM, NORM
@@ -74,7 +74,7 @@ def plot_chain(dataset: xr.Dataset, *, everything: bool = False, **selection: An
         "same direction. Orange: not every step stretches as much as the strongest. Purple: even that one stays below "
         "what the weights allow, because <i>σ</i>′ &lt; <i>γ</i> where units saturate."
     )
-    caption += part_coinciding(panels) + why
+    caption += zero_words(panels) + part_coinciding(panels) + why
     names = ", ".join(view.activations)
     description = Description(f"chain-{file_name('-'.join(view.activations))}", f"The chain of bounds: {names}", caption, view.note)
     return panels.finish(r"lag $\ell$", "growth per step" if inputs is None else "", handles, description)
@@ -112,13 +112,12 @@ def _draw_inputs(axes: Axes, inputs: np.ndarray, end: int, longest: int) -> None
 
 def _draw_chain(axes: Axes, view: View, network: Network, choice: Choice) -> list[np.ndarray]:
     lags = view.lags
-    norms, steps, largest, bound = (
-        mean_of_done(view.at(name, network, choice, "lag"))
-        for name in ("log_jacobian_norm", "log_step_bound", "log_step_norm_max", "log_norm_bound")
-    )
+    names = ("log_jacobian_norm", "log_step_bound", "log_step_norm_max", "log_norm_bound")
+    links = np.stack([view.at(name, network, choice, "lag") for name in names])
+    norms, steps, largest, bound = (mean_of_done(values) for values in links[:, lasting(links[0])])
     zero_line(axes)
     if np.isnan(norms).all():
-        say(axes, "nothing finished")
+        say(axes, view.absence(network, choice))
         return []
     curves = [np.where(np.isfinite(values), values, np.nan) for values in (norms / lags, steps / lags, largest, bound / lags)]
     if np.isnan(curves[1]).all():
@@ -129,5 +128,5 @@ def _draw_chain(axes: Axes, view: View, network: Network, choice: Choice) -> lis
         axes.fill_between(lags, lower, upper, where=known, color=shade, alpha=0.45, linewidth=0)
     for values, (style, _) in zip(curves, LINES):
         axes.plot(lags, values, label=CURVE, **style)
-    mark_zero(axes, lags, norms, INK)
+    mark_zeros(axes, lags, links[0], INK)
     return curves

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -17,11 +18,12 @@ from ..data.selection import NothingToDraw
 from .exponents import THEORY, couplings_of, spread_couplings, summaries_of, summary_theory
 from .curves import CURVE, mean_words, part_coinciding
 from .figure import Description, Panels, coupling_axis, say, zero_line
-from .style import INK, colour, file_name, line_style, literal, shades
+from .style import INK, colour, file_name, line_style, literal, shades, tick
 from .view import Network, View, band_of_done, mean_of_done
 
 FIT = {"color": INK, "linewidth": 0.8, "linestyle": ":", "zorder": 4}
 CLEAR = 3.0  # standard errors
+LEAST_GAP = 0.1  # between ticks, of the height of an axis
 SCORE_TICKS = (-1000.0, -300.0, -100.0, -30.0, -10.0, -CLEAR, 0.0, CLEAR, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 
@@ -47,7 +49,7 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
             axes.set_xlim(left=0.0, right=1.08 * inverse.max())
             axes.locator_params(axis="x", nbins=4)
             if not finite.any():
-                say(axes, "nothing finished")
+                say(axes, view.absence(largest, choice))
                 continue
             some = True
             error = np.array([mean - low, high - mean])[:, finite]
@@ -62,8 +64,9 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
                 ends = np.array([0.0, inverse.max()])
                 axes.axhline(limit, **THEORY)
                 axes.plot(ends, limit - c * ends, **FIT)
-                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-                axes.text(0.97, 0.94, f"$c$ = {c:.2g}", transform=axes.transAxes, ha="right", va="top", bbox=box, zorder=6)
+                low, high = axes.get_ylim()
+                axes.set_ylim(low, high + 0.18 * (high - low))  # room above all bars
+                axes.text(0.97, 0.95, f"$c$ = {tick(float(f'{c:.2g}'))}", transform=axes.transAxes, ha="right", va="top")
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
     panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
@@ -93,16 +96,16 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
     rows = [row for row in view.networks() if summary_theory(view, predicted, row, kappa, points[:1]) is not None]
     if not rows:
         raise NothingToDraw("the mean field does not speak of these networks")
-    panels, colours = Panels(len(rows), 3), shades(len(view.sizes))
+    panels, colours = Panels(len(rows), 3, share_y=True), shades(len(view.sizes))
     some = False
     for row, largest in enumerate(rows):
         for axes in panels.grid[row]:
             zero_line(axes)
             axes.axhspan(-CLEAR, CLEAR, color=INK, alpha=0.06, linewidth=0)
             axes.set_yscale("symlog", linthresh=CLEAR)
-            axes.yaxis.set_major_locator(FixedLocator(SCORE_TICKS))
+            axes.yaxis.set_major_locator(NullLocator())
             axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_major_formatter(FuncFormatter(tick))
         for size, shade in enumerate(colours):
             network = Network(largest.activation, largest.ensemble, size)
             curves = summary_theory(view, predicted, network, kappa, points)
@@ -114,6 +117,8 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
                 axes.plot(points[finite], score[finite], **{**line_style(0), "color": shade, "marker": "o", "markersize": 2.5}, label=CURVE)
     if not some:
         raise NothingToDraw("no coupling has three finished replicas that differ")
+    for _, _, axes in panels:
+        axes.yaxis.set_major_locator(FixedLocator(score_ticks(axes)))
     panels.titles(["largest exponent", "entropy rate / d", "Kaplan-Yorke dimension / d"], view.network_titles(rows))
     handles = [Line2D([], [], color=shade, label=f"$d$ = {d}") for d, shade in zip(view.sizes, colours)]
     handles.append(Patch(facecolor=INK, alpha=0.12, label=f"within {CLEAR:g} standard errors"))
@@ -128,3 +133,17 @@ def plot_scores(dataset: xr.Dataset, *, everything: bool = False, **selection: A
     description = Description(name, f"Exponents beside the mean field: {names}", caption, view.note)
     coupling_axis(panels, kappa)
     return panels.finish(r"coupling $\kappa$", "standard errors", handles, description)
+
+
+def score_ticks(axes: Axes) -> list[float]:
+    """Those of SCORE_TICKS within the limits of an axis, from 0 outwards as many as stand apart."""
+    place, (low, high) = axes.yaxis.get_transform().transform, axes.get_ylim()
+    height = float(np.ptp(place(np.array([low, high]))))
+    shown = [0.0]
+    for side in (-1.0, 1.0):
+        last = 0.0
+        for score in sorted(abs(value) for value in SCORE_TICKS if value * side > 0.0):
+            if low <= side * score <= high and abs(float(np.diff(place(side * np.array([last, score])))[0])) > LEAST_GAP * height:
+                shown.append(side * score)
+                last = score
+    return sorted(shown)

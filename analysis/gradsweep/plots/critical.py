@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from ..data.predictions import critical_couplings
 from ..data.quantities import critical
+from ..data.results import FAILED
 from ..data.selection import NothingToDraw, compared_axis, labels, reduce_to_compared, require_axis, select, thin
 from .figure import Description, Panels
 from .style import INK, colour, literal, marker
@@ -63,7 +64,12 @@ def plot_critical(
     panels = Panels(len(names["activation"]), len(names["ensemble"]), width=2.4, share_y=True)
     values = labels(dataset, x)
     for row, column, axes in panels:
-        _draw(axes, values, found.isel(activation=row, ensemble=column), row)
+        panel = found.isel(activation=row, ensemble=column)
+        at = {"activation": row, "ensemble": column}
+        failed = (dataset["status"] == FAILED).isel(at, missing_dims="ignore")
+        failed = failed.any([name for name in failed.dims if name != x]).values
+        words = np.where((panel["verdict"] == "nothing finished") & failed, "failed", panel["verdict"])
+        _draw(axes, values, panel, words, row)
         if expected is not None:
             alone = {"marker": "_", "markersize": 24} if len(values) == 1 else {}
             axes.plot(values, expected[row, column], **THEORY_LINE, **alone)
@@ -90,13 +96,13 @@ def plot_critical(
     return panels.finish(AGAINST[x], SYMBOLS.get(axis, f"critical {axis.replace('_', ' ')}"), handles, description)
 
 
-def _draw(axes: Axes, values: np.ndarray, found: xr.Dataset, row: int) -> None:
+def _draw(axes: Axes, values: np.ndarray, found: xr.Dataset, words: np.ndarray, row: int) -> None:
     points, low, high = (found[name].values for name in ("critical", "low", "high"))
     bars = np.nan_to_num(np.stack([points - low, high - points]))
     style = {"color": colour(row), "marker": marker(row), "markersize": 4, "linestyle": "none", "capsize": 3}
     known = np.isfinite(points)
     axes.errorbar(values[known], points[known], yerr=np.maximum(bars, 0.0)[:, known], **style)
-    for value, verdict in zip(values, found["verdict"].values):
+    for value, verdict in zip(values, words):
         if verdict != "one":
             place = {"transform": axes.get_xaxis_transform(), "rotation": 90, "fontsize": 7, "color": "#666666",
                      "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.0}}  # fmt: skip

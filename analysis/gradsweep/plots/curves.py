@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from .figure import Panels
 from .view import band_of_done, mean_of_done
 
+GONE = "_gone"  # the label of triangles where something is exactly 0
 CURVE = "_curve"  # the label of what part_coinciding looks at; not in legends
 HAIR, DASH = 0.008, 3.0  # of a panel's height; in widths of the line
 TURNS = " Curves that coincide take turns, each with dashes in the others' gaps."
@@ -22,7 +23,7 @@ def draw_mean(axes: Axes, x: np.ndarray, values: np.ndarray, style: dict[str, ob
     mean = mean_of_done(values)
     if np.isnan(mean).all():
         return mean
-    few = {"marker": "o", "markersize": 3} if len(x) < FEW_POINTS else {}
+    few = {"marker": "o", "markersize": 3} if np.isfinite(mean).sum() < FEW_POINTS else {}
     axes.plot(x, np.where(np.isfinite(mean), mean, np.nan), label=CURVE, **{**few, **style})
     if len(values) > 1:
         low, high = band_of_done(values)
@@ -30,6 +31,20 @@ def draw_mean(axes: Axes, x: np.ndarray, values: np.ndarray, style: dict[str, ob
         axes.fill_between(x, low, high, where=known, color=style["color"], alpha=0.2, linewidth=0)
     mark_zero(axes, x, mean, style["color"])
     return mean
+
+
+def draw_over_lags(axes: Axes, lags: np.ndarray, values: np.ndarray, style: dict[str, object]) -> np.ndarray:
+    """draw_mean of norms [replica, lag], some replicas of which may become exactly 0: the mean and the band are those of the ones
+    that last longest, and a triangle stands where each first is 0."""
+    mark_zeros(axes, lags, values, style["color"])
+    return draw_mean(axes, lags, values[lasting(values)], style)
+
+
+def lasting(values: np.ndarray) -> np.ndarray:
+    """Which replicas of norms [replica, lag] are longest above exactly 0, as booleans: a mean over ever fewer would take turns that no
+    network does, and means of different ones need not keep the order that each keeps."""
+    count = np.isfinite(values).sum(axis=-1)
+    return count == count.max()
 
 
 def mean_words(replicas: int, ci: float = 0.95) -> str:
@@ -52,8 +67,21 @@ def mark_zero(axes: Axes, x: np.ndarray, values: np.ndarray, shade: object) -> b
     gone = np.isneginf(values)
     if gone.any():
         place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-        axes.plot(x[gone][:1], [0.03], color=shade, marker="v", markersize=5, **place)
+        axes.plot(x[gone][:1], [0.03], color=shade, marker="v", markersize=5, label=GONE, **place)
     return bool(gone.any())
+
+
+def mark_zeros(axes: Axes, lags: np.ndarray, values: np.ndarray, shade: object) -> None:
+    """The same of each replica of values [replica, lag]."""
+    for lag in np.unique([np.argmax(gone) for gone in np.isneginf(values) if gone.any()]).astype(int):
+        mark_zero(axes, lags[lag : lag + 1], np.array([-np.inf]), shade)
+
+
+def zero_words(panels: Panels) -> str:
+    """What a caption says of such triangles over lags, "" where there are none."""
+    if not any(line.get_label() == GONE for _, _, axes in panels for line in axes.lines):
+        return ""
+    return " A triangle at the lower edge: a replica is exactly 0 from this lag on; the means are those of the replicas that last longest."
 
 
 def part_coinciding(panels: Panels) -> str:

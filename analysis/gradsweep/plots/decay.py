@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..data.selection import NothingToDraw, compared_axis, labels, select, size_of
-from .curves import FEW_POINTS, draw_mean, mean_words, part_coinciding
+from .curves import draw_over_lags, lasting, mean_words, part_coinciding, zero_words
 from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
 from .style import INK, file_name, line_style, literal, shades
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM, W
@@ -27,6 +27,8 @@ def plot_decay(dataset: xr.Dataset, *, lines: str | None = None, everything: boo
     `selection`: values of axes, as in gradsweep.select."""
     lines = choose_lines(select(dataset, **selection), lines)
     view = View(dataset, selection, {"activation": 2, "ensemble": 4, lines: 6}, everything, (*PLANE, lines))
+    if len(view.lags) < 2:
+        raise NothingToDraw("a single lag is no curve")
     choices, rows, parts = choose_cells(view), view.networks(), view.parts(lines)
     panels = Panels(len(rows), len(choices), share_y="row")
     colours = shades(len(parts))
@@ -43,7 +45,7 @@ def plot_decay(dataset: xr.Dataset, *, lines: str | None = None, everything: boo
                 drawn += found
             zero_line(axes)
             if not axes.lines[1:]:
-                say(axes, "nothing finished yet")
+                say(axes, view.absence(Network(first.activation, first.ensemble, len(view.sizes) - 1), choice))
         fit_y(panels.grid[row], drawn, 1.0)
     panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
     lag_axis(panels, view.lags, from_zero=True)
@@ -55,9 +57,9 @@ def plot_decay(dataset: xr.Dataset, *, lines: str | None = None, everything: boo
         f"Norm of the Jacobian product <i>J</i><sub>ℓ</sub> = {STEPS} against the lag ℓ "
         f"({at}{mean_words(len(view.replicas))}), and dashed{whose} the bound {NORM} ≤ ({GAMMA_NORM})<sup>ℓ</sup> (with a fresh "
         f"{W} at every step: the product of the single bounds), as far as it lies within. A straight line is exponential "
-        "decay or growth; a triangle at the lower edge: exactly 0 from there on."
+        "decay or growth."
     )
-    caption += part_coinciding(panels)
+    caption += zero_words(panels) + part_coinciding(panels)
     name = "-".join(view.activations)
     description = Description(f"decay-{file_name(name)}", f"Decay over the lag: {', '.join(view.activations)}", caption, view.note)
     return panels.finish(r"lag $\ell$", r"$\ln‖\,J_\ell‖_2$", handles, description)
@@ -85,9 +87,10 @@ def plot_rate(dataset: xr.Dataset, *, lines: str | None = None, everything: bool
             axes = panels.grid[row, column]
             for place, (part, network) in enumerate(curves):
                 drawn += _draw_rate(axes, part, network, choice, place)
-            if not axes.lines:
-                say(axes, "nothing finished yet")
-            drawn += _draw_conditions(axes, *curves[-1], choice)
+            if axes.lines:
+                drawn += _draw_conditions(axes, *curves[-1], choice)
+            else:
+                say(axes, view.absence(curves[-1][1], choice))
         fit_y(panels.grid[row], drawn, 0.05)
     panels.titles([view.cell_title(choice) for choice in choices], titles)
     lag_axis(panels, view.lags)
@@ -105,6 +108,8 @@ def plot_rate(dataset: xr.Dataset, *, lines: str | None = None, everything: bool
         f"the bound ln({GAMMA_NORM}); for the identity the rate falls from there to ln({GAMMA_RADIUS}), dotted, as ℓ grows "
         f"(Gelfand), the faster the more normal {W} is. Saturating activations fall further where states are large."
     )
+    if words := zero_words(panels):
+        caption += words.removesuffix(".") + ", whose own bounds may lie above the line, that of all."
     caption += part_coinciding(panels)
     description = Description("rate", "From the bound to the spectral radius", caption, view.note)
     return panels.finish(r"lag $\ell$", r"$\ln‖\,J_\ell‖_2\,/\,\ell$", handles, description)
@@ -122,21 +127,21 @@ def _rows(view: View, lines: str) -> tuple[list[list[tuple[View, Network]]], lis
 def _draw_curve(axes: Axes, view: View, network: Network, choice: Choice, shade: object) -> list[np.ndarray]:
     """The values drawn."""
     norms = view.at("log_jacobian_norm", network, choice, "lag")
-    if np.isnan(draw_mean(axes, view.lags, norms, {"color": shade})).all():
+    if np.isnan(draw_over_lags(axes, view.lags, norms, {"color": shade})).all():
         return []
-    return list(range_of_done(norms))
+    return list(range_of_done(norms[lasting(norms)]))
 
 
 def _draw_bound(axes: Axes, view: View, network: Network, choice: Choice, shade: object) -> None:
-    bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag"))
-    marker = "o" if len(view.lags) < FEW_POINTS else None
-    axes.plot(view.lags, bound, color=shade, marker=marker, markersize=3, alpha=0.8, **BOUND_STYLE)
+    lasts = lasting(view.at("log_jacobian_norm", network, choice, "lag"))
+    bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag")[lasts])
+    axes.plot(view.lags, bound, color=shade, alpha=0.8, **BOUND_STYLE)
 
 
 def _draw_rate(axes: Axes, view: View, network: Network, choice: Choice, place: int) -> list[np.ndarray]:
     rates = view.at("log_jacobian_norm", network, choice, "lag") / view.lags
-    drawn = not np.isnan(draw_mean(axes, view.lags, rates, line_style(place))).all()
-    return list(range_of_done(rates)) if drawn else []
+    drawn = not np.isnan(draw_over_lags(axes, view.lags, rates, line_style(place))).all()
+    return list(range_of_done(rates[lasting(rates)])) if drawn else []
 
 
 def _draw_conditions(axes: Axes, view: View, network: Network, choice: Choice) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from ..data.scores import whole
 from ..data.selection import NothingToDraw, spread
 from .curves import draw_mean, mean_words, part_coinciding
 from .figure import Description, Panels, coupling_axis, fit_y, say, zero_line
-from .style import INK, file_name, is_geometric, line_style, literal, shades
+from .style import INK, file_name, is_geometric, line_style, literal, shades, tick
 from .view import PLANE, Choice, Network, View, mean_of_done
 
 MOST_SIZES, MOST_COUPLINGS = 5, 3
@@ -51,7 +51,7 @@ def plot_exponents(dataset: xr.Dataset, *, everything: bool = False, **selection
                 drawn.append(values)
                 found = True
             if not found:
-                say(axes, "nothing finished")
+                say(axes, view.absence(largest, choice))
                 continue
             some = True
             curve = _theory(view, predicted, largest, choice)
@@ -134,7 +134,7 @@ def plot_chaos(dataset: xr.Dataset, *, everything: bool = False, **selection: An
         for axes in panels.grid[row]:
             zero_line(axes)
             axes.locator_params(axis="y", nbins=4)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # short: panels stand close
+            axes.yaxis.set_major_formatter(FuncFormatter(tick))  # short: panels stand close
         drawn: list[list[np.ndarray]] = [[], [], []]
         for size, shade in enumerate(colours):
             network = Network(largest.activation, largest.ensemble, size)

@@ -17,10 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from .style import is_geometric
+from .style import is_geometric, tick
 
 LETTER = 0.0082  # width of a letter in inches for each point of its size, on the wide side
 MOST_TICKS = 6
@@ -91,8 +92,11 @@ class Panels:
             shared = {"sharex": self.grid[0, 0 if self.share_x else column], "sharey": self.grid[beside]}
             self.grid[row, column] = self.figure.add_subplot(places[row, column], axes_class=PlainAxes, **shared)
         self._scale: tuple | None = None
-        # Most of the time of drawing goes into ticks and the places of titles: neither where there are none to see.
+        # Most of the time of drawing goes into ticks and the places of titles: neither where there are none to see. Panels that share
+        # their y axes stand close: a label at the right end of one would lie on that at the left end of the next.
+        prune = "upper" if self.shares_rows and self.columns > 1 else None
         for row, column, axes in self:
+            axes.xaxis.get_major_locator().set_params(nbins=MOST_TICKS, prune=prune)
             axes.set_title("", y=1.0)
             axes.xaxis.set_visible(row == self.rows - 1)
             axes.yaxis.set_visible(column == 0 or not self.shares_rows)
@@ -154,9 +158,11 @@ class Panels:
             mappable, label, options = self._scale
             tall = min(height - top - bottom, 4.0)
             place = ((width - 0.85 * unit) / width, middle_y - 0.5 * tall / height, 0.13 * unit / width, tall / height)
-            bar = Colorbar(self.figure.add_axes(place), mappable, **options)
+            bar = Colorbar(self.figure.add_axes(place), mappable, **{"format": FuncFormatter(tick), **options})
             bar.minorticks_off()
-            bar.set_label(label)
+            # A long label beside few rows is small, or it would leave the figure.
+            points = FontProperties(size=size).get_size_in_points()
+            bar.set_label(label, fontsize=min(points, 0.94 * height / (LETTER * len(_shown(label)))))
         self.figure.description = description
         return self.figure
 
@@ -196,7 +202,7 @@ def lag_axis(panels: Panels, lags: np.ndarray, from_zero: bool = False) -> None:
             shown = lags[np.unique(np.linspace(0, len(lags) - 1, min(len(lags), MOST_TICKS)).round().astype(int))]
             axes.xaxis.set_major_locator(FixedLocator(shown))
             axes.xaxis.set_minor_locator(NullLocator())
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_major_formatter(FuncFormatter(tick))
         else:
             axes.locator_params(axis="x", nbins=MOST_TICKS, integer=True)
             if from_zero:
@@ -230,4 +236,5 @@ def zero_line(axes: Axes) -> None:
 
 def say(axes: Axes, text: str) -> None:
     """What a panel says instead of showing."""
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#666666")
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # over lines that are there all the same
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#666666", bbox=box)

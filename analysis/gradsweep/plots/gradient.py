@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from ..data.quantities import times
 from ..data.selection import NothingToDraw, spread
 from .decay import BOUND_STYLE
-from .curves import draw_mean, mark_zero, mean_words, part_coinciding
+from .curves import draw_mean, lasting, mark_zeros, mean_words, part_coinciding, zero_words
 from .figure import Description, Panels, draw_mesh, fit_y, lag_axis, say, zero_line
 from .style import INK, SEQUENTIAL, UNFINISHED, colour, line_style, literal
 from .symbols import GAMMA_NORM
@@ -69,7 +69,7 @@ def plot_contributions(dataset: xr.Dataset, *, everything: bool = False, **selec
         "contribution is bounded through its error, not by the dashed line: it is apart from the error by the norm of the "
         "state it meets."
     )
-    caption += part_coinciding(panels)
+    caption += zero_words(panels) + part_coinciding(panels)
     description = Description("contributions", "Temporal contributions against the lag", caption, view.note)
     return panels.finish(r"lag $\ell$", r"logarithm relative to $‖e_0‖$", handles, description)
 
@@ -82,14 +82,16 @@ def _draw_contributions(axes: Axes, view: View, network: Network, choice: Choice
     if np.all(np.isnan(errors)):
         return []
     contributions = view.at("log_contribution", network, choice, "lag") - initial
-    bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag"))
-    axes.plot(view.lags, bound, color=INK, **BOUND_STYLE)
-    carried = mean_of_done(errors)
+    lasts = lasting(errors)
+    bound = mean_of_done(view.at("log_norm_bound", network, choice, "lag")[lasts])
+    is_of_all = not np.isneginf(errors).any()  # as that of the other activations
+    axes.plot(view.lags, bound, color=INK if is_of_all else colour(network.activation), **BOUND_STYLE)
+    carried = mean_of_done(errors[lasts])
     axes.plot(view.lags, np.where(np.isfinite(carried), carried, np.nan), color=colour(network.activation), linestyle=":")
-    mark_zero(axes, view.lags, carried, colour(network.activation))
+    mark_zeros(axes, view.lags, errors, colour(network.activation))
     every = max(1, len(view.lags) // MOST_MARKERS)
     style = {**line_style(network.activation), "markevery": (network.activation % every, every)}
-    return [carried, draw_mean(axes, view.lags, contributions, style)]
+    return [carried, draw_mean(axes, view.lags, contributions[lasts], style)]
 
 
 def plot_triangle(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
@@ -111,12 +113,12 @@ def plot_triangle(dataset: xr.Dataset, *, everything: bool = False, **selection:
     panels = Panels(len(rows), len(choices), share_y=True)
     for row, column, axes in panels:
         if maps[row][column] is None:
-            say(axes, "nothing finished")
+            say(axes, view.absence(rows[row], choices[column]))
         else:
             _draw_triangle(axes, steps, view.lags, maps[row][column], norm, dense)
     panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
     label = r"$\ln(‖C_k^{(t)}‖_F\,/\,‖\partial\varepsilon_t/\partial W‖_F)$"
-    panels.scale(ScalarMappable(norm, SEQUENTIAL), label, format="%.3g")
+    panels.scale(ScalarMappable(norm, SEQUENTIAL), label)
     has_zeros = any(np.isneginf(values).any() for row in maps for values in row if values is not None)
     handles = [Patch(facecolor="black", label="contribution exactly 0")] if has_zeros else []
     caption = (

@@ -24,6 +24,7 @@ OBSERVATION_LABELS = {
 }
 OBSERVATION_COLOURS = {"shrinks": "#4393C3", "transient": "#FDDBC7", "grows": "#8C0D25"}  # three greys, too
 COLUMNS = 3
+LEGEND_COLUMNS, LEGEND_ROW = 3, 0.19  # beside each other; inches
 MOST_ACTIVATIONS, MOST_ENSEMBLES, MOST_PAIRS = 8, 6, 24
 
 
@@ -86,18 +87,22 @@ def plot_conditions(
     pairs = [pairs[position] for position in spread(found, None if everything else MOST_PAIRS)]
     note = f"Left: {len(pairs)} of {found} pairs of activation and ensemble." if len(pairs) < found else ""
     names = {axis: [str(name) for name in labels(dataset, axis)] for axis in ("activation", "ensemble")}
+    if counts.sum() == 1:
+        raise NothingToDraw("in one finished cell alone do the two conditions disagree: the table of the conditions has it")
     kinds = [name for column, name in enumerate(OBSERVATIONS) if counts[..., column].any()]
     caption = f"Cells where the two conditions disagree: {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1"
+    room = 0.1 + LEGEND_ROW * -(-len(activations) // LEGEND_COLUMNS)  # for the legend
     if len(kinds) == 1:  # bars would all be full
-        figure = Figure(figsize=(5.6, 3.2))
-        scatter = figure.add_axes((0.14, 0.16, 0.83, 0.72))
+        figure = Figure(figsize=(5.6, 2.9 + room))
+        height = figure.get_figheight()
+        scatter = figure.add_axes((0.14, 0.5 / height, 0.83, 1 - (0.55 + room) / height))
         caption += f"; all {counts.sum():,}: {OBSERVATION_LABELS[kinds[0]]}. The"
         note = ""
     else:
-        height = max(2.8, 1.1 + 0.27 * len(pairs))
+        height = max(2.5, 0.8 + 0.27 * len(pairs)) + room
         figure = Figure(figsize=(9.4, height))
-        bars = figure.add_axes((0.2, 0.5 / height, 0.28, 1 - 0.85 / height))
-        scatter = figure.add_axes((0.6, 0.5 / height, 0.38, 1 - 0.85 / height))
+        bars = figure.add_axes((0.2, 0.5 / height, 0.28, 1 - (0.55 + room) / height))
+        scatter = figure.add_axes((0.6, 0.5 / height, 0.38, 1 - (0.55 + room) / height))
         _draw_shares(bars, [f"{literal(names['activation'][a])}, {literal(names['ensemble'][e])}" for a, e in pairs],
                      np.array([counts[pair] for pair in pairs]))  # fmt: skip
         _legend(bars, [Patch(facecolor=OBSERVATION_COLOURS[name], label=OBSERVATION_LABELS[name]) for name in kinds])
@@ -106,6 +111,7 @@ def plot_conditions(
     scatter.axhline(0.0, color="#444444", linewidth=0.8)
     scatter.set_xlabel(r"$\gamma\,\rho(W)$")
     scatter.set_ylabel(r"$\max_\ell\ \ln‖\,J_\ell‖_2$")
+    scatter.margins(x=0.06)
     _legend(scatter, _activation_handles(names["activation"], activations))
     caption += (
         f" largest {LOG_NORM} reached over the lags; above 0 the gradient grew although the spectral radius predicts that it vanishes."
@@ -115,7 +121,7 @@ def plot_conditions(
 
 
 def _legend(axes: Axes, handles: list[Any]) -> None:
-    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3, frameon=False, fontsize=8,
+    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=LEGEND_COLUMNS, frameon=False, fontsize=8,
                 handlelength=1.0, columnspacing=1.0)  # fmt: skip
 
 
@@ -129,7 +135,7 @@ def _draw_shares(axes: Axes, names: list[str], counts: np.ndarray) -> None:
     for place, total in zip(places, totals):
         axes.text(1.015, place, f"{total:,}", va="center", fontsize=8, color="#555555")
     axes.set_yticks(places, names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the disagreeing cells (their number at the right)")
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -139,9 +145,11 @@ def _draw_shares(axes: Axes, names: list[str], counts: np.ndarray) -> None:
 def _scatter(axes: Axes, points: dict[int, np.ndarray]) -> None:
     """Points [n, 2] by activation, in its colour and marker."""
     crowded = sum(len(group) for group in points.values()) > 600
-    for activation, group in points.items():
-        axes.scatter(  # hollow, so that points on top of each other are still seen
-            group[:, 0], group[:, 1], s=10 if crowded else 18, facecolors="none", edgecolors=colour(activation),
+    for below, (activation, group) in zip(reversed(range(len(points))), points.items()):
+        # Hollow, and the larger the further below, so that points on top of each other are still seen.
+        size = (10 if crowded else 18) * (1.0 + 0.5 * min(below, 3))
+        axes.scatter(
+            group[:, 0], group[:, 1], s=size, facecolors="none", edgecolors=colour(activation),
             linewidths=0.6 if crowded else 0.9, marker=marker(activation), rasterized=True,
         )  # fmt: skip
 

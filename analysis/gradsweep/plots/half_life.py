@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from ..data.predictions import predict
 from ..data.quantities import HALF, coupling, half_life
-from ..data.results import DONE
+from ..data.results import DONE, FAILED
 from ..data.selection import NothingToDraw, labels, reduce_to_compared, select, size_of, thin
 from .curves import CURVE, band_handles, mean_words, part_coinciding
 from .figure import Description, Panels, coupling_axis, say
@@ -22,6 +22,7 @@ from .view import LINES, band_of_done, choose_lines
 
 LIMITS = {"activation": 4, "ensemble": 4}
 MOST_LINES = 6
+LEAST_LIFE = 0.05  # that the axis shows
 THEORY_DASHES = {"linestyle": (0, (4, 2)), "linewidth": 1.1}
 BEYOND = {"marker": "^", "markersize": 4, "linestyle": "none", "markerfacecolor": "none"}
 
@@ -57,11 +58,16 @@ def plot_half_life(
             tops |= _mark_beyond(axes, kappa, gone, place)
         _draw_theory(axes, kappa, None if expected is None else expected[row, column], lines)
         if not axes.lines:
-            say(axes, "nothing finished yet")
+            at = {"activation": row, "ensemble": column}
+            failed = (dataset["status"] == FAILED).isel(at, missing_dims="ignore").any()
+            say(axes, "failed" if failed else "nothing finished yet")
         axes.set_yscale("log", base=2)
-        # Room for the triangles above all curves.
-        axes.set_ylim(0.5, min(2.0 * labels(dataset, "lag")[-1], 4.0 * longest) * 2.0 ** (0.35 * len(compared)))
         axes.yaxis.set_major_formatter("{x:g}")
+    if tops:  # above all curves, a row of them for each line
+        top = min(2.0 * labels(dataset, "lag")[-1], 4.0 * longest) * 2.0 ** (0.35 * len(compared))
+        panels.grid[0, 0].set_ylim(top=top)
+    finite = lives.values[np.isfinite(lives.values) & (lives.values > 0)]
+    panels.grid[0, 0].set_ylim(bottom=max(LEAST_LIFE, min(0.5, 0.8 * finite.min(initial=1.0))))
     coupling_axis(panels, kappa)
     panels.titles([literal(name) for name in names["ensemble"]], [literal(name) for name in names["activation"]])
     symbol = LINES[lines]

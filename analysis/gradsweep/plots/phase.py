@@ -22,9 +22,9 @@ from .style import DIVERGING, UNFINISHED, cell_edges, colour, file_name, is_geom
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, NORM_OF_W, RADIUS, W
 from .view import PLANE, Network, View, band_of_done, mean_of_done
 
-SPECTRAL_LINE = {"color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
-NORM_LINE = {"color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
-ZERO_LINE = {"color": "#000000", "linestyle": "-", "linewidth": 2.0}
+SPECTRAL_LINE = {"label": "_spectral", "color": "#000000", "linestyle": (0, (5, 2)), "linewidth": 1.3}
+NORM_LINE = {"label": "_norm", "color": "#000000", "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
+ZERO_LINE = {"label": "_zero", "color": "#000000", "linestyle": "-", "linewidth": 2.0}
 CASING = {"color": "#FFFFFF", "linestyle": "-", "linewidth": 4.0}  # under the zero line, so that it is seen on every colour
 DOT = {"color": "#000000", "linestyle": "none", "marker": ".", "markersize": 2.0, "zorder": 5}
 MOST_DOTS = 45  # along an axis
@@ -44,6 +44,7 @@ class Panel:
     def __init__(self, view: View, network: Network, x: str, y: str, lag: int = -1) -> None:
         values = view.read("log_jacobian_norm", network, (y, x), lag=lag) / view.lags[lag]
         self.mean, (self.low, self.high) = mean_of_done(values), band_of_done(values)
+        self.in_part = bool((np.isneginf(values).any(axis=0) & np.isfinite(self.mean)).any())
         self.failed = np.isnan(self.mean) & (view.status(network, (y, x)) == FAILED).any(axis=0)
         radius, norm = view.used(network)
         self.radius, self.norm = _mean(radius[:, 0]), _mean(norm[:, 0])
@@ -176,13 +177,13 @@ def _draw_planes(
     for row, column, axes in panels:
         _draw_plane(axes, grid[row][column], norm, x, y, values)
     ticks = [-step for step in reversed(_rate_ticks(-norm.vmin))] + [0.0, *_rate_ticks(norm.vmax)]
-    panels.scale(ScalarMappable(norm, DIVERGING), rate + "   (vanishing < 0 < exploding)", ticks=ticks, format="%g")
+    panels.scale(ScalarMappable(norm, DIVERGING), rate + "   (vanishing < 0 < exploding)", ticks=ticks)
     shown = [panel for row in grid for panel in row]
-    handles = [Line2D([], [], **ZERO_LINE, label=rate + " = 0")]
+    handles = seen_handles(panels, (ZERO_LINE, rate + " = 0"))
     if any((panel.mean > ROUNDING).any() for panel in shown):
         handles.append(Line2D([], [], **DOT, label="explodes"))
     if any(panel.tied for panel in shown) and "spectral_radius" in (x, y):
-        handles += condition_handles()
+        handles += condition_handles(panels)
     if any(np.isneginf(panel.mean).any() for panel in shown):
         handles.append(Patch(facecolor="#053061", edgecolor="white", hatch="..", label=r"$J_\ell = 0$ exactly"))
     if any(panel.failed.any() for panel in shown):
@@ -214,6 +215,7 @@ def _draw_plane(axes: Axes, panel: Panel, norm: Normalize, x: str, y: str, value
         if clipped.count() and clipped.min() < 0 < clipped.max():
             for style in (CASING, ZERO_LINE):
                 axes.contour(values[x], values[y], clipped, [0.0], colors=style["color"], linewidths=style["linewidth"])
+            axes.plot(values[x][:1], values[y][:1], label=ZERO_LINE["label"], linestyle="none")  # for the legend: contours are no lines
     draw_conditions(axes, panel, x, y, edges_x)
 
 
@@ -221,8 +223,9 @@ def plane_edges(axes: Axes, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
     """Edges of the cells of a plane; the axes get their scales and limits."""
     geometric = is_geometric(x), is_geometric(y)
     edges = cell_edges(x, geometric[0]), cell_edges(y, geometric[1])
-    axes.set_xscale("log" if geometric[0] else "linear")
-    axes.set_yscale("log" if geometric[1] else "linear")
+    for is_log, set_scale in zip(geometric, (axes.set_xscale, axes.set_yscale)):
+        if is_log:  # a linear one has its ticks already
+            set_scale("log")
     axes.set_xlim(edges[0][0], edges[0][-1])
     axes.set_ylim(edges[1][0], edges[1][-1])
     return edges
@@ -258,11 +261,25 @@ def draw_conditions(axes: Axes, panel: Panel, x: str, y: str, edges: np.ndarray)
             axes.axhline(product / panel.gamma, **style)
 
 
-def condition_handles() -> list[Line2D]:
+def condition_handles(panels: Panels) -> list[Line2D]:
+    """Of those lines that are seen in a panel."""
+    return seen_handles(panels, (SPECTRAL_LINE, r"$\gamma\,\rho(W) = 1$"), (NORM_LINE, r"$\gamma\,‖W‖_2 = 1$"))
+
+
+def seen_handles(panels: Panels, *lines: tuple[dict, str]) -> list[Line2D]:
+    """Legend entries of lines, each a style with a label of its own, by which its lines are known, and what it is called: those
+    alone of which some panel shows something."""
     return [
-        Line2D([], [], **SPECTRAL_LINE, label=r"$\gamma\,\rho(W) = 1$"),
-        Line2D([], [], **NORM_LINE, label=r"$\gamma\,‖W‖_2 = 1$"),
+        Line2D([], [], **{**style, "label": text})
+        for style, text in lines
+        if any(_is_seen(axes, line) for _, _, axes in panels for line in axes.lines if line.get_label() == style["label"])
     ]
+
+
+def _is_seen(axes: Axes, line: Line2D) -> bool:
+    """Whether any point of a line lies within the axes."""
+    points = line.get_transform().transform(line.get_xydata())
+    return bool(((points >= axes.bbox.min - 0.5) & (points <= axes.bbox.max + 0.5)).all(axis=1).any())
 
 
 def _hatch(axes: Axes, x: np.ndarray, y: np.ndarray, mask: np.ndarray, hatch: str, edge: str) -> None:
@@ -297,7 +314,7 @@ def _draw_lines(
         coupling_axis(panels, points)
     handles = [Line2D([], [], color=colour(0), marker="o", markersize=4, label="mean of the replicas")]
     handles += band_handles(len(view.replicas), shade=colour(0))
-    return [*handles, *condition_handles()] if along in PLANE and len(points) > 1 else handles
+    return [*handles, *condition_handles(panels)] if along in PLANE and len(points) > 1 else handles
 
 
 def _caption(view: View, at: int, x: str, y: str, values: dict[str, np.ndarray]) -> str:
@@ -327,10 +344,13 @@ def _caption(view: View, at: int, x: str, y: str, values: dict[str, np.ndarray])
 
 
 def _note(grid: list[list[Panel]], is_plane: bool) -> str:
-    if all(panel.tied for row in grid for panel in row):
-        return ""
+    panels = [panel for row in grid for panel in row]
+    notes = ["Where the product of some replicas is exactly 0, it is the mean of the others."] if any(one.in_part for one in panels) else []
+    if all(panel.tied for panel in panels):
+        return " ".join(notes)
     what = "lines of the two conditions" if is_plane else "vertical lines"
-    return f"Panels without the {what}: no single {W} there (a fresh one at every step), or its norm is still pending."
+    notes.append(f"Panels without the {what}: no single {W} there (a fresh one at every step), or its norm is still pending.")
+    return " ".join(notes)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -21,17 +21,17 @@ from ..data.summary import OBSERVATIONS
 from .curves import CURVE, part_coinciding
 from .figure import Description, Panels, draw_mesh
 from .growth import OBSERVATION_COLOURS, OBSERVATION_LABELS
-from .phase import LABELS, Panel, condition_handles, draw_conditions, draw_zero, plane_edges
-from .style import SEQUENTIAL, UNFINISHED, line_style, literal
+from .phase import LABELS, Panel, condition_handles, draw_conditions, draw_zero, plane_edges, seen_handles
+from .style import SEQUENTIAL, UNFINISHED, line_style, literal, tick
 from .symbols import GAMMA_NORM, GAMMA_RADIUS, LOG_NORM
 from .view import PLANE, Network, View, mean_of_done
 
 LIMITS = {"activation": 4, "ensemble": 5}
-GROWTH_LINE = {"color": "#E34A33", "linewidth": 2.0}
+GROWTH_LINE = {"label": "_growth", "color": "#E34A33", "linewidth": 2.0}
 TOTAL = "Σ<sub><i>t</i></sub> ∂<i>ε<sub>t</sub></i>/∂<i>W</i>"
 # Where the conditions agree there is no colour, so that those of what was observed where they disagree stand out.
 CODE_COLOURS = (UNFINISHED, "#FFFFFF", "#F2F2F2", *(OBSERVATION_COLOURS[name] for name in OBSERVATIONS))
-CODE_LABELS = ("unknown", "both say: vanishes", "neither says so")
+CODE_LABELS = ("unfinished or failed", "both say: vanishes", "neither says so")
 
 
 def plot_conditions_map(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
@@ -55,7 +55,8 @@ def plot_conditions_map(dataset: xr.Dataset, *, everything: bool = False, **sele
         draw_conditions(axes, Panel(view, Network(column, rows[row], size), *PLANE), *PLANE, edges[0])
     panels.titles([literal(name) for name in view.activations], [literal(view.ensembles[row]) for row in rows])
     labels = [*CODE_LABELS, *(f"disagree: {OBSERVATION_LABELS[name]}" for name in OBSERVATIONS)]
-    handles = [Patch(facecolor=CODE_COLOURS[code], label=labels[code]) for code in (3, 4, 5, 1, 2, 0) if code in seen]
+    frame = {"edgecolor": "#999999", "linewidth": 0.5}  # one of the colours is the paper's
+    handles = [Patch(facecolor=CODE_COLOURS[code], label=labels[code], **frame) for code in (3, 4, 5, 1, 2, 0) if code in seen]
     caption = (
         f"Strong colours: cells where {GAMMA_RADIUS} &lt; 1 but {GAMMA_NORM} ≥ 1, by what was observed over the "
         f"measured lags (<i>d</i> = {view.sizes[size]}; where replicas differ, the one that grows most counts). Dark blue: "
@@ -65,7 +66,7 @@ def plot_conditions_map(dataset: xr.Dataset, *, everything: bool = False, **sele
     )
     title = "Where the two conditions disagree: the plane"
     description = Description("conditions-map", title, caption, view.note)
-    return panels.finish(LABELS[PLANE[0]], LABELS[PLANE[1]], [*handles, *condition_handles()], description)
+    return panels.finish(LABELS[PLANE[0]], LABELS[PLANE[1]], [*handles, *condition_handles(panels)], description)
 
 
 def condition_codes(view: View, network: Network) -> np.ndarray:
@@ -120,10 +121,10 @@ def plot_cancellation(dataset: xr.Dataset, *, everything: bool = False, **select
     panels.titles([literal(name) for name in view.activations], [literal(view.ensembles[row]) for row in rows])
     ticks = [value for value in (0.001, 0.01, 0.1, 0.2, 0.5, 1.0) if value >= norm.vmin]
     label = r"cancellation  $‖\Sigma_k\,C_k‖_F\,/\,\Sigma_k\,‖C_k‖_F$"
-    panels.scale(ScalarMappable(norm, SEQUENTIAL), label, ticks=ticks, format="%g")
+    panels.scale(ScalarMappable(norm, SEQUENTIAL), label, ticks=ticks)
     handles = [
         Line2D([], [], color="#999999", linewidth=1.0, label=r"$\ln‖\,\Sigma_t\,\partial\varepsilon_t/\partial W\,‖_F$"),
-        Line2D([], [], **GROWTH_LINE, label=r"$\ln‖\,J_\ell‖_2 = 0$ at the longest lag"),
+        *seen_handles(panels, (GROWTH_LINE, r"$\ln‖\,J_\ell‖_2 = 0$ at the longest lag")),
     ]
     description.caption += (
         f" White, with their values: contours of ln‖{TOTAL}‖<sub>F</sub>, the gradient of the total loss. Red: where "
@@ -144,7 +145,7 @@ def _draw_total(axes: Axes, view: View, network: Network) -> None:
         levels = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(finite.min(), finite.max())
         style = {"colors": "white", "linewidths": 0.8, "linestyles": "-"}
         lines = axes.contour(view.radii, view.gammas, np.ma.masked_invalid(total.T), levels=levels, **style)
-        axes.clabel(lines, fontsize=6.5, fmt="%g")
+        axes.clabel(lines, fontsize=6.5, fmt=tick)
 
 
 def _cancellation_lines(

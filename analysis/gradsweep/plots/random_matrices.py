@@ -80,7 +80,7 @@ def plot_singular_law(dataset: xr.Dataset, *, everything: bool = False, **select
             found = values[:, at].ravel() / float(lag) - np.log(gain)
             there = found[~np.isnan(found)]
             if not there.size:
-                say(axes, "nothing finished")
+                say(axes, view.absence(network, choice))
                 continue
             some = True
             finite = there[np.isfinite(there)]

@@ -39,7 +39,7 @@ def plot_spectrum(dataset: xr.Dataset, *, everything: bool = False, **selection:
             replica = view.first_done(network, choice)
             zero_line(axes)
             if replica is None:
-                say(axes, "nothing finished")
+                say(axes, view.absence(network, choice))
                 continue
             values = view.at("log_singular_value", network, choice, "lag", "index")[replica]
             values = values[:, : view.sizes[-1]] / view.lags[:, np.newaxis]
@@ -52,6 +52,7 @@ def plot_spectrum(dataset: xr.Dataset, *, everything: bool = False, **selection:
                 with_eigenvalues |= bool(np.isfinite(moduli).any())
                 axes.plot(np.arange(1, len(moduli) + 1), np.where(np.isfinite(moduli), moduli, np.nan), **EIGENVALUES, zorder=4)
         fit_y(panels.grid[row], drawn, 0.1)
+    panels.grid[0, 0].locator_params(axis="x", integer=True)
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
     panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
@@ -123,12 +124,12 @@ def plot_expansion(dataset: xr.Dataset, *, everything: bool = False, **selection
     axes.set_yscale("log")
     style = {"linestyle": "none", "markerfacecolor": "none", "markersize": 5}
     handles = [Line2D([], [], color=colour(e), marker=marker(e), label=literal(ensembles[e]), **style) for e in with_points]
-    handles.append(Line2D([], [], color="#444444", label=r"$u\,\kappa\,\ell$"))
+    handles.append(Line2D([], [], color="#444444", label=r"$u\,$cond$\,\ell$"))
     caption = (
         "Identity: the relative distance of the expansion Σ<sub><i>i</i></sub> <i>c<sub>i</sub></i> "
         "(<i>γλ<sub>i</sub></i>)<sup>ℓ</sup> <i>q<sub>i</sub></i><sup>T</sup> in left eigenvectors to the error "
-        "<i>e</i><sub>ℓ</sub> itself, one point a cell and lag, against the condition <i>κ</i> of the eigenvectors' basis "
-        "times the lag. Line: <i>u κ</i> ℓ with the unit roundoff <i>u</i> = 2<sup>−53</sup>, the error to be expected up "
+        "<i>e</i><sub>ℓ</sub> itself, one point a cell and lag, against the condition of the eigenvectors' basis "
+        "times the lag. Line: <i>u</i> cond ℓ with the unit roundoff <i>u</i> = 2<sup>−53</sup>, the error to be expected up "
         "to a factor of the order of the size and of "
         "‖<i>e</i><sub>0</sub>‖(<i>γρ</i>)<sup>ℓ</sup>/‖<i>e</i><sub>ℓ</sub>‖."
     )
@@ -140,7 +141,7 @@ def plot_expansion(dataset: xr.Dataset, *, everything: bool = False, **selection
     if missing:
         notes.append(f"Not drawn: {missing:,} that have no number, the basis being too ill-conditioned or the error 0.")
     description = Description("expansion", "The expansion in left eigenvectors", caption, " ".join(notes))
-    x, y = r"condition of the eigenbasis $\times$ lag,  $\kappa\,\ell$", r"relative distance of the expansion to $e_\ell$"
+    x, y = r"condition of the eigenbasis $\times$ lag,  cond$\,\ell$", r"relative distance of the expansion to $e_\ell$"
     return panels.finish(x, y, handles, description)
 
 

@@ -126,3 +126,8 @@ def cell_edges(values: np.ndarray, geometric: bool) -> np.ndarray:
 def number(value: float) -> str:
     """A short number for titles and tables."""
     return f"{value:.4g}"
+
+
+def tick(value: float, _: object = None) -> str:
+    """A number beside an axis, as short as it can be, with the minus sign that Matplotlib's own ticks have."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")

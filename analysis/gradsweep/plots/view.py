@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ..data.quantities import mean_interval
-from ..data.results import DONE
+from ..data.results import DONE, FAILED
 from ..data.selection import (
     PLANE,
     NothingToDraw,
@@ -124,6 +124,11 @@ class View:
     def status(self, network: Network, dims: Sequence[str]) -> np.ndarray:
         place = {"activation": network.activation, "ensemble": network.ensemble, "hidden_size": network.size}
         return read(self.dataset, "status", ("replica", *dims), **place)
+
+    def absence(self, network: Network, choice: Choice) -> str:
+        """What a panel says of a cell of which no replica is done."""
+        some = self.status(network, PLANE)[:, choice.radius, choice.gamma]
+        return "failed" if np.any(some == FAILED) else "nothing finished yet"
 
     def first_done(self, network: Network, choice: Choice) -> int | None:
         """The first finished replica of a cell."""
