@@ -152,6 +152,10 @@ int gradsweep_run(int *argc, char ***argv, const struct gradsweep_sweep *asked,
             world_close(&world, status_exit_code(status), CLOSING_SECONDS);
         return status_exit_code(status);
     }
+    /* Again: MPICH has taken SIGUSR1, by which its launcher tells of a rank that died. A rank alone would answer it by
+     * looking for that launcher, and wait for it for ever. */
+    if (installed == STATUS_OK)
+        installed = stop_install_handlers();
     log_configure(world.rank == 0);
     spectrum_set_blas_threads(1); /* one rank a core; the BLAS would start a thread a core in each */
     status = world_agree(&world, installed);
