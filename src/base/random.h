@@ -20,4 +20,8 @@ void random_uniform(const struct random_stream *stream, uint64_t step, uint64_t 
 /* The same, standard normal (Box-Muller on the uniforms of the same four-element group). */
 void random_normal(const struct random_stream *stream, uint64_t step, uint64_t first, uint64_t count, double *values);
 
+/* values[steps][count] := elements 0 .. count-1 of random_normal at `step` and the steps after it, to the same bits. */
+void random_normal_of_steps(const struct random_stream *stream, uint64_t step, uint64_t steps, uint64_t count,
+                            double *values);
+
 #endif

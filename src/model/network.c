@@ -47,6 +47,13 @@ static enum status find_inputs(const struct network_arrays *given, long replica,
     return STATUS_OK;
 }
 
+/* Steps whose inputs are drawn together. */
+static long steps_at_once(const struct network *network)
+{
+    enum { INPUTS_AT_ONCE = 256 };
+    return network->input_size < INPUTS_AT_ONCE ? INPUTS_AT_ONCE / network->input_size : 1;
+}
+
 static enum status open_inputs(const struct weights *weights, struct network *network)
 {
     const struct network_arrays *given = weights_given(weights);
@@ -54,6 +61,8 @@ static enum status open_inputs(const struct weights *weights, struct network *ne
     if (network->input_size == 0)
         return STATUS_OK;
     TRY(memory_allocate(&network->input, network->input_size, "inputs"));
+    if (network->given_inputs == NULL && network->model->input == INPUT_GAUSSIAN)
+        TRY(memory_allocate(&network->drawn_inputs, steps_at_once(network) * network->input_size, "inputs"));
     network->inputs = ensemble_stream(weights_key(weights), "inputs");
     network->input_weights = given->values[NETWORK_INPUT_WEIGHTS];
     if (network->input_weights == NULL)
@@ -86,8 +95,23 @@ void network_close(struct network *network)
 {
     memory_free(network->drawn_input_weights);
     memory_free(network->input);
+    memory_free(network->drawn_inputs);
     memory_free(network->drawn_bias);
     *network = (struct network){ 0 };
+}
+
+/* Draws i_step, and those of the steps after it with it, unless it has been. */
+static const double *draw_input(struct network *network, long step)
+{
+    const long m = network->input_size;
+    if (step < network->drawn_first || step >= network->drawn_end) {
+        const long left = network->model->steps - step + 1, most = steps_at_once(network);
+        const long count = left < 1 ? 1 : left < most ? left : most;
+        random_normal_of_steps(&network->inputs, (uint64_t)step, (uint64_t)count, (uint64_t)m, network->drawn_inputs);
+        network->drawn_first = step;
+        network->drawn_end = step + count;
+    }
+    return network->drawn_inputs + (step - network->drawn_first) * m;
 }
 
 /* Row t - 1 of given inputs, or N(0, 1), or sin(2 pi (t/period + j/(2m))), whose whole turns are taken off first: they
@@ -104,7 +128,7 @@ void network_take_input(struct network *network, long step)
         return;
     }
     if (model->input == INPUT_GAUSSIAN)
-        random_normal(&network->inputs, (uint64_t)step, 0, (uint64_t)m, network->input);
+        memcpy(network->input, draw_input(network, step), (size_t)m * sizeof *network->input);
     else
         for (long j = 0; j < m; j++) {
             double turns = fmod((double)step, model->input_period) / model->input_period + (double)j / (2 * (double)m);

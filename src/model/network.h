@@ -19,8 +19,10 @@ struct network {
     const double *input_weights; /* w_in [d, m], row-major */
     double *drawn_input_weights; /* the same where it is drawn, else NULL */
     double *input;               /* i_t [m]; without its scale where it is not given */
-    const double *bias;          /* b [d], likewise; NULL where it is zero */
-    double *drawn_bias;          /* the same where it is drawn, else NULL */
+    double *drawn_inputs;        /* those of the steps drawn_first .. drawn_end - 1, [steps, m], where they are drawn */
+    long drawn_first, drawn_end;
+    const double *bias; /* b [d], likewise; NULL where it is zero */
+    double *drawn_bias; /* the same where it is drawn, else NULL */
 };
 
 /* Takes or draws input weights and bias. `model` and `weights` must outlive it. Release with network_close. Errors:

@@ -51,6 +51,23 @@ static void an_element_does_not_depend_on_the_slice(void **state)
         }
 }
 
+/* Many steps at once are as many draws, whatever the count is a multiple of, and few pairs or many. */
+static void steps_at_once_are_those_alone(void **state)
+{
+    (void)state;
+    enum { STEPS = 150, MOST = 9 };
+    struct random_stream stream = random_stream_open(1, "steps");
+    double together[STEPS * MOST], alone[MOST];
+    for (uint64_t count = 1; count <= MOST; count++)
+        for (uint64_t steps = 1; steps <= STEPS; steps += 149) {
+            random_normal_of_steps(&stream, 11, steps, count, together);
+            for (uint64_t step = 0; step < steps; step++) {
+                random_normal(&stream, 11 + step, 0, count, alone);
+                assert_memory_equal(together + step * count, alone, count * sizeof *alone);
+            }
+        }
+}
+
 /* 200,000 draws: mean, variance and fourth moment within 5 standard errors (chance of a false alarm below 1e-6; the
  * seed is fixed, so it never changes). */
 static void normals_have_their_moments(void **state)
@@ -93,8 +110,11 @@ static void streams_differ_by_each_part_of_their_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_gives_the_published_answer),        cmocka_unit_test(a_stream_is_pinned),
-        cmocka_unit_test(an_element_does_not_depend_on_the_slice),  cmocka_unit_test(normals_have_their_moments),
+        cmocka_unit_test(steps_at_once_are_those_alone),
+        cmocka_unit_test(philox_gives_the_published_answer),
+        cmocka_unit_test(a_stream_is_pinned),
+        cmocka_unit_test(an_element_does_not_depend_on_the_slice),
+        cmocka_unit_test(normals_have_their_moments),
         cmocka_unit_test(streams_differ_by_each_part_of_their_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
