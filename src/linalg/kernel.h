@@ -29,10 +29,18 @@ struct kernel_columns {
 typedef void kernel_panel(long depth, int height, const double *panel, const struct kernel_columns *x, double *y,
                           long y_stride);
 
+/* `count` panels of such heights, one after the other, times a column alone, x[depth]: y[sum of heights], each element
+ * the same chain. */
+typedef void kernel_column(long depth, int count, const int *heights, const double *panels, const double *x, double *y);
+
 /* NULL where the program was compiled for another kind of processor. */
 extern kernel_panel *const kernel_avx512;
 extern kernel_panel *const kernel_avx2;
 extern kernel_panel *const kernel_neon;
 extern kernel_panel *const kernel_plain;
+extern kernel_column *const kernel_column_avx512;
+extern kernel_column *const kernel_column_avx2;
+extern kernel_column *const kernel_column_neon;
+extern kernel_column *const kernel_column_plain;
 
 #endif

@@ -19,10 +19,15 @@ enum { LANES = 4, TILE_VECTORS = 3, TILE_COLUMNS = 4 };
 #define ROW_OF_TILES(tile, v) tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4)
 #define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)
 #define KERNEL_FUNCTION       multiply_avx2
+#define COLUMN_FUNCTION       multiply_column_avx2
+#define STACK_PANELS          1
+#define FOR_EACH_STACK(stack) stack(1, 0, 0) stack(2, 0, 0) stack(3, 0, 0)
 #include "linalg/kernel_tile.h"
 TARGET_END
 
 kernel_panel *const kernel_avx2 = multiply_avx2;
+kernel_column *const kernel_column_avx2 = multiply_column_avx2;
 #else
 kernel_panel *const kernel_avx2 = NULL;
+kernel_column *const kernel_column_avx2 = NULL;
 #endif

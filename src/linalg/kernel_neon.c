@@ -18,9 +18,14 @@ enum { LANES = 2, TILE_VECTORS = 6, TILE_COLUMNS = 4 };
 #define ROW_OF_TILES(tile, v) tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4)
 #define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 4) ROW_OF_TILES(tile, 6)
 #define KERNEL_FUNCTION       multiply_neon
+#define COLUMN_FUNCTION       multiply_column_neon
+#define STACK_PANELS          1
+#define FOR_EACH_STACK(stack) stack(1, 0, 0) stack(2, 0, 0) stack(3, 0, 0)
 #include "linalg/kernel_tile.h"
 
 kernel_panel *const kernel_neon = multiply_neon;
+kernel_column *const kernel_column_neon = multiply_column_neon;
 #else
 kernel_panel *const kernel_neon = NULL;
+kernel_column *const kernel_column_neon = NULL;
 #endif

@@ -12,6 +12,10 @@ enum { LANES = 1, TILE_VECTORS = 4, TILE_COLUMNS = 4 };
 #define SLICE_VECTORS(height) TILE_VECTORS
 #define FOR_EACH_TILE(tile)   tile(4, 1) tile(4, 2) tile(4, 3) tile(4, 4)
 #define KERNEL_FUNCTION       multiply_plain
+#define COLUMN_FUNCTION       multiply_column_plain
+#define STACK_PANELS          1
+#define FOR_EACH_STACK(stack) stack(1, 0, 0) stack(2, 0, 0) stack(3, 0, 0)
 #include "linalg/kernel_tile.h"
 
 kernel_panel *const kernel_plain = multiply_plain;
+kernel_column *const kernel_column_plain = multiply_column_plain;

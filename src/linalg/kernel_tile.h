@@ -6,7 +6,8 @@
  *   TILE_VECTORS, TILE_COLUMNS         the largest tile its registers hold
  *   SLICE_VECTORS(height)              the vectors of a tile in a panel of that height
  *   FOR_EACH_TILE(tile)                tile(vectors, columns) for all of these, and columns 1 .. TILE_COLUMNS
- *   KERNEL_FUNCTION                    the name of the kernel
+ *   FOR_EACH_STACK(stack)              stack(first, second, third) for all row units of panels that a column alone
+ * takes together, of at most STACK_PANELS panels; 0: none KERNEL_FUNCTION, COLUMN_FUNCTION   the names of the kernels
  * No include guard: it is meant to be included once in each of them. */
 
 #include "linalg/kernel.h"
@@ -74,3 +75,57 @@ static void KERNEL_FUNCTION(long depth, int height, const double *panel, const s
 }
 
 #undef TILE_CASE
+
+/* A column alone times up to three panels, of so many row units each: the sums of one panel would wait for each other.
+ */
+static inline __attribute__((always_inline)) void stack(const int first, const int second, const int third, long depth,
+                                                        const double *a, const double *x, double *y)
+{
+    enum { UNIT = KERNEL_ROW_UNIT / LANES };
+    vector sums[3 * KERNEL_PANEL_ROWS / LANES] = { 0 };
+    const double *b = a + first * KERNEL_ROW_UNIT * depth, *c = b + second * KERNEL_ROW_UNIT * depth;
+    for (long k = 0; k < depth; k++) {
+        const vector factor = vector_broadcast(x + k);
+#pragma GCC unroll 24
+        for (int v = 0; v < first * UNIT; v++)
+            sums[v] = vector_fma(vector_load(a + v * LANES), factor, sums[v]);
+#pragma GCC unroll 24
+        for (int v = 0; v < second * UNIT; v++)
+            sums[first * UNIT + v] = vector_fma(vector_load(b + v * LANES), factor, sums[first * UNIT + v]);
+#pragma GCC unroll 24
+        for (int v = 0; v < third * UNIT; v++)
+            sums[(first + second) * UNIT + v] =
+                vector_fma(vector_load(c + v * LANES), factor, sums[(first + second) * UNIT + v]);
+        a += first * KERNEL_ROW_UNIT;
+        b += second * KERNEL_ROW_UNIT;
+        c += third * KERNEL_ROW_UNIT;
+    }
+#pragma GCC unroll 72
+    for (int v = 0; v < (first + second + third) * UNIT; v++)
+        vector_store(y + v * LANES, sums[v]);
+}
+
+#define STACK_CASE(first, second, third)                 \
+    case 16 * (first) + 4 * (second) + (third):          \
+        stack(first, second, third, depth, panel, x, y); \
+        break;
+
+static void COLUMN_FUNCTION(long depth, int count, const int *heights, const double *panel, const double *x, double *y)
+{
+    for (int done = 0, rows; done < count; done += STACK_PANELS, panel += rows * depth, y += rows) {
+        int key = 0;
+        rows = 0;
+        for (int i = 0; i < 3; i++) {
+            const int height = i < STACK_PANELS && done + i < count ? heights[done + i] : 0;
+            key = 4 * key + height / KERNEL_ROW_UNIT;
+            rows += height;
+        }
+        switch (key) {
+            FOR_EACH_STACK(STACK_CASE)
+        default:
+            __builtin_unreachable();
+        }
+    }
+}
+
+#undef STACK_CASE

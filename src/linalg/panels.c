@@ -25,19 +25,24 @@ enum {
 
 /* ---- the choice of a kernel ---- */
 
-static kernel_panel *current_kernel(void)
+struct kernels {
+    kernel_panel *panel;
+    kernel_column *column;
+};
+
+static struct kernels current_kernels(void)
 {
     switch (instruction_set()) {
     case INSTRUCTIONS_AVX512:
-        return kernel_avx512;
+        return (struct kernels){ kernel_avx512, kernel_column_avx512 };
     case INSTRUCTIONS_AVX2:
-        return kernel_avx2;
+        return (struct kernels){ kernel_avx2, kernel_column_avx2 };
     case INSTRUCTIONS_NEON:
-        return kernel_neon;
+        return (struct kernels){ kernel_neon, kernel_column_neon };
     case INSTRUCTIONS_PLAIN:
         break;
     }
-    return kernel_plain;
+    return (struct kernels){ kernel_plain, kernel_column_plain };
 }
 
 /* ---- packing ---- */
@@ -177,7 +182,7 @@ static void multiply_groups(const struct panels *panels, const struct block *x, 
     const int threads = panels->threads;
     struct product product; /* of its groups only those that are set below are looked at */
     product.panels = panels;
-    product.multiply = current_kernel();
+    product.multiply = current_kernels().panel;
     product.count = left < PACKED_GROUPS ? (int)left : PACKED_GROUPS;
     product.y = y + first * y_stride;
     product.y_stride = y_stride;
@@ -196,9 +201,29 @@ static void multiply_groups(const struct panels *panels, const struct block *x, 
         multiply_panel(&product, panel);
 }
 
+/* A column alone, by one thread: some panels at a time. */
+static void multiply_column(const struct panels *panels, const double *x, double *y)
+{
+    enum { TOGETHER = 24 };
+    kernel_column *const multiply = current_kernels().column;
+    const long count = panel_count(panels->rows);
+    for (long panel = 0; panel < count; panel += TOGETHER) {
+        const long row = panel_first(panels->rows, panel);
+        const int taken = (int)(count - panel < TOGETHER ? count - panel : TOGETHER);
+        int heights[TOGETHER];
+        for (int i = 0; i < taken; i++)
+            heights[i] = panel_height(panels->rows, panel + i);
+        multiply(panels->depth, taken, heights, panels->values + row * panels->depth, x, y + row);
+    }
+}
+
 void panels_multiply(const struct panels *panels, const struct block *x, double *scratch, double *y, long y_stride)
 {
     assert(x->rows == panels->depth);
+    if (x->columns == 1 && panels->threads <= 1) {
+        multiply_column(panels, x->values, y);
+        return;
+    }
     for (long first = 0; first < x->columns; first += PACKED_GROUPS * KERNEL_COLUMNS)
         multiply_groups(panels, x, first, scratch, y, y_stride);
 }
