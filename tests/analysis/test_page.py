@@ -151,6 +151,37 @@ class InBrowser(PageCase):
             self.assertEqual(browser.errors, [])
             self.assertEqual([url for url in browser.requests if not url.startswith(("file:", "data:", "blob:"))], [])
 
+    def test_steps_of_the_slider_are_cheap(self) -> None:
+        """Steps that come faster than frames are drawn once. Lines of many couplings have no marks, cells of one coupling are one point,
+        and the replicas' range is a band."""
+        results, page = self.results + "2", self.page + "2.html"
+        radii, gammas = tuple(np.round(np.linspace(0.5, 1.4, 40), 6)), (0.4, 0.5, 0.8, 1.0)
+        make(results, activations=("identity",), ensembles=("ginibre",), hidden_sizes=(4,), replicas=2, radii=radii, gammas=gammas, lags=LAGS)
+        with gradsweep.open(results) as dataset, open(page, "w", encoding="utf-8") as file:
+            file.write(f"<!DOCTYPE html><meta charset=utf-8><body>{explore.explore_html(dataset)}")
+            norms = dataset["log_jacobian_norm"].values[0, 0, 0, ..., 1].reshape(2, -1) / LAGS[1]
+            kappa = np.outer(radii, gammas).ravel()
+        points, places = np.unique([float(f"{value:.12g}") for value in kappa], return_index=True)
+        self.assertLess(len(points), len(kappa))
+        with Browser() as browser:
+            browser.show(page, 900, 900)
+            browser.wait_for("document.getElementById('explore').dataset.ready === 'yes'")
+            drawn = browser.evaluate(
+                "(async () => { let count = 0; const react = Plotly.react; Plotly.react = (...all) => { count++; return react(...all); };"
+                " for (const at of [0, 2, 1]) { lag.value = at; lag.dispatchEvent(new Event('input')); }"
+                " await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); return count; })()"
+            )
+            self.assertEqual(drawn, 1)
+            np.testing.assert_allclose(self._drawn(browser), norms.mean(axis=0).reshape(len(radii), -1).T, rtol=1e-5)
+            browser.evaluate("(box => { box.value = 'kappa'; box.dispatchEvent(new Event('change')); })"
+                             "(document.getElementById('choose-view'))")  # fmt: skip
+            low, high, line = browser.evaluate("document.getElementById('plane').data.slice(0, 3).map(({x, y, mode}) => ({x, y, mode}))")
+            self.assertEqual((low["mode"], line["mode"]), ("lines", "lines"))
+            np.testing.assert_allclose(line["x"], points)
+            for drawn, expected in ((low, norms.min(axis=0)), (line, norms.mean(axis=0)), (high, norms.max(axis=0))):
+                np.testing.assert_allclose(drawn["y"], expected[places], rtol=1e-5)
+            self.assertEqual(browser.errors, [])
+
     def test_one_network(self) -> None:
         """No plane, no slider: the cell alone with its exponents, drawn without errors."""
         results, page = self.results + "1", self.page + "1.html"
@@ -187,6 +218,8 @@ class InBrowser(PageCase):
     def _plane(self, browser: Browser) -> None:
         np.testing.assert_allclose(self._drawn(browser), self._expected(1, 0, 1, 3), rtol=1e-5)
         browser.evaluate("lag.value = 1; lag.dispatchEvent(new Event('input'))")
+        self.assertEqual(browser.evaluate("document.getElementById('lag-value').textContent"), "2")  # at once; the plane, with the next frame
+        browser.wait_for("!page.waiting")
         np.testing.assert_allclose(self._drawn(browser), self._expected(1, 0, 1, 1), rtol=1e-5)
         self.assertEqual(browser.evaluate("document.getElementById('lag-value').textContent"), "2")
         for name, value in (("activation", 0), ("ensemble", 1), ("hidden_size", 0)):

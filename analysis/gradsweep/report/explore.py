@@ -1,7 +1,7 @@
 """The data of the explorable part of the report, thinned to what a page can hold, and the HTML around it.
 
 The page has it as one gzipped block of numbers (float32 and uint8, C order over the axes of CELL) with a header of JSON that
-says where each array lies; explore.js reads both.
+says where each array lies; explore.js reads both, and cell.js tells of the cell that is chosen.
 """
 
 from __future__ import annotations
@@ -226,10 +226,8 @@ def explore_html(dataset: xr.Dataset) -> str:
         "indices": indices,
         "arrays": arrays,
     }
-    with open(os.path.join(HERE, "explore.html"), encoding="utf-8") as file:
-        frame = file.read()
-    with open(os.path.join(HERE, "explore.js"), encoding="utf-8") as file:
-        script = file.read()
+    frame, *scripts = (_text_of(name) for name in ("explore.html", "explore.js", "cell.js"))
+    script = "\n".join(scripts)
     text = json.dumps(head).replace("<", "\\u003c")
     return frame.replace("NOTE", html.escape(note)) + (
         f'<script type="application/json" id="explore-head">{text}</script>\n'
@@ -237,6 +235,11 @@ def explore_html(dataset: xr.Dataset) -> str:
         f'<script type="application/gzip" id="plotly">{program}</script>\n'
         f"<script>\n{script}</script>"
     )
+
+
+def _text_of(name: str) -> str:
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
+        return file.read()
 
 
 def _packed(content: bytes) -> str:
