@@ -182,6 +182,51 @@ class InBrowser(PageCase):
                 np.testing.assert_allclose(drawn["y"], expected[places], rtol=1e-5)
             self.assertEqual(browser.errors, [])
 
+    def test_unfinished(self) -> None:
+        """The page begins where something is finished; cells that are not have no verdicts, and say what they are."""
+        results, page = self.results + "3", self.page + "3.html"
+        make(results, activations=("identity", "tanh"), ensembles=("ginibre",), hidden_sizes=(4,), replicas=2, radii=RADII, gammas=GAMMAS,
+             lags=LAGS, done_fraction=0.25)  # fmt: skip
+        with h5py.File(results, "r+") as file:
+            file["bound_check"][...] = np.where(file["status"][...][..., np.newaxis] == 1, file["bound_check"][...], 255)
+        with gradsweep.open(results) as dataset, open(page, "w", encoding="utf-8") as file:
+            file.write(f"<!DOCTYPE html><meta charset=utf-8><body>{explore.explore_html(dataset)}")
+        table = "document.getElementById('cell-verdicts').textContent"
+        with Browser() as browser:
+            browser.show(page, 900, 900)
+            browser.wait_for("document.getElementById('explore').dataset.ready === 'yes'")
+            self.assertEqual(browser.evaluate("document.getElementById('choose-activation').value"), "0")
+            self.assertIn("1 of 2 replicas pending, 1 of 2 replicas done", browser.evaluate(table))
+            self.assertNotIn("violated", browser.evaluate(table))
+            browser.evaluate("(box => { box.value = '1'; box.dispatchEvent(new Event('change')); })"
+                             "(document.getElementById('choose-activation'))")  # fmt: skip
+            self.assertEqual(browser.evaluate("document.getElementById('plane').layout.annotations[0].text"), "pending")
+            self.assertRegex(browser.evaluate(table), "^statuspendingκ = ρ\\(W\\) γ[0-9.]+$")
+            self.assertEqual(browser.errors, [])
+
+    def test_lines_of_drives(self) -> None:
+        """Of one size the strengths of the drive are compared; a click on one chooses it, and the selector says so."""
+        results, page = self.results + "4", self.page + "4.html"
+        make(results, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(4,), replicas=2, radii=RADII, gammas=(1.0,), lags=LAGS)
+        with gradsweep.open(results) as dataset, open(page, "w", encoding="utf-8") as file:
+            parts = [dataset.load().assign(log_jacobian_norm=dataset["log_jacobian_norm"] - drive) for drive in (0.0, 1.0)]
+            axes = [*dataset["status"].dims]
+            both = xr.concat(parts, xr.IndexVariable("input_scale", [0.0, 1.0]), data_vars=[n for n in dataset if dataset[n].dims[: len(axes)] == tuple(axes)])
+            both = both.transpose(*axes[:4], "input_scale", *axes[4:], ...).assign_attrs(dataset.attrs)
+            file.write(f"<!DOCTYPE html><meta charset=utf-8><body>{explore.explore_html(both)}")
+        with Browser() as browser:
+            browser.show(page, 900, 900)
+            browser.wait_for("document.getElementById('explore').dataset.ready === 'yes'")
+            browser.evaluate("(box => { box.value = 'kappa'; box.dispatchEvent(new Event('change')); })"
+                             "(document.getElementById('choose-view'))")  # fmt: skip
+            lines = browser.evaluate("document.getElementById('plane').data.slice(0, 2).map((one) => [one.name, one.y])")
+            self.assertEqual([name for name, _ in lines], ["drive = 0", "drive = 1"])
+            np.testing.assert_allclose(np.subtract(lines[0][1], lines[1][1]), 1.0 / LAGS[-1], rtol=1e-4)
+            browser.evaluate("choose(document.getElementById('plane').data[1].customdata[2][0])")
+            self.assertEqual(browser.evaluate("document.getElementById('choose-input_scale').value"), "1")
+            self.assertIn("drive = 1", browser.evaluate("document.getElementById('cell-title').textContent"))
+            self.assertEqual(browser.errors, [])
+
     def test_one_network(self) -> None:
         """No plane, no slider: the cell alone with its exponents, drawn without errors."""
         results, page = self.results + "1", self.page + "1.html"

@@ -77,18 +77,19 @@ function drawSpectrum() {
     return { y, x: y.map((_, index) => index + 1), mode: "lines", name: `ℓ = ${steps}`,
              line: { color: mix(style("--pale"), style("--deep"), lags.length > 1 ? lag / (lags.length - 1) : 1), width: 2 } };
   });
-  draw("spectrum", traces, { height: 300, xaxis: { title: "index i (those missing are exactly 0)" }, yaxis: { title: "ln s<sub>i</sub> / ℓ" }, showlegend: true },
+  draw("spectrum", traces, { height: 300, xaxis: { title: "index i (those missing are exactly 0)", ...(count < 8 ? { dtick: 1 } : {}) }, yaxis: { title: "ln s<sub>i</sub> / ℓ" }, showlegend: true },
        "Singular values of the Jacobian product of the chosen cell, per step.");
 }
 
 function verdicts() {
-  const first = cell({ ...page.at, replica: replicas()[0] }), lag = page.head.lags.length - 1;
+  const lag = page.head.lags.length - 1;
   const yes = (name) => {
     const said = replicas().map((replica) => array(name)[cell({ ...page.at, replica })]).filter((value) => value < 2);
     const count = said.filter((value) => value === 1).length;
     return said.length ? (count === said.length ? "yes" : count ? `in ${count} of ${said.length} replicas` : "no") : "–";
   };
   const rows = [["status", statusWord(page.at)], [axis("spectral_radius").numeric ? "κ = ρ(W) γ" : "γ, W as it is", short(kappa(page.at))]];
+  if (!quantity("norm", page.at, 0).count) return tableOf(rows);
   if (array("rate")) rows.push(["growth rate", `${short(quantity("rate", page.at, 0).mean)} a step`]);
   if (array("exponent")) rows.push(["largest Lyapunov exponent", `${short(quantity("exponent", page.at, 0).mean)} a step`]);
   if (array("half_life")) rows.push(["half-life of the gradient", quantity("half_life", page.at, 0).count ? `${short(quantity("half_life", page.at, 0).mean, 3)} steps` : "not within the longest lag"]);
@@ -96,8 +97,12 @@ function verdicts() {
   if (array("sure")) rows.push(["γ‖W‖ < 1: vanishing guaranteed", yes("sure")]);
   if (array("spectral")) rows.push(["γρ(W) < 1: the linear limit vanishes", yes("spectral")]);
   const names = ["not computed", "holds", "within rounding", "violated"], counts = [0, 0, 0, 0], per = page.head.lags.length;
-  for (const replica of replicas())
-    for (let at = 0; at < per; at++) counts[Math.min(array("verdict")[cell({ ...page.at, replica }) * per + at], 3)]++;
-  if (isDone(first)) rows.push(["bounds over the lags", names.map((name, at) => [name, counts[at]]).filter((one) => one[1]).map((one) => `${one[1]} ${one[0]}`).join(", ")]);
+  for (const place of replicas().map((replica) => cell({ ...page.at, replica })).filter(isDone))
+    for (let at = 0; at < per; at++) counts[array("verdict")[place * per + at]]++;
+  rows.push(["bounds over the lags", names.map((name, at) => [name, counts[at]]).filter((one) => one[1]).map((one) => `${one[1]} ${one[0]}`).join(", ")]);
+  return tableOf(rows);
+}
+
+function tableOf(rows) {
   return rows.map(([name, value]) => `<tr><th scope="row">${name}</th><td>${value}</td></tr>`).join("");
 }

@@ -149,7 +149,8 @@ function words(at, lag) {
 
 function statusWord(at) {
   const states = replicas().map((replica) => array("status")[cell({ ...at, replica })]);
-  return states.includes(2) ? "failed" : states.includes(0) ? "pending" : "done";
+  const counts = ["pending", "done", "failed"].map((word, value) => [word, states.filter((one) => one === value).length]).filter(([, count]) => count);
+  return counts.length === 1 ? counts[0][0] : counts.map(([word, count]) => `${count} of ${states.length} replicas ${word}`).join(", ");
 }
 
 function explain(isPlane) {
@@ -178,13 +179,17 @@ function drawPlane() {
   if (x === "spectral_radius" && y === "gamma") traces.push(...curves(xs, ys, lag));
   traces.push({ x: [xs[page.at[x]]], y: [ys[page.at[y]]], mode: "markers", hoverinfo: "skip", showlegend: false,
                 marker: { symbol: "square-open", size: 16, color: style("--ink"), line: { width: 3 } } });
-  const range = (values) => {
-    const half = (at) => (values.length > 1 ? (values[at + 1] - values[at]) / 2 : 0.5), last = values.length - 1;
-    return [values[0] - half(0), values[last] + half(last - 1)];
-  };
+  const absent = z.flat().some((value) => value !== null) ? [] : [statusWord(page.at)];
+  const annotations = absent.map((text) => ({ text, xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, font: { size: 16 } }));
   draw("plane", traces, { height: 420, xaxis: { title: axis(x).label, range: range(xs) }, yaxis: { title: axis(y).label, range: range(ys) },
-                          showlegend: true },
+                          showlegend: true, annotations },
        `Heat map of the growth per step over ${axis(x).label} and ${axis(y).label} at lag ${steps}, ${network()}. ${sentence(z, xs, ys)}`);
+}
+
+// From the outer edge of the first cell to that of the last.
+function range(values) {
+  const half = (at) => (values.length > 1 ? (values[at + 1] - values[at]) / 2 : 0.5), last = values.length - 1;
+  return [values[0] - half(0), values[last] + half(last - 1)];
 }
 
 function network() {
@@ -211,7 +216,8 @@ function curves(xs, ys, lag) {
     const [[k0, r0], [k1, r1]] = [points[at - 1], points[at]];
     if ((r0 > 1e-9) !== (r1 > 1e-9)) found.push(k0 + ((k1 - k0) * r0) / (r0 - r1));
   }
-  const fine = [...Array(101).keys()].map((step) => xs[0] * 0.9 + ((xs[xs.length - 1] * 1.1 - xs[0] * 0.9) * step) / 100);
+  const [left, right] = range(xs), from = Math.max(left, right / 100);
+  const fine = [...Array(101).keys()].map((step) => from + ((right - from) * step) / 100);
   const curve = (product, name, dash, width) => ({ x: fine, y: fine.map((x) => product / x), mode: "lines", name, hoverinfo: "skip",
                                                    line: { color: style("--ink"), dash, width } });
   const lines = found.slice(0, 3).map((product, at) => ({ ...curve(product, `ln‖J<sub>${page.head.lags[lag]}</sub>‖ = 0`, "solid", 2.5), showlegend: at === 0 }));
@@ -228,16 +234,22 @@ function weight(name, replica) {
   return values[place];
 }
 
-// Against kappa (or the one axis with several values): a line a hidden size, bars the range of the replicas.
+// What the lines of a network are of: hidden sizes or, of one size, the strength of the drive or bias that has several values.
+function linesOf(x) {
+  const several = ["hidden_size", "input_scale", "bias_scale"].filter((name) => name !== x && length(name) > 1);
+  return several[0] || "hidden_size";
+}
+
+// Against kappa (or the one axis with several values): a line a hidden size or strength, bars the range of the replicas.
 function drawLine(lag, title) {
-  const [x, y] = page.plane, both = x === "spectral_radius" && y === "gamma", sizes = axis("hidden_size").values;
+  const [x, y] = page.plane, both = x === "spectral_radius" && y === "gamma", of = linesOf(x), compared = axis(of).values;
   const isScaled = axis("spectral_radius").numeric; // else W is as drawn, and gamma alone is the coupling
   const label = both || (isScaled && ["gamma", "spectral_radius"].includes(x)) ? "κ = ρ(W) γ" : axis(x).label;
-  const places = [], traces = sizes.flatMap((size, at) => {
+  const places = [], traces = compared.flatMap((size, at) => {
     const points = [], known = new Map();
     for (let i = 0; i < length(x); i++)
       for (const j of both ? [...Array(length(y)).keys()] : [y ? page.at[y] : 0]) {
-        const place = { ...page.at, hidden_size: at, [x]: i, ...(y ? { [y]: j } : {}) }, found = rate(place, lag);
+        const place = { ...page.at, [x]: i, ...(y ? { [y]: j } : {}), [of]: at }, found = rate(place, lag);
         const k = label === "κ = ρ(W) γ" ? kappa(place) : axis(x).values[i], same = known.get(k.toPrecision(12));
         if (same && same.count >= found.count) continue; // all cells of one coupling are one chain
         const point = { k, i, j, place, ...found };
@@ -248,10 +260,10 @@ function drawLine(lag, title) {
     points.sort((a, b) => a.k - b.k);
     places.push(...points.map((p) => p.k));
     const isFine = points.length > MOST_MARKERS; // drawing so many marks takes longer than a step of the slider should
-    const shade = mix(style("--pale"), style("--deep"), sizes.length > 1 ? at / (sizes.length - 1) : 1);
+    const shade = mix(style("--pale"), style("--deep"), compared.length > 1 ? at / (compared.length - 1) : 1);
     const finite = (value) => (Number.isFinite(value) ? value : null);
-    const line = { x: points.map((p) => p.k), y: points.map((p) => finite(p.mean)), text: points.map((p) => `d ${size}, ${words(p.place, lag)}`),
-                   hoverinfo: "text", customdata: points.map((p) => [p.i, p.j, at]), mode: isFine ? "lines" : "lines+markers", name: `d = ${size}`,
+    const line = { x: points.map((p) => p.k), y: points.map((p) => finite(p.mean)), text: points.map((p) => `${axis(of).short} ${size}, ${words(p.place, lag)}`),
+                   hoverinfo: "text", customdata: points.map((p) => [{ [x]: p.i, ...(y ? { [y]: p.j } : {}), [of]: at }]), mode: isFine ? "lines" : "lines+markers", name: `${axis(of).short} = ${size}`,
                    line: { color: shade, width: 2 }, marker: { symbol: at, size: 7 } };
     if (isFine) return replicas().length > 1 ? [...edges(line.x, (key) => points.map((p) => finite(p[key])), shade.replace(")", ",0.2)")), line] : [line];
     const error = { type: "data", symmetric: false, array: points.map((p) => (finite(p.high) ?? 0) - (finite(p.mean) ?? 0)),
@@ -264,7 +276,7 @@ function drawLine(lag, title) {
                   marker: { symbol: "square-open", size: 15, color: style("--ink"), line: { width: 3 } } });
   const isWide = Math.min(...places) > 0 && Math.max(...places) >= 20 * Math.min(...places);
   draw("plane", traces, { height: 420, xaxis: { title: label, type: isWide ? "log" : "linear" }, yaxis: { title }, showlegend: true },
-       `Growth per step against ${label} at lag ${page.head.lags[lag]}, ${network()}, a line a hidden size.`);
+       `Growth per step against ${label} at lag ${page.head.lags[lag]}, ${network()}, a line a ${axis(of).label}.`);
 }
 
 // ---- what the reader does ----
@@ -284,14 +296,12 @@ function soon(act) {
   });
 }
 
-function choose(x, y, size) {
-  const [first, second] = page.plane;
-  if (first) page.at[first] = x;
-  if (second) page.at[second] = y;
-  if (size !== undefined) {
-    page.at.hidden_size = size;
-    const box = document.getElementById("choose-hidden_size");
-    if (box) box.value = size;
+// Positions on some axes; selectors of those say so.
+function choose(at) {
+  Object.assign(page.at, at);
+  for (const name of Object.keys(at)) {
+    const box = document.getElementById(`choose-${name}`);
+    if (box) box.value = at[name];
   }
   update();
 }
@@ -367,17 +377,17 @@ function listen() {
   if (!page.plane.length) return;
   box.on("plotly_click", (event) => {
     const point = event.points[0];
-    if (point.customdata) return choose(...point.customdata);
+    if (point.customdata) return choose(point.customdata[0]);
     const [x, y] = page.plane;
     const near = (name, value) => axis(name).values.reduce((best, one, at, all) => (Math.abs(one - value) < Math.abs(all[best] - value) ? at : best), 0);
-    choose(near(x, point.x), near(y, point.y));
+    choose({ [x]: near(x, point.x), [y]: near(y, point.y) });
   });
   box.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }, move = moves[event.key];
     if (!move) return;
     event.preventDefault();
     const [x, y] = page.plane, inside = (name, by) => Math.min(Math.max((page.at[name] || 0) + by, 0), length(name) - 1);
-    choose(x ? inside(x, move[0]) : 0, y ? inside(y, move[1]) : 0);
+    choose({ ...(x ? { [x]: inside(x, move[0]) } : {}), ...(y ? { [y]: inside(y, move[1]) } : {}) });
   });
 }
 

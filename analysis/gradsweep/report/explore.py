@@ -182,13 +182,21 @@ def _axes(part: xr.Dataset) -> list[dict[str, Any]]:
     return found
 
 
-def _start(part: xr.Dataset) -> dict[str, int]:
-    """The cell shown first: the last activation (nonlinear where there is one) and size, kappa next to 1."""
+def _start(part: xr.Dataset, done: np.ndarray) -> dict[str, int]:
+    """The cell shown first: of the networks with finished cells (`done`, over the axes of CELL) the last activation (nonlinear
+    where there is one), size and then the first of all else, kappa next to 1."""
     at = {str(name): 0 for name in cell_axes(part)}
-    at["activation"] = part.sizes["activation"] - 1
-    at["hidden_size"] = part.sizes["hidden_size"] - 1
+    axes = list(at)
+    for name in ("activation", "hidden_size", "ensemble", *(name for name in axes if name not in PLANE)):
+        others = tuple(place for place, other in enumerate(axes) if other != name)
+        places = np.flatnonzero(done.any(axis=others))
+        at[name] = int(places[-1 if name in ("activation", "hidden_size") else 0])
+        done = done & (np.arange(done.shape[axes.index(name)]) == at[name]).reshape([-1 if axis == name else 1 for axis in axes])
+    at["replica"] = 0
     kappa = coupling(part).transpose(*PLANE).values
-    at["spectral_radius"], at["gamma"] = (int(i) for i in np.unravel_index(np.argmin(np.abs(np.log(kappa))), kappa.shape))
+    known = done.any(axis=tuple(place for place, name in enumerate(axes) if name not in PLANE))
+    distance = np.where(known, np.abs(np.log(kappa)), np.inf)
+    at["spectral_radius"], at["gamma"] = (int(i) for i in np.unravel_index(np.argmin(distance), kappa.shape))
     return at
 
 
@@ -221,7 +229,7 @@ def explore_html(dataset: xr.Dataset) -> str:
         "log_lags": bool(len(found) > 3 and found[-1] > 4 * len(found)),
         "kappa": coupling(part).transpose(*PLANE).values.ravel().tolist(),
         "plane": _drawable_plane(part),
-        "start": _start(part),
+        "start": _start(part, block.arrays["status"][0] == DONE),
         "singular_lags": lags,
         "indices": indices,
         "arrays": arrays,
