@@ -41,9 +41,12 @@ static void tell_own_path(void)
 enum status external_look(char *const *arguments)
 {
     struct stat facts;
-    for (; *arguments != NULL; arguments++)
-        if (stat(*arguments, &facts) == 0 && S_ISREG(facts.st_mode))
+    bool is_output = false; /* which is replaced, and read by none */
+    for (; *arguments != NULL; arguments++) {
+        if (!is_output && stat(*arguments, &facts) == 0 && S_ISREG(facts.st_mode))
             TRY(first_look(*arguments));
+        is_output = strcmp(*arguments, "-o") == 0 || strcmp(*arguments, "--output") == 0;
+    }
     return STATUS_OK;
 }
 

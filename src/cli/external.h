@@ -5,7 +5,8 @@
 #include "base/status.h"
 
 /* Looks at those of the arguments (a list that ends with NULL) that are names of files, as first_look does, for the
- * programs of the analysis: what a damaged file does to HDF5 it does to them, too. Errors: STATUS_IO. */
+ * programs of the analysis: what a damaged file does to HDF5 it does to them, too. Not at the output, which follows -o
+ * or --output. Errors: STATUS_IO. */
 CHECKED enum status external_look(char *const *arguments);
 
 /* Becomes the program gradsweep-NAME with argv[1], argv[2], ... as its arguments: that in the folder

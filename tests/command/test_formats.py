@@ -408,6 +408,16 @@ class Looks(FormatTest):
         self.assertEqual(Path(path).read_bytes(), before)
         self.assertFalse(Path(new).exists())
 
+    def test_what_the_analysis_reads_alone(self):
+        """A command of the analysis is kept from a file that it would read, and not by one that it would replace."""
+        path = self.copy()
+        self.assert_error(self.run_with("segv", "plot", "phase", path)[0], 1, rf"{path}: HDF5 itself fails on this file")
+        part = shutil.copy(path, self.path("part.nc"))
+        for option in ("-o", "--output"):
+            ended, _ = self.run_with("segv", "export", self.path("missing.h5"), option, part)
+            self.assertNotIn("HDF5 itself fails", ended.stderr)
+            self.assertIn("missing.h5", ended.stderr)
+
     def test_a_lock_that_was_left_behind_is_not_waited_for(self):
         """Beside a run what looks damaged is looked at again and again; a file full of damage is not, for ever."""
         path = self.copy()
