@@ -10,6 +10,7 @@ import unittest
 
 import h5py
 import numpy as np
+import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -18,6 +19,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "analysis")]
 
 import gradsweep  # noqa: E402
 from gradsweep.plots.curves import CURVE, GONE  # noqa: E402
+from gradsweep.plots.figure import PlainAxes  # noqa: E402
 from make_results import make  # noqa: E402
 
 ONE = {"activations": ("relu",), "ensembles": ("ginibre",), "hidden_sizes": (4,), "radii": (0.9,), "gammas": (1.0,)}
@@ -97,6 +99,41 @@ class Pictures(unittest.TestCase):
                 found = shown_labels(gradsweep.plot_phase(dataset))
             for name, where in names.items():
                 self.assertEqual(name in found, where == radii, (radii, found))
+
+    def test_drives_have_rows(self) -> None:
+        """Chain, contributions, singular values and triangle show each strength of the drive, at most three; a selection shows one."""
+        make(self.path, **{**ONE, "activations": ("tanh",)}, replicas=2, lags=(1, 2, 3))
+        with h5py.File(self.path, "r+") as file:
+            file["step"] = np.arange(18, 21)
+            file["step"].make_scale("step")
+        for name in ("log_step_bound", "log_step_norm_max", "log_error_norm", "log_contribution"):
+            self.add(name, np.array([-1.0, -2.0, -3.0]), "lag")
+        for name in ("log_initial_error_norm", "cancellation"):
+            self.add(name, 0.0)
+        self.add("log_step_gradient_norm", np.zeros(3), "step")
+        self.add("log_contribution_map", -np.arange(9.0).reshape(3, 3), "step", "lag")
+        self.add("log_singular_value", -np.ones((3, 4)), "lag", "index")
+        plots = {gradsweep.plot_chain: "log_jacobian_norm", gradsweep.plot_contributions: "log_contribution",
+                 gradsweep.plot_spectrum: "log_singular_value", gradsweep.plot_triangle: "log_contribution_map"}  # fmt: skip
+        with gradsweep.open(self.path) as opened:
+            dataset = opened.load()
+        cell = [name for name in dataset if dataset[name].dims[:6] == dataset["status"].dims]
+        drives = [0.0, 0.25, 0.5, 1.0]
+        parts = [dataset.assign({name: dataset[name] - drive for name in plots.values()}) for drive in drives]
+        whole = xr.concat(parts, xr.IndexVariable("input_scale", drives), data_vars=cell)
+        whole = whole.transpose(*dataset["status"].dims[:4], "input_scale", ...).assign_attrs(dataset.attrs)
+        for plot in plots:
+            with self.subTest(plot.__name__):
+                figure, one = plot(whole), plot(whole, input_scale=[0.5])
+                rows = [text.get_text() for axes in figure.axes for text in axes.texts if "drive" in text.get_text()]
+                self.assertEqual(len(rows), 3)
+                self.assertEqual((rows[0], rows[-1]), ("ginibre, drive = 0", "ginibre, drive = 1"))
+                self.assertIn("3 of 4 values of input scale", figure.description.note)
+                self.assertNotIn("At input scale", figure.description.note)
+                self.assertEqual(sum(isinstance(axes, PlainAxes) for axes in one.axes), 1)
+                if plot is not gradsweep.plot_triangle:
+                    curves = [next(line for line in axes.lines if line.get_label() == CURVE).get_ydata() for axes in figure.axes[:3]]
+                    self.assertGreater(np.min(np.abs(np.diff(curves, axis=0))), 0.05)
 
     def test_failed_cells_are_called_failed(self) -> None:
         make(self.path, **{**ONE, "ensembles": ("ginibre", "orthogonal")}, replicas=2, lags=(1, 2, 4))

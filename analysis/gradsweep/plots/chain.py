@@ -19,7 +19,7 @@ from .curves import CURVE, lasting, mark_zeros, part_coinciding, zero_words
 from .figure import Description, Panels, fit_y, lag_axis, say, zero_line
 from .style import CATEGORICAL, INK, file_name
 from .symbols import GAMMA_NORM, NORM
-from .view import Choice, Network, View, choose_cells, mean_of_done
+from .view import MOST_STRENGTHS, PLANE, Choice, Network, View, choose_cells, mean_of_done, rows_of, strength_axis
 
 MOST_INPUTS = 4  # that are drawn one by one
 SLACKS = (
@@ -36,29 +36,31 @@ LINES = (
 
 
 def plot_chain(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
-    """The chain of bounds per step against the lag, with the slack of each link as a band: rows activations and
-    ensembles, columns chosen cells, at the largest hidden size; of a single network its inputs below, at their times, where
-    they can be had (gradsweep.data.inputs). Needs the measure step_bound. `selection`: values of axes, as in
-    gradsweep.select."""
+    """The chain of bounds per step against the lag, with the slack of each link as a band: rows activations, ensembles
+    and strengths of the drive or the bias, columns chosen cells, at the largest hidden size; of a single network its
+    inputs below, at their times, where they can be had (gradsweep.data.inputs). Needs the measure step_bound.
+    `selection`: values of axes, as in gradsweep.select."""
     needs = ("log_step_bound", "log_step_norm_max")
-    view = View(dataset, selection, {"activation": 2, "ensemble": 3}, everything, needs=needs)
+    strength = strength_axis(dataset, selection)
+    limits = {"activation": 2, "ensemble": 3, **dict.fromkeys(strength, MOST_STRENGTHS)}
+    view = View(dataset, selection, limits, everything, (*PLANE, *strength), needs)
     if len(view.lags) < 2:
         raise NothingToDraw("a single lag is no curve")
-    choices, rows = choose_cells(view), view.networks()
+    choices, (rows, titles) = choose_cells(view), rows_of(view, strength)
     inputs, why = _inputs(view) if len(rows) == len(view.sizes) == 1 else (None, "")
     width = 3.6 if len(choices) == 1 else 2.6  # the legend is long
     panels = Panels(len(rows) + (inputs is not None), len(choices), width=width, share_y="row")
     some = False
-    for row, network in enumerate(rows):
+    for row, (part, network) in enumerate(rows):
         drawn = []
         for axes, choice in zip(panels.grid[row], choices):
-            drawn += (found := _draw_chain(axes, view, network, choice))
+            drawn += (found := _draw_chain(axes, part, network, choice))
             some |= bool(found)
         fit_y(panels.grid[row], drawn, 0.1)
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
     below = [] if inputs is None else ["inputs at times $t$" if inputs.shape[1] <= MOST_INPUTS else "their norm at times $t$"]
-    panels.titles([view.cell_title(choice) for choice in choices], [*view.network_titles(rows), *below])
+    panels.titles([view.cell_title(choice) for choice in choices], [*titles, *below])
     lag_axis(panels, view.lags)
     if inputs is not None:
         for axes in panels.grid[-1]:

@@ -23,7 +23,7 @@ from .curves import draw_mean, lasting, mark_zeros, mean_words, part_coinciding,
 from .figure import Description, Panels, draw_mesh, fit_y, lag_axis, say, zero_line
 from .style import INK, SEQUENTIAL, UNFINISHED, colour, line_style, literal
 from .symbols import GAMMA_NORM
-from .view import Choice, Network, View, choose_cells, mean_of_done
+from .view import MOST_STRENGTHS, PLANE, Choice, Network, View, choose_cells, mean_of_done, rows_of, strength_axis
 
 CONTRIBUTION = "<i>C</i><sub><i>T</i>−ℓ</sub>"
 STEP_GRADIENT = "∂<i>ε<sub>t</sub></i>/∂<i>W</i>"
@@ -33,27 +33,32 @@ MOST_MARKERS = 6  # along a curve
 
 
 def plot_contributions(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
-    """ln ||C_{T-l}||_F and ln ||e_l|| relative to ||e_0|| against the lag, with the bound: rows ensembles, columns chosen
-    cells, lines activations, at the largest hidden size. Needs the measure gradient. `selection`: values of axes, as in
-    gradsweep.select."""
-    view = View(dataset, selection, {"activation": 4, "ensemble": 4}, everything, needs=("log_error_norm",))
+    """ln ||C_{T-l}||_F and ln ||e_l|| relative to ||e_0|| against the lag, with the bound: rows ensembles and strengths
+    of the drive or the bias, columns chosen cells, lines activations, at the largest hidden size. Needs the measure
+    gradient. `selection`: values of axes, as in gradsweep.select."""
+    strength = strength_axis(dataset, selection)
+    limits = {"activation": 4, "ensemble": 4, **dict.fromkeys(strength, MOST_STRENGTHS)}
+    view = View(dataset, selection, limits, everything, (*PLANE, *strength), ("log_error_norm",))
     if len(view.lags) < 2:
         raise NothingToDraw("a single lag is no curve")
     choices, size = choose_cells(view), len(view.sizes) - 1
-    panels = Panels(len(view.ensembles), len(choices), share_y="row")
+    rows, titles = rows_of(view, strength)
+    rows, titles = (some[: len(some) // len(view.activations)] for some in (rows, titles))  # of the first; each has lines for all
+    titles = titles if strength else [literal(name) for name in view.ensembles]
+    panels = Panels(len(rows), len(choices), share_y="row")
     shown: set[int] = set()
-    for ensemble in range(len(view.ensembles)):
+    for row, (part, first) in enumerate(rows):
         drawn = []
-        for axes, choice in zip(panels.grid[ensemble], choices):
+        for axes, choice in zip(panels.grid[row], choices):
             zero_line(axes)
             for activation in range(len(view.activations)):
-                found = _draw_contributions(axes, view, Network(activation, ensemble, size), choice)
+                found = _draw_contributions(axes, part, first._replace(activation=activation), choice)
                 drawn += found
                 shown |= {activation} if found else set()
-        fit_y(panels.grid[ensemble], drawn, 1.0)
+        fit_y(panels.grid[row], drawn, 1.0)
     if not shown:
         raise NothingToDraw("no finished cell has an error to carry back")
-    panels.titles([view.cell_title(choice) for choice in choices], [literal(name) for name in view.ensembles])
+    panels.titles([view.cell_title(choice) for choice in choices], titles)
     lag_axis(panels, view.lags)
     handles = [
         *(Line2D([], [], **line_style(at), label=literal(view.activations[at])) for at in sorted(shown)),
@@ -95,15 +100,18 @@ def _draw_contributions(axes: Axes, view: View, network: Network, choice: Choice
 
 
 def plot_triangle(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
-    """ln of the contribution of step k to d eps_t/dW relative to its norm, over the triangle (k, t) or, with gaps between
-    the lags, over (lag, t): rows networks (the first finished replica), columns chosen cells, at the largest hidden size.
-    Needs the measure contribution_map. `selection`: values of axes, as in gradsweep.select."""
-    view = View(dataset, selection, {}, everything, needs=("log_contribution_map", "log_step_gradient_norm"))
-    rows, choices = view.networks(), choose_cells(view)
+    """ln of the contribution of step k to d eps_t/dW relative to its norm, over the triangle (k, t) or, with gaps
+    between the lags, over (lag, t): rows networks (the first finished replica) and strengths of the drive or the bias,
+    columns chosen cells, at the largest hidden size. Needs the measure contribution_map. `selection`: values of axes,
+    as in gradsweep.select."""
+    strength = strength_axis(dataset, selection)
+    limits = dict.fromkeys(strength, MOST_STRENGTHS)
+    view = View(dataset, selection, limits, everything, (*PLANE, *strength), ("log_contribution_map", "log_step_gradient_norm"))
+    (rows, titles), choices = rows_of(view, strength), choose_cells(view)
     kept = spread(len(rows), None if everything else MOST_ROWS)
     note = f"Drawn: {len(kept)} of {len(rows)} networks." if len(kept) < len(rows) else ""
-    rows = [rows[position] for position in kept]
-    maps = [[_relative_map(view, network, choice) for choice in choices] for network in rows]
+    rows, titles = ([some[position] for position in kept] for some in (rows, titles))
+    maps = [[_relative_map(part, network, choice) for choice in choices] for part, network in rows]
     known = [values[np.isfinite(values)] for row in maps for values in row if values is not None]
     if not any(values.size for values in known):
         raise NothingToDraw("no finished cell has contributions")
@@ -113,10 +121,10 @@ def plot_triangle(dataset: xr.Dataset, *, everything: bool = False, **selection:
     panels = Panels(len(rows), len(choices), share_y=True)
     for row, column, axes in panels:
         if maps[row][column] is None:
-            say(axes, view.absence(rows[row], choices[column]))
+            say(axes, rows[row][0].absence(rows[row][1], choices[column]))
         else:
             _draw_triangle(axes, steps, view.lags, maps[row][column], norm, dense)
-    panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
+    panels.titles([view.cell_title(choice) for choice in choices], titles)
     label = r"$\ln(‖C_k^{(t)}‖_F\,/\,‖\partial\varepsilon_t/\partial W‖_F)$"
     panels.scale(ScalarMappable(norm, SEQUENTIAL), label)
     has_zeros = any(np.isneginf(values).any() for row in maps for values in row if values is not None)

@@ -15,7 +15,7 @@ from ..data.summary import PointSample
 from .curves import draw_mean, part_coinciding
 from .figure import Description, Panels, fit_y, say, zero_line
 from .style import INK, colour, file_name, literal, marker, shades
-from .view import Choice, Network, View, choose_cells
+from .view import MOST_STRENGTHS, PLANE, Choice, Network, View, choose_cells, rows_of, strength_axis
 
 UNIT_ROUNDOFF = 2.0**-53
 MOST_LAGS = 5
@@ -23,25 +23,26 @@ EIGENVALUES = {"color": INK, "marker": "o", "linestyle": "none", "markerfacecolo
 
 
 def plot_spectrum(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
-    """All singular values of J_l per step, ln s_i / l, against their index, for some lags: rows activations and
-    ensembles, columns chosen cells, one network (the first finished replica) a panel, at the largest hidden size; for the
-    identity with ln |gamma lambda_i(W)|. Needs the measure singular_values. `selection`: values of axes, as in
-    gradsweep.select."""
-    limits = {"activation": 2, "ensemble": 3, "lag": MOST_LAGS}
-    view = View(dataset, selection, limits, everything, needs=("log_singular_value",))
-    choices, rows = choose_cells(view), view.networks()
+    """All singular values of J_l per step, ln s_i / l, against their index, for some lags: rows activations, ensembles
+    and strengths of the drive or the bias, columns chosen cells, one network (the first finished replica) a panel, at
+    the largest hidden size; for the identity with ln |gamma lambda_i(W)|. Needs the measure singular_values.
+    `selection`: values of axes, as in gradsweep.select."""
+    strength = strength_axis(dataset, selection)
+    limits = {"activation": 2, "ensemble": 3, "lag": MOST_LAGS, **dict.fromkeys(strength, MOST_STRENGTHS)}
+    view = View(dataset, selection, limits, everything, (*PLANE, *strength), ("log_singular_value",))
+    choices, (rows, titles) = choose_cells(view), rows_of(view, strength)
     panels = Panels(len(rows), len(choices), share_y="row")
     colours = shades(len(view.lags), 0.85, 0.05)
     some = with_eigenvalues = has_zeros = False
-    for row, network in enumerate(rows):
+    for row, (part, network) in enumerate(rows):
         drawn = []
         for axes, choice in zip(panels.grid[row], choices):
-            replica = view.first_done(network, choice)
+            replica = part.first_done(network, choice)
             zero_line(axes)
             if replica is None:
-                say(axes, view.absence(network, choice))
+                say(axes, part.absence(network, choice))
                 continue
-            values = view.at("log_singular_value", network, choice, "lag", "index")[replica]
+            values = part.at("log_singular_value", network, choice, "lag", "index")[replica]
             values = values[:, : view.sizes[-1]] / view.lags[:, np.newaxis]
             for line, shade in zip(values, colours):
                 index = np.arange(1, len(line) + 1)
@@ -55,7 +56,7 @@ def plot_spectrum(dataset: xr.Dataset, *, everything: bool = False, **selection:
     panels.grid[0, 0].locator_params(axis="x", integer=True)
     if not some:
         raise NothingToDraw("no cell of the selection is finished")
-    panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
+    panels.titles([view.cell_title(choice) for choice in choices], titles)
     handles = [Line2D([], [], color=shade, label=rf"$\ell$ = {lag}") for lag, shade in zip(view.lags, colours)]
     if with_eigenvalues:
         handles.append(Line2D([], [], **EIGENVALUES, label=r"$\ln|\gamma\lambda_i(W)|$"))

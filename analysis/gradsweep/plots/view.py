@@ -23,6 +23,7 @@ from ..data.selection import (
     reduce_axes,
     require_axis,
     select,
+    size_of,
     thin,
     used_norm,
     used_radius,
@@ -33,6 +34,7 @@ from .style import literal, number
 TARGET_GAINS = (0.75, 1.0, 1.25)
 # What lines of a figure may be of, and how its legend calls a value.
 LINES = {"hidden_size": "$d$", "input_scale": "drive", "bias_scale": "bias"}
+MOST_STRENGTHS = 3  # that have a row each
 LEAST_REPLICAS = 3  # for a confidence interval, or a standard error
 MEASURES = {
     "log_step_bound": "step_bound",
@@ -163,6 +165,26 @@ class View:
     def cell_title(self, choice: Choice) -> str:
         radius = "as drawn" if self.is_native else f"= {number(self.radii[choice.radius])}"
         return f"ρ {radius}, γ = {number(self.gammas[choice.gamma])}"
+
+
+def strength_axis(dataset: xr.Dataset, selection: dict[str, Any]) -> tuple[str, ...]:
+    """The strength of the drive or the bias that has several values in a selection, as a tuple of one; () where there is none."""
+    chosen = select(dataset, **selection)
+    several = [name for name in ("input_scale", "bias_scale") if name in chosen.coords and size_of(chosen, name) > 1]
+    return tuple(several[:1])
+
+
+def rows_of(view: View, strength: tuple[str, ...]) -> tuple[list[tuple[View, Network]], list[str]]:
+    """The rows of a figure of the largest networks, each with its titles: a row a network, and where there is one a strength (the
+    axis must have been kept)."""
+    networks = view.networks()
+    titles = view.network_titles(networks)
+    if not strength:
+        return [(view, network) for network in networks], titles
+    parts, values = view.parts(strength[0]), labels(view.dataset, strength[0])
+    words = [f"{LINES[strength[0]]} = {value:g}" for value in values]
+    found = [f"{title}, {word}" for title in titles for word in words]
+    return [(part, network) for network in networks for part, _ in parts], found
 
 
 def choose_lines(dataset: xr.Dataset, lines: str | None, further: Sequence[str] = ()) -> str:
