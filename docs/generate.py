@@ -58,8 +58,8 @@ class Tables:
         return {name: module.parser().format_help() for name, module in modules.items()}, list(modules["plot"].FIGURES)
 
     def options(self, name):
-        return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.helps[name])))
-
+        """Those that have a line of their own; the prose names those of other commands as well."""
+        return sorted(set(re.findall(r"^ {2,6}(?:-[^-\s](?: [A-Z]\S*)?, +)?(--[a-z][a-z-]*)", self.helps[name], re.MULTILINE)))
 
     def values(self, name):
         """{option: its words}: those in braces of the help, and those that it has in prose."""
@@ -102,6 +102,11 @@ BASH = """# Completion of gradsweep for bash.
 _gradsweep()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=
+    if [ "$word" = = ]; then # of --OPTION=WORD, which bash takes apart
+        word=
+    elif [ "$before" = = ]; then
+        before=${COMP_WORDS[COMP_CWORD-2]}
+    fi
     if [ "$COMP_CWORD" -eq 1 ]; then
         COMPREPLY=($(compgen -W "COMMANDS --help --version" -- "$word"))
         return
@@ -142,7 +147,12 @@ if (( CURRENT == 2 )); then
     _describe command commands
     return
 fi
-case $words[2]:$words[CURRENT-1] in
+local before=$words[CURRENT-1]
+if [[ $words[CURRENT] == --*=* ]]; then
+    before=${words[CURRENT]%%=*}
+    compset -P '*='
+fi
+case $words[2]:$before in
 VALUES    *:--set) compadd -S = KEYS; return ;;
 esac
 case $words[2]:$CURRENT in
