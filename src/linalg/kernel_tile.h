@@ -6,8 +6,9 @@
  *   TILE_VECTORS, TILE_COLUMNS         the largest tile its registers hold
  *   SLICE_VECTORS(height)              the vectors of a tile in a panel of that height
  *   FOR_EACH_TILE(tile)                tile(vectors, columns) for all of these, and columns 1 .. TILE_COLUMNS
- *   FOR_EACH_STACK(stack)              stack(first, second, third) for all row units of panels that a column alone
- * takes together, of at most STACK_PANELS panels; 0: none KERNEL_FUNCTION, COLUMN_FUNCTION   the names of the kernels
+ *   FOR_EACH_STACK(stack)              stack(first, second, third) for the row units of panels that a column alone
+ *                                      takes together, STACK_PANELS at the most; 0: no such panel
+ *   KERNEL_FUNCTION, COLUMN_FUNCTION   the names of the kernels
  * No include guard: it is meant to be included once in each of them. */
 
 #include "linalg/kernel.h"
@@ -76,8 +77,7 @@ static void KERNEL_FUNCTION(long depth, int height, const double *panel, const s
 
 #undef TILE_CASE
 
-/* A column alone times up to three panels, of so many row units each: the sums of one panel would wait for each other.
- */
+/* A column alone times up to three panels of so many row units each: the sums of one would wait for each other. */
 static inline __attribute__((always_inline)) void stack(const int first, const int second, const int third, long depth,
                                                         const double *a, const double *x, double *y)
 {
