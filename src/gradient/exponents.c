@@ -6,6 +6,7 @@
 #include "gradient/jacobian_internal.h"
 #include "linalg/determinant.h"
 #include "linalg/frame.h"
+#include "linalg/vectorised.h"
 
 #include <math.h>
 #include <string.h>
@@ -165,6 +166,12 @@ static const double *derivatives(const struct run *run, long lag_index, long cha
     return trajectory ? trajectory_derivative(trajectory, lag_index, chain) : NULL;
 }
 
+VECTORISED static void multiply(long count, const double *restrict x, const double *restrict y, double *restrict to)
+{
+    for (long i = 0; i < count; i++)
+        to[i] = x[i] * y[i];
+}
+
 /* scale := derivatives * own, size := scale * other, where there is anything to scale by; of the chain in a place. */
 static void set_scales(const struct run *run, int place, const double *slopes, const double *own, const double *other,
                        struct frame_factor *factor)
@@ -173,11 +180,10 @@ static void set_scales(const struct run *run, int place, const double *slopes, c
     double *size = run->size + place * block_stride(run->hidden_size);
     if (slopes == NULL && !run->is_balanced)
         return;
-    for (long i = 0; i < run->hidden_size; i++) {
-        scale[i] = (slopes ? slopes[i] : 1) * own[i];
-        size[i] = scale[i] * other[i];
-    }
-    factor->row_scale = scale;
+    if (slopes)
+        multiply(run->hidden_size, slopes, own, scale);
+    multiply(run->hidden_size, slopes ? scale : own, other, size);
+    factor->row_scale = slopes ? scale : own;
     factor->row_size = size;
 }
 
@@ -454,8 +460,7 @@ static enum status run_group(struct run *run, long first, long chains, struct ex
     SCOPED(group) group = { 0 };
     const struct team *team = weights_team(run->problem->weights);
     TRY(team_agree(team, group_open(run, first, chains, &group)));
-    for (long c = first; c < first + chains; c++)
-        exponents_look_at_slopes(run->problem, c, &results[c]);
+    exponents_look_at_slopes(run->problem, first, chains, results);
     for (long lag_index = run->problem->transient + run->problem->steps - 1; lag_index >= 0; lag_index--)
         TRY(take_step(run, &group, lag_index, results));
     return finish(run, &group, results);

@@ -55,9 +55,11 @@ CHECKED enum status exponents_run(const struct exponent_problem *problem, struct
 CHECKED enum status exponents_allocate(const struct exponent_problem *problem, struct exponent_result *result);
 void exponents_free(struct exponent_result *result);
 
-/* Before anything is multiplied: whether doubles hold the derivatives, and for the determinant of all exponents what
- * they add up to over the window. Not collective, as those below. */
-void exponents_look_at_slopes(const struct exponent_problem *problem, long chain, struct exponent_result *result);
+/* Of chains first .. first+chains-1, before anything is multiplied: whether doubles hold the derivatives, and for the
+ * determinant of all exponents what they add up to over the window. Step by step, as they lie. Not collective, as those
+ * below. */
+void exponents_look_at_slopes(const struct exponent_problem *problem, long first, long chains,
+                              struct exponent_result *results);
 
 /* Adds the ln R_ii of a decomposition within the window, the last factor of which stands at a lag; and what rounding
  * may have changed of the sums, as a share of the window. A decomposition perturbs the span of the first columns by d

@@ -4,6 +4,7 @@
 #include "base/power_of_two.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/frame.h"
+#include "linalg/vectorised.h"
 
 #include <float.h>
 #include <math.h>
@@ -37,30 +38,39 @@ void exponents_free(struct exponent_result *result)
     *result = (struct exponent_result){ 0 };
 }
 
-void exponents_look_at_slopes(const struct exponent_problem *problem, long chain, struct exponent_result *result)
+/* Those of one step. */
+static void look_at_slopes(const struct exponent_problem *problem, long lag_index, long chain,
+                           struct exponent_result *result)
 {
     const struct trajectory *trajectory = problem->trajectory;
-    const long needed = problem->transient + problem->steps;
-    const bool is_summed = problem->count == weights_hidden_size(problem->weights);
-    for (long i = 0; trajectory && i < needed && result->outcome == JACOBIAN_FOUND; i++) {
-        const int64_t *exponents;
-        const double *slopes = trajectory_wide_derivative(trajectory, i, chain, &exponents);
-        double sum = 0, sizes = 0;
-        const double shift = trajectory->log_shifts[i * trajectory->chains + chain];
-        if (!isfinite(block_largest_magnitude(slopes, weights_hidden_size(problem->weights))))
-            result->outcome = JACOBIAN_NOT_FINITE;
-        else if (exponents)
-            result->outcome = JACOBIAN_OUT_OF_RANGE;
-        for (long k = 0; k < weights_hidden_size(problem->weights) && i < problem->steps && is_summed; k++) {
-            const double log_slope = log(fabs(slopes[k])) + shift;
-            sum += log_slope;
-            sizes += fabs(log_slope);
-        }
-        result->log_slopes += sum / (double)problem->steps;
-        result->log_slope_sizes += sizes / (double)problem->steps;
-        if (i < problem->steps)
-            result->log_shift += shift;
+    const long d = weights_hidden_size(problem->weights);
+    const bool is_in_window = lag_index < problem->steps;
+    const double shift = trajectory->log_shifts[lag_index * trajectory->chains + chain];
+    const int64_t *exponents;
+    const double *slopes = trajectory_wide_derivative(trajectory, lag_index, chain, &exponents);
+    double sum = 0, sizes = 0;
+    if (!isfinite(block_largest_magnitude(slopes, d)))
+        result->outcome = JACOBIAN_NOT_FINITE;
+    else if (exponents)
+        result->outcome = JACOBIAN_OUT_OF_RANGE;
+    for (long k = 0; k < d && is_in_window && problem->count == d; k++) {
+        const double log_slope = log(fabs(slopes[k])) + shift;
+        sum += log_slope;
+        sizes += fabs(log_slope);
     }
+    result->log_slopes += sum / (double)problem->steps;
+    result->log_slope_sizes += sizes / (double)problem->steps;
+    if (is_in_window)
+        result->log_shift += shift;
+}
+
+void exponents_look_at_slopes(const struct exponent_problem *problem, long first, long chains,
+                              struct exponent_result *results)
+{
+    for (long i = 0; problem->trajectory && i < problem->transient + problem->steps; i++)
+        for (long chain = first; chain < first + chains; chain++)
+            if (results[chain].outcome == JACOBIAN_FOUND)
+                look_at_slopes(problem, i, chain, &results[chain]);
 }
 
 void exponents_add_rounding(const struct exponent_problem *problem, const struct frame *frame,
@@ -100,18 +110,30 @@ bool exponents_ends_batch(const struct exponent_problem *problem, long lag_index
            (lag_index == 0 || batch_of(problem, lag_index) != batch_of(problem, lag_index - 1));
 }
 
+/* means += logs / length, and sums as exponents_add. Whether each is a number or -inf. */
+VECTORISED static bool add_all(long count, const double *restrict logs, double length, double *restrict means,
+                               double *restrict sums, double *restrict rests)
+{
+    int64_t bad = 0;
+    for (long i = 0; i < count; i++) {
+        const double old = sums[i], sum = old + logs[i], added = sum - old;
+        const double rest = (old - (sum - added)) + (logs[i] - added);
+        means[i] += logs[i] / length;
+        sums[i] = sum;
+        rests[i] += fabs(sum) <= DBL_MAX ? rest : 0;
+        bad |= !(logs[i] <= DBL_MAX);
+    }
+    return bad == 0;
+}
+
 void exponents_add_logarithms(const struct exponent_problem *problem, const double *logs, long lag_index,
                               struct exponent_result *result)
 {
     const long steps = problem->steps, count = problem->count, batches = exponents_batches(steps);
     const long batch = batch_of(problem, lag_index);
     const long length = ((batch + 1) * steps + batches - 1) / batches - (batch * steps + batches - 1) / batches;
-    for (long i = 0; i < count; i++) {
-        if (isnan(logs[i]) || logs[i] == INFINITY)
-            result->outcome = JACOBIAN_NOT_FINITE;
-        result->batch_means[batch * count + i] += logs[i] / (double)length;
-        exponents_add(logs[i], &result->sums[i], &result->rests[i]);
-    }
+    if (!add_all(count, logs, (double)length, result->batch_means + batch * count, result->sums, result->rests))
+        result->outcome = JACOBIAN_NOT_FINITE;
 }
 
 void exponents_cut_off(const struct exponent_problem *problem, struct exponent_result *result)

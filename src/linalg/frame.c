@@ -2,10 +2,8 @@
 
 #include "base/memory.h"
 #include "base/power_of_two.h"
-#include "linalg/frame_lanes.h"
+#include "linalg/frame_internal.h"
 #include "linalg/frame_shape.h"
-#include "linalg/householder.h"
-#include "linalg/reflections.h"
 #include "linalg/row_order.h"
 #include "linalg/transpose.h"
 #include "linalg/vectorised.h"
@@ -16,24 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAMES_IN_LANES = 3, TRANSPOSED_AT_ONCE = 32, COLUMNS_AT_ONCE = 4 };
-
-struct frame {
-    long dimension, columns;
-    bool is_implicit; /* Q = P^T H_1 H_2 ... H_d, P the order of the rows */
-    bool is_small;
-    struct block vectors, product, scaled; /* explicit: `vectors` is Q, or a product with it; */
-    struct block kept;                     /* then this is Q */
-    long carried, factors;                 /* since the last decomposition; of it */
-    struct block next, sorted;             /* implicit: the next factor, transposed, and what is decomposed */
-    struct reflections *reflections;       /* not of small frames, which have the following */
-    double *packed;                        /* [d, columns], row-major, padded */
-    struct reflectors reflectors;
-    long *order, *next_order;
-    int *exponents;
-    double *diagonal; /* of R */
-    uint64_t *keys;   /* of rows, while they are sorted */
-};
+enum { TRANSPOSED_AT_ONCE = 32, COLUMNS_AT_ONCE = 4 };
 
 void frame_destroy(struct frame *frame)
 {
@@ -48,6 +29,8 @@ void frame_destroy(struct frame *frame)
     reflections_destroy(frame->reflections);
     memory_free(frame->packed);
     memory_free(frame->reflectors.values);
+    panels_destroy(&frame->transposed);
+    memory_free(frame->row_product);
     memory_free(frame->order);
     memory_free(frame->next_order);
     memory_free(frame->exponents);
@@ -88,7 +71,11 @@ enum status frame_create(long dimension, long columns, bool on_grid, struct fram
     frame->columns = columns;
     frame->is_small = frame_is_small(dimension, columns);
     frame->is_implicit = frame_is_implicit(dimension, columns, on_grid);
-    TRY(frame->is_implicit ? create_implicit(frame) : create_explicit(frame));
+    frame->is_by_rows = frame_is_by_rows(dimension, columns, on_grid);
+    if (frame->is_by_rows)
+        TRY(frame_rows_create(frame));
+    else
+        TRY(frame->is_implicit ? create_implicit(frame) : create_explicit(frame));
     TRY(memory_allocate(&frame->order, dimension, "the order of a frame's rows"));
     TRY(memory_allocate(&frame->next_order, dimension, "the order of a frame's rows"));
     TRY(memory_allocate(&frame->exponents, dimension, "the sizes of a frame's rows"));
@@ -100,18 +87,18 @@ enum status frame_create(long dimension, long columns, bool on_grid, struct fram
 
 bool frame_needs_rows(const struct frame *frame)
 {
-    return frame->is_implicit;
+    return frame->is_implicit || frame->is_by_rows;
 }
 
 /* ---- the order of rows ---- */
 
-static void find_order(struct frame *frame, const double *row_size)
+void frame_find_order(struct frame *frame, const double *row_size)
 {
     row_order_find(frame->dimension, row_size, frame->next_order, frame->exponents, frame->keys);
 }
 
-/* The sizes of rows of a product, whose columns before its last factor are not of length 1. */
-static void follow_carried(struct frame *frame)
+/* Of a product, whose columns before its last factor are not of length 1, rows are larger. */
+void frame_follow_carried(struct frame *frame)
 {
     int exponent = 0;
     double largest = 0;
@@ -128,7 +115,7 @@ static void follow_carried(struct frame *frame)
         frame->exponents[i] += exponent;
 }
 
-static void take_order(struct frame *frame)
+void frame_take_order(struct frame *frame)
 {
     long *swap = frame->order;
     frame->order = frame->next_order;
@@ -137,10 +124,10 @@ static void take_order(struct frame *frame)
 
 /* ---- decompositions ---- */
 
-static void take_logarithms(const struct frame *frame, const double *diagonal, double *log_diagonal)
+void frame_take_logarithms(const struct frame *frame, double *log_diagonal)
 {
     for (long i = 0; i < frame->columns; i++)
-        log_diagonal[i] = log(fabs(diagonal[i]));
+        log_diagonal[i] = log(fabs(frame->diagonal[i]));
 }
 
 /* `width` columns from `first` on: more than COLUMNS_AT_ONCE, a power of two apart, evict each other. */
@@ -195,7 +182,7 @@ static void decompose_small(struct frame *frame, const double *row_scale, double
     take_rows(frame, row_scale, frame->packed);
     householder_factor(&frame->reflectors, block_stride(frame->columns), frame->packed, frame->exponents,
                        frame->diagonal);
-    take_logarithms(frame, frame->diagonal, log_diagonal);
+    frame_take_logarithms(frame, log_diagonal);
     householder_vectors(&frame->reflectors, block_stride(frame->columns), frame->packed);
     put_rows(frame, frame->packed);
 }
@@ -210,7 +197,7 @@ static void decompose_wide(struct frame *frame, const double *row_scale, double 
                 (row_scale ? row_scale[row] : 1) * block_column(&frame->product, j)[row];
         }
     reflections_factor(frame->reflections, &frame->scaled, frame->exponents, frame->diagonal);
-    take_logarithms(frame, frame->diagonal, log_diagonal);
+    frame_take_logarithms(frame, log_diagonal);
     reflections_vectors(frame->reflections, &frame->scaled);
     for (long j = 0; j < k; j++)
         for (long r = 0; r < d; r++)
@@ -229,15 +216,20 @@ static void decompose_explicit(struct frame *frame, const double *row_scale, dou
 static void decompose_implicit(struct frame *frame, double *log_diagonal)
 {
     reflections_factor(frame->reflections, &frame->sorted, frame->exponents, frame->diagonal);
-    take_logarithms(frame, frame->diagonal, log_diagonal);
-    take_order(frame);
+    frame_take_logarithms(frame, log_diagonal);
+    frame_take_order(frame);
 }
 
 /* ---- the beginning and the end ---- */
 
 void frame_start(struct frame *frame, const struct block *vectors)
 {
-    find_order(frame, NULL);
+    frame_find_order(frame, NULL);
+    if (frame->is_by_rows) {
+        frame_rows_take_vectors(frame, vectors);
+        frame_rows_decompose(frame);
+        return;
+    }
     block_copy(vectors, frame->is_implicit ? &frame->sorted : &frame->product);
     if (frame->is_implicit)
         decompose_implicit(frame, frame->diagonal);
@@ -248,10 +240,12 @@ void frame_start(struct frame *frame, const struct block *vectors)
 void frame_vectors(struct frame *frame, struct block *vectors)
 {
     const long d = frame->dimension;
-    if (!frame->is_implicit) {
+    if (frame->is_by_rows)
+        frame_rows_put_vectors(frame, vectors);
+    else if (!frame->is_implicit)
         block_copy(&frame->vectors, vectors);
+    if (!frame->is_implicit)
         return;
-    }
     for (long j = 0; j < d; j++) {
         double *column = block_column(&frame->next, j);
         memset(column, 0, (size_t)d * sizeof *column);
@@ -273,8 +267,7 @@ VECTORISED static void scale_rows(const double *scale, const struct block *from,
             to->values[j * to->stride + i] = scale[i] * from->values[j * from->stride + i];
 }
 
-/* product := A diag(column_scale) vectors. */
-static enum status multiply(struct frame *frame, const struct frame_factor *factor)
+enum status frame_multiply(struct frame *frame, const struct frame_factor *factor)
 {
     const struct block *from = &frame->vectors;
     if (factor->column_scale) {
@@ -350,7 +343,7 @@ enum status frame_carry(struct frame *frame, const struct frame_factor *factor)
     assert(frame_can_carry(frame));
     if (frame->carried++ == 0)
         block_copy(&frame->vectors, &frame->kept);
-    TRY(multiply(frame, factor));
+    TRY(frame_multiply(frame, factor));
     if (factor->row_scale)
         scale_rows(factor->row_scale, &frame->product, &frame->vectors);
     else
@@ -383,88 +376,19 @@ double frame_spread(const struct frame *frame)
 
 enum status frame_advance(struct frame *frame, const struct frame_factor *factor, double *log_diagonal)
 {
+    frame_find_order(frame, factor->row_size);
+    frame_follow_carried(frame);
     if (frame->is_implicit) {
-        frame->factors = 1;
-        find_order(frame, factor->row_size);
         apply_reflections(frame, factor);
         decompose_implicit(frame, log_diagonal);
-        return STATUS_OK;
+    } else if (frame->is_by_rows) {
+        frame_rows_multiply(frame, factor);
+        frame_rows_decompose(frame);
+        frame_take_logarithms(frame, log_diagonal);
+    } else {
+        TRY(frame_multiply(frame, factor));
+        decompose_explicit(frame, factor->row_scale, log_diagonal);
     }
-    TRY(multiply(frame, factor));
-    find_order(frame, factor->row_size);
-    follow_carried(frame);
-    decompose_explicit(frame, factor->row_scale, log_diagonal);
-    return STATUS_OK;
-}
-
-/* ---- several frames ---- */
-
-long frame_room(long dimension, long columns)
-{
-    return dimension <= FRAME_LANES_WIDEST ? (2 * dimension + 1) * frame_lanes_stride(columns) * FRAME_LANES : 0;
-}
-
-/* rows[d][frame_lanes_stride(columns)][FRAME_LANES]: one lane := the frame's product, its rows in next_order; and back.
- */
-static void put_lane(const struct frame *frame, const double *row_scale, int lane, double *rows)
-{
-    const long d = frame->dimension, k = frame->columns, stride = frame->product.stride;
-    const long lane_stride = frame_lanes_stride(k);
-    for (long r = 0; r < d; r++) {
-        const long row = frame->next_order[r];
-        const double scale = row_scale ? row_scale[row] : 1;
-        for (long j = 0; j < k; j++)
-            rows[(r * lane_stride + j) * FRAME_LANES + lane] = scale * frame->product.values[j * stride + row];
-    }
-}
-
-static void take_lane(struct frame *frame, int lane, const double *rows)
-{
-    const long d = frame->dimension, k = frame->columns, stride = frame->vectors.stride;
-    const long lane_stride = frame_lanes_stride(k);
-    for (long r = 0; r < d; r++) {
-        const long row = frame->next_order[r];
-        for (long j = 0; j < k; j++)
-            frame->vectors.values[j * stride + row] = rows[(r * lane_stride + j) * FRAME_LANES + lane];
-    }
-}
-
-/* Lanes without a frame do what the first one does. */
-static void decompose_in_lanes(int count, struct frame *const *frames, const struct frame_factor *factors,
-                               double *const *log_diagonals, double *room)
-{
-    const long d = frames[0]->dimension, k = frames[0]->columns;
-    double *rows = room, *reflections = rows + d * frame_lanes_stride(k) * FRAME_LANES;
-    double *diagonals = reflections + d * k * FRAME_LANES;
-    const int *exponents[FRAME_LANES];
-    for (int lane = 0; lane < FRAME_LANES; lane++) {
-        const int number = lane < count ? lane : 0;
-        exponents[lane] = frames[number]->exponents;
-        put_lane(frames[number], factors[number].row_scale, lane, rows);
-    }
-    frame_lanes_factor(d, k, rows, exponents, reflections, diagonals);
-    for (int lane = 0; lane < count; lane++) {
-        for (long i = 0; i < k; i++)
-            frames[lane]->diagonal[i] = diagonals[i * FRAME_LANES + lane];
-        take_logarithms(frames[lane], frames[lane]->diagonal, log_diagonals[lane]);
-        take_lane(frames[lane], lane, rows);
-    }
-}
-
-enum status frame_advance_together(int count, struct frame *const *frames, const struct frame_factor *factors,
-                                   double *const *log_diagonals, double *room)
-{
-    if (count < FRAMES_IN_LANES || frame_room(frames[0]->dimension, frames[0]->columns) == 0) {
-        for (int i = 0; i < count; i++)
-            TRY(frame_advance(frames[i], &factors[i], log_diagonals[i]));
-        return STATUS_OK;
-    }
-    for (int i = 0; i < count; i++) {
-        TRY(multiply(frames[i], &factors[i]));
-        find_order(frames[i], factors[i].row_size);
-        follow_carried(frames[i]);
-    }
-    decompose_in_lanes(count, frames, factors, log_diagonals, room);
     return STATUS_OK;
 }
 

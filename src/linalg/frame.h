@@ -6,11 +6,12 @@
  * and every R_ii keeps its digits however far apart the scales lie. In the order of the state, R_ii below 1e-16 of the
  * largest row is noise: the lower exponents of saturated networks come out wrong by several per step.
  *
- * Three ways to one result, chosen by shape alone: small and thin frames by a decomposition vectorised over the columns
- * (linalg/householder.h); others in blocks (linalg/reflections.h). A whole frame (as many columns as rows) on one rank
- * is never formed: Q_t = P^T H_1 H_2 ..., and the reflections are applied to the next factor from the right. Frames
- * with fewer columns are, and the factor is applied by the fixed-order kernel: on a team all ranks hold all of the
- * frame and decompose it alike, so that the bits are those of one rank.
+ * Several ways to one result, chosen by shape alone: small and thin frames by a decomposition vectorised over columns
+ * (linalg/householder.h), those of up to 32 rows side by side in the lanes of vectors (linalg/frame_lanes.h); others in
+ * blocks (linalg/reflections.h). A whole frame (as many columns as rows) on one rank is formed by rows where it is
+ * small, as they are sorted and decomposed (frame_rows.c), and else never: Q_t = P^T H_1 H_2 ..., and the reflections
+ * are applied to the next factor from the right. To others the factor is applied by the fixed-order kernel: on a team
+ * all ranks hold all of the frame and decompose it alike, so that the bits are those of one rank.
  *
  * Frames that are formed may take several factors before they are decomposed, where the columns stay far from
  * dependent: the sizes of rows then say how much of R_ii rounding has blurred (frame_spread), and a decomposition that
@@ -45,7 +46,7 @@ CHECKED enum status frame_create(long dimension, long columns, bool on_grid, str
 void frame_destroy(struct frame *frame);
 SCOPED_HANDLE(frame, frame_destroy)
 
-/* Whether factors need `rows`: whole frames that are never formed. Otherwise they need `matrix`. Not collective. */
+/* Whether factors need `rows`: whole frames on one rank. Otherwise they need `matrix`. Not collective. */
 bool frame_needs_rows(const struct frame *frame);
 
 /* The frame := Q of the QR decomposition of vectors[d, columns]. Not collective. */

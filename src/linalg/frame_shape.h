@@ -1,4 +1,4 @@
-/* How frames of a shape are decomposed. Private to frame.c and frame_cost.c. Not collective. */
+/* How frames of a shape are decomposed. Private to frame*.c. Not collective. */
 #ifndef GRADSWEEP_LINALG_FRAME_SHAPE_H
 #define GRADSWEEP_LINALG_FRAME_SHAPE_H
 
@@ -16,6 +16,12 @@ static inline bool frame_is_small(long dimension, long columns)
 static inline bool frame_is_implicit(long dimension, long columns, bool on_grid)
 {
     return !frame_is_small(dimension, columns) && columns == dimension && !on_grid;
+}
+
+/* Formed row by row (frame_rows.c). */
+static inline bool frame_is_by_rows(long dimension, long columns, bool on_grid)
+{
+    return dimension <= FRAME_SMALL && columns == dimension && !on_grid;
 }
 
 /* May take several factors before they are decomposed: frames of leading directions. Of a whole frame the last

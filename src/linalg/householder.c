@@ -107,10 +107,14 @@ INLINED void pass_vectors(const int count, long length, long vectors, const doub
     long i = 1;
     for (; i + 1 < length; i += 2) {
         vector *first = row + i * vectors, *second = first + vectors;
+        const double v_first = v[i], w_first = w[i], v_second = v[i + 1], w_second = w[i + 1];
 #pragma GCC unroll 4
         for (int c = 0; c < count; c++) {
-            odd[c] += v[i] * (first[c] -= w[i] * before[c]);
-            even[c] += v[i + 1] * (second[c] -= w[i + 1] * before[c]);
+            const vector one = first[c] - w_first * before[c], other = second[c] - w_second * before[c];
+            first[c] = one;
+            second[c] = other;
+            odd[c] += v_first * one;
+            even[c] += v_second * other;
         }
     }
     if (i < length)
@@ -122,28 +126,28 @@ INLINED void pass_vectors(const int count, long length, long vectors, const doub
         pending->products[place + c] = factor * (even[c] + odd[c]);
 }
 
-/* From the vector on that holds column `first`: columns before it in that vector are of no use any more. */
-INLINED void pass(long length, long stride, long first, const double *v, double factor, const struct pending *pending,
-                  double *rows)
+/* Vectors first .. end-1 of the rows, `vectors` of them each. */
+INLINED void pass(long length, long vectors, long first, long end, const double *v, double factor,
+                  const struct pending *pending, double *rows)
 {
-    const long vectors = stride / LANES;
     vector *row = (vector *)rows;
-    long c = first / LANES;
-    for (; c + AT_ONCE <= vectors; c += AT_ONCE)
+    long c = first;
+    for (; c + AT_ONCE <= end; c += AT_ONCE)
         pass_vectors(AT_ONCE, length, vectors, v, factor, pending, c, row + c);
-    if (vectors - c == 3)
+    if (end - c == 3)
         pass_vectors(3, length, vectors, v, factor, pending, c, row + c);
-    else if (vectors - c == 2)
+    else if (end - c == 2)
         pass_vectors(2, length, vectors, v, factor, pending, c, row + c);
-    else if (vectors - c == 1)
+    else if (end - c == 1)
         pass_vectors(1, length, vectors, v, factor, pending, c, row + c);
 }
 
-/* At first nothing is pending: zero times zero, not what may stand in `values`, which need not be finite. */
+/* At first nothing is pending: zero times zero, not what may stand in `values`, which need not be finite. Columns
+ * before the next one in its vector are of no use any more. */
 VECTORISED static void factor(struct reflectors *reflectors, long stride, double *values, const int *size_exponents,
                               double *diagonal)
 {
-    const long rows = reflectors->rows, columns = reflectors->columns;
+    const long rows = reflectors->rows, columns = reflectors->columns, count = stride / LANES;
     double products[HOUSEHOLDER_WIDEST] __attribute__((aligned(64))) = { 0 };
     struct pending pending = { reflectors->values, 0, (vector *)products };
     memset(reflectors->values, 0, (size_t)reflectors->stride * sizeof *values);
@@ -155,7 +159,7 @@ VECTORISED static void factor(struct reflectors *reflectors, long stride, double
         for (long i = (length + LANES - 1) / LANES; i < reflectors->stride / LANES; i++)
             ((vector *)v)[i] = (vector){ 0 };
         if (k + 1 < columns)
-            pass(length, stride, k + 1, v, reflectors->factors[k], &pending, values + k * stride);
+            pass(length, count, (k + 1) / LANES, count, v, reflectors->factors[k], &pending, values + k * stride);
         pending.v = v + 1;
         pending.head = v[1];
     }
@@ -189,7 +193,8 @@ VECTORISED static void vectors(const struct reflectors *reflectors, long stride,
     for (long k = reflectors->columns - 1; k >= 0; k--) {
         const double *v = reflectors->values + k * reflectors->stride;
         values[k * stride + k] = 1;
-        pass(rows - k, stride, k, v, reflectors->factors[k], &pending, values + k * stride);
+        pass(rows - k, stride / LANES, k / LANES, stride / LANES, v, reflectors->factors[k], &pending,
+             values + k * stride);
         pending.v = v - 1;
     }
     subtract(rows, stride / LANES, reflectors->values, products, values);

@@ -103,6 +103,22 @@ void panels_set(struct panels *panels, long first_row, long rows, long first_k, 
     }
 }
 
+VECTORISED void panels_set_columns(struct panels *panels, const long *order, const double *factors,
+                                   const double *values)
+{
+    const long depth = panels->depth, stride = block_stride(panels->rows);
+    for (long panel = 0; panel < panel_count(panels->rows); panel++) {
+        const long begin = panel_first(panels->rows, panel), height = panel_height(panels->rows, panel);
+        for (long k = 0; k < depth; k++) {
+            const double factor = factors ? factors[order[k]] : 1, *from = values + k * stride + begin;
+            double *to = panels->values + begin * depth + order[k] * height;
+            for (long i = 0; i < height; i += KERNEL_ROW_UNIT)
+                for (long lane = 0; lane < KERNEL_ROW_UNIT; lane++)
+                    to[i + lane] = factor * from[i + lane];
+        }
+    }
+}
+
 void panels_get(const struct panels *panels, long first_k, long depth, double *to, long to_stride)
 {
     for (long panel = 0; panel < panel_count(panels->rows); panel++) {

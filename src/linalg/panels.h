@@ -24,6 +24,10 @@ SCOPED_VALUE(panels, panels_destroy)
 void panels_set(struct panels *panels, long first_row, long rows, long first_k, long depth, const double *values,
                 long row_stride, long k_stride);
 
+/* Columns of all rows at once: column order[k], k = 0 .. depth - 1, := factors[order[k]] values[k * block_stride(rows)
+ * ..], zeros behind the last row; factors NULL: ones. `values` is 64-byte aligned. */
+void panels_set_columns(struct panels *panels, const long *order, const double *factors, const double *values);
+
 /* The inverse for rows of A without gaps: to[i + k * to_stride] := element (i, first_k + k), all rows. */
 void panels_get(const struct panels *panels, long first_k, long depth, double *to, long to_stride);
 

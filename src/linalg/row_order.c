@@ -1,29 +1,50 @@
 #include "linalg/row_order.h"
 
+#include "linalg/vectorised.h"
+
 #include <string.h>
 
 /* What sizes are compared by: the exponent of the double and the first bits of its mantissa. A key holds it, turned
  * round, above the number of the row. */
-enum { MANTISSA_BITS = 5, EXPONENT_BITS = 11, DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS, ROW_BITS = 48, FEW = 32 };
+enum {
+    MANTISSA_BITS = 5,
+    EXPONENT_BITS = 11,
+    DIGIT_BITS = 8,
+    DIGITS = 1 << DIGIT_BITS,
+    ROW_BITS = 48,
+    FEW = 32,
+    FEW_BITS = 5
+};
 
 static const uint64_t LARGEST = (UINT64_C(1) << (EXPONENT_BITS + MANTISSA_BITS)) - 1;
 
-static uint64_t key_of(double size, long row)
+static inline uint64_t leading_of(double size)
 {
     uint64_t bits;
     memcpy(&bits, &size, sizeof bits);
-    const uint64_t leading = bits << 1 >> (1 + 52 - MANTISSA_BITS);
-    return (LARGEST - leading) << ROW_BITS | (uint64_t)row;
+    return bits << 1 >> (1 + 52 - MANTISSA_BITS);
 }
 
-static void sort_few(long count, uint64_t *keys)
+/* The size is below 2 to this power. */
+static inline int exponent_of(uint64_t leading)
 {
-    for (long i = 1; i < count; i++) {
-        const uint64_t key = keys[i];
-        long j = i;
-        for (; j > 0 && keys[j - 1] > key; j--)
-            keys[j] = keys[j - 1];
-        keys[j] = key;
+    return leading == 0 ? 0 : (int)(leading >> MANTISSA_BITS) - 1022;
+}
+
+/* Likewise of few rows: each one's place is how many keys are less, and they all differ. */
+VECTORISED static void order_few(long count, const double *sizes, long *order, int *exponents)
+{
+    int32_t keys[FEW] = { 0 }, places[FEW] = { 0 };
+    for (long i = 0; i < count; i++)
+        keys[i] = (int32_t)(LARGEST - leading_of(sizes[i])) << FEW_BITS | (int32_t)i;
+    for (long j = 0; j < count; j++) {
+        const int32_t key = keys[j];
+        for (long i = 0; i < FEW; i++)
+            places[i] += key < keys[i];
+    }
+    for (long i = 0; i < count; i++) {
+        order[places[i]] = i;
+        exponents[places[i]] = exponent_of(LARGEST - (uint64_t)(keys[i] >> FEW_BITS));
     }
 }
 
@@ -44,17 +65,18 @@ static void sort_digit(long count, int shift, const uint64_t *from, uint64_t *to
 
 void row_order_find(long count, const double *sizes, long *order, int *exponents, uint64_t *room)
 {
+    if (sizes && count <= FEW) {
+        order_few(count, sizes, order, exponents);
+        return;
+    }
     for (long i = 0; i < count; i++)
-        room[i] = key_of(sizes ? sizes[i] : 1, i);
-    if (sizes && count <= FEW)
-        sort_few(count, room);
-    else if (sizes) {
+        room[i] = (LARGEST - leading_of(sizes ? sizes[i] : 1)) << ROW_BITS | (uint64_t)i;
+    if (sizes) {
         sort_digit(count, ROW_BITS, room, room + count);
         sort_digit(count, ROW_BITS + DIGIT_BITS, room + count, room);
     }
     for (long r = 0; r < count; r++) {
-        const uint64_t leading = LARGEST - (room[r] >> ROW_BITS);
         order[r] = (long)(room[r] << (64 - ROW_BITS) >> (64 - ROW_BITS));
-        exponents[r] = leading == 0 ? 0 : (int)(leading >> MANTISSA_BITS) - 1022;
+        exponents[r] = exponent_of(LARGEST - (room[r] >> ROW_BITS));
     }
 }

@@ -1,9 +1,10 @@
 /* What the Lyapunov exponents of tanh networks cost, in bare products W x (d x count) of the fixed-order kernel: CPU
- * time of a window of steps of eight chains of one W (one from d = 256 on) over that of as many products, timed
- * alternately; medians. Left out is what a network has once, for all of its measures: trajectories and the rank of W.
- * A table in Markdown.
+ * time of windows of at most 1000 steps (the default) over that of as many products, timed alternately; medians. Of
+ * eight chains of one W side by side and of one alone; from d = 256 on, where they are the same, of one. Left out is
+ * what a network has once, for all of its measures: trajectories and the rank of W. A table in Markdown.
  *
- *     benchmark_lyapunov [d | d:count | d:count:chains ...]     by default 16 32 64 128 256 512 512:16 */
+ *     benchmark_lyapunov [d | d:count | d:count:chains ...]     by default 16, 16:16:1, 32, 32:32:1, 64, 64:64:1,
+ *                                                    128, 256, 512 and 512:16; 8 chains, or one from d = 256 on */
 #include "base/memory.h"
 #include "gradient/exponents.h"
 #include "linalg/frame.h"
@@ -20,7 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPETITIONS = 9, TRANSIENT = 20, FEWEST_STEPS = 80, CHAINS = 8, ONE_FROM = 256 };
+enum { REPETITIONS = 9, TRANSIENT = 20, FEWEST_STEPS = 80, MOST_STEPS = 1000, CHAINS = 8, ONE_FROM = 256 };
 
 static const double GAIN = 2, SECONDS_A_SAMPLE = 0.1, USUAL_RATE = 1e10;
 
@@ -41,7 +42,8 @@ static enum status time_products(struct weights *weights, long step, long calls,
     return STATUS_OK;
 }
 
-static enum status time_exponents(const struct exponent_problem *problem, double *seconds)
+/* Of one window; added. */
+static enum status time_window(const struct exponent_problem *problem, double *seconds)
 {
     struct gradient_context context = { 0 };
     struct exponent_result results[CHAINS] = { 0 };
@@ -52,13 +54,22 @@ static enum status time_exponents(const struct exponent_problem *problem, double
     const double start = cpu_seconds();
     if (status == STATUS_OK)
         status = exponents_run(problem, &context, &log_determinant, results);
-    *seconds = (cpu_seconds() - start) / (double)(problem->chains * (problem->transient + problem->steps));
+    *seconds += cpu_seconds() - start;
     for (long c = 0; c < problem->chains; c++)
         exponents_free(&results[c]);
     return status;
 }
 
-static enum status sample(const struct exponent_problem *problem, struct sample *sample)
+static enum status time_exponents(const struct exponent_problem *problem, long windows, double *seconds)
+{
+    *seconds = 0;
+    for (long window = 0; window < windows; window++)
+        TRY(time_window(problem, seconds));
+    *seconds /= (double)(windows * problem->chains * (problem->transient + problem->steps));
+    return STATUS_OK;
+}
+
+static enum status sample(const struct exponent_problem *problem, long windows, struct sample *sample)
 {
     const long d = weights_hidden_size(problem->weights), count = problem->count;
     SCOPED(block) x = { 0 };
@@ -69,8 +80,8 @@ static enum status sample(const struct exponent_problem *problem, struct sample 
     for (long j = 0; j < count; j++)
         random_normal(&stream, (uint64_t)j, 0, (uint64_t)d, block_column(&x, j));
     for (int i = 0; i < REPETITIONS; i++) {
-        TRY(time_products(problem->weights, problem->last_step, problem->steps, &x, &y, &sample->product[i]));
-        TRY(time_exponents(problem, &sample->step[i]));
+        TRY(time_products(problem->weights, problem->last_step, windows * problem->steps, &x, &y, &sample->product[i]));
+        TRY(time_exponents(problem, windows, &sample->step[i]));
         sample->ratio[i] = sample->step[i] / sample->product[i];
     }
     return STATUS_OK;
@@ -79,7 +90,8 @@ static enum status sample(const struct exponent_problem *problem, struct sample 
 static enum status benchmark(long d, long count, long count_of_chains)
 {
     const double flops = frame_flops(d, count);
-    const long steps = FEWEST_STEPS + (long)(SECONDS_A_SAMPLE * USUAL_RATE / flops);
+    const long all = FEWEST_STEPS + (long)(SECONDS_A_SAMPLE * USUAL_RATE / flops);
+    const long steps = all < MOST_STEPS ? all : MOST_STEPS, windows = all / steps;
     const struct ensemble ensemble = ensemble_of("ginibre", NAN);
     const struct network_key key = { &ensemble, 1, d, 0 };
     const struct model model = { .initial_state = INITIAL_STATE_GAUSSIAN,
@@ -103,9 +115,9 @@ static enum status benchmark(long d, long count, long count_of_chains)
                                               .count = count,
                                               .transient = TRANSIENT,
                                               .steps = steps };
-    TRY(sample(&problem, &sampled));
+    TRY(sample(&problem, windows, &sampled));
     const double product = median(REPETITIONS, sampled.product);
-    printf("| %ld | %ld | %.1f | %.1f | %.2f |\n", d, count, 1e6 * product,
+    printf("| %ld | %ld | %ld | %.2f | %.1f | %.2f |\n", d, count, count_of_chains, 1e6 * product,
            2e-9 * (double)d * (double)d * (double)count / product, median(REPETITIONS, sampled.ratio));
     fflush(stdout);
     return STATUS_OK;
@@ -113,12 +125,12 @@ static enum status benchmark(long d, long count, long count_of_chains)
 
 int main(int argc, char **argv)
 {
-    static char *usual[] = { "16", "32", "64", "128", "256", "512", "512:16" };
+    static char *usual[] = { "16", "16:16:1", "32", "32:32:1", "64", "64:64:1", "128", "256", "512", "512:16" };
     char **asked = argc > 1 ? argv + 1 : usual;
     const int questions = argc > 1 ? argc - 1 : (int)(sizeof usual / sizeof *usual);
     memory_keep_freed();
     spectrum_set_blas_threads(1);
-    printf("| d | exponents | product, us | GF/s | products a step |\n|---|---|---|---|---|\n");
+    printf("| d | exponents | chains | product, us | GF/s | products a step |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < questions; i++) {
         char *end;
         const long d = strtol(asked[i], &end, 10), count = *end == ':' ? strtol(end + 1, &end, 10) : d;

@@ -170,6 +170,58 @@ static void neighbours_change_no_bit(void **state)
     matrix_destroy(product.matrix);
 }
 
+/* Whole frames: some side by side, each beside one that is advanced by itself. */
+static void compare_with_each_alone(long d, int count)
+{
+    const struct shape shape = { d, d };
+    struct product products[FRAME_MOST];
+    struct frame *together[FRAME_MOST], *alone[FRAME_MOST];
+    struct frame_factor factors[FRAME_MOST];
+    double logs[FRAME_MOST][MOST], expected[MOST], *places[FRAME_MOST], *rows[FRAME_MOST], *room = NULL;
+    assert_int_equal(memory_allocate(&room, frame_room(d, d), "room"), STATUS_OK);
+    for (int i = 0; i < count; i++) {
+        product_make(d, 0, &products[i]);
+        rows[i] = new_ginibre(d, (uint64_t)i);
+        together[i] = new_frame(&shape);
+        alone[i] = new_frame(&shape);
+        places[i] = logs[i];
+        assert_true(frame_needs_rows(alone[i]));
+    }
+    for (int f = 0; f < FACTORS; f++) {
+        for (int i = 0; i < count; i++) {
+            factors[i] = factor_of(&products[i], f);
+            factors[i].rows = f == 2 && i == 1 ? NULL : rows[i];
+            factors[i].matrix = NULL;
+            factors[i].column_scale = f == 1 ? products[i].scales[3] : NULL;
+        }
+        assert_int_equal(frame_advance_together(count, together, factors, places, room), STATUS_OK);
+        for (int i = 0; i < count; i++) {
+            assert_int_equal(frame_advance(alone[i], &factors[i], expected), STATUS_OK);
+            assert_memory_equal(logs[i], expected, (size_t)d * sizeof *expected);
+            assert_same_vectors(together[i], alone[i], &shape, 0);
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        matrix_destroy(products[i].matrix);
+        memory_free(rows[i]);
+        frame_destroy(together[i]);
+        frame_destroy(alone[i]);
+    }
+    memory_free(room);
+}
+
+/* As many whole frames of a size as there are places, each with its own directions and factors, have the bits of each
+ * alone, with every instruction set; three of them as well. */
+static void whole_frames_have_no_neighbours(void **state)
+{
+    (void)state;
+    const long sizes[] = { 1, 3, 8, 13, 16, 30, 32, 40 };
+    const int counts[] = { FRAME_MOST, 3 };
+    for (int s = 0; s < 8; s++)
+        for (int c = 0; c < 2; c++)
+            compare_with_each_alone(sizes[s], counts[c]);
+}
+
 /* A factor of few directions makes a column zero: exactly where it is decomposed by itself, and but for rounding where
  * others were carried, which the spread tells. */
 static void lost_directions_are_seen(void **state)
@@ -227,6 +279,7 @@ int main(void)
         cmocka_unit_test(products_are_decomposed_as_their_factors),
         cmocka_unit_test(what_is_taken_back_leaves_no_trace),
         cmocka_unit_test(neighbours_change_no_bit),
+        cmocka_unit_test(whole_frames_have_no_neighbours),
         cmocka_unit_test(lost_directions_are_seen),
         cmocka_unit_test(spread_of_diagonals),
     };
