@@ -14,6 +14,7 @@ import numpy as np
 ANALYSIS = Path(__file__).resolve().parents[2] / "analysis"
 sys.path.insert(0, str(ANALYSIS))
 import gradsweep  # noqa: E402
+from gradsweep.data.scores import finite_size  # noqa: E402
 from gradsweep.plots.curves import CURVE  # noqa: E402
 from gradsweep.report.scores import scores_table  # noqa: E402
 from make_results import make  # noqa: E402
@@ -147,6 +148,29 @@ class Convergence(MadeUp):
             self.assertIn("$c$ = 2", [text.get_text() for text in axes.texts])
             self.assertTrue(any(np.allclose(line.get_ydata(), limit) for line in axes.lines))
         self.assertIn("Dashed", figure.description.caption)
+
+    def test_scattered_size_does_not_decide(self) -> None:
+        """The smallest size is moved by as much as its replicas scatter, 30 times more than those of the others: weighed alike, it
+        has 16/21 of the fit. And by hand: off = -c/d with c = 2, 3 and errors 1, 2 at d = 1, 2."""
+        moved = 0.3
+        with h5py.File(self.path, "r+") as file:
+            file["lyapunov_exponent"][0, 0, 0, :, 0, :, 0] += moved + 30 * SPREAD * np.array([-1.0, 0.0, 1.0])[:, None]
+        with gradsweep.open(self.path) as dataset:
+            found = dataset.gradsweep.scores().isel(activation=0, ensemble=0, spectral_radius=0).sel(quantity="largest_exponent")
+            figure = gradsweep.plot_convergence(dataset)
+        correction = found["correction"].transpose("hidden_size", "gamma")
+        weights = np.array([1 / 31**2, 1.0, 1.0]) / np.array(self.SIZES) ** 2
+        expected = CORRECTION - moved * self.SIZES[0] * weights[0] / weights.sum()
+        np.testing.assert_allclose(correction, np.broadcast_to(-expected / np.array(self.SIZES)[:, None], correction.shape), rtol=1e-9)
+        self.assertLess(abs(expected - CORRECTION), 0.01)
+        for axes in figure.axes:
+            self.assertIn("$c$ = 2", [text.get_text() for text in axes.texts])
+        by_hand = finite_size(np.array([-2.0, -1.5]), np.array([1.0, 2.0]), np.array([1.0, 0.5]), 0)
+        np.testing.assert_allclose(by_hand, (2.0 + 3.0 / 16) / (1.0 + 1.0 / 16))
+        # Errors that are not known make all alike; those below rounding are as good as each other.
+        for error in ((1.0, np.nan), (0.0, 1e-15)):
+            alike = finite_size(np.array([-2.0, -1.5]), np.array(error), np.array([1.0, 0.5]), 0)
+            np.testing.assert_allclose(alike, (2.0 + 3.0 / 4) / (1.0 + 1.0 / 4))
 
     def test_scores_are_standard_errors(self) -> None:
         with gradsweep.open(self.path) as dataset:

@@ -25,8 +25,8 @@ def scores(dataset: xr.Dataset) -> xr.Dataset:
     theory             Newman's numbers at this d for the identity with untied Gaussian W, else the mean field; NaN: none
     is_limit           whether that is a limit d -> infinity, which networks of finite d differ from by about c/d
     score              z = (mean - theory) / error; NaN where the replicas do not differ
-    correction         -c/d, with c by least squares of mean - theory over at least three hidden sizes; NaN: not known, or
-                       not called for (is_limit is False)
+    correction         -c/d, with c by least squares of mean - theory, each weighed by its error, over at least three hidden
+                       sizes; NaN: not known, or not called for (is_limit is False)
     corrected_score    (mean - theory - correction) / error
     """
     if "lyapunov_exponent" not in dataset:
@@ -36,7 +36,7 @@ def scores(dataset: xr.Dataset) -> xr.Dataset:
     dims = tuple(name for name in measured.dims if name != "replica")
     expected, is_limit = _expected(dataset, dims)
     score = standardised(mean, expected, error)
-    correction = _corrections(mean - expected, is_limit, dims, labels(dataset, "hidden_size"))
+    correction = _corrections(mean - expected, error, is_limit, dims, labels(dataset, "hidden_size"))
     values = {"count": count, "mean": mean, "error": error, "theory": expected, "is_limit": is_limit, "score": score,
               "correction": correction, "corrected_score": standardised(mean, expected + correction, error)}  # fmt: skip
     coordinates = {name: measured.coords[name] for name in dims if name in measured.coords}
@@ -129,13 +129,23 @@ def _newman(d: int, gain: float) -> tuple[float, ...]:
     return float(exponents[0]), float(exponents[exponents > 0.0].sum()) / d, dimension / d
 
 
-def _corrections(off: np.ndarray, is_limit: np.ndarray, dims: tuple[str, ...], sizes: np.ndarray) -> np.ndarray:
-    """-c/d of off = -c/d, unweighted least squares over the sizes, [dims]."""
+def finite_size(off: np.ndarray, error: np.ndarray, inverse: np.ndarray, axis: int) -> np.ndarray:
+    """c of off = -c inverse, inverse = 1/d, along an axis, which stays with length 1: least squares of what is finite, weighed by
+    1 / error^2, so that a size whose replicas scatter does not decide. Errors below rounding count as that; where one is NaN (too
+    few replicas), all count alike. NaN where nothing is finite."""
+    known = np.isfinite(off)
+    alike = (known & ~np.isfinite(error)).any(axis=axis, keepdims=True)
+    precision = np.where(alike, 1.0, ROUNDING / np.fmax(error, ROUNDING))  # at most 1
+    weights = np.where(known, precision, 0.0) ** 2 * inverse
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -(weights * np.where(known, off, 0.0)).sum(axis=axis, keepdims=True) / (weights * inverse).sum(axis=axis, keepdims=True)
+
+
+def _corrections(off: np.ndarray, error: np.ndarray, is_limit: np.ndarray, dims: tuple[str, ...], sizes: np.ndarray) -> np.ndarray:
+    """-c/d of off = -c/d over the sizes, [dims]."""
     axis = dims.index("hidden_size")
     inverse = np.expand_dims(1.0 / sizes.astype(float), tuple(range(1, off.ndim - axis)))
     known = np.isfinite(off) & is_limit
-    squares = (np.where(known, inverse, 0.0) ** 2).sum(axis=axis, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        c = -(np.where(known, off, 0.0) * inverse).sum(axis=axis, keepdims=True) / squares
+    c = finite_size(np.where(known, off, np.nan), error, inverse, axis)
     enough = known.sum(axis=axis, keepdims=True) >= LEAST_SIZES
     return np.where(known & enough, -c * inverse, np.nan)

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..data.predictions import predict
-from ..data.scores import LEAST_REPLICAS, LEAST_SIZES, means, standardised
+from ..data.scores import LEAST_REPLICAS, LEAST_SIZES, finite_size, means, standardised
 from ..data.selection import NothingToDraw
 from .exponents import THEORY, couplings_of, spread_couplings, summaries_of, summary_theory
 from .curves import CURVE, mean_words, part_coinciding
@@ -30,8 +30,8 @@ SCORE_TICKS = (-1000.0, -300.0, -100.0, -30.0, -10.0, -CLEAR, 0.0, CLEAR, 10.0, 
 def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selection: Any) -> Figure:
     """The largest Lyapunov exponent against 1/d, means over the finished replicas with their confidence intervals, rows
     activations and ensembles, columns the weakest, a middle and the strongest coupling; the mean field is that at 1/d = 0, and the
-    finite-size correction -c/d is fitted to the points. Needs the measure lyapunov and three hidden sizes. `selection`:
-    values of axes, as in gradsweep.select."""
+    finite-size correction -c/d is fitted to the points, each weighed by its standard error where all have one. Needs the measure
+    lyapunov and three hidden sizes. `selection`: values of axes, as in gradsweep.select."""
     view = View(dataset, selection, {"activation": 2, "ensemble": 3}, everything, needs=("lyapunov_exponent",))
     if len(view.sizes) < LEAST_SIZES:
         raise NothingToDraw("there are fewer than three hidden sizes to draw the convergence of exponents over")
@@ -59,8 +59,8 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
             limit = float(predicted["largest_exponent"].isel(place, missing_dims="ignore"))
             if np.isfinite(limit):
                 has_theory = True
-                # Least squares of lambda(d) - limit = -c/d.
-                c = -float(inverse[finite] @ (mean[finite] - limit) / (inverse[finite] @ inverse[finite]))
+                errors = np.array([means(one, axis=0)[1][0] for one in values])
+                c = float(finite_size(np.where(finite, mean - limit, np.nan), errors, inverse, axis=0)[0])
                 ends = np.array([0.0, inverse.max()])
                 axes.axhline(limit, **THEORY)
                 axes.plot(ends, limit - c * ends, **FIT)
@@ -76,7 +76,7 @@ def plot_convergence(dataset: xr.Dataset, *, everything: bool = False, **selecti
     )
     if has_theory:
         handles += [Line2D([], [], **THEORY, label="mean field, $d \\to \\infty$"), Line2D([], [], **FIT, label="$-c/d$ fitted")]
-        caption += " Dashed: the mean field at infinite size. Dotted: its finite-size correction −<i>c</i>/<i>d</i>, fitted."
+        caption += " Dashed: the mean field at infinite size. Dotted: its finite-size correction −<i>c</i>/<i>d</i>, fitted with weights 1/error²."
     names = ", ".join(literal(name) for name in view.activations)
     name = f"convergence-{file_name('-'.join(view.activations))}"
     description = Description(name, f"Exponents converge with the size: {names}", caption, view.note)

@@ -200,7 +200,7 @@ def _spectra(dataset: xr.Dataset, figures: str) -> str:
     text = (
         "<p>The same exponents in numbers: means over <i>n</i> replicas with their standard errors beside the theory, <i>z</i> = (mean − theory) / error. "
         "Where the theory is the mean field it is one at <i>d</i> = ∞, from which networks of finite <i>d</i> differ by about "
-        "−<i>c</i>/<i>d</i>: <i>c</i> is fitted to all sizes where there are three, and the last <i>z</i> is what that leaves. "
+        "−<i>c</i>/<i>d</i>: <i>c</i> is fitted to all sizes where there are three, each weighed by its error, and the last <i>z</i> is what that leaves. "
         "<code>ds.gradsweep.scores()</code> has them for all cells.</p>"
     )
     return f"{figures}\n{text}{numbers}"
