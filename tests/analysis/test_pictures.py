@@ -148,10 +148,45 @@ class Pictures(unittest.TestCase):
                     texts = [text.get_text() for axes in plot(dataset).axes for text in axes.texts]
                     self.assertIn(words, texts)
 
-    def test_single_lag_is_a_sentence(self) -> None:
+    def test_what_is_no_picture_is_a_sentence(self) -> None:
         make(self.path, **ONE, replicas=2, lags=(1,))
-        with gradsweep.open(self.path) as dataset, self.assertRaisesRegex(gradsweep.NothingToDraw, "a single lag is no curve"):
-            gradsweep.plot_decay(dataset)
+        with gradsweep.open(self.path) as dataset:
+            with self.assertRaisesRegex(gradsweep.NothingToDraw, "a single lag is no curve"):
+                gradsweep.plot_decay(dataset)
+            with self.assertRaisesRegex(gradsweep.NothingToDraw, "one cell a network, no plane: the report's tables"):
+                gradsweep.plot_phase(dataset)
+        self.change("status", 2)
+        with gradsweep.open(self.path) as dataset, self.assertRaisesRegex(gradsweep.NothingToDraw, "all cells of the selection failed"):
+            gradsweep.plot_phase(dataset)
+
+    def test_unfinished(self) -> None:
+        """Of two sizes one is finished, and of two activations one: the others are in no legend; a panel without is not empty."""
+        make(self.path, activations=("identity", "tanh"), ensembles=("ginibre",), hidden_sizes=(4, 8), replicas=2,
+             radii=(0.6, 0.8), gammas=(1.0,), lags=(1, 2, 4, 8))  # fmt: skip
+        with h5py.File(self.path, "r+") as file:
+            file["status"][0] = 0
+            file["status"][:, :, 0] = 0
+        with gradsweep.open(self.path) as dataset:
+            figures = [plot(dataset) for plot in (gradsweep.plot_decay, gradsweep.plot_half_life, gradsweep.plot_growth, gradsweep.plot_rate)]
+        for figure in figures:
+            found = " ".join(shown_labels(figure))
+            self.assertNotRegex(found, "identity|d\\$ = 4")
+            self.assertRegex(found, "tanh|d\\$ = 8")
+        texts = [text.get_text() for axes in figures[1].axes for text in axes.texts]
+        self.assertEqual(texts.count("nothing finished yet"), 1)
+
+    def test_axis_of_critical_points(self) -> None:
+        """Points that differ by rounding are one place, with plain numbers beside it."""
+        make(self.path, activations=("identity",), ensembles=("orthogonal",), hidden_sizes=(4, 8), replicas=2, radii=(0.8, 1.25),
+             gammas=(1.0,), lags=(1, 8))  # fmt: skip
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_critical(dataset)
+        FigureCanvasAgg(figure).draw()
+        axes = figure.axes[0]
+        low, high = axes.get_ylim()
+        self.assertGreaterEqual(high - low, 0.0099)
+        self.assertEqual(axes.yaxis.get_offset_text().get_text(), "")
+        self.assertTrue(all(0.9 < float(label.get_text()) < 1.1 for label in axes.get_yticklabels() if label.get_text()))
 
     def test_ticks_of_scores(self) -> None:
         """One scale for all columns, linear to 3 standard errors and logarithmic beyond; its ticks are the known ones, none overlaps
@@ -187,6 +222,18 @@ class Pictures(unittest.TestCase):
             left, right = axes.get_xlim()
             shown += [label for label in axes.get_xticklabels() if label.get_text() and left <= label.get_position()[0] <= right]
         self.assertGreater(len(shown), 4)
+        self.assert_apart(figure, shown)
+
+    def test_ticks_of_couplings_are_apart(self) -> None:
+        """On a logarithmic axis they are couplings, however these are spread."""
+        make(self.path, activations=("tanh",), ensembles=("ginibre",), hidden_sizes=(4,), replicas=2,
+             radii=(0.5, 0.9, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 6.0, 11.0, 20.0), gammas=(1.0,), lags=(1, 8))  # fmt: skip
+        with gradsweep.open(self.path) as dataset:
+            figure = gradsweep.plot_phase(dataset)
+        FigureCanvasAgg(figure).draw()
+        shown = [label for label in figure.axes[0].get_xticklabels() if label.get_text()]
+        self.assertGreater(len(shown), 3)
+        self.assertLessEqual({label.get_text() for label in shown}, {"0.5", "0.9", "1.1", "1.2", "1.35", "1.5", "2", "3", "6", "11", "20"})
         self.assert_apart(figure, shown)
 
     def assert_apart(self, figure: Figure, labels: list) -> None:

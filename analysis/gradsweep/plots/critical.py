@@ -24,6 +24,7 @@ SYMBOLS = {
     "coupling": r"critical coupling $\kappa = \rho(W)\,\gamma$",
 }
 AGAINST = {"hidden_size": "hidden size $d$", "input_scale": "strength of the inputs", "bias_scale": "strength of the bias"}
+LEAST_SPAN = 0.01  # of the axis of critical points, of themselves
 THEORY_LINE = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.1}
 
 
@@ -79,6 +80,12 @@ def plot_critical(
             axes.set_xlim(values[0] / 1.35, values[-1] * 1.35)
         else:
             axes.margins(x=0.08)
+    low, high = panels.grid[0, 0].get_ylim()
+    if high - low < LEAST_SPAN * abs(high):  # differences by rounding fill no panel
+        middle, half = 0.5 * (low + high), 0.5 * LEAST_SPAN * abs(high)
+        panels.grid[0, 0].set_ylim(middle - half, middle + half)
+    for axes in panels.grid[:, 0]:
+        axes.ticklabel_format(axis="y", useOffset=False)
     panels.titles([literal(name) for name in names["ensemble"]], [literal(name) for name in names["activation"]])
     handles = [Line2D([], [], color=INK, marker="o", linestyle="none", label=f"critical point, {100 * ci:g}% interval")]
     if expected is not None:

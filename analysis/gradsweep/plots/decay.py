@@ -31,18 +31,19 @@ def plot_decay(dataset: xr.Dataset, *, lines: str | None = None, everything: boo
         raise NothingToDraw("a single lag is no curve")
     choices, rows, parts = choose_cells(view), view.networks(), view.parts(lines)
     panels = Panels(len(rows), len(choices), share_y="row")
-    colours = shades(len(parts))
+    colours, seen = shades(len(parts)), set()
     for row, first in enumerate(rows):
         drawn = []
         for column, choice in enumerate(choices):
             axes, bounds = panels.grid[row, column], 0
-            for (part, size), shade in zip(parts, colours):
+            for place, ((part, size), shade) in enumerate(zip(parts, colours)):
                 network = Network(first.activation, first.ensemble, size)
                 found = _draw_curve(axes, part, network, choice, shade)
                 if found and (lines == "hidden_size" or bounds == 0):  # strengths have one bound
                     _draw_bound(axes, part, network, choice, shade if lines == "hidden_size" else INK)
                     bounds += 1
                 drawn += found
+                seen |= {place} if found else set()
             zero_line(axes)
             if not axes.lines[1:]:
                 say(axes, view.absence(Network(first.activation, first.ensemble, len(view.sizes) - 1), choice))
@@ -50,7 +51,7 @@ def plot_decay(dataset: xr.Dataset, *, lines: str | None = None, everything: boo
     panels.titles([view.cell_title(choice) for choice in choices], view.network_titles(rows))
     lag_axis(panels, view.lags, from_zero=True)
     values = labels(view.dataset, lines)
-    handles = [Line2D([], [], color=shade, label=f"{LINES[lines]} = {value:g}") for value, shade in zip(values, colours)]
+    handles = [Line2D([], [], color=colours[place], label=f"{LINES[lines]} = {values[place]:g}") for place in sorted(seen)]
     handles.append(Line2D([], [], color=INK, **BOUND_STYLE, label=r"bound $\ell\,\ln(\gamma‖W‖_2)$"))
     at, whose = ("", ", in the same colour,") if lines == "hidden_size" else (f"<i>d</i> = {view.sizes[-1]}, ", "")
     caption = (
@@ -81,12 +82,14 @@ def plot_rate(dataset: xr.Dataset, *, lines: str | None = None, everything: bool
         raise NothingToDraw("a single lag is no curve")
     choices, rows, titles = choose_cells(view), *_rows(view, lines)
     panels = Panels(len(rows), len(choices), share_y="row")
+    seen: set[int] = set()
     for row, curves in enumerate(rows):
         drawn = []
         for column, choice in enumerate(choices):
             axes = panels.grid[row, column]
             for place, (part, network) in enumerate(curves):
-                drawn += _draw_rate(axes, part, network, choice, place)
+                drawn += (found := _draw_rate(axes, part, network, choice, place))
+                seen |= {place} if found else set()
             if axes.lines:
                 drawn += _draw_conditions(axes, *curves[-1], choice)
             else:
@@ -99,7 +102,7 @@ def plot_rate(dataset: xr.Dataset, *, lines: str | None = None, everything: bool
     else:
         names = [f"{LINES[lines]} = {value:g}" for value in labels(view.dataset, lines)]
     handles = [
-        *(Line2D([], [], **line_style(at), label=name) for at, name in enumerate(names)),
+        *(Line2D([], [], **line_style(at), label=names[at]) for at in sorted(seen)),
         Line2D([], [], color=INK, **BOUND_STYLE, label=r"$\ln(\gamma‖W‖_2)$"),
         Line2D([], [], color=INK, linestyle=":", label=r"$\ln(\gamma\rho(W))$"),
     ]

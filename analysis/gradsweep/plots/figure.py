@@ -25,6 +25,7 @@ from .style import is_geometric, tick
 
 LETTER = 0.0082  # width of a letter in inches for each point of its size, on the wide side
 MOST_TICKS = 6
+TWO_DECADES = 100.0
 MOST_CELLS = 400  # of a plane that are drawn one by one
 
 
@@ -211,11 +212,19 @@ def lag_axis(panels: Panels, lags: np.ndarray, from_zero: bool = False) -> None:
 
 def coupling_axis(panels: Panels, kappa: np.ndarray) -> None:
     """The x axis of couplings (or gamma, or rho): logarithmic where they are geometric or span a factor of twenty."""
-    if not is_geometric(np.unique(kappa)):
+    points = np.unique(kappa)
+    if not is_geometric(points):
         return
+    shown = [points[0]]  # as many as stand apart
+    for point in points[1:]:
+        if np.log(point / shown[-1]) > np.log(points[-1] / points[0]) / MOST_TICKS:
+            shown.append(point)
     for axes in panels.grid[-1]:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_major_formatter(FuncFormatter(tick))
+        if points[-1] < TWO_DECADES * points[0]:  # powers of ten are too few
+            axes.xaxis.set_major_locator(FixedLocator(shown))
+            axes.xaxis.set_minor_locator(NullLocator())
 
 
 def fit_y(axes: Sequence[Axes], values: Sequence[np.ndarray], least: float) -> None:

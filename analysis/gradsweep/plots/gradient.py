@@ -169,6 +169,7 @@ def _draw_triangle(
         placed, x = values, np.arange(len(lags) + 1) - 0.5
         axes.set_xticks(shown := spread(len(lags), 8), lags[shown])
     y = np.arange(len(steps) + 1) + steps[0] - 0.5
+    axes.locator_params(axis="y", integer=True)
     draw_mesh(axes, x, y, np.ma.masked_invalid(placed), cmap=SEQUENTIAL, norm=norm)
     if np.isneginf(placed).any():
         zeros = np.ma.masked_where(~np.isneginf(placed), np.ones(placed.shape))

@@ -64,7 +64,8 @@ def plot_growth(
         f"for the transient of non-normal {W}; nonlinear networks fall below it once large states saturate <i>σ</i>′. On the "
         "falling line the observed rate is 0: below it gradients vanish."
     )
-    handles = [*_activation_handles(names["activation"], activations)]
+    seen = [a for a in activations if any(summary.growth[a][e].count for e in ensembles)]
+    handles = [*_activation_handles(names["activation"], seen)]
     handles.append(Line2D([], [], color="#444444", label="observed rate 0"))
     description = Description("growth", "Predicted against observed growth", caption, note)
     x, y = r"predicted  $\ln(\gamma\,\rho(W))$", "observed minus predicted, per step"

@@ -49,15 +49,17 @@ def plot_half_life(
     compared, kappa = labels(dataset, lines), coupling(dataset).values.ravel()
     expected, longest = _expected(dataset, lines), float(lives.values[np.isfinite(lives.values)].max())
     panels = Panels(len(names["activation"]), len(names["ensemble"]), width=2.6, height=2.2, share_y=True)
-    tops = False
+    tops, seen = False, set()
     for row, column, axes in panels:
         at = {"activation": row, "ensemble": column, **({} if lines == "hidden_size" else {"hidden_size": 0})}
         for place in range(len(compared)):
             part, gone = (values.isel({**at, lines: place}, missing_dims="ignore") for values in (lives, beyond))
-            _draw(axes, kappa, part, ci, place)
-            tops |= _mark_beyond(axes, kappa, gone, place)
+            is_drawn, is_beyond = _draw(axes, kappa, part, ci, place), _mark_beyond(axes, kappa, gone, place)
+            tops |= is_beyond
+            seen |= {place} if is_drawn or is_beyond else set()
+        is_empty = not axes.lines
         _draw_theory(axes, kappa, None if expected is None else expected[row, column], lines)
-        if not axes.lines:
+        if is_empty:
             at = {"activation": row, "ensemble": column}
             failed = (dataset["status"] == FAILED).isel(at, missing_dims="ignore").any()
             say(axes, "failed" if failed else "nothing finished yet")
@@ -71,7 +73,7 @@ def plot_half_life(
     coupling_axis(panels, kappa)
     panels.titles([literal(name) for name in names["ensemble"]], [literal(name) for name in names["activation"]])
     symbol = LINES[lines]
-    handles = [Line2D([], [], **line_style(place), label=f"{symbol} = {value:g}") for place, value in enumerate(compared)]
+    handles = [Line2D([], [], **line_style(place), label=f"{symbol} = {compared[place]:g}") for place in sorted(seen)]
     replicas = size_of(dataset, "replica")
     handles += band_handles(replicas, ci)
     if tops:
@@ -101,17 +103,18 @@ def _merged(kappa: np.ndarray, values: xr.DataArray) -> tuple[np.ndarray, np.nda
     return points, np.stack([flat[:, inverse == at].mean(axis=1) for at in range(len(points))], axis=1)
 
 
-def _draw(axes: Axes, kappa: np.ndarray, lives: xr.DataArray, ci: float, place: int) -> None:
-    """One line; a point needs the half-lives of all replicas, or the mean would be that of the shortest."""
+def _draw(axes: Axes, kappa: np.ndarray, lives: xr.DataArray, ci: float, place: int) -> bool:
+    """One line, if there is one; a point needs the half-lives of all replicas, or the mean would be that of the shortest."""
     points, merged = _merged(kappa, np.log(lives))
     known = np.isfinite(merged).all(axis=0)
     if not known.any():
-        return
+        return False
     style = line_style(place)
     axes.plot(points[known], np.exp(merged[:, known].mean(axis=0)), label=CURVE, **style)
     low, high = band_of_done(merged[:, known], ci)
     if len(merged) > 1:
         axes.fill_between(points[known], np.exp(low), np.exp(high), color=style["color"], alpha=0.2, linewidth=0)
+    return True
 
 
 def _mark_beyond(axes: Axes, kappa: np.ndarray, beyond: xr.DataArray, place: int) -> bool:

@@ -99,8 +99,9 @@ def plot_phase(
     if is_plane:
         handles = _draw_planes(view, panels, grid, rate, rate_scale(*(limits or _extremes(grid))), x, y, values)
         return panels.finish(LABELS.get(x, x), LABELS.get(y, y), handles, description)
-    if len(values[x]) == len(values[y]) == 1 and len(view.lags) > 1:
-        raise NothingToDraw("there is one cell a network, no plane: plot_decay shows it over the lag")
+    if len(values[x]) == len(values[y]) == 1:
+        instead = "plot_decay shows it over the lag" if len(view.lags) > 1 else "the report's tables and gradsweep export have the numbers"
+        raise NothingToDraw(f"there is one cell a network, no plane: {instead}")
     along, fixed = (x, y) if len(values[x]) > 1 else (y, x)
     handles = _draw_lines(view, panels, grid, along, values[along], values[fixed][0])
     return panels.finish(LABELS.get(along, along), rate, handles, description)

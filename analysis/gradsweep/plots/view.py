@@ -94,8 +94,11 @@ class View:
         self.sizes, self.replicas, self.lags = (labels(dataset, name) for name in ("hidden_size", "replica", "lag"))
         self.radii, self.gammas = (labels(dataset, name).astype(float) for name in PLANE)
         self.is_native = is_native(dataset)
-        if not np.any(dataset["status"].values == DONE):
-            raise NothingToDraw("no cell of the selection is finished")
+        status = dataset["status"].values
+        if not np.any(status == DONE):
+            failed = np.all(status == FAILED)
+            raise NothingToDraw("all cells of the selection failed: gradsweep info lists the reasons" if failed
+                                else "no cell of the selection is finished")  # fmt: skip
 
     def parts(self, lines: str) -> list[tuple[View, int]]:
         """What each line of a figure is of, a view and a position on hidden_size: every size; or one strength of the drive or
