@@ -98,8 +98,9 @@ struct lane_products {
     long parts;   /* lanes of a chain: lane q has part q % parts of the columns of chain q / parts */
     long columns; /* of a part */
     double *product, *next;
-    double *packed;           /* W^T */
-    double *diagonals;        /* [lanes_padded(hidden_size)][LANES] */
+    double *packed;                                             /* W^T */
+    double *diagonals;                                          /* [lanes_padded(hidden_size)][LANES] */
+    const double *first_diagonals[LANES], *first_shifts[LANES]; /* of step 0: of each lane, and of each chain */
     int64_t exponents[LANES]; /* of each chain: product = 2^-exponent exp(-log_shift) J_l^T */
     double log_shifts[LANES];
 };
@@ -141,6 +142,18 @@ static long element_place(const struct lane_products *products, long chain, long
            chain * products->parts + column / products->columns;
 }
 
+static void find_first_diagonals(struct lane_products *products)
+{
+    const struct jacobian_problem *problem = products->problem;
+    for (long lane = 0; lane < LANES; lane++) {
+        const long chain = lane / products->parts < products->chains ? lane / products->parts : 0;
+        products->first_diagonals[lane] = jacobian_diagonal(problem, 0, products->first + chain);
+    }
+    for (long chain = 0; chain < products->chains; chain++)
+        products->first_shifts[chain] =
+            problem->trajectory->log_shifts + jacobian_member(problem, products->first + chain);
+}
+
 /* Chains first .. first + chains - 1, at l = 0. */
 static void begin(struct lane_products *products, long first, long chains)
 {
@@ -156,18 +169,20 @@ static void begin(struct lane_products *products, long first, long chains)
         for (long i = 0; i < d; i++)
             products->product[element_place(products, chain, i, i)] = 1.0;
     }
+    if (products->problem->trajectory)
+        find_first_diagonals(products);
 }
 
+/* The trajectory has all chains' diagonals of a step, and their shifts, beside each other. */
 static void set_diagonals(struct lane_products *products, long step_index)
 {
     const double *columns[LANES];
-    for (long lane = 0; lane < LANES; lane++) {
-        const long chain = lane / products->parts < products->chains ? lane / products->parts : 0;
-        columns[lane] = jacobian_diagonal(products->problem, step_index, products->first + chain);
-    }
+    const long number = step_index * products->problem->trajectory->chains;
+    for (long lane = 0; lane < LANES; lane++)
+        columns[lane] = products->first_diagonals[lane] + number * block_stride(products->hidden_size);
     lanes_set_rows(products->hidden_size, columns, products->diagonals);
     for (long chain = 0; chain < products->chains; chain++)
-        products->log_shifts[chain] += jacobian_log_shift(products->problem, step_index, products->first + chain);
+        products->log_shifts[chain] += products->first_shifts[chain][number];
 }
 
 static void scale_chain(struct lane_products *products, long chain, int exponent)
@@ -183,7 +198,10 @@ static void scale_chain(struct lane_products *products, long chain, int exponent
 /* As block_balance, each chain by its own power of two. */
 static void balance(struct lane_products *products, const double *largest)
 {
-    for (long chain = 0; chain < products->chains; chain++) {
+    int others = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        others |= !block_is_balanced(largest[lane]);
+    for (long chain = 0; others && chain < products->chains; chain++) {
         double most = 0.0;
         for (long part = 0; part < products->parts; part++)
             most = fmax(most, largest[chain * products->parts + part]);

@@ -124,9 +124,8 @@ void block_scale_by_power_of_two(struct block *block, int exponent)
 
 int block_balance_exponent(double largest)
 {
-    const bool is_comfortable = largest >= 0x1p-200 && largest <= 0x1p200;
     int exponent = 0;
-    if (!is_comfortable && largest != 0 && isfinite(largest))
+    if (!block_is_balanced(largest) && isfinite(largest))
         frexp(largest, &exponent);
     return exponent;
 }

@@ -10,6 +10,7 @@
 #include "base/scope.h"
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { BLOCK_ROW_UNIT = 8 };
@@ -60,6 +61,12 @@ void block_column_norms(const struct block *block, double *norms);
  * it to about 1 and adds that exponent to exponents[j]: true column = 2^exponents[j] * column. A column of zeros, or
  * one with an element that is not finite, is left alone. Scaling by powers of two is exact. */
 void block_balance_columns(struct block *block, int64_t *exponents);
+
+/* Whether a column with such a largest |element| is left alone for its size, or has nothing but zeros. */
+static inline bool block_is_balanced(double largest)
+{
+    return (largest >= 0x1p-200 && largest <= 0x1p200) || largest == 0;
+}
 
 /* That exponent for a column with such a largest |element|; 0 where it is left alone. */
 int block_balance_exponent(double largest);
