@@ -212,15 +212,19 @@ class Pictures(unittest.TestCase):
         self.assert_apart(figure, shown)
 
     def test_ticks_of_neighbours_are_apart(self) -> None:
-        """Of panels that stand side by side, where the ends of an axis are ticks."""
-        make(self.path, **PLANE, radii=(0.5, 1.0, 1.5), gammas=(0.5, 1.0), lags=(1, 8))
-        with gradsweep.open(self.path) as dataset:
-            figure = gradsweep.plot_phase(dataset)
+        """Of panels that stand side by side, where the ends of an axis are ticks, or nearly."""
+        for radii in ((0.5, 1.0, 1.5), tuple(0.1 * step for step in range(3, 16))):
+            with self.subTest(radii[0]):
+                make(self.path, **PLANE, radii=radii, gammas=(0.5, 1.0), lags=(1, 8))
+                with gradsweep.open(self.path) as dataset, gradsweep.style():
+                    self.assert_neighbours_apart(gradsweep.plot_phase(dataset))
+
+    def assert_neighbours_apart(self, figure: Figure) -> None:
         FigureCanvasAgg(figure).draw()
         shown = []
         for axes in figure.axes[:2]:
             left, right = axes.get_xlim()
-            shown += [label for label in axes.get_xticklabels() if label.get_text() and left <= label.get_position()[0] <= right]
+            shown += [label for label in axes.get_xticklabels() if label.get_text() and left - 1e-9 <= label.get_position()[0] <= right + 1e-9]
         self.assertGreater(len(shown), 4)
         self.assert_apart(figure, shown)
 

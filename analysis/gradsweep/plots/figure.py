@@ -19,12 +19,13 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from .style import is_geometric, tick
 
 LETTER = 0.0082  # width of a letter in inches for each point of its size, on the wide side
 MOST_TICKS = 6
+RIGHT_END = 0.04  # of an axis, that has no ticks beside a neighbour
 TWO_DECADES = 100.0
 MOST_CELLS = 400  # of a plane that are drawn one by one
 
@@ -62,6 +63,19 @@ class PlainAxes(Axes):
             super().grid(*arguments, **options)
 
 
+class EndedLocator(MaxNLocator):
+    """As Matplotlib's own, but for a part of the axis at its upper end, which is free of ticks."""
+
+    def __init__(self, free: float) -> None:
+        super().__init__(MOST_TICKS, steps=[1, 2, 2.5, 5, 10])
+        self._free = free
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        low, high = min(vmin, vmax), max(vmin, vmax)
+        found = super().tick_values(vmin, vmax)
+        return found[found <= high - self._free * (high - low)] if self._free else found
+
+
 def _clip_nothing(*_: Any, **__: Any) -> None:
     """Instead of an axis's set_clip_path."""
 
@@ -95,9 +109,9 @@ class Panels:
         self._scale: tuple | None = None
         # Most of the time of drawing goes into ticks and the places of titles: neither where there are none to see. Panels that share
         # their y axes stand close: a label at the right end of one would lie on that at the left end of the next.
-        prune = "upper" if self.shares_rows and self.columns > 1 else None
+        free = RIGHT_END if self.shares_rows and self.columns > 1 else 0.0
         for row, column, axes in self:
-            axes.xaxis.get_major_locator().set_params(nbins=MOST_TICKS, prune=prune)
+            axes.xaxis.set_major_locator(EndedLocator(free))
             axes.set_title("", y=1.0)
             axes.xaxis.set_visible(row == self.rows - 1)
             axes.yaxis.set_visible(column == 0 or not self.shares_rows)
