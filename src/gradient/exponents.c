@@ -2,38 +2,22 @@
 
 #include "base/memory.h"
 #include "gradient/exact_chain.h"
+#include "gradient/exponents_internal.h"
 #include "gradient/exponents_interval.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/determinant.h"
 #include "linalg/frame.h"
-#include "linalg/vectorised.h"
 
 #include <math.h>
 #include <string.h>
 
 static const double GROUP_BYTES = 256e6; /* of frames side by side */
 
-struct run {
-    const struct exponent_problem *problem;
-    struct gradient_context *context;
-    double *log_determinant;
-    long hidden_size;
-    bool is_untied, is_on_grid, is_balanced;
-    int *row_exponents, *column_exponents; /* W = 2^rows B 2^columns */
-    double *transposed;                    /* W by rows, for frames that need it, */
-    long transposed_step;                  /* of this step; 0: none yet */
-    /* Powers of two: 2^columns, 2^-columns, 2^rows, 2^-rows. */
-    double *column_up, *column_down, *row_up, *row_down;
-    double *scale, *size; /* [FRAME_MOST][aligned d] of factors of chains side by side */
-    double *logs;         /* [FRAME_MOST][count] */
-    double *room;         /* of frames side by side */
-    struct block vectors; /* [d, count] */
-};
-
-static void run_close(struct run *run)
+static void run_close(struct exponent_run *run)
 {
     memory_free(run->row_exponents);
     memory_free(run->column_exponents);
+    memory_free(run->offsets);
     memory_free(run->transposed);
     memory_free(run->column_up);
     memory_free(run->column_down);
@@ -45,13 +29,13 @@ static void run_close(struct run *run)
     memory_free(run->room);
     block_destroy(&run->vectors);
 }
-SCOPED_VALUE(run, run_close)
+SCOPED_VALUE(exponent_run, run_close)
 
 /* ---- the weights ---- */
 
 /* The powers of two that rows and columns of W are scaled by; ones where W has no one balance, where no rank has all of
  * it, and for the leading exponents alone, which are to have the same bits on a grid. */
-static enum status balance(struct run *run)
+static enum status balance(struct exponent_run *run)
 {
     const double *values;
     if (run->is_untied || run->is_on_grid || run->problem->count < run->hidden_size)
@@ -63,9 +47,10 @@ static enum status balance(struct run *run)
     return STATUS_OK;
 }
 
-static void fill_powers(struct run *run)
+static void fill_powers(struct exponent_run *run)
 {
     for (long i = 0; i < run->hidden_size; i++) {
+        run->offsets[i] = run->row_exponents[i] + run->column_exponents[i];
         run->column_up[i] = ldexp(1, run->column_exponents[i]);
         run->column_down[i] = ldexp(1, -run->column_exponents[i]);
         run->row_up[i] = ldexp(1, run->row_exponents[i]);
@@ -75,17 +60,18 @@ static void fill_powers(struct run *run)
 
 /* `run` is its owner's to close, also where this fails. */
 static enum status run_open(const struct exponent_problem *problem, struct gradient_context *context,
-                            double *log_determinant, struct run *run)
+                            double *log_determinant, struct exponent_run *run)
 {
     const long d = weights_hidden_size(problem->weights), aligned = block_stride(d);
-    *run = (struct run){ .problem = problem,
-                         .context = context,
-                         .log_determinant = log_determinant,
-                         .hidden_size = d,
-                         .is_untied = weights_ensemble(problem->weights)->kind->is_fresh_at_every_step,
-                         .is_on_grid = weights_grid(problem->weights) != NULL };
+    *run = (struct exponent_run){ .problem = problem,
+                                  .context = context,
+                                  .log_determinant = log_determinant,
+                                  .hidden_size = d,
+                                  .is_untied = weights_ensemble(problem->weights)->kind->is_fresh_at_every_step,
+                                  .is_on_grid = weights_grid(problem->weights) != NULL };
     TRY(memory_allocate(&run->row_exponents, d, "scales of W"));
     TRY(memory_allocate(&run->column_exponents, d, "scales of W"));
+    TRY(memory_allocate(&run->offsets, d, "scales of W"));
     TRY(memory_allocate(&run->column_up, aligned, "scales of W"));
     TRY(memory_allocate(&run->column_down, aligned, "scales of W"));
     TRY(memory_allocate(&run->row_up, aligned, "scales of W"));
@@ -101,7 +87,7 @@ static enum status run_open(const struct exponent_problem *problem, struct gradi
 }
 
 /* All of W on every rank of a grid, for its determinant: W applied to the identity. */
-static enum status gather_values(const struct run *run, double **gathered)
+static enum status gather_values(const struct exponent_run *run, double **gathered)
 {
     const long d = run->hidden_size;
     const struct matrix *matrix;
@@ -126,7 +112,7 @@ static enum status gather_values(const struct run *run, double **gathered)
 }
 
 /* Adds that of one W, `share` of the whole. */
-static enum status add_determinant(const struct run *run, const double *values, double share)
+static enum status add_determinant(const struct exponent_run *run, const double *values, double share)
 {
     double log_determinant;
     TRY(determinant_find(run->hidden_size, values, run->row_exponents, run->column_exponents, &log_determinant, NULL));
@@ -135,7 +121,7 @@ static enum status add_determinant(const struct run *run, const double *values, 
 }
 
 /* Of one W once; of untied weights at each step of the window. */
-static enum status find_determinant(const struct run *run)
+static enum status find_determinant(const struct exponent_run *run)
 {
     SCOPED_MEMORY double *gathered = NULL;
     const double *values;
@@ -150,115 +136,10 @@ static enum status find_determinant(const struct run *run)
     return add_determinant(run, run->is_on_grid ? gathered : values, 1);
 }
 
-/* ---- factors ---- */
-
-/* The step whose W stands in the factor at a place of the window. */
-static long weight_step(const struct run *run, long lag_index)
-{
-    const long step = run->problem->last_step - lag_index - 1;
-    return step > 0 ? step : run->problem->last_step;
-}
-
-/* The derivatives there; NULL: ones. */
-static const double *derivatives(const struct run *run, long lag_index, long chain)
-{
-    const struct trajectory *trajectory = run->problem->trajectory;
-    return trajectory ? trajectory_derivative(trajectory, lag_index, chain) : NULL;
-}
-
-VECTORISED static void multiply(long count, const double *restrict x, const double *restrict y, double *restrict to)
-{
-    for (long i = 0; i < count; i++)
-        to[i] = x[i] * y[i];
-}
-
-/* scale := derivatives * own, size := scale * other, where there is anything to scale by; of the chain in a place. */
-static void set_scales(const struct run *run, int place, const double *slopes, const double *own, const double *other,
-                       struct frame_factor *factor)
-{
-    double *scale = run->scale + place * block_stride(run->hidden_size);
-    double *size = run->size + place * block_stride(run->hidden_size);
-    if (slopes == NULL && !run->is_balanced)
-        return;
-    if (slopes)
-        multiply(run->hidden_size, slopes, own, scale);
-    multiply(run->hidden_size, slopes ? scale : own, other, size);
-    factor->row_scale = slopes ? scale : own;
-    factor->row_size = size;
-}
-
-static enum status set_weights(const struct run *run, const struct frame *frame, long step, bool transposed,
-                               struct frame_factor *factor)
-{
-    factor->transposed = transposed;
-    if (!frame_needs_rows(frame))
-        return weights_at(run->problem->weights, step, &factor->matrix);
-    if (transposed)
-        return weights_values(run->problem->weights, step, &factor->rows);
-    factor->rows = run->transposed;
-    return STATUS_OK;
-}
-
-/* run->transposed := W by rows, where frames need it. */
-static enum status transpose(struct run *run, const struct frame *frame, long step)
-{
-    const long d = run->hidden_size;
-    const double *values;
-    if (!frame_needs_rows(frame) || run->transposed_step == step || (run->transposed_step > 0 && !run->is_untied))
-        return STATUS_OK;
-    if (run->transposed == NULL)
-        TRY(memory_allocate(&run->transposed, d * d, "a weight matrix"));
-    TRY(weights_values(run->problem->weights, step, &values));
-    run->transposed_step = step;
-    for (long i = 0; i < d; i++)
-        for (long j = 0; j < d; j++)
-            run->transposed[j + i * d] = values[i + j * d];
-    return STATUS_OK;
-}
-
-static enum status take(struct run *run, struct frame *frame, const struct frame_factor *factor)
-{
-    TRY(frame_advance(frame, factor, run->logs));
-    run->context->flops += frame_flops(run->hidden_size, run->problem->count);
-    return STATUS_OK;
-}
-
-/* F = diag(slopes) W = C^-1 (C D R) B C with W = R B C: the frame stands in the coordinates that C scales. */
-static enum status set_forward(struct run *run, const struct frame *frame, long lag_index, long chain, int place,
-                               struct frame_factor *factor)
-{
-    *factor = (struct frame_factor){ .column_scale = run->is_balanced ? run->column_down : NULL };
-    TRY(transpose(run, frame, weight_step(run, lag_index)));
-    TRY(set_weights(run, frame, weight_step(run, lag_index), false, factor));
-    set_scales(run, place, derivatives(run, lag_index, chain), run->column_up, run->row_up, factor);
-    return STATUS_OK;
-}
-
-/* B^T of the factor at lag_index, with the derivatives of the one before it (none before the first). */
-static enum status backward(struct run *run, struct frame *frame, long lag_index, long chain)
-{
-    struct frame_factor factor = { .column_scale = run->is_balanced ? run->row_down : NULL };
-    TRY(set_weights(run, frame, weight_step(run, lag_index), true, &factor));
-    if (lag_index + 1 < run->problem->steps)
-        set_scales(run, 0, derivatives(run, lag_index + 1, chain), run->row_up, run->column_up, &factor);
-    else if (run->is_balanced)
-        factor.row_scale = run->column_down;
-    return take(run, frame, &factor);
-}
-
-/* diag(slopes) alone, in those coordinates. */
-static enum status first_backward(struct run *run, struct frame *frame, long chain)
-{
-    struct frame_factor factor = { 0 };
-    set_scales(run, 0, derivatives(run, 0, chain), run->column_up, run->row_up, &factor);
-    factor.row_scale = factor.row_size; /* C D R, all of it */
-    return take(run, frame, &factor);
-}
-
 /* ---- chains ---- */
 
 /* The exact rank of the window's product, which says how many exponents are finite. */
-static enum status find_finite(struct run *run, long chain, struct exponent_result *result)
+static enum status find_finite(struct exponent_run *run, long chain, struct exponent_result *result)
 {
     const struct exponent_problem *problem = run->problem;
     const struct jacobian_problem factors = { .weights = problem->weights,
@@ -273,7 +154,7 @@ static enum status find_finite(struct run *run, long chain, struct exponent_resu
 }
 
 /* From the frame that the window has ended with back to its beginning, where it was `start`. */
-static enum status come_back(struct run *run, struct frame *frame, long chain, const struct block *start,
+static enum status come_back(struct exponent_run *run, struct frame *frame, long chain, const struct block *start,
                              struct exponent_result *result)
 {
     const long steps = run->problem->steps, count = run->problem->count;
@@ -284,10 +165,15 @@ static enum status come_back(struct run *run, struct frame *frame, long chain, c
     memset(result->span_errors, 0, (size_t)count * sizeof *result->span_errors);
     for (long lag_index = -1; lag_index < steps; lag_index++) {
         TRY(jacobian_check_stop(run->context));
-        TRY(lag_index < 0 ? first_backward(run, frame, chain) : backward(run, frame, lag_index, chain));
-        exponents_add_rounding(run->problem, frame, result);
-        for (long i = 0; i < count; i++)
-            exponents_add(run->logs[i], &sums[i], &sums[count + i]);
+        const long parts = lag_index + 1 < steps ? exponents_parts_at(run, lag_index + 1, chain) : 1;
+        for (long part = 0; part < parts; part++) {
+            TRY(part > 0        ? exponents_take_part(run, frame, lag_index + 1, chain, part, 0)
+                : lag_index < 0 ? exponents_first_backward(run, frame, chain)
+                                : exponents_backward(run, frame, lag_index, chain));
+            exponents_add_rounding(run->problem, frame, result);
+            for (long i = 0; i < count; i++)
+                exponents_add(run->logs[i], &sums[i], &sums[count + i]);
+        }
     }
     frame_vectors(frame, &run->vectors);
     TRY(determinant_minors(&run->vectors, start, minors));
@@ -324,7 +210,7 @@ SCOPED_VALUE(group, group_close)
 
 /* `group` is its owner's to close, also where this fails. All frames begin with one random matrix of the network's:
  * no direction of W is special to it. */
-static enum status group_open(struct run *run, long first, long chains, struct group *group)
+static enum status group_open(struct exponent_run *run, long first, long chains, struct group *group)
 {
     const long d = run->hidden_size, count = run->problem->count;
     const struct random_stream stream = ensemble_stream(weights_key(run->problem->weights), "exponents");
@@ -353,7 +239,7 @@ struct company {
     double *logs[FRAME_MOST];
 };
 
-static void add_step(const struct run *run, const struct frame *frame, const double *logs, long lag_index,
+static void add_step(const struct exponent_run *run, const struct frame *frame, const double *logs, long lag_index,
                      struct exponent_result *result)
 {
     if (lag_index >= run->problem->steps)
@@ -363,23 +249,39 @@ static void add_step(const struct run *run, const struct frame *frame, const dou
 }
 
 /* The factors of a decomposition that does not count, one by one. */
-static enum status take_one_by_one(struct run *run, struct frame *frame, long lag_index, long chain,
+static enum status take_one_by_one(struct exponent_run *run, struct frame *frame, long lag_index, long chain,
                                    struct exponent_result *result)
 {
     struct frame_factor factor;
     const long factors = frame_factors(frame);
     frame_take_back(frame);
     for (long i = factors - 1; i >= 0; i--) {
-        TRY(set_forward(run, frame, lag_index + i, chain, 0, &factor));
-        TRY(take(run, frame, &factor));
+        TRY(exponents_set_forward(run, frame, lag_index + i, chain, 0, &factor));
+        TRY(exponents_take(run, frame, &factor));
         add_step(run, frame, run->logs, lag_index + i, result);
+    }
+    return STATUS_OK;
+}
+
+/* A step whose derivatives may have several parts. */
+static enum status take_in_parts(struct exponent_run *run, struct frame *frame, long lag_index, long chain, int place,
+                                 struct exponent_result *result)
+{
+    struct frame_factor factor;
+    const long parts = exponents_parts_at(run, lag_index, chain);
+    TRY(exponents_set_forward(run, frame, lag_index, chain, place, &factor));
+    TRY(exponents_take(run, frame, &factor));
+    add_step(run, frame, run->logs, lag_index, result);
+    for (long part = 1; part < parts; part++) {
+        TRY(exponents_take_part(run, frame, lag_index, chain, part, place));
+        add_step(run, frame, run->logs, lag_index, result);
     }
     return STATUS_OK;
 }
 
 /* Empties the company. Intervals stay at one factor where weights are drawn at each step, which costs more than
  * decompositions, and where frames cannot carry any. */
-static enum status advance(struct run *run, const struct group *group, struct company *company, long lag_index,
+static enum status advance(struct exponent_run *run, const struct group *group, struct company *company, long lag_index,
                            struct exponent_result *results)
 {
     const int count = company->count;
@@ -402,14 +304,14 @@ static enum status advance(struct run *run, const struct group *group, struct co
 
 /* Whether the frame of a chain is decomposed with this factor: at the ends of its intervals, and wherever something
  * begins or ends. */
-static bool is_due(const struct run *run, const struct group *group, long c, long lag_index)
+static bool is_due(const struct exponent_run *run, const struct group *group, long c, long lag_index)
 {
     const long step = run->problem->transient + run->problem->steps - 1 - lag_index;
     return exponents_interval_ends(&group->intervals[c], step) || lag_index == run->problem->steps ||
            exponents_ends_batch(run->problem, lag_index);
 }
 
-static enum status take_step(struct run *run, const struct group *group, long lag_index,
+static enum status take_step(struct exponent_run *run, const struct group *group, long lag_index,
                              struct exponent_result *results)
 {
     const long steps = run->problem->steps, d = run->hidden_size;
@@ -417,7 +319,7 @@ static enum status take_step(struct run *run, const struct group *group, long la
     TRY(jacobian_check_stop(run->context));
     if (run->is_untied && !isnan(*run->log_determinant) && lag_index < steps && group->first == 0) {
         const double *values;
-        TRY(weights_values(run->problem->weights, weight_step(run, lag_index), &values));
+        TRY(weights_values(run->problem->weights, exponents_weight_step(run, lag_index), &values));
         TRY(add_determinant(run, values, 1 / (double)steps));
     }
     for (long c = 0; c < group->chains; c++) {
@@ -427,10 +329,14 @@ static enum status take_step(struct run *run, const struct group *group, long la
         if (lag_index == steps - 1 && run->problem->two_sided)
             frame_vectors(group->frames[c], &group->starts[c]);
         const int place = company.count;
+        if (results[chain].is_cut) {
+            TRY(take_in_parts(run, group->frames[c], lag_index, chain, place, &results[chain]));
+            continue;
+        }
         company.chains[place] = chain;
         company.frames[place] = group->frames[c];
         company.logs[place] = run->logs + place * run->problem->count;
-        TRY(set_forward(run, group->frames[c], lag_index, chain, place, &company.factors[place]));
+        TRY(exponents_set_forward(run, group->frames[c], lag_index, chain, place, &company.factors[place]));
         if (!is_due(run, group, c, lag_index)) {
             TRY(frame_carry(group->frames[c], &company.factors[place]));
             run->context->flops += 2.0 * (double)d * (double)d * (double)run->problem->count;
@@ -440,7 +346,7 @@ static enum status take_step(struct run *run, const struct group *group, long la
     return company.count > 0 ? advance(run, group, &company, lag_index, results) : STATUS_OK;
 }
 
-static enum status finish(struct run *run, const struct group *group, struct exponent_result *results)
+static enum status finish(struct exponent_run *run, const struct group *group, struct exponent_result *results)
 {
     for (long c = 0; c < group->chains; c++) {
         const long chain = group->first + c;
@@ -455,7 +361,7 @@ static enum status finish(struct run *run, const struct group *group, struct exp
     return STATUS_OK;
 }
 
-static enum status run_group(struct run *run, long first, long chains, struct exponent_result *results)
+static enum status run_group(struct exponent_run *run, long first, long chains, struct exponent_result *results)
 {
     SCOPED(group) group = { 0 };
     const struct team *team = weights_team(run->problem->weights);
@@ -468,7 +374,7 @@ static enum status run_group(struct run *run, long first, long chains, struct ex
 
 /* Of one W a chain at a time, whose frame stays near, or as many as decompose side by side; where W is drawn at every
  * step, as many as there is room for. */
-static long group_width(const struct run *run)
+static long group_width(const struct exponent_run *run)
 {
     const double bytes = frame_bytes(run->hidden_size, run->problem->count, run->is_on_grid) +
                          8.0 * (double)run->hidden_size * (double)run->problem->count;
@@ -479,7 +385,7 @@ static long group_width(const struct run *run)
 enum status exponents_run(const struct exponent_problem *problem, struct gradient_context *context,
                           double *log_determinant, struct exponent_result *results)
 {
-    SCOPED(run) run = { 0 };
+    SCOPED(exponent_run) run = { 0 };
     TRY(team_agree(weights_team(problem->weights), run_open(problem, context, log_determinant, &run)));
     TRY(find_determinant(&run));
     const long width = group_width(&run);

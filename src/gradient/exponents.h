@@ -15,7 +15,11 @@
 #include "gradient/jacobian.h"
 #include "linalg/frame.h"
 
-enum { EXPONENT_BATCHES = 20 };
+/* Where doubles do not hold the derivatives D_t of a step beside each other they are a product of diagonals whose
+ * elements are at least 2^-EXPONENT_PART_BITS: one of them goes with W, each of the others is a factor of its own. The
+ * rows of what is decomposed are sorted each time, so that no digit is lost in between.
+ */
+enum { EXPONENT_BATCHES = 20, EXPONENT_PART_BITS = 800, EXPONENT_MOST_PARTS = 64 };
 
 struct exponent_problem {
     struct weights *weights;
@@ -30,6 +34,7 @@ struct exponent_problem {
 /* Of one chain, normalised: gain and gamma are left out. */
 struct exponent_result {
     enum jacobian_outcome outcome;
+    bool is_cut;            /* the derivatives of some steps, into parts */
     long finite;            /* of the exponents asked for; those behind are exactly -inf */
     double *batch_means;    /* [batches, count] of ln R_ii, batches of consecutive steps */
     double *sums;           /* [count] over the window, */
@@ -60,6 +65,13 @@ void exponents_free(struct exponent_result *result);
  * below. */
 void exponents_look_at_slopes(const struct exponent_problem *problem, long first, long chains,
                               struct exponent_result *results);
+
+/* Into how many parts the derivatives of a step are cut, and part number `part` of them, slopes[d]; 1, and not to be
+ * asked for, where doubles hold them. What is cut are the sizes of rows that they are to be parts of, derivatives times
+ * 2^offsets[d] (NULL: ones): each part then has the rows in one order, but for those that are alike in it. */
+long exponents_parts(const struct trajectory *trajectory, long lag_index, long chain, const int *offsets);
+void exponents_part(const struct trajectory *trajectory, long lag_index, long chain, const int *offsets, long part,
+                    double *slopes);
 
 /* Adds the ln R_ii of a decomposition within the window, the last factor of which stands at a lag; and what rounding
  * may have changed of the sums, as a share of the window. A decomposition perturbs the span of the first columns by d

@@ -38,6 +38,40 @@ void exponents_free(struct exponent_result *result)
     *result = (struct exponent_result){ 0 };
 }
 
+/* A derivative as a mantissa, of 1/2 to 1, times 2^(*size - offset). */
+static double split(double mantissa, int64_t exponent, int offset, int64_t *size)
+{
+    int own;
+    const double normalised = frexp(mantissa, &own);
+    *size = exponent + own + offset;
+    return normalised;
+}
+
+long exponents_parts(const struct trajectory *trajectory, long lag_index, long chain, const int *offsets)
+{
+    const int64_t *exponents;
+    const double *mantissas = trajectory_wide_derivative(trajectory, lag_index, chain, &exponents);
+    int64_t least = 0, size;
+    for (long k = 0; exponents && k < trajectory->hidden_size; k++)
+        if (split(mantissas[k], exponents[k], offsets ? offsets[k] : 0, &size) != 0 && size < least)
+            least = size;
+    return least == 0 ? 1 : (long)((-least + EXPONENT_PART_BITS - 1) / EXPONENT_PART_BITS);
+}
+
+void exponents_part(const struct trajectory *trajectory, long lag_index, long chain, const int *offsets, long part,
+                    double *slopes)
+{
+    const int64_t *exponents;
+    const double *mantissas = trajectory_wide_derivative(trajectory, lag_index, chain, &exponents);
+    for (long k = 0; k < trajectory->hidden_size; k++) {
+        int64_t size;
+        const double mantissa = split(mantissas[k], exponents[k], offsets[k], &size);
+        const int64_t left = size + part * EXPONENT_PART_BITS;
+        const int64_t own = left < -EXPONENT_PART_BITS ? -EXPONENT_PART_BITS : part > 0 && left > 0 ? 0 : left;
+        slopes[k] = part == 0 ? mantissa * power_of_two(own - offsets[k]) : mantissa == 0 ? 1 : power_of_two(own);
+    }
+}
+
 /* Those of one step. */
 static void look_at_slopes(const struct exponent_problem *problem, long lag_index, long chain,
                            struct exponent_result *result)
@@ -48,13 +82,16 @@ static void look_at_slopes(const struct exponent_problem *problem, long lag_inde
     const double shift = trajectory->log_shifts[lag_index * trajectory->chains + chain];
     const int64_t *exponents;
     const double *slopes = trajectory_wide_derivative(trajectory, lag_index, chain, &exponents);
+    const long parts = exponents_parts(trajectory, lag_index, chain, NULL);
     double sum = 0, sizes = 0;
     if (!isfinite(block_largest_magnitude(slopes, d)))
         result->outcome = JACOBIAN_NOT_FINITE;
-    else if (exponents)
+    else if (parts > EXPONENT_MOST_PARTS)
         result->outcome = JACOBIAN_OUT_OF_RANGE;
+    result->is_cut = result->is_cut || exponents != NULL;
     for (long k = 0; k < d && is_in_window && problem->count == d; k++) {
-        const double log_slope = log(fabs(slopes[k])) + shift;
+        const double log_mantissa = log(fabs(slopes[k]));
+        const double log_slope = (exponents ? log_mantissa + (double)exponents[k] * M_LN2 : log_mantissa) + shift;
         sum += log_slope;
         sizes += fabs(log_slope);
     }

@@ -1,10 +1,12 @@
 #include "linalg/frame_lanes.h"
 
 #include "base/power_of_two.h"
+#include "linalg/householder.h"
 #include "linalg/vectorised.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { AT_ONCE = 4, SUMS = 8 };
@@ -73,16 +75,40 @@ static inline __attribute__((always_inline)) void pass(long length, long stride,
         pass_columns(1, length, stride, v, factor, pending, c, row + c);
 }
 
+/* As hold_squares there, for one lane; of v the elements behind its first, of which *rest := the sum of squares. */
+static bool hold_squares(long length, int lane, vector *v, vector *first, vector *rest, vector *unscale)
+{
+    double largest = 0, sums[SUMS] = { 0 };
+    int shift;
+    for (long i = 1; i < length; i++)
+        largest = isnan(v[i][lane]) || fabs(v[i][lane]) > largest ? fabs(v[i][lane]) : largest;
+    if (largest == 0)
+        return false;
+    largest = fmax(largest, fabs((*first)[lane]));
+    if (!isfinite(largest) ||
+        (largest * largest >= HOUSEHOLDER_LEAST_SQUARE && largest * largest <= HOUSEHOLDER_MOST_SQUARE))
+        return true;
+    frexp(largest, &shift);
+    for (long i = 1; i < length; i++) {
+        v[i][lane] = scalbn(v[i][lane], -shift);
+        sums[i % SUMS] += v[i][lane] * v[i][lane];
+    }
+    (*first)[lane] = scalbn((*first)[lane], -shift);
+    (*unscale)[lane] = scalbn((*unscale)[lane], shift);
+    (*rest)[lane] = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    return true;
+}
+
 /* As find_reflection there, for a column from its diagonal on whose elements are `stride` vectors apart, less what is
  * pending of it, `product`. */
 static inline __attribute__((always_inline)) void find_reflection(long length, long stride, const vector *column,
                                                                   const struct pending *pending, const vector *product,
-                                                                  const vector *scale, const vector *unscale, vector *v,
+                                                                  const vector *scale, vector *unscale, vector *v,
                                                                   vector *factor, vector *diagonal)
 {
-    const vector head = column[0] - *pending->head * *product, first = head * *scale, one = (vector){ 0 } + 1;
+    const vector head = column[0] - *pending->head * *product, one = (vector){ 0 } + 1;
     const bits sign = (bits)(-(vector){ 0 });
-    vector sums[SUMS], root;
+    vector sums[SUMS], root, first = head * *scale;
 #pragma GCC unroll 8
     for (int s = 0; s < SUMS; s++) /* no call of memset */
         sums[s] = (vector){ 0 };
@@ -94,11 +120,21 @@ static inline __attribute__((always_inline)) void find_reflection(long length, l
                 v[i + s] = element;
                 sums[(1 + s) % SUMS] += element * element;
             }
-    const vector rest = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-    const vector square = first * first + rest;
+    vector rest = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    vector square = first * first + rest;
+    const vector least = (vector){ 0 } + HOUSEHOLDER_LEAST_SQUARE, most = (vector){ 0 } + HOUSEHOLDER_MOST_SQUARE;
+    const bits size = (bits)square & ~sign; /* as integers doubles have the same order, NaN behind all of them */
+    bits is_done = (((bits)rest & ~sign) - 1) >> 63; /* where it is zero */
+    const bits is_doubtful = is_done | (size - (bits)least) >> 63 | ((bits)most - size) >> 63;
+    if ((is_doubtful[0] | is_doubtful[1] | is_doubtful[2] | is_doubtful[3] | is_doubtful[4] | is_doubtful[5] |
+         is_doubtful[6] | is_doubtful[7]) != 0) {
+        for (int lane = 0; lane < FRAME_LANES; lane++)
+            if (is_doubtful[lane] != 0)
+                is_done[lane] = hold_squares(length, lane, v, &first, &rest, unscale) ? 0 : -1;
+        square = first * first + rest;
+    }
     for (int lane = 0; lane < FRAME_LANES; lane++)
         root[lane] = sqrt(square[lane]);
-    const bits is_done = (((bits)rest & ~sign) - 1) >> 63; /* where it is zero */
     const vector norm = (vector)((bits)root ^ (~(bits)first & sign));
     const vector inverse = SELECT_WHERE(is_done, (vector){ 0 }, one / (first - norm));
     v[0] = one;

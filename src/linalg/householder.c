@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,13 +50,47 @@ INLINED void take_elements(long length, long stride, const double *column, long 
     *elements = taken;
 }
 
+/* Where doubles do not hold the squares of first and of v's elements behind its first, or the latter sum up to 0:
+ * whether any of them is not zero. What is not must be taken away from the columns that follow, however small: rows
+ * further down may be nothing else. Then all are of about 1, and *exponent what it was and what they are multiplied by.
+ * What is not finite stays. */
+static bool hold_squares(long length, double *v, double *first, int *exponent)
+{
+    double largest = 0;
+    int shift;
+    for (long i = 1; i < length; i++)
+        largest = isnan(v[i]) || fabs(v[i]) > largest ? fabs(v[i]) : largest;
+    if (largest == 0)
+        return false;
+    largest = fmax(largest, fabs(*first));
+    if (!isfinite(largest) ||
+        (largest * largest >= HOUSEHOLDER_LEAST_SQUARE && largest * largest <= HOUSEHOLDER_MOST_SQUARE))
+        return true;
+    frexp(largest, &shift);
+    for (long i = 1; i < length; i++)
+        v[i] = scalbn(v[i], -shift);
+    *first = scalbn(*first, -shift);
+    *exponent += shift;
+    return true;
+}
+
+/* In the order of find_reflection. */
+INLINED double sum_of_squares(long length, const double *v)
+{
+    vector sums = { 0 };
+    for (long i = 0; i < length; i += LANES)
+        sums += *(const vector *)(v + i) * *(const vector *)(v + i);
+    return sum_of(&sums);
+}
+
 /* The column from its diagonal on, less w times product, becomes the v, with v[0] = 1 and zeros behind its end up to a
  * whole vector, of the reflection I - *factor v v^T that takes the column to a multiple of e_1, which is returned.
  * Numbers are about 2^exponent, whose squares may not be doubles. */
 INLINED double find_reflection(long length, long stride, const double *column, const double *w, double product,
                                int exponent, double *v, double *factor)
 {
-    const double scale = power_of_two(-exponent), head = column[0] - w[0] * product, first = head * scale;
+    const double scale = power_of_two(-exponent), head = column[0] - w[0] * product;
+    double first = head * scale;
     vector *at = (vector *)v, sums = { 0 };
     for (long i = 0; i < length; i += LANES) {
         vector elements;
@@ -68,11 +103,15 @@ INLINED double find_reflection(long length, long stride, const double *column, c
         sums += elements * elements;
         at[i / LANES] = elements;
     }
-    const double rest = sum_of(&sums);
+    double rest = sum_of(&sums);
     *factor = 0;
-    if (rest == 0) {
-        v[0] = 1;
-        return head;
+    const double square = first * first + rest;
+    if (rest == 0 || !(square >= HOUSEHOLDER_LEAST_SQUARE && square <= HOUSEHOLDER_MOST_SQUARE)) {
+        if (!hold_squares(length, v, &first, &exponent)) {
+            v[0] = 1;
+            return head;
+        }
+        rest = sum_of_squares(length, v);
     }
     const double norm = -copysign(sqrt(first * first + rest), first), inverse = 1 / (first - norm);
     for (long i = 0; i < length; i += LANES)

@@ -5,6 +5,9 @@
 
 enum { HOUSEHOLDER_WIDEST = 64 };
 
+/* Sums of squares beyond these have lost digits, or all of them: then columns are scaled once more. */
+static const double HOUSEHOLDER_LEAST_SQUARE = 0x1p-900, HOUSEHOLDER_MOST_SQUARE = 0x1p900;
+
 /* H_k = I - factors[k] v_k v_k^T. Of v_k, which is 1 on the diagonal, what is from there on stands at values[k *
  * stride]; so element (i, k) of V is values[i + k * (stride - 1)], also above the diagonal: the zeros behind the end of
  * the column before. */

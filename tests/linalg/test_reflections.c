@@ -180,6 +180,48 @@ static void lanes_are_those_of_rows(void **state)
     }
 }
 
+/* Rows so much smaller than the pivot that the squares of their elements are no doubles: they are taken away all the
+ * same from columns that have nothing else, and |R_11 R_22 R_33| is the determinant. By rows and in lanes, beside
+ * others, to the same bits. */
+static void rows_beyond_squares_count(void **state)
+{
+    (void)state;
+    enum { N = 3, STRIDE = 8, CASES = 4 };
+    const int alike[N] = { 3, 3, 3 },
+              sizes[CASES][N] = { { 1, -599, -599 }, { 1, -299, -899 }, { 1, 1, -699 }, { 1, -849, -899 } };
+    const double elements[N][N] = { { 3, 1, 2 }, { 1, -4, 1 }, { 5, 9, -2 } }, determinant = 62;
+    double *lanes = NULL, *room = NULL;
+    struct reflectors reflectors = { .rows = N, .columns = N, .stride = householder_stride(N) };
+    assert_int_equal(memory_allocate(&reflectors.values, N * reflectors.stride, "room"), STATUS_OK);
+    assert_int_equal(memory_allocate(&lanes, N * frame_lanes_stride(N) * FRAME_LANES, "lanes"), STATUS_OK);
+    assert_int_equal(memory_allocate(&room, N * N * FRAME_LANES, "room"), STATUS_OK);
+    for (int s = 0; s < CASES; s++) {
+        double rows[N * STRIDE] __attribute__((aligned(64))) = { 0 }, diagonal[N], found = 1;
+        double diagonals[N * FRAME_LANES] __attribute__((aligned(64)));
+        const int *all[FRAME_LANES];
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < N; j++) {
+                double *at = lanes + (i * frame_lanes_stride(N) + j) * FRAME_LANES;
+                rows[i * STRIDE + j] = ldexp(elements[i][j], sizes[s][i]);
+                for (int lane = 0; lane < FRAME_LANES; lane++)
+                    at[lane] = lane % 3 == 2 ? elements[i][j] : rows[i * STRIDE + j];
+            }
+        for (int lane = 0; lane < FRAME_LANES; lane++)
+            all[lane] = lane % 3 == 2 ? alike : sizes[s];
+        householder_factor(&reflectors, STRIDE, rows, sizes[s], diagonal);
+        frame_lanes_factor(N, N, lanes, all, room, diagonals);
+        for (int i = 0; i < N; i++) {
+            found *= fabs(ldexp(diagonal[i], -sizes[s][i]));
+            for (int lane = 0; lane < FRAME_LANES; lane++)
+                assert_true(lane % 3 == 2 || diagonals[i * FRAME_LANES + lane] == diagonal[i]);
+        }
+        assert_true(fabs(found - determinant) < 1e-13 * determinant);
+    }
+    memory_free(reflectors.values);
+    memory_free(lanes);
+    memory_free(room);
+}
+
 static void bits_are_those_of_any_instruction_set(void **state)
 {
     (void)state;
@@ -259,6 +301,7 @@ int main(void)
         cmocka_unit_test(blocks_decompose),
         cmocka_unit_test(rows_decompose),
         cmocka_unit_test(lanes_are_those_of_rows),
+        cmocka_unit_test(rows_beyond_squares_count),
         cmocka_unit_test(bits_are_those_of_any_instruction_set),
         cmocka_unit_test(zeros_and_what_is_not_finite),
         cmocka_unit_test(rows_are_in_order),

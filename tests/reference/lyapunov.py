@@ -61,7 +61,7 @@ def slowly(matrix, kept, transient):
     frame = [[number(int(i == j)) for i in range(d)] for j in range(d)]  # columns
     sums = [0.0] * d
     for step, slope in enumerate(kept):
-        scales = [number(float(value)) for value in slope]
+        scales = [value if isinstance(value, number) else number(float(value)) for value in slope]
         grown = [[scales[i] * sum(rows[i][k] * column[k] for k in range(d)) for i in range(d)] for column in frame]
         frame = []
         for j, column in enumerate(grown):
@@ -101,6 +101,43 @@ def extended_precision(check):
             check.below("two-sided residual a step", results["two_sided_residual"][place].max(), 1e-12)
             check.below("estimate of rounding there", results["exponent_rounding"][place].max(), 1e-6)
     check.below("too few exponents compared", 10 - compared, 0)
+
+
+def far_apart(check):
+    """erf, whose derivatives of one step lie up to 1e5000 apart, further than doubles hold: such steps are taken in parts. Sums by
+    determinants and from both ends, and single exponents against decimal numbers."""
+    erf = {"model": {"activation": ["erf"]}}
+    results = check.run({**erf, "grid": {"gamma": [10.0, 20.0, 40.0], "hidden_size": [24, 64, 72]}}, transient=30, steps=40,
+                        two_sided=True)
+    check.below("determinant residual, erf, g = 10 .. 40", results["determinant_residual"].max(), 1e-13)
+    check.below("two-sided residual over what rounding allows",
+                np.nanmax(results["two_sided_residual"] / (64 * results["exponent_rounding"] + 1e-12)), 1)
+    check.below("the last exponent", results["lyapunov_exponent"][0, 0, -1, 0, 0, -1, 71], -5000)
+    transient, steps, gain, replicas = 12, 6, 20.0, 4
+    erf.update(grid={"gamma": [gain]}, weights={"replicas": replicas})
+    results = check.run(erf, transient=transient, steps=steps, two_sided=True)
+    leading = check.run(erf, count=3, transient=transient, steps=steps)
+    check.below("two-sided residual, d = 8", results["two_sided_residual"].max(), 1e-12)
+    decimal.getcontext().prec = 1500
+    compared = 0
+    for replica in range(replicas):
+        found = results["lyapunov_exponent"][0, 0, 0, replica, 0, 0]
+        if compared > 0 or found[0] > -4.0:  # one is enough
+            continue
+        network, kept = draws.Network(SWEEP["seed"], "ginibre", (), 8, replica), []
+        x, matrix = draws.initial_state(network, SWEEP["model"]["initial_state"]), draws.weights(network)
+        for _ in range(50 + transient + steps):
+            kept.append([decimal.Decimal(gain) * (-decimal.Decimal(float(value)) ** 2).exp() for value in x])
+            x = matrix @ (gain / theory.ACTIVATIONS["erf"][2] * special.erf(x))
+        expected = slowly(matrix, kept[-transient - steps:], transient)
+        apart = np.diff(-expected, prepend=-np.inf, append=np.inf)
+        known = np.minimum(apart[:-1], apart[1:]) > 3.4
+        compared += known.sum()
+        check.below(f"erf, replica {replica}: exponents against 1500 digits ({known.sum()} of 8, down to {expected[-1]:.0f})",
+                    np.abs(found - expected)[known].max(initial=0), 1e-12 * -expected[-1])
+        first = leading["lyapunov_exponent"][0, 0, 0, replica, 0, 0, :3]
+        check.below("the leading three alone", np.abs(first - found[:3])[known[:3]].max(initial=0), 1e-10)
+    check.below("too few exponents of erf compared", 3 - compared, 0)
 
 
 def determinants(check):
@@ -239,7 +276,7 @@ def together(check):
 
 def main():
     check = Check(sys.argv[1])
-    for part in (extended_precision, determinants, both_ends, newman, identity, dead_units, finite_lags, leading, together):
+    for part in (extended_precision, far_apart, determinants, both_ends, newman, identity, dead_units, finite_lags, leading, together):
         part(check)
     sys.exit(f"{check.wrong} wrong" if check.wrong else 0)
 
