@@ -10,13 +10,13 @@
 
 /* What a network needs beside its arithmetic is the same from one to the next: blocks that one has given back serve the
  * other, without the search and the merging that malloc has for aligned ones. Sizes are rounded up to a quarter of a
- * power of two; what a thread frees is that thread's. */
+ * power of two; what a thread frees is that thread's. Few are enough: a rank's memory is not to grow. */
 enum {
     QUARTERS = 4,
-    LARGEST_KEPT = 1 << 18,   /* bytes of a block */
-    MOST_KEPT = 1 << 22,      /* bytes of all of them */
-    BLOCKS_OF_A_SIZE = 12,    /* how many of one size */
-    SIZES = QUARTERS * 11 + 1 /* LARGEST_KEPT is the last */
+    LARGEST_KEPT = 1 << 16,  /* bytes of a block */
+    MOST_KEPT = 1 << 18,     /* bytes of all of them */
+    BLOCKS_OF_A_SIZE = 12,   /* how many of one size */
+    SIZES = QUARTERS * 9 + 1 /* LARGEST_KEPT is the last */
 };
 
 static bool keeps_freed;

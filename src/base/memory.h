@@ -23,7 +23,7 @@ void memory_free(void *pointer);
 
 /* From now on this process keeps what it frees, but for arrays of 32 MiB and more and what is beyond 64 MiB: to take a
  * page from the system takes longer than to compute on it, in virtual machines much longer. For programs that do
- * nothing else but this. Small blocks, 4 MiB a thread, serve again at once. Returns whether they do: not under a
+ * nothing else but this. Small blocks, 256 KiB a thread, serve again at once. Returns whether they do: not under a
  * sanitizer, nor where the C library does not tell their sizes. */
 bool memory_keep_freed(void);
 
