@@ -87,8 +87,8 @@ static void other_blocks_are_freed_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_freed_block_serves_again), /* while there is room for it */
         cmocka_unit_test(blocks_do_not_overlap),
-        cmocka_unit_test(a_freed_block_serves_again),
         cmocka_unit_test(other_blocks_are_freed_too),
     };
     keeps_freed = memory_keep_freed();
