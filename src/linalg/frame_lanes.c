@@ -75,25 +75,18 @@ static inline __attribute__((always_inline)) void pass(long length, long stride,
         pass_columns(1, length, stride, v, factor, pending, c, row + c);
 }
 
-/* As hold_squares there, for one lane; of v the elements behind its first, of which *rest := the sum of squares. */
+/* householder_hold_squares of one lane; of v the elements behind its first, of which *rest := the sum of squares. */
 static bool hold_squares(long length, int lane, vector *v, vector *first, vector *rest, vector *unscale)
 {
-    double largest = 0, sums[SUMS] = { 0 };
-    int shift;
-    for (long i = 1; i < length; i++)
-        largest = isnan(v[i][lane]) || fabs(v[i][lane]) > largest ? fabs(v[i][lane]) : largest;
-    if (largest == 0)
+    double sums[SUMS] = { 0 }, head = (*first)[lane];
+    int shift = 0;
+    if (!householder_hold_squares(length, FRAME_LANES, (double *)v + lane, &head, &shift))
         return false;
-    largest = fmax(largest, fabs((*first)[lane]));
-    if (!isfinite(largest) ||
-        (largest * largest >= HOUSEHOLDER_LEAST_SQUARE && largest * largest <= HOUSEHOLDER_MOST_SQUARE))
+    if (shift == 0)
         return true;
-    frexp(largest, &shift);
-    for (long i = 1; i < length; i++) {
-        v[i][lane] = scalbn(v[i][lane], -shift);
+    for (long i = 1; i < length; i++)
         sums[i % SUMS] += v[i][lane] * v[i][lane];
-    }
-    (*first)[lane] = scalbn((*first)[lane], -shift);
+    (*first)[lane] = head;
     (*unscale)[lane] = scalbn((*unscale)[lane], shift);
     (*rest)[lane] = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
     return true;

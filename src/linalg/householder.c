@@ -50,16 +50,14 @@ INLINED void take_elements(long length, long stride, const double *column, long 
     *elements = taken;
 }
 
-/* Where doubles do not hold the squares of first and of v's elements behind its first, or the latter sum up to 0:
- * whether any of them is not zero. What is not must be taken away from the columns that follow, however small: rows
- * further down may be nothing else. Then all are of about 1, and *exponent what it was and what they are multiplied by.
- * What is not finite stays. */
-static bool hold_squares(long length, double *v, double *first, int *exponent)
+bool householder_hold_squares(long length, long stride, double *v, double *first, int *exponent)
 {
     double largest = 0;
     int shift;
-    for (long i = 1; i < length; i++)
-        largest = isnan(v[i]) || fabs(v[i]) > largest ? fabs(v[i]) : largest;
+    for (long i = 1; i < length; i++) {
+        const double size = fabs(v[i * stride]);
+        largest = isnan(size) || size > largest ? size : largest;
+    }
     if (largest == 0)
         return false;
     largest = fmax(largest, fabs(*first));
@@ -68,7 +66,7 @@ static bool hold_squares(long length, double *v, double *first, int *exponent)
         return true;
     frexp(largest, &shift);
     for (long i = 1; i < length; i++)
-        v[i] = scalbn(v[i], -shift);
+        v[i * stride] = scalbn(v[i * stride], -shift);
     *first = scalbn(*first, -shift);
     *exponent += shift;
     return true;
@@ -107,7 +105,7 @@ INLINED double find_reflection(long length, long stride, const double *column, c
     *factor = 0;
     const double square = first * first + rest;
     if (rest == 0 || !(square >= HOUSEHOLDER_LEAST_SQUARE && square <= HOUSEHOLDER_MOST_SQUARE)) {
-        if (!hold_squares(length, v, &first, &exponent)) {
+        if (!householder_hold_squares(length, 1, v, &first, &exponent)) {
             v[0] = 1;
             return head;
         }

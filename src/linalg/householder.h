@@ -3,10 +3,18 @@
 #ifndef GRADSWEEP_LINALG_HOUSEHOLDER_H
 #define GRADSWEEP_LINALG_HOUSEHOLDER_H
 
+#include <stdbool.h>
+
 enum { HOUSEHOLDER_WIDEST = 64 };
 
 /* Sums of squares beyond these have lost digits, or all of them: then columns are scaled once more. */
 static const double HOUSEHOLDER_LEAST_SQUARE = 0x1p-900, HOUSEHOLDER_MOST_SQUARE = 0x1p900;
+
+/* For where doubles do not hold the squares of first and of v's elements behind its first, `stride` apart, or the
+ * latter sum up to 0: whether any of them is not zero. What is not must be taken away from the columns that follow,
+ * however small: rows further down may be nothing else. Then all are of about 1, and *exponent has grown by what they
+ * were divided by, if they had to be. What is not finite stays. */
+bool householder_hold_squares(long length, long stride, double *v, double *first, int *exponent);
 
 /* H_k = I - factors[k] v_k v_k^T. Of v_k, which is 1 on the diagonal, what is from there on stands at values[k *
  * stride]; so element (i, k) of V is values[i + k * (stride - 1)], also above the diagonal: the zeros behind the end of

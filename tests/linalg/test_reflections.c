@@ -181,14 +181,16 @@ static void lanes_are_those_of_rows(void **state)
 }
 
 /* Rows so much smaller than the pivot that the squares of their elements are no doubles: they are taken away all the
- * same from columns that have nothing else, and |R_11 R_22 R_33| is the determinant. By rows and in lanes, beside
+ * same from columns that have nothing else, and |R_11 R_22 R_33| is the determinant. Likewise a first column so much
+ * smaller than its rows. By rows and in lanes, beside
  * others, to the same bits. */
 static void rows_beyond_squares_count(void **state)
 {
     (void)state;
-    enum { N = 3, STRIDE = 8, CASES = 4 };
-    const int alike[N] = { 3, 3, 3 },
-              sizes[CASES][N] = { { 1, -599, -599 }, { 1, -299, -899 }, { 1, 1, -699 }, { 1, -849, -899 } };
+    enum { N = 3, STRIDE = 8, CASES = 6 };
+    const int alike[N] = { 3, 3, 3 }, sizes[CASES][N] = { { 1, -599, -599 }, { 1, -299, -899 }, { 1, 1, -699 },
+                                                          { 1, -849, -899 }, { 1, 1, 1 },       { 1, -9, -99 } };
+    const int first_column[CASES] = { 0, 0, 0, 0, -701, -699 };
     const double elements[N][N] = { { 3, 1, 2 }, { 1, -4, 1 }, { 5, 9, -2 } }, determinant = 62;
     double *lanes = NULL, *room = NULL;
     struct reflectors reflectors = { .rows = N, .columns = N, .stride = householder_stride(N) };
@@ -202,7 +204,7 @@ static void rows_beyond_squares_count(void **state)
         for (int i = 0; i < N; i++)
             for (int j = 0; j < N; j++) {
                 double *at = lanes + (i * frame_lanes_stride(N) + j) * FRAME_LANES;
-                rows[i * STRIDE + j] = ldexp(elements[i][j], sizes[s][i]);
+                rows[i * STRIDE + j] = ldexp(elements[i][j], sizes[s][i] + (j == 0 ? first_column[s] : 0));
                 for (int lane = 0; lane < FRAME_LANES; lane++)
                     at[lane] = lane % 3 == 2 ? elements[i][j] : rows[i * STRIDE + j];
             }
@@ -211,7 +213,7 @@ static void rows_beyond_squares_count(void **state)
         householder_factor(&reflectors, STRIDE, rows, sizes[s], diagonal);
         frame_lanes_factor(N, N, lanes, all, room, diagonals);
         for (int i = 0; i < N; i++) {
-            found *= fabs(ldexp(diagonal[i], -sizes[s][i]));
+            found *= fabs(ldexp(diagonal[i], -sizes[s][i] - (i == 0 ? first_column[s] : 0)));
             for (int lane = 0; lane < FRAME_LANES; lane++)
                 assert_true(lane % 3 == 2 || diagonals[i * FRAME_LANES + lane] == diagonal[i]);
         }
