@@ -33,6 +33,7 @@ static const struct launcher {
     { "SLURM_PROCID", "SLURM_STEP_NUM_TASKS" },
 };
 enum { LAUNCHERS = sizeof launchers / sizeof *launchers };
+#define MPIRUN (&launchers[0])
 /* Slurm's counts in a step alone. */
 #define SLURM_STEP (&launchers[LAUNCHERS - 1])
 
@@ -107,20 +108,24 @@ static bool has_chosen_transport(void)
     return home != NULL && (length >= (int)sizeof path || access(path, F_OK) == 0);
 }
 
-/* A rank alone sends to itself at most: opening every transport of clusters would take as long as all else of the
- * start.
- */
-static void choose_least_transport(void)
+/* Ranks of one host send through its memory. What knows the fabrics of clusters would be opened for nothing, and one
+ * such library looks for its devices for a fifth of a second. */
+static void choose_transport_of_host(void)
 {
     static const int keep = 0;
-    if (has_chosen_transport())
-        return;
     setenv("OMPI_MCA_pml", "ob1", keep);
-    setenv("OMPI_MCA_btl", "self", keep);
     setenv("OMPI_MCA_osc", "^ucx", keep);
 }
 
-/* Nor does it mind where GPUs, displays and buses are, for which hwloc would load their libraries and call on an X
+/* A rank alone sends to itself at most: opening other transports would take as long as all else of the start. */
+static void choose_least_transport(void)
+{
+    static const int keep = 0;
+    choose_transport_of_host();
+    setenv("OMPI_MCA_btl", "self", keep);
+}
+
+/* It does not mind where GPUs, displays and buses are, for which hwloc would load their libraries and call on an X
  * server. */
 static void choose_least_topology(void)
 {
@@ -131,17 +136,27 @@ static void choose_least_topology(void)
     setenv("HWLOC_COMPONENTS", "-pci,-gl,-opencl,-cuda,-nvml,-rsmi,-levelzero", keep);
 }
 
+/* Whether mpirun has started all ranks here. */
+static bool is_on_one_host(const struct launch *launch)
+{
+    return launch->variable == MPIRUN->size && find_number("OMPI_COMM_WORLD_LOCAL_SIZE") == launch->ranks;
+}
+
 /* Variables of Open MPI; another library does not mind them. */
 static void set_environment(const struct launch *launch)
 {
     static const int keep = 0;
+    const bool may_choose = !has_chosen_transport();
+    if (may_choose && is_on_one_host(launch))
+        choose_transport_of_host();
     /* A single rank needs no daemon, which would need ssh and a network. */
     setenv("OMPI_MCA_ess_singleton_isolated", "1", keep);
     /* Nor a directory under /tmp: all such ranks of a user on a host would have the same one, and one that ends takes
      * it away while another makes it (1 start of 240 failed, six at a time). */
     if (launch->variable == NULL || (launch->variable == SLURM_STEP->size && launch->ranks == 1)) {
         setenv("OMPI_MCA_orte_create_session_dirs", "0", keep);
-        choose_least_transport();
+        if (may_choose)
+            choose_least_transport();
         choose_least_topology();
     }
     if (!may_read_other_processes()) {

@@ -63,11 +63,11 @@ class Bare(LauncherTest):
         self.assert_runs(self.run_line("out.h5"), "out.h5", own)
         self.assertFalse(os.path.exists(self.path("tmp")))
 
-    def opened_transports(self, **variables):
+    def opened_transports(self, ranks=None, **variables):
         """The kinds of Open MPI's plug-ins for messages of which one was loaded, with these variables beside the usual ones."""
         usual = {name: value for name, value in os.environ.items() if not name.startswith("OMPI_MCA_")}
         trace = self.path("loaded")
-        ended = self.start(self.run_line("out.h5", "--overwrite"),
+        ended = self.start(self.run_line("out.h5", "--overwrite", ranks=ranks),
                            {**usual, "HOME": str(self.folder), "LD_DEBUG": "files", "LD_DEBUG_OUTPUT": trace, **variables})
         self.assertEqual(ended.returncode, 0, ended.stdout)
         loaded = ""
@@ -86,6 +86,14 @@ class Bare(LauncherTest):
         os.makedirs(self.path(".openmpi"))
         self.sweep("btl = self,tcp\n", ".openmpi/mca-params.conf")
         self.assertIn("btl_tcp", self.opened_transports())
+
+    def test_transport_of_a_host(self):
+        """Nor do ranks of one host open what finds the fabrics of clusters, unless the user has a say in it."""
+        if "pml_cm" not in self.opened_transports(ranks=2, OMPI_MCA_btl="self,vader"):
+            self.skipTest("this MPI library has no such plug-in")
+        opened = self.opened_transports(ranks=2)
+        self.assertEqual({name for name in opened if name.startswith(("pml", "mtl"))}, {"pml_ob1"})
+        self.assertIn("btl_vader", opened)
 
     @command.only_open_mpi("its singletons alone want a daemon")
     def test_a_variable_of_the_user_wins(self):
