@@ -1,9 +1,8 @@
-#include "model/trajectory.h"
-
 #include "base/memory.h"
 #include "model/network.h"
 #include "model/scaled_state.h"
 #include "model/settling.h"
+#include "model/trajectory_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -56,123 +55,6 @@ static enum status motion_open(const struct model *model, struct weights *weight
     return settling_open(weights, model->steps, count, chains, &motion->settling);
 }
 
-/* Likewise. */
-static enum status trajectory_create(long hidden_size, long chains, long window, enum trajectory_keep keep,
-                                     struct trajectory *trajectory)
-{
-    *trajectory =
-        (struct trajectory){ .hidden_size = hidden_size, .chains = chains, .window = window, .capacity = window };
-    size_t columns = (size_t)window * (size_t)chains, stride = (size_t)block_stride(hidden_size);
-    TRY(memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
-    TRY(memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
-    TRY(memory_allocate(&trajectory->is_beyond, columns, "the derivatives of a trajectory"));
-    TRY(memory_allocate(&trajectory->are_regular, columns, "the derivatives of a trajectory"));
-    TRY(memory_allocate(&trajectory->may_be_wide, chains, "the derivatives of a trajectory"));
-    TRY(block_create(hidden_size, chains, &trajectory->final_state));
-    TRY(memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
-    if (keep != KEEP_STATES)
-        return STATUS_OK;
-    TRY(memory_allocate(&trajectory->states, columns * stride, "the states of a trajectory"));
-    TRY(memory_allocate(&trajectory->state_exponents, columns, "the states of a trajectory"));
-    TRY(memory_allocate(&trajectory->activated, columns * stride, "the activations of a trajectory"));
-    return memory_allocate(&trajectory->activated_exponents, columns, "the activations of a trajectory");
-}
-
-static void forget_wide(struct wide_derivatives *wide)
-{
-    memory_free(wide->mantissas);
-    memory_free(wide->exponents);
-    *wide = (struct wide_derivatives){ 0 };
-}
-
-void trajectory_destroy(struct trajectory *trajectory)
-{
-    memory_free(trajectory->derivatives);
-    memory_free(trajectory->log_shifts);
-    memory_free(trajectory->is_beyond);
-    memory_free(trajectory->are_regular);
-    memory_free(trajectory->may_be_wide);
-    for (long column = 0; trajectory->wide && column < trajectory->capacity * trajectory->chains; column++)
-        forget_wide(&trajectory->wide[column]);
-    memory_free(trajectory->wide);
-    memory_free(trajectory->final_exponents);
-    memory_free(trajectory->states);
-    memory_free(trajectory->state_exponents);
-    memory_free(trajectory->activated);
-    memory_free(trajectory->activated_exponents);
-    block_destroy(&trajectory->final_state);
-    *trajectory = (struct trajectory){ 0 };
-}
-
-static size_t column_number(const struct trajectory *trajectory, long lag_index, long chain)
-{
-    return (size_t)lag_index * (size_t)trajectory->chains + (size_t)chain;
-}
-
-/* A column of derivatives, states or activated. */
-static double *kept_column(const struct trajectory *trajectory, double *kept, long lag_index, long chain)
-{
-    return kept + column_number(trajectory, lag_index, chain) * (size_t)block_stride(trajectory->hidden_size);
-}
-
-const double *trajectory_derivative(const struct trajectory *trajectory, long lag_index, long chain)
-{
-    return kept_column(trajectory, trajectory->derivatives, lag_index, chain);
-}
-
-const double *trajectory_wide_derivative(const struct trajectory *trajectory, long lag_index, long chain,
-                                         const int64_t **exponents)
-{
-    const struct wide_derivatives *wide =
-        trajectory->wide ? &trajectory->wide[column_number(trajectory, lag_index, chain)] : NULL;
-    const bool is_wide = wide != NULL && wide->mantissas != NULL;
-    *exponents = is_wide ? wide->exponents : NULL;
-    return is_wide ? wide->mantissas : trajectory_derivative(trajectory, lag_index, chain);
-}
-
-bool trajectory_is_wide(const struct trajectory *trajectory, long chain)
-{
-    for (long i = 0; trajectory->wide && i < trajectory->window; i++)
-        if (trajectory->wide[column_number(trajectory, i, chain)].mantissas != NULL)
-            return true;
-    return false;
-}
-
-bool trajectory_is_beyond(const struct trajectory *trajectory, long chain)
-{
-    for (long i = 0; trajectory->is_beyond && i < trajectory->window; i++)
-        if (trajectory->is_beyond[column_number(trajectory, i, chain)])
-            return true;
-    return false;
-}
-
-bool trajectory_is_regular(const struct trajectory *trajectory, long lag_index, long chain)
-{
-    return trajectory->are_regular && trajectory->are_regular[column_number(trajectory, lag_index, chain)];
-}
-
-const double *trajectory_state(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
-{
-    *exponent = trajectory->state_exponents[column_number(trajectory, lag_index, chain)];
-    return kept_column(trajectory, trajectory->states, lag_index, chain);
-}
-
-const double *trajectory_activated(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
-{
-    *exponent = trajectory->activated_exponents[column_number(trajectory, lag_index, chain)];
-    return kept_column(trajectory, trajectory->activated, lag_index, chain);
-}
-
-/* Copies all columns of a block to where a step keeps them. */
-static void keep_columns(const struct trajectory *trajectory, const struct block *block, const int64_t *exponents,
-                         long lag_index, double *kept, int64_t *kept_exponents)
-{
-    for (long c = 0; c < trajectory->chains; c++) {
-        memcpy(kept_column(trajectory, kept, lag_index, c), block_column(block, c), (size_t)block->rows * sizeof *kept);
-        kept_exponents[column_number(trajectory, lag_index, c)] = exponents[c];
-    }
-}
-
 /* All chains of a network begin alike. */
 static void start(const struct model *model, const struct weights *weights, struct motion *motion,
                   struct trajectory *trajectory)
@@ -219,8 +101,8 @@ static void keep_settled(const struct chain *chains, long lag_index, const struc
 {
     for (long c = 0; c < motion->moving; c++) {
         const struct activation *activation = chains[c].activation;
-        const size_t number = column_number(trajectory, lag_index, c);
-        double *derivatives = kept_column(trajectory, trajectory->derivatives, lag_index, c);
+        const size_t number = trajectory_column_number(trajectory, lag_index, c);
+        double *derivatives = trajectory_kept_column(trajectory, trajectory->derivatives, lag_index, c);
         for (long i = 0; i < trajectory->hidden_size; i++)
             derivatives[i] = activation->slope_at_zero[0] / activation->derivative_supremum;
         trajectory->log_shifts[number] = 0;
@@ -251,7 +133,7 @@ static enum status keep_wide(const struct chain *chain, long lag_index, long c, 
                              struct trajectory *trajectory)
 {
     const struct block *state = &trajectory->final_state;
-    const size_t number = column_number(trajectory, lag_index, c);
+    const size_t number = trajectory_column_number(trajectory, lag_index, c);
     const double *derivatives = trajectory_derivative(trajectory, lag_index, c), shift = trajectory->log_shifts[number];
     const int64_t exponent = trajectory->final_exponents[c];
     enum derivative_spread spread = scaled_state_spread(chain->activation, state->rows, block_column(state, c),
@@ -279,11 +161,11 @@ static enum status differentiate_scaled(const struct chain *chain, long lag_inde
 {
     const struct block *state = &trajectory->final_state;
     int64_t *exponent = &trajectory->final_exponents[c];
-    const size_t number = column_number(trajectory, lag_index, c);
+    const size_t number = trajectory_column_number(trajectory, lag_index, c);
     trajectory->are_regular[number] = false;
     trajectory->log_shifts[number] = scaled_state_derivative(
         chain->activation, state->rows, block_column(state, c), *exponent,
-        kept_column(trajectory, trajectory->derivatives, lag_index, c), &trajectory->may_be_wide[c]);
+        trajectory_kept_column(trajectory, trajectory->derivatives, lag_index, c), &trajectory->may_be_wide[c]);
     if (trajectory->may_be_wide[c])
         TRY(keep_wide(chain, lag_index, c, motion->is_on_grid, trajectory));
     *exponent = scaled_state_activate(chain->activation, chain->gamma, state->rows, block_column(state, c), *exponent,
@@ -296,11 +178,11 @@ static enum status differentiate_unscaled(const struct chain *chains, long lag_i
                                           struct motion *motion, struct trajectory *trajectory)
 {
     const struct block states = block_view(&trajectory->final_state, first, count);
-    const size_t number = column_number(trajectory, lag_index, first);
+    const size_t number = trajectory_column_number(trajectory, lag_index, first);
     struct block to = block_view(&motion->activated, first, count);
     const bool are_regular =
         scaled_states_differentiate(chains[first].activation, chains[first].gamma, &states, &to,
-                                    kept_column(trajectory, trajectory->derivatives, lag_index, first),
+                                    trajectory_kept_column(trajectory, trajectory->derivatives, lag_index, first),
                                     trajectory->log_shifts + number, trajectory->may_be_wide + first);
     memset(trajectory->are_regular + number, are_regular, (size_t)count * sizeof *trajectory->are_regular);
     for (long c = first; !are_regular && c < first + count; c++)
@@ -364,8 +246,8 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     else
         activate(chains, motion, trajectory);
     if (keeps_states)
-        keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
-                     trajectory->activated_exponents);
+        trajectory_keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
+                                trajectory->activated_exponents);
     const struct block from = block_view(&motion->activated, motion->moving, state->columns - motion->moving);
     struct block to = block_view(&motion->product, motion->moving, from.columns);
     TRY(matrix_apply(unit, &from, &to));
@@ -374,7 +256,8 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     *state = motion->product;
     motion->product = previous;
     if (keeps_states)
-        keep_columns(trajectory, state, exponents, lag_index, trajectory->states, trajectory->state_exponents);
+        trajectory_keep_columns(trajectory, state, exponents, lag_index, trajectory->states,
+                                trajectory->state_exponents);
     return STATUS_OK;
 }
 
@@ -419,42 +302,12 @@ void course_close(struct course *course)
     memory_free(course);
 }
 
-/* Elements [steps, size] of an array of the window, moved by so many steps; what leaves it is lost. */
-static void shift(void *array, long capacity, long steps, size_t size)
-{
-    if (array)
-        memmove((char *)array + (size_t)steps * size, array, (size_t)(capacity - steps) * size);
-}
-
-/* Makes room for so many steps at the window's end, which is its beginning: lag_index 0. */
-static void shift_window(struct trajectory *trajectory, long steps)
-{
-    const long capacity = trajectory->capacity, chains = trajectory->chains;
-    const size_t numbers = (size_t)chains * sizeof(double);
-    const size_t columns = numbers * (size_t)block_stride(trajectory->hidden_size);
-    steps = steps < capacity ? steps : capacity;
-    for (long column = (capacity - steps) * chains; trajectory->wide && column < capacity * chains; column++)
-        forget_wide(&trajectory->wide[column]);
-    shift(trajectory->wide, capacity, steps, (size_t)chains * sizeof *trajectory->wide);
-    for (long column = 0; trajectory->wide && column < steps * chains; column++)
-        trajectory->wide[column] = (struct wide_derivatives){ 0 };
-    shift(trajectory->is_beyond, capacity, steps, (size_t)chains * sizeof *trajectory->is_beyond);
-    memset(trajectory->is_beyond, 0, (size_t)(steps * chains) * sizeof *trajectory->is_beyond);
-    shift(trajectory->are_regular, capacity, steps, (size_t)chains * sizeof *trajectory->are_regular);
-    shift(trajectory->derivatives, capacity, steps, columns);
-    shift(trajectory->log_shifts, capacity, steps, numbers);
-    shift(trajectory->states, capacity, steps, columns);
-    shift(trajectory->state_exponents, capacity, steps, (size_t)chains * sizeof *trajectory->state_exponents);
-    shift(trajectory->activated, capacity, steps, columns);
-    shift(trajectory->activated_exponents, capacity, steps, (size_t)chains * sizeof *trajectory->activated_exponents);
-}
-
 enum status course_go_on(struct course *course, long last, bool (*stop_requested)(void))
 {
     struct trajectory *trajectory = course->trajectory;
     const long window = trajectory->capacity;
     if (course->step > 0)
-        shift_window(trajectory, last - course->step);
+        trajectory_shift_window(trajectory, last - course->step);
     trajectory->window = window < last ? window : last;
     for (long step = course->step + 1; step <= last; step++) {
         if (stop_requested != NULL && stop_requested())
