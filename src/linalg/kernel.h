@@ -8,6 +8,7 @@
 #include "base/strict_arithmetic.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum {
     KERNEL_PANEL_ROWS =
@@ -29,6 +30,23 @@ struct kernel_columns {
 typedef void kernel_panel(long depth, int height, const double *panel, const struct kernel_columns *x, double *y,
                           long y_stride);
 
+/* The same for x[depth, count] that is not packed, and then column j := factors[j] times it + added[height] (64-byte
+ * aligned; NULL: nothing is added), each rounded; columns of x and y are `stride` apart. Returns marks of the first
+ * `rows` rows of y. */
+typedef uint64_t kernel_affine(long depth, int rows, int height, const double *panel, long count, const double *x,
+                               const double *factors, const double *added, double *y, long stride);
+
+/* Marks are (bits + shift) ^ pattern of all elements, or'ed: two bits of that are 0 where an exponent field is 768 ..
+ * 1279. */
+#define KERNEL_MARK_SHIFT   (UINT64_C(256) << 52)
+#define KERNEL_MARK_PATTERN (UINT64_C(1) << 62)
+
+/* Whether no element with such marks is outside of 2^-255 .. 2^257 in magnitude, 0 or NaN. */
+static inline bool kernel_is_moderate(uint64_t marks)
+{
+    return (marks & UINT64_C(3) << 61) == 0;
+}
+
 /* `count` panels of such heights, one after the other, times a column alone, x[depth]: y[sum of heights], each element
  * the same chain. */
 typedef void kernel_column(long depth, int count, const int *heights, const double *panels, const double *x, double *y);
@@ -39,8 +57,12 @@ extern kernel_panel *const kernel_avx2;
 extern kernel_panel *const kernel_neon;
 extern kernel_panel *const kernel_plain;
 extern kernel_column *const kernel_column_avx512;
+extern kernel_affine *const kernel_affine_avx512;
 extern kernel_column *const kernel_column_avx2;
+extern kernel_affine *const kernel_affine_avx2;
 extern kernel_column *const kernel_column_neon;
+extern kernel_affine *const kernel_affine_neon;
 extern kernel_column *const kernel_column_plain;
+extern kernel_affine *const kernel_affine_plain;
 
 #endif

@@ -8,6 +8,7 @@
 TARGET_BEGIN("avx512f")
 
 typedef __m512d vector;
+typedef uint64_t words __attribute__((vector_size(64)));
 enum { LANES = 8, TILE_VECTORS = 3, TILE_COLUMNS = 8 };
 #define vector_load(p)        _mm512_load_pd(p)
 #define vector_store(p, v)    _mm512_store_pd(p, v)
@@ -18,6 +19,7 @@ enum { LANES = 8, TILE_VECTORS = 3, TILE_COLUMNS = 8 };
 #define ROW_OF_TILES(tile, v) tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4) tile(v, 5) tile(v, 6) tile(v, 7) tile(v, 8)
 #define FOR_EACH_TILE(tile)   ROW_OF_TILES(tile, 1) ROW_OF_TILES(tile, 2) ROW_OF_TILES(tile, 3)
 #define KERNEL_FUNCTION       multiply_avx512
+#define AFFINE_FUNCTION       multiply_affine_avx512
 #define COLUMN_FUNCTION       multiply_column_avx512
 #define STACK_PANELS          3
 #define FOR_EACH_STACK(stack)                                                                                \
@@ -28,7 +30,9 @@ TARGET_END
 
 kernel_panel *const kernel_avx512 = multiply_avx512;
 kernel_column *const kernel_column_avx512 = multiply_column_avx512;
+kernel_affine *const kernel_affine_avx512 = multiply_affine_avx512;
 #else
 kernel_panel *const kernel_avx512 = NULL;
 kernel_column *const kernel_column_avx512 = NULL;
+kernel_affine *const kernel_affine_avx512 = NULL;
 #endif

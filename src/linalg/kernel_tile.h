@@ -8,18 +8,20 @@
  *   FOR_EACH_TILE(tile)                tile(vectors, columns) for all of these, and columns 1 .. TILE_COLUMNS
  *   FOR_EACH_STACK(stack)              stack(first, second, third) for the row units of panels that a column alone
  *                                      takes together, STACK_PANELS at the most; 0: no such panel
- *   KERNEL_FUNCTION, COLUMN_FUNCTION   the names of the kernels
+ *   words                              as many 64-bit integers, where + and others do with each what they do with one
+ *   KERNEL_FUNCTION, AFFINE_FUNCTION, COLUMN_FUNCTION   the names of the kernels
  * No include guard: it is meant to be included once in each of them. */
 
 #include "linalg/kernel.h"
 
-/* A tile of vectors * LANES rows and `columns` columns; both are constants wherever this is inlined, the loops over
- * them unrolled and the sums kept in registers. */
-static inline __attribute__((always_inline)) void tile(const int vectors, const int columns, const bool packed,
-                                                       long depth, int height, const double *a, const double *x,
-                                                       long x_stride, double *y, long y_stride)
+#include <string.h>
+
+/* The sums of a tile of vectors * LANES rows and `columns` columns; both are constants wherever this is inlined, the
+ * loops over them unrolled and the sums kept in registers. */
+static inline __attribute__((always_inline)) void sum_tile(const int vectors, const int columns, const bool packed,
+                                                           long depth, int height, const double *a, const double *x,
+                                                           long x_stride, vector sums[TILE_VECTORS][TILE_COLUMNS])
 {
-    vector sums[TILE_VECTORS][TILE_COLUMNS] = { 0 };
     for (long k = 0; k < depth; k++) {
         vector rows[TILE_VECTORS];
 #pragma GCC unroll 8
@@ -37,6 +39,14 @@ static inline __attribute__((always_inline)) void tile(const int vectors, const 
         a += height;
         x += packed ? KERNEL_COLUMNS : 1;
     }
+}
+
+static inline __attribute__((always_inline)) void tile(const int vectors, const int columns, const bool packed,
+                                                       long depth, int height, const double *a, const double *x,
+                                                       long x_stride, double *y, long y_stride)
+{
+    vector sums[TILE_VECTORS][TILE_COLUMNS] = { 0 };
+    sum_tile(vectors, columns, packed, depth, height, a, x, x_stride, sums);
 #pragma GCC unroll 8
     for (int j = 0; j < columns; j++)
 #pragma GCC unroll 8
@@ -76,6 +86,60 @@ static void KERNEL_FUNCTION(long depth, int height, const double *panel, const s
 }
 
 #undef TILE_CASE
+
+/* A tile of an affine map; all pointers are to what is of its rows and columns. */
+static inline __attribute__((always_inline)) void affine_tile(const int vectors, const int columns, long depth,
+                                                              int height, const double *a, const double *x,
+                                                              const double *factors, const double *added, double *y,
+                                                              long stride, words *marks)
+{
+    vector sums[TILE_VECTORS][TILE_COLUMNS] = { 0 };
+    sum_tile(vectors, columns, false, depth, height, a, x, stride, sums);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+        words marked = marks[v];
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; j++) {
+            vector result = sums[v][j] * vector_broadcast(factors + j);
+            if (added != NULL)
+                result += vector_load(added + v * LANES);
+            vector_store(y + j * stride + v * LANES, result);
+            words bits;
+            memcpy(&bits, &result, sizeof bits);
+            marked |= (bits + KERNEL_MARK_SHIFT) ^ KERNEL_MARK_PATTERN;
+        }
+        marks[v] = marked;
+    }
+}
+
+#define AFFINE_CASE(vectors, columns)                                                               \
+    case 16 * (vectors) + (columns):                                                                \
+        affine_tile(vectors, columns, depth, height, panel + row, x + j * stride, factors + j,      \
+                    added ? added + row : NULL, y + row + j * stride, stride, marks + row / LANES); \
+        break;
+
+static uint64_t AFFINE_FUNCTION(long depth, int rows, int height, const double *panel, long count, const double *x,
+                                const double *factors, const double *added, double *y, long stride)
+{
+    const int vectors = SLICE_VECTORS(height);
+    words marks[KERNEL_PANEL_ROWS / LANES] = { 0 };
+    uint64_t of_rows[KERNEL_PANEL_ROWS], all = 0;
+    for (int row = 0; row < height; row += vectors * LANES)
+        for (long j = 0; j < count; j += TILE_COLUMNS) {
+            const int columns = count - j < TILE_COLUMNS ? (int)(count - j) : TILE_COLUMNS;
+            switch (16 * vectors + columns) {
+                FOR_EACH_TILE(AFFINE_CASE)
+            default:
+                __builtin_unreachable();
+            }
+        }
+    memcpy(of_rows, marks, sizeof marks);
+    for (int row = 0; row < rows; row++)
+        all |= of_rows[row];
+    return all;
+}
+
+#undef AFFINE_CASE
 
 /* A column alone times up to three panels of so many row units each: the sums of one would wait for each other. */
 static inline __attribute__((always_inline)) void stack(const int first, const int second, const int third, long depth,

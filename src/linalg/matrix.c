@@ -138,3 +138,19 @@ enum status matrix_apply_transposed(const struct matrix *matrix, const struct bl
     assert(matrix->transposed);
     return multiply(matrix, &matrix->transposed_rows, x, y);
 }
+
+bool matrix_is_small(const struct matrix *matrix)
+{
+    return matrix->grid == NULL && matrix->scratch == NULL;
+}
+
+bool matrix_apply_affine(const struct matrix *matrix, const struct block *x, const double *factors, const double *added,
+                         struct block *y)
+{
+    assert(matrix_is_small(matrix));
+    assert(x->rows == matrix->dimension && y->rows == matrix->dimension && x->columns == y->columns);
+    const bool is_moderate = panels_multiply_affine(&matrix->rows, x, factors, added, y->values);
+    if (!is_moderate)
+        block_clear_padding(y);
+    return is_moderate;
+}

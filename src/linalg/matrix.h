@@ -42,4 +42,14 @@ const struct process_grid *matrix_grid(const struct matrix *matrix); /* NULL: on
 CHECKED enum status matrix_apply(const struct matrix *matrix, const struct block *x, struct block *y);
 CHECKED enum status matrix_apply_transposed(const struct matrix *matrix, const struct block *x, struct block *y);
 
+/* y := A x diag(factors) + added 1^T in one pass, for matrices where matrix_is_small: factors[columns], added[stride of
+ * y], padded with zeros, NULL: none. The bits are those of matrix_apply, a product and a sum. Whether all elements of y
+ * are seen to be within 2^-255 .. 2^257 in magnitude; where they are not, 0 or not finite may be among them. Not
+ * collective. */
+bool matrix_apply_affine(const struct matrix *matrix, const struct block *x, const double *factors, const double *added,
+                         struct block *y);
+
+/* Whether a rank alone has it, and it is so small that columns are not packed. */
+bool matrix_is_small(const struct matrix *matrix);
+
 #endif

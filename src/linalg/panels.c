@@ -28,21 +28,22 @@ enum {
 struct kernels {
     kernel_panel *panel;
     kernel_column *column;
+    kernel_affine *affine;
 };
 
 static struct kernels current_kernels(void)
 {
     switch (instruction_set()) {
     case INSTRUCTIONS_AVX512:
-        return (struct kernels){ kernel_avx512, kernel_column_avx512 };
+        return (struct kernels){ kernel_avx512, kernel_column_avx512, kernel_affine_avx512 };
     case INSTRUCTIONS_AVX2:
-        return (struct kernels){ kernel_avx2, kernel_column_avx2 };
+        return (struct kernels){ kernel_avx2, kernel_column_avx2, kernel_affine_avx2 };
     case INSTRUCTIONS_NEON:
-        return (struct kernels){ kernel_neon, kernel_column_neon };
+        return (struct kernels){ kernel_neon, kernel_column_neon, kernel_affine_neon };
     case INSTRUCTIONS_PLAIN:
         break;
     }
-    return (struct kernels){ kernel_plain, kernel_column_plain };
+    return (struct kernels){ kernel_plain, kernel_column_plain, kernel_affine_plain };
 }
 
 /* ---- packing ---- */
@@ -242,4 +243,20 @@ void panels_multiply(const struct panels *panels, const struct block *x, double 
     }
     for (long first = 0; first < x->columns; first += PACKED_GROUPS * KERNEL_COLUMNS)
         multiply_groups(panels, x, first, scratch, y, y_stride);
+}
+
+bool panels_multiply_affine(const struct panels *panels, const struct block *x, const double *factors,
+                            const double *added, double *y)
+{
+    kernel_affine *const multiply = current_kernels().affine;
+    const long depth = panels->depth;
+    uint64_t marks = 0;
+    assert(x->rows == depth && panels->rows == depth && panels_scratch_size(depth) == 0);
+    for (long panel = 0; panel < panel_count(depth); panel++) {
+        const long row = panel_first(depth, panel);
+        const int height = panel_height(depth, panel), rows = (int)(depth - row < height ? depth - row : height);
+        marks |= multiply(depth, rows, height, panels->values + row * depth, x->columns, x->values, factors,
+                          added ? added + row : NULL, y + row, x->stride);
+    }
+    return kernel_is_moderate(marks);
 }

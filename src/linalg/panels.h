@@ -5,6 +5,8 @@
 
 #include "linalg/block.h"
 
+#include <stdbool.h>
+
 /* Packed rows; zeros below the last one up to a multiple of KERNEL_ROW_UNIT. */
 struct panels {
     long rows;
@@ -41,5 +43,12 @@ long panels_scratch_size(long depth);
  * above, one for each thread that calls this. Each element is one chain of fused multiply-adds over ascending k: the
  * number of threads changes no bit. */
 void panels_multiply(const struct panels *panels, const struct block *x, double *scratch, double *y, long y_stride);
+
+/* The same by one thread for a square matrix whose columns are not packed, y with the stride of x, and column j :=
+ * factors[j] times it + added[rows], padded with zeros and 64-byte aligned, each rounded (NULL: nothing is added).
+ * Whether all elements are seen to be within 2^-255 .. 2^257 in magnitude: quick to tell, for who has to look closer
+ * elsewhere. */
+bool panels_multiply_affine(const struct panels *panels, const struct block *x, const double *factors,
+                            const double *added, double *y);
 
 #endif

@@ -306,42 +306,75 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
 typedef double eight_rows __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(double)), may_alias, aligned(8)));
 typedef uint64_t eight_words __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(uint64_t))));
 
-/* rows := gain * rows + drive (NULL: none); the highest bit in *others is set where one of them is neither 0 nor within
- * the range where the exponent of a column is 0. Written with differences: comparisons of such vectors become one of
- * each element. */
-static inline __attribute__((always_inline)) void advance_rows(double gain, const double *drive, double *rows,
-                                                               eight_words *others)
+/* The highest bit in *others is set where a number is neither 0 nor within the range where the exponent of a column is
+ * 0. Written with differences: comparisons of such vectors become one of each element. */
+static inline __attribute__((always_inline)) void find_others(const eight_rows *rows, eight_words *others)
 {
     const uint64_t least = magnitude_of(power_of_two(-UNSCALED_RANGE)),
                    beyond = magnitude_of(power_of_two(UNSCALED_RANGE));
+    const eight_words magnitude = (eight_words)*rows & UINT64_MAX >> 1;
+    *others |= ((magnitude - least) | (beyond - 1 - magnitude)) & (0 - magnitude);
+}
+
+static bool are_none(const eight_words *others)
+{
+    uint64_t any = 0;
+    for (int lane = 0; lane < BLOCK_ROW_UNIT; lane++)
+        any |= (*others)[lane];
+    return any >> 63 == 0;
+}
+
+/* rows := gain * rows + drive (NULL: none) */
+static inline __attribute__((always_inline)) void advance_rows(double gain, const double *drive, double *rows,
+                                                               eight_words *others)
+{
     eight_rows value = *(const eight_rows *)rows * gain;
     if (drive != NULL)
         value += *(const eight_rows *)drive;
     *(eight_rows *)rows = value;
-    const eight_words magnitude = (eight_words)value & UINT64_MAX >> 1;
-    *others |= ((magnitude - least) | (beyond - 1 - magnitude)) & (0 - magnitude);
+    find_others(&value, others);
 }
 
 /* Returns whether the exponents of all columns stay 0. */
 VECTORISED static bool advance_columns(const double *gains, const double *drive, const struct block *states)
 {
     eight_words others = { 0 };
-    uint64_t any = 0;
     for (long c = 0; c < states->columns; c++) {
         double *mantissas = block_column(states, c);
         const double gain = gains[c];
         for (long i = 0; i < states->stride; i += BLOCK_ROW_UNIT)
             advance_rows(gain, drive ? drive + i : NULL, mantissas + i, &others);
     }
-    for (int lane = 0; lane < BLOCK_ROW_UNIT; lane++)
-        any |= others[lane];
-    return any >> 63 == 0;
+    return are_none(&others);
+}
+
+/* Likewise. */
+VECTORISED static bool are_columns_unscaled(const struct block *states)
+{
+    eight_words others = { 0 };
+    for (long i = 0; i < states->stride * states->columns; i += BLOCK_ROW_UNIT)
+        find_others((const eight_rows *)(states->values + i), &others);
+    return are_none(&others);
+}
+
+static void normalise_columns(struct block *states, int64_t *exponents)
+{
+    for (long c = 0; c < states->columns; c++)
+        exponents[c] = scaled_state_normalise(states->rows, block_column(states, c), 0);
 }
 
 bool scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents)
 {
     const bool are_all_unscaled = advance_columns(gains, drive, states);
-    for (long c = 0; !are_all_unscaled && c < states->columns; c++)
-        exponents[c] = scaled_state_normalise(states->rows, block_column(states, c), 0);
+    if (!are_all_unscaled)
+        normalise_columns(states, exponents);
+    return are_all_unscaled;
+}
+
+bool scaled_states_normalise(struct block *states, int64_t *exponents)
+{
+    const bool are_all_unscaled = are_columns_unscaled(states);
+    if (!are_all_unscaled)
+        normalise_columns(states, exponents);
     return are_all_unscaled;
 }

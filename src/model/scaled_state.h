@@ -58,4 +58,8 @@ bool scaled_states_advance(const double *gains, const double *drive, struct bloc
  * element that is not finite is left alone. */
 int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent);
 
+/* The same for columns side by side whose exponents are 0. Whether all of them stay 0; else exponents[columns] := the
+ * new ones. */
+bool scaled_states_normalise(struct block *states, int64_t *exponents);
+
 #endif

@@ -100,11 +100,11 @@ static void keep_settled(const struct chain *chains, long lag_index, const struc
                          struct trajectory *trajectory)
 {
     for (long c = 0; c < motion->moving; c++) {
-        const struct activation *activation = chains[c].activation;
+        const double slope = chains[c].activation->slope_at_zero[0] / chains[c].activation->derivative_supremum;
         const size_t number = trajectory_column_number(trajectory, lag_index, c);
         double *derivatives = trajectory_kept_column(trajectory, trajectory->derivatives, lag_index, c);
         for (long i = 0; i < trajectory->hidden_size; i++)
-            derivatives[i] = activation->slope_at_zero[0] / activation->derivative_supremum;
+            derivatives[i] = slope;
         trajectory->log_shifts[number] = 0;
         trajectory->are_regular[number] = true;
     }
@@ -206,19 +206,23 @@ static enum status differentiate(const struct chain *chains, long lag_index, str
     return STATUS_OK;
 }
 
+/* The drive of a chain at the step whose input was taken, in motion->drive; NULL where it is zero. */
+static const double *drive_of(const struct chain *chain, struct motion *motion)
+{
+    const struct drive_scales scales = chain->drive ? *chain->drive : model_drive(motion->network.model);
+    return network_drive(&motion->network, scales, motion->drive) ? motion->drive : NULL;
+}
+
 /* motion->product := gains times it + drives, x_step with its exponents. */
-static void advance_states(const struct chain *chains, long step, struct motion *motion, struct trajectory *trajectory)
+static void advance_states(const struct chain *chains, struct motion *motion, struct trajectory *trajectory)
 {
     int64_t *exponents = trajectory->final_exponents;
-    bool is_driven = false, are_unscaled = true;
-    network_take_input(&motion->network, step);
+    const double *drive = NULL;
+    bool are_unscaled = true;
     for (long c = motion->moving, count; c < trajectory->chains; c += count) {
         if (c == motion->moving || motion->driven_ends[c - 1] == c)
-            is_driven =
-                network_drive(&motion->network, chains[c].drive ? *chains[c].drive : model_drive(motion->network.model),
-                              motion->drive);
+            drive = drive_of(&chains[c], motion);
         count = count_unscaled(motion, trajectory, c, motion->driven_ends[c]);
-        const double *drive = is_driven ? motion->drive : NULL;
         struct block states = block_view(&motion->product, c, count);
         if (exponents[c] == 0)
             are_unscaled = scaled_states_advance(motion->gains + c, drive, &states, exponents + c) && are_unscaled;
@@ -228,6 +232,26 @@ static void advance_states(const struct chain *chains, long step, struct motion 
         }
     }
     motion->are_unscaled = are_unscaled;
+}
+
+/* motion->product := x_step of the chains that move; in one pass where they are driven alike, as they are but for an
+ * axis of drives, and no exponent is in the way. */
+static enum status multiply_and_advance(const struct matrix *unit, const struct chain *chains, struct motion *motion,
+                                        struct trajectory *trajectory)
+{
+    const long first = motion->moving, count = trajectory->chains - first;
+    const struct block from = block_view(&motion->activated, first, count);
+    struct block to = block_view(&motion->product, first, count);
+    if (count > 0 && motion->are_unscaled && motion->driven_ends[first] == trajectory->chains &&
+        matrix_is_small(unit)) {
+        const double *drive = drive_of(&chains[first], motion);
+        if (!matrix_apply_affine(unit, &from, motion->gains + first, drive, &to))
+            motion->are_unscaled = scaled_states_normalise(&to, trajectory->final_exponents + first);
+        return STATUS_OK;
+    }
+    TRY(matrix_apply(unit, &from, &to));
+    advance_states(chains, motion, trajectory);
+    return STATUS_OK;
 }
 
 /* The present state, in trajectory->final_state, becomes x_step. lag_index is the step's place in the window; negative
@@ -248,10 +272,8 @@ static enum status advance(struct weights *weights, const struct chain *chains, 
     if (keeps_states)
         trajectory_keep_columns(trajectory, &motion->activated, exponents, lag_index, trajectory->activated,
                                 trajectory->activated_exponents);
-    const struct block from = block_view(&motion->activated, motion->moving, state->columns - motion->moving);
-    struct block to = block_view(&motion->product, motion->moving, from.columns);
-    TRY(matrix_apply(unit, &from, &to));
-    advance_states(chains, step, motion, trajectory);
+    network_take_input(&motion->network, step);
+    TRY(multiply_and_advance(unit, chains, motion, trajectory));
     struct block previous = *state;
     *state = motion->product;
     motion->product = previous;

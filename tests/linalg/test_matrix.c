@@ -37,6 +37,48 @@ static void check_width(const struct matrix *matrix, bool transposed, const stru
     block_destroy(&y);
 }
 
+/* The affine map of columns 0 .. width-1 of x, whose products are `expected`, with an element of the last one in the
+ * first row or the last out of the moderate range, or none. */
+static void check_affine(const struct matrix *matrix, const struct block *x, const struct block *expected, long width,
+                         bool is_added, double last_factor)
+{
+    const struct block part = block_view(x, 0, width);
+    struct block y, added;
+    double factors[WIDEST];
+    bool are_moderate = true;
+    assert_int_equal(block_create(x->rows, width, &y), STATUS_OK);
+    assert_int_equal(block_create(x->rows, 1, &added), STATUS_OK);
+    memset(y.values, 0x7f, (size_t)(y.stride * width) * sizeof *y.values);
+    fill(factors, width, "factors");
+    fill(added.values, x->rows, "added");
+    factors[width - 1] *= last_factor;
+    const bool found = matrix_apply_affine(matrix, &part, factors, is_added ? added.values : NULL, &y);
+    for (long j = 0; j < width; j++)
+        for (long i = 0; i < y.stride; i++) {
+            const double element = block_column(&y, j)[i];
+            volatile double result = i < x->rows ? block_column(expected, j)[i] * factors[j] : 0;
+            if (is_added)
+                result += added.values[i];
+            assert_true(element == result || (isnan(element) && isnan(result)));
+            are_moderate = are_moderate && (i >= x->rows || (fabs(result) >= 0x1p-255 && fabs(result) < 0x1p257));
+        }
+    assert_int_equal(found, are_moderate);
+    block_destroy(&y);
+    block_destroy(&added);
+}
+
+static void check_affine_maps(const struct matrix *matrix, const struct block *x, const struct block *expected)
+{
+    const double last_factors[] = { 1, 0, 0x1p-400, 0x1p400, INFINITY };
+    if (!matrix_is_small(matrix))
+        return;
+    for (long width = 1; width <= 20; width++)
+        for (size_t i = 0; i < sizeof last_factors / sizeof *last_factors; i++)
+            for (int is_added = 0; is_added < 2; is_added++)
+                check_affine(matrix, x, expected, width, is_added, last_factors[i]);
+    check_affine(matrix, x, expected, x->columns, true, 1);
+}
+
 static void check_dimension(long d, bool transposed, long widest)
 {
     double *values = new_matrix(d);
@@ -57,6 +99,8 @@ static void check_dimension(long d, bool transposed, long widest)
         check_width(matrix, transposed, &x, &expected, width % 3, width);
     check_width(matrix, transposed, &x, &expected, 0, widest);
     check_width(matrix, transposed, &x, &expected, 5, widest - 5);
+    if (!transposed)
+        check_affine_maps(matrix, &x, &expected);
     block_destroy(&x);
     block_destroy(&expected);
     matrix_destroy(matrix);
