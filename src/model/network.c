@@ -1,6 +1,7 @@
 #include "model/network.h"
 
 #include "base/memory.h"
+#include "linalg/vectorised.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,14 +13,21 @@ static void draw_scaled(const struct random_stream *stream, long count, double s
         values[i] *= scale;
 }
 
-/* w_in ~ N(0, 1/m), entry (i, j) from element i m + j. */
-static enum status draw_input_weights(const struct weights *weights, struct network *network)
+/* w_in from a file, [d, m] row-major, or NULL: ~ N(0, 1/m), entry (i, j) from element i m + j. */
+static enum status take_input_weights(const struct weights *weights, const double *given, struct network *network)
 {
-    long m = network->input_size, count = network->hidden_size * m;
-    TRY(memory_allocate(&network->drawn_input_weights, count, "input weights"));
-    struct random_stream stream = ensemble_stream(weights_key(weights), "input_weights");
-    draw_scaled(&stream, count, sqrt(1.0 / (double)m), network->drawn_input_weights);
-    network->input_weights = network->drawn_input_weights;
+    const long m = network->input_size, d = network->hidden_size;
+    SCOPED_MEMORY double *drawn = NULL;
+    TRY(block_create(d, m, &network->input_weights));
+    if (given == NULL) {
+        const struct random_stream stream = ensemble_stream(weights_key(weights), "input_weights");
+        TRY(memory_allocate(&drawn, d * m, "input weights"));
+        draw_scaled(&stream, d * m, sqrt(1.0 / (double)m), drawn);
+    }
+    const double *rows = given ? given : drawn;
+    for (long j = 0; j < m; j++)
+        for (long i = 0; i < d; i++)
+            block_column(&network->input_weights, j)[i] = rows[i * m + j];
     return STATUS_OK;
 }
 
@@ -60,25 +68,32 @@ static enum status open_inputs(const struct weights *weights, struct network *ne
     TRY(find_inputs(given, weights_key(weights)->replica, network));
     if (network->input_size == 0)
         return STATUS_OK;
-    TRY(memory_allocate(&network->input, network->input_size, "inputs"));
-    if (network->given_inputs == NULL && network->model->input == INPUT_GAUSSIAN)
+    const bool is_drawn = network->given_inputs == NULL && network->model->input == INPUT_GAUSSIAN;
+    if (is_drawn)
         TRY(memory_allocate(&network->drawn_inputs, steps_at_once(network) * network->input_size, "inputs"));
+    else if (network->given_inputs == NULL)
+        TRY(memory_allocate(&network->computed_input, network->input_size, "inputs"));
     network->inputs = ensemble_stream(weights_key(weights), "inputs");
-    network->input_weights = given->values[NETWORK_INPUT_WEIGHTS];
-    if (network->input_weights == NULL)
-        network->input_weights = network->model->input_arrays.values[NETWORK_INPUT_WEIGHTS];
-    return network->input_weights != NULL ? STATUS_OK : draw_input_weights(weights, network);
+    const double *input_weights = given->values[NETWORK_INPUT_WEIGHTS];
+    if (input_weights == NULL)
+        input_weights = network->model->input_arrays.values[NETWORK_INPUT_WEIGHTS];
+    return take_input_weights(weights, input_weights, network);
 }
 
 static enum status open_bias(const struct weights *weights, struct network *network)
 {
-    network->bias = weights_given(weights)->values[NETWORK_BIAS];
-    if (network->bias != NULL || network->model->bias != BIAS_GAUSSIAN)
+    const double *given = weights_given(weights)->values[NETWORK_BIAS];
+    const size_t d = (size_t)network->hidden_size;
+    if (given == NULL && network->model->bias != BIAS_GAUSSIAN)
         return STATUS_OK;
-    TRY(memory_allocate(&network->drawn_bias, network->hidden_size, "bias"));
-    struct random_stream stream = ensemble_stream(weights_key(weights), "bias");
-    random_normal(&stream, 0, 0, (uint64_t)network->hidden_size, network->drawn_bias);
-    network->bias = network->drawn_bias;
+    TRY(memory_allocate(&network->bias, block_stride(network->hidden_size), "bias"));
+    network->is_bias_drawn = given == NULL;
+    if (given != NULL)
+        memcpy(network->bias, given, d * sizeof *given);
+    else {
+        const struct random_stream stream = ensemble_stream(weights_key(weights), "bias");
+        random_normal(&stream, 0, 0, d, network->bias);
+    }
     return STATUS_OK;
 }
 
@@ -93,10 +108,10 @@ enum status network_open(const struct model *model, const struct weights *weight
 
 void network_close(struct network *network)
 {
-    memory_free(network->drawn_input_weights);
-    memory_free(network->input);
+    block_destroy(&network->input_weights);
+    memory_free(network->computed_input);
     memory_free(network->drawn_inputs);
-    memory_free(network->drawn_bias);
+    memory_free(network->bias);
     *network = (struct network){ 0 };
 }
 
@@ -123,37 +138,43 @@ void network_take_input(struct network *network, long step)
     long m = network->input_size;
     if (m == 0)
         return;
-    if (network->given_inputs != NULL) {
-        memcpy(network->input, network->given_inputs + (step - 1) * m, (size_t)m * sizeof *network->input);
-        return;
-    }
-    if (model->input == INPUT_GAUSSIAN)
-        memcpy(network->input, draw_input(network, step), (size_t)m * sizeof *network->input);
-    else
+    if (network->given_inputs != NULL)
+        network->input = network->given_inputs + (step - 1) * m;
+    else if (model->input == INPUT_GAUSSIAN)
+        network->input = draw_input(network, step);
+    else {
         for (long j = 0; j < m; j++) {
             double turns = fmod((double)step, model->input_period) / model->input_period + (double)j / (2 * (double)m);
-            network->input[j] = sin(2 * M_PI * (turns - floor(turns)));
+            network->computed_input[j] = sin(2 * M_PI * (turns - floor(turns)));
         }
+        network->input = network->computed_input;
+    }
 }
 
-bool network_drive(const struct network *network, struct drive_scales scales, double *drive)
+/* Rows of a column, which all instruction sets treat alike. */
+typedef double eight_rows __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(double)), may_alias));
+typedef uint64_t eight_words __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(uint64_t))));
+
+VECTORISED bool network_drive(const struct network *network, struct drive_scales scales, double *drive)
 {
-    const long m = network->input_size;
+    const long m = network->input_size, stride = block_stride(network->hidden_size);
     const double input_scale = network->given_inputs ? 1 : scales.input;
-    const double bias_scale = network->drawn_bias ? scales.bias : 1;
-    bool is_driven = false;
-    if (m == 0 && network->bias == NULL) {
-        memset(drive, 0, (size_t)network->hidden_size * sizeof *drive);
-        return false;
-    }
-    for (long i = 0; i < network->hidden_size; i++) {
-        double sum = network->bias != NULL ? bias_scale * network->bias[i] : 0;
+    const double bias_scale = network->is_bias_drawn ? scales.bias : 1;
+    eight_words others = { 0 };
+    uint64_t any = 0;
+    for (long i = 0; i < stride; i += BLOCK_ROW_UNIT) {
+        eight_rows sum = { 0 };
+        if (network->bias != NULL)
+            sum = bias_scale * *(const eight_rows *)(network->bias + i);
         for (long j = 0; j < m; j++)
-            sum += network->input_weights[i * m + j] * (input_scale * network->input[j]);
-        drive[i] = sum;
-        is_driven = is_driven || sum != 0;
+            sum += *(const eight_rows *)(network->input_weights.values + j * stride + i) *
+                   (input_scale * network->input[j]);
+        *(eight_rows *)(drive + i) = sum;
+        others |= (eight_words)sum << 1; /* -0 is zero too */
     }
-    return is_driven;
+    for (int lane = 0; lane < BLOCK_ROW_UNIT; lane++)
+        any |= others[lane];
+    return any != 0;
 }
 
 void network_initial_state(const struct model *model, const struct weights *weights, double *state)

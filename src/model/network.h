@@ -5,6 +5,7 @@
 #define GRADSWEEP_MODEL_NETWORK_H
 
 #include "base/random.h"
+#include "linalg/block.h"
 #include "model/model.h"
 #include "model/weights.h"
 
@@ -16,13 +17,13 @@ struct network {
     long input_size;            /* m; 0 without inputs */
     const double *given_inputs; /* [T, m] of its sequence, row-major; NULL where the model draws or computes them */
     struct random_stream inputs;
-    const double *input_weights; /* w_in [d, m], row-major */
-    double *drawn_input_weights; /* the same where it is drawn, else NULL */
-    double *input;               /* i_t [m]; without its scale where it is not given */
-    double *drawn_inputs;        /* those of the steps drawn_first .. drawn_end - 1, [steps, m], where they are drawn */
+    struct block input_weights; /* w_in [d, m] */
+    const double *input;        /* i_t [m]; without its scale where it is not given */
+    double *computed_input;     /* the same where it is computed */
+    double *drawn_inputs;       /* those of the steps drawn_first .. drawn_end - 1, [steps, m], where they are drawn */
     long drawn_first, drawn_end;
-    const double *bias; /* b [d], likewise; NULL where it is zero */
-    double *drawn_bias; /* the same where it is drawn, else NULL */
+    double *bias; /* b [stride of d], likewise; NULL where it is zero */
+    bool is_bias_drawn;
 };
 
 /* Takes or draws input weights and bias. `model` and `weights` must outlive it. Release with network_close. Errors:
@@ -34,9 +35,9 @@ SCOPED_VALUE(network, network_close)
 /* Takes, draws or computes i_t, t = step, for network_drive. */
 void network_take_input(struct network *network, long step);
 
-/* drive[d] := w_in i_t + b of the step that was taken, summed over the inputs in ascending order from the bias. The
- * scales multiply what is drawn or computed, not what a file gives. False where it is zero everywhere; `drive` is
- * filled then too. */
+/* drive[stride of d], 64-byte aligned := w_in i_t + b of the step that was taken, summed over the inputs in ascending
+ * order from the bias, and zeros. The scales multiply what is drawn or computed, not what a file gives. False where it
+ * is zero everywhere; `drive` is filled then too. */
 bool network_drive(const struct network *network, struct drive_scales scales, double *drive);
 
 /* state[d] := x_0. */

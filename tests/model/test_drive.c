@@ -24,6 +24,13 @@ static void open_network(const struct ensemble *ensemble, const struct model *mo
     assert_int_equal(network_open(model, *weights, network), STATUS_OK);
 }
 
+static double *new_drive(long d)
+{
+    double *drive = NULL;
+    assert_int_equal(memory_allocate(&drive, block_stride(d), "a drive"), STATUS_OK);
+    return drive;
+}
+
 static void close_network(struct weights *weights, struct network *network)
 {
     network_close(network);
@@ -49,7 +56,7 @@ static void fill_inputs(const struct ensemble *ensemble, const struct model *mod
 {
     struct weights *weights;
     struct network network;
-    double *drive = calloc((size_t)d, sizeof *drive);
+    double *drive = new_drive(d);
     open_network(ensemble, model, d, replica, &weights, &network);
     assert_int_equal(network.input_size, model->input_size);
     for (long t = 1; t <= steps; t++) {
@@ -59,7 +66,7 @@ static void fill_inputs(const struct ensemble *ensemble, const struct model *mod
             columns[j * steps + t - 1] = model->input_scale * network.input[j];
     }
     close_network(weights, &network);
-    free(drive);
+    memory_free(drive);
 }
 
 static double dot(const double *x, const double *y, long count)
@@ -199,7 +206,9 @@ static void draw_network(const struct ensemble *ensemble, long d, long replica, 
     const struct model model = model_of(INPUT_GAUSSIAN, INPUTS, 0);
     struct weights *weights;
     struct network network;
-    double *drive = calloc((size_t)d, sizeof *drive), columns[INPUTS * STEPS];
+    double *drive = new_drive(d), *input_weights = calloc((size_t)(d * INPUTS), sizeof *input_weights);
+    double columns[INPUTS * STEPS];
+    assert_non_null(input_weights);
     open_network(ensemble, &model, d, replica, &weights, &network);
     for (long t = 1; t <= STEPS; t++) {
         network_take_input(&network, t);
@@ -207,12 +216,15 @@ static void draw_network(const struct ensemble *ensemble, long d, long replica, 
         memcpy(columns + (t - 1) * INPUTS, network.input, INPUTS * sizeof *columns);
     }
     keep(columns, INPUTS * STEPS, 1, &draws[0]); /* the scale multiplies the drive alone */
-    keep(network.input_weights, d * INPUTS, sqrt(1.0 / INPUTS), &draws[1]);
+    for (long i = 0; i < d * INPUTS; i++)
+        input_weights[i] = block_column(&network.input_weights, i % INPUTS)[i / INPUTS];
+    keep(input_weights, d * INPUTS, sqrt(1.0 / INPUTS), &draws[1]);
     keep(network.bias, d, 1, &draws[2]);
     network_initial_state(&model, weights, drive);
     keep(drive, d, model.initial_state_scale, &draws[3]);
     close_network(weights, &network);
-    free(drive);
+    free(input_weights);
+    memory_free(drive);
 }
 
 static struct draw *draw_all(void)
