@@ -4,89 +4,133 @@
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
 #include "linalg/lanes.h"
-#include "linalg/spectrum.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { FULL_ENOUGH = 6 }; /* lanes of which the norms are found where they are, rather than with those of other lags */
-
-/* Times d^3, of one norm: half a product for the Gram matrix, and its reduction. */
+/* Times d^3, of one norm: half a product for the Gram matrix, and some vectors of Lanczos. */
 static const double NORM_FLOPS = 1.0 + 4.0 / 3.0;
 
 /* ---- norms ---- */
 
-/* Matrices whose norms are found together. */
+/* From how many steps on singular values lie so far apart that Lanczos pays. */
+static long first_lag_for_lanczos(long d)
+{
+    return 4 + d / 4;
+}
+
+/* Which norm a matrix in a lane gives. */
+struct entry {
+    long chain, lag_position; /* chain -1: none */
+    double log_scale;
+};
+static const struct entry nobody = { .chain = -1 };
+
+/* Products on their way to their norms. */
 struct norm_queue {
     const struct jacobian_problem *problem;
     double *log_norms, *log_frobenius;
     enum jacobian_outcome *outcomes;
     long hidden_size;
-    double *matrices, *work;
-    double *dense; /* one matrix without lanes */
-    int count;
-    struct entry {
-        long chain, lag_position;
-        double log_scale;
-    } entries[LANES];
+    double *matrices; /* products that were copied, so many of them, in lanes: */
+    int copied;
+    struct entry entries[LANES];
+    double *gram;  /* of a vector of lanes */
+    double *aside; /* Gram matrices that are not for Lanczos, so many of them, in lanes: */
+    int put_aside;
+    struct entry entries_aside[LANES];
+    double *work;
 };
 
 static void queue_destroy(struct norm_queue *queue)
 {
     memory_free(queue->matrices);
+    memory_free(queue->gram);
+    memory_free(queue->aside);
     memory_free(queue->work);
-    memory_free(queue->dense);
 }
 SCOPED_VALUE(norm_queue, queue_destroy)
 
 static enum status queue_allocate(struct norm_queue *queue)
 {
-    const long d = queue->hidden_size, padded = lanes_padded(d);
-    TRY(memory_allocate(&queue->matrices, padded * padded * LANES, "products in lanes"));
-    TRY(memory_allocate(&queue->dense, d * d, "a Jacobian product for its SVD"));
+    const long d = queue->hidden_size, padded = lanes_padded(d), size = padded * padded * LANES;
+    TRY(memory_allocate(&queue->matrices, size, "products in lanes"));
+    TRY(memory_allocate(&queue->gram, size, "Gram matrices in lanes"));
+    TRY(memory_allocate(&queue->aside, size, "Gram matrices in lanes"));
     return memory_allocate(&queue->work, lanes_work_size(d), "workspace for norms");
 }
 
-/* Where Laguerre's iteration has no proof: eigenvalues that rounding keeps together. */
-static enum status norm_by_svd(const struct norm_queue *queue, const double *matrices, int lane, double *log_norm)
+static void store_norm(struct norm_queue *queue, const struct entry *entry, double log_norm, double frobenius)
 {
-    const long d = queue->hidden_size, padded = lanes_padded(d);
-    double norm = NAN;
-    for (long j = 0; j < d; j++)
-        for (long i = 0; i < d; i++)
-            queue->dense[i + j * d] = matrices[lanes_place(d, padded, i, j) + lane];
-    enum status status = spectrum_norm(d, queue->dense, &norm);
-    *log_norm = log(norm);
-    return status;
+    const long place = entry->chain * queue->problem->lag_count + entry->lag_position;
+    queue->log_norms[place] = log_norm + entry->log_scale;
+    if (queue->log_frobenius)
+        queue->log_frobenius[place] = log(frobenius) / 2 + entry->log_scale;
 }
 
-/* The norms of the first `count` lanes, which are those of queue->entries. */
-static void find_norms(struct norm_queue *queue, const double *matrices, int count)
+static void reduce(struct norm_queue *queue)
 {
     struct lanes_top top;
-    lanes_top(queue->hidden_size, matrices, queue->work, &top);
-    for (int lane = 0; lane < count; lane++) {
-        const struct entry *entry = &queue->entries[lane];
-        const long place = entry->chain * queue->problem->lag_count + entry->lag_position;
+    if (queue->put_aside == 0)
+        return;
+    lanes_reduced_top(queue->hidden_size, queue->aside, queue->work, &top);
+    for (int lane = 0; lane < queue->put_aside; lane++) {
+        const struct entry *entry = &queue->entries_aside[lane];
         double log_norm = log(top.square[lane]) / 2;
         if (!isfinite(top.frobenius[lane])) {
             queue->outcomes[entry->chain] = JACOBIAN_NOT_FINITE;
             log_norm = NAN;
         } else if (top.frobenius[lane] == 0)
             log_norm = -INFINITY;
-        else if (!lanes_top_is_proven(&top, lane) && norm_by_svd(queue, matrices, lane, &log_norm) != STATUS_OK)
-            queue->outcomes[entry->chain] = JACOBIAN_NOT_CONVERGED;
-        queue->log_norms[place] = log_norm + entry->log_scale;
-        if (queue->log_frobenius)
-            queue->log_frobenius[place] = log(top.frobenius[lane]) / 2 + entry->log_scale;
+        store_norm(queue, entry, log_norm, top.frobenius[lane]);
     }
+    queue->put_aside = 0;
+}
+
+static void put_aside(struct norm_queue *queue, int lane, const struct entry *entry)
+{
+    lanes_copy_gram(queue->hidden_size, queue->gram, lane, queue->aside, queue->put_aside);
+    queue->entries_aside[queue->put_aside++] = *entry;
+    if (queue->put_aside == LANES)
+        reduce(queue);
+}
+
+static bool is_for_lanczos(const struct norm_queue *queue, const struct entry *entry)
+{
+    return queue->problem->lags[entry->lag_position] >= first_lag_for_lanczos(queue->hidden_size);
+}
+
+/* The norms of matrices in lanes, all for the same method. */
+static void find_norms(struct norm_queue *queue, const double *matrices, const struct entry entries[LANES])
+{
+    const bool by_lanczos = is_for_lanczos(queue, entries);
+    struct lanes_top top;
+    lanes_gram(queue->hidden_size, matrices, queue->gram);
+    if (by_lanczos)
+        lanes_top(queue->hidden_size, queue->gram, queue->work, &top);
+    for (int lane = 0; lane < LANES; lane++)
+        if (entries[lane].chain == nobody.chain)
+            continue;
+        else if (by_lanczos && lanes_top_is_proven(&top, lane))
+            store_norm(queue, &entries[lane], log(top.square[lane]) / 2, top.frobenius[lane]);
+        else
+            put_aside(queue, lane, &entries[lane]);
+}
+
+/* Of those that were copied, beside what earlier ones left in the other lanes. */
+static void find_copied(struct norm_queue *queue)
+{
+    for (int lane = queue->copied; lane < LANES; lane++)
+        queue->entries[lane] = nobody;
+    if (queue->copied > 0)
+        find_norms(queue, queue->matrices, queue->entries);
+    queue->copied = 0;
 }
 
 static void flush(struct norm_queue *queue)
 {
-    if (queue->count > 0)
-        find_norms(queue, queue->matrices, queue->count);
-    queue->count = 0;
+    find_copied(queue);
+    reduce(queue);
 }
 
 /* ---- products ---- */
@@ -237,39 +281,30 @@ static enum status take_step(struct lane_products *products, struct gradient_con
     return STATUS_OK;
 }
 
-/* A copy of one chain's product for the queue. */
-static void enqueue(const struct lane_products *products, long chain, struct norm_queue *queue)
-{
-    const long d = products->hidden_size, padded = lanes_padded(d);
-    for (long j = 0; j < d; j++) {
-        const double *from = products->product + element_place(products, chain, 0, j);
-        double *to = queue->matrices + lanes_place(d, padded, 0, j) + queue->count;
-        const long stride = (products->columns < LANES_STRIP ? products->columns : LANES_STRIP) * LANES;
-        for (long i = 0; i < d; i++)
-            to[i * LANES_STRIP * LANES] = from[i * stride];
-    }
-    queue->count++;
-}
-
 /* The norms of the products as they stand, now or later. */
 static void measure_products(const struct lane_products *products, long lag_position, struct norm_queue *queue)
 {
-    const bool in_place = products->parts == 1 && products->chains >= FULL_ENOUGH;
-    if (in_place)
-        flush(queue);
-    for (long chain = 0; chain < products->chains; chain++) {
-        queue->entries[in_place ? chain : queue->count] =
-            (struct entry){ .chain = products->first + chain,
-                            .lag_position = lag_position,
-                            .log_scale = (double)products->exponents[chain] * LOG_2 + products->log_shifts[chain] };
-        if (in_place)
-            continue;
-        enqueue(products, chain, queue);
-        if (queue->count == LANES)
-            flush(queue);
+    const long room = LANES / products->parts; /* of chains, at most */
+    struct entry entries[LANES];
+    for (long chain = 0; chain < room; chain++)
+        entries[chain] = chain < products->chains
+                             ? (struct entry){ .chain = products->first + chain,
+                                               .lag_position = lag_position,
+                                               .log_scale = (double)products->exponents[chain] * LOG_2 +
+                                                            products->log_shifts[chain] }
+                             : nobody;
+    if (products->parts == 1) {
+        find_copied(queue);
+        find_norms(queue, products->product, entries);
+        return;
     }
-    if (in_place)
-        find_norms(queue, products->product, (int)products->chains);
+    if (queue->copied > 0 && is_for_lanczos(queue, queue->entries) != is_for_lanczos(queue, entries))
+        find_copied(queue);
+    memcpy(queue->entries + queue->copied, entries, (size_t)room * sizeof *entries);
+    lanes_collect(products->hidden_size, products->parts, products->product, queue->copied, queue->matrices);
+    queue->copied += (int)room;
+    if (queue->copied == LANES)
+        find_copied(queue);
 }
 
 static enum status measure_group(struct lane_products *products, struct gradient_context *context,

@@ -3,8 +3,10 @@
 #include "linalg/instruction_set.h"
 #include "linalg/lanes_internal.h"
 #include "linalg/transpose.h"
+#include "linalg/tridiagonal.h"
 #include "linalg/vectorised.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct lanes_loops *current_loops(void)
@@ -44,14 +46,80 @@ void lanes_step(long d, long columns, const double *packed, const double *from, 
     current_loops()->step(d, columns, packed, from, diagonals, to, largest);
 }
 
-/* The Gram matrix, the tridiagonal, and two vectors of a reflection. */
-long lanes_work_size(long d)
+static inline __attribute__((always_inline)) void collect(long d, const long parts, const double *from, double *to)
 {
-    const long padded = lanes_padded(d);
-    return (padded * padded + 4 * padded) * LANES;
+    const long padded = lanes_padded(d), columns = padded / parts;
+    const long step = (columns < LANES_STRIP ? columns : LANES_STRIP) * LANES;
+    for (long column = 0; column < padded; column++) {
+        const double *source = from + lanes_place(d, columns, 0, column % columns) + column / columns;
+        double *target = to + lanes_place(d, padded, 0, column);
+        for (long row = 0; row < padded; row++)
+            for (long matrix = 0; matrix < LANES / parts; matrix++)
+                target[row * LANES_STRIP * LANES + matrix] = source[row * step + matrix * parts];
+    }
 }
 
-void lanes_top(long d, const double *matrices, double *work, struct lanes_top *top)
+VECTORISED void lanes_collect(long d, long parts, const double *from, int lane, double *to)
 {
-    current_loops()->top(d, matrices, work, top);
+    switch (parts) { /* known to the compiler, whole groups of lanes move at once */
+    case 2:
+        collect(d, 2, from, to + lane);
+        break;
+    case 4:
+        collect(d, 4, from, to + lane);
+        break;
+    case 8:
+        collect(d, 8, from, to + lane);
+        break;
+    default:
+        collect(d, parts, from, to + lane);
+        break;
+    }
+}
+
+void lanes_gram(long d, const double *matrices, double *grams)
+{
+    current_loops()->gram(d, matrices, grams);
+}
+
+/* Lanczos' vectors and numbers: more than the tridiagonals and two vectors of a reflection. */
+long lanes_work_size(long d)
+{
+    return (14 * lanes_padded(d) + 72) * LANES;
+}
+
+void lanes_top(long d, const double *grams, double *work, struct lanes_top *top)
+{
+    current_loops()->top(d, grams, work, top);
+}
+
+/* Where Laguerre's iteration is without proof: by halving. */
+static double top_by_counts(long d, const double *diagonals, const double *squares)
+{
+    double diagonal[LANES_LARGEST_DIMENSION], off_diagonal[LANES_LARGEST_DIMENSION], top = NAN;
+    double vector[LANES_LARGEST_DIMENSION], work[2 * LANES_LARGEST_DIMENSION];
+    for (long i = 0; i < d; i++) {
+        diagonal[i] = diagonals[i * LANES];
+        off_diagonal[i] = i < d - 1 ? sqrt(squares[i * LANES]) : 0;
+    }
+    tridiagonal_top(d, diagonal, off_diagonal, &top, vector, work);
+    return top;
+}
+
+void lanes_reduced_top(long d, double *grams, double *work, struct lanes_top *top)
+{
+    current_loops()->reduced_top(d, grams, work, top);
+    for (int lane = 0; lane < LANES; lane++)
+        if (isfinite(top->frobenius[lane]) && !lanes_top_is_proven(top, lane))
+            top->square[lane] = top_by_counts(d, work + lane, work + lanes_padded(d) * LANES + lane);
+}
+
+void lanes_copy_gram(long d, const double *from, int from_lane, double *to, int to_lane)
+{
+    const long padded = lanes_padded(d);
+    for (long row = 0; row < d; row++)
+        for (long column = 0; column <= row; column++) {
+            const long place = (row * padded + column) * LANES;
+            to[place + to_lane] = from[place + from_lane];
+        }
 }

@@ -39,25 +39,40 @@ void lanes_set_rows(long d, const double *const *columns, double *rows);
 void lanes_step(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
                 double *largest);
 
-/* Of the matrix in each lane: */
+/* Matrices [d, lanes_padded(d)] in lanes `lane` .. of `to` := those of `from`, where each has its columns spread over
+ * `parts` lanes, [d, lanes_padded(d) / parts] in each: all LANES / parts of them. */
+void lanes_collect(long d, long parts, const double *from, int lane, double *to);
+
+/* grams[lanes_padded(d)^2][LANES], 64-byte aligned: the lower triangles of A^T A, row by row, of the matrices A
+ * [d, lanes_padded(d)] in each lane. */
+void lanes_gram(long d, const double *matrices, double *grams);
+
+/* One of them, into another lane of others. */
+void lanes_copy_gram(long d, const double *from, int from_lane, double *to, int to_lane);
+
+/* Of the matrix A in each lane: */
 struct lanes_top {
     _Alignas(64) double square[LANES]; /* its largest singular value, squared */
     double frobenius[LANES];           /* its Frobenius norm, squared; not finite where an element is not */
-    double above[LANES];               /* positive, */
-    double below[LANES];               /* and this is not, where `square` is proven to within a relative 4e-14 */
+    double proof[LANES];               /* positive where `square` is proven to within a relative 4e-14 */
 };
 
-/* Doubles of work space that lanes_top needs. */
+/* Doubles of work space that each of the next two needs. */
 long lanes_work_size(long d);
 
-/* matrices: [d, lanes_padded(d)] in each lane, the largest |element| within 2^-210 .. 2^210, or 0. A^T A is brought to
- * a tridiagonal matrix by reflections, of which the largest eigenvalue comes by Laguerre's iteration from above, and is
- * proven by Sturm's counts on both sides (linalg/tridiagonal.c has the formulas). */
-void lanes_top(long d, const double *matrices, double *work, struct lanes_top *top);
+/* From the Gram matrices of all lanes, A's largest |element| within 2^-210 .. 2^210, or 0: by Lanczos with a proof by
+ * the trace (linalg/lanes_krylov.h), which a lane may be left without. */
+void lanes_top(long d, const double *grams, double *work, struct lanes_top *top);
+
+/* The same of all, whatever they are; they are overwritten. By reflections to tridiagonal form, of which the largest
+ * eigenvalue comes by Laguerre's iteration from above, and is proven by Sturm's counts on both sides. Where rounding
+ * keeps eigenvalues together, there is no proof, and it is found by these counts alone (linalg/tridiagonal.h): as
+ * exact. */
+void lanes_reduced_top(long d, double *grams, double *work, struct lanes_top *top);
 
 static inline bool lanes_top_is_proven(const struct lanes_top *top, int lane)
 {
-    return top->above[lane] > 0 && top->below[lane] <= 0;
+    return top->proof[lane] > 0;
 }
 
 #endif

@@ -7,7 +7,9 @@
 struct lanes_loops {
     void (*step)(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
                  double *largest);
-    void (*top)(long d, const double *matrices, double *work, struct lanes_top *top);
+    void (*gram)(long d, const double *matrices, double *grams);
+    void (*top)(long d, const double *grams, double *work, struct lanes_top *top);
+    void (*reduced_top)(long d, double *grams, double *work, struct lanes_top *top);
 };
 
 /* NULL where the program was compiled for another kind of processor. */

@@ -91,7 +91,7 @@ static void step(long d, long columns, const double *packed, const double *from,
     }
 }
 
-/* The lower triangle of A^T A, row by row. */
+/* The lower triangle of A^T A, row by row, of each lane. */
 static void fill_gram(long d, const double *matrix, double *gram)
 {
     const long padded = lanes_padded(d), strip = LANES_STRIP * padded * LANES;
@@ -105,237 +105,19 @@ static void fill_gram(long d, const double *matrix, double *gram)
             for (int i = 0; i < TILE_ROWS; i++)
 #pragma GCC unroll 4
                 for (int j = 0; j < TILE_COLUMNS; j++)
-                    PUT(gram, (row + i) * padded + column + j, sums[i][j]);
+                    vector_store(gram + ((row + i) * padded + column + j) * LANES, sums[i][j]);
         }
 }
 
-static vector sum_diagonal(long d, const double *gram)
+static void gram(long d, const double *matrices, double *results)
 {
-    const long padded = lanes_padded(d);
-    vector sum = vector_broadcast(0.0);
-    for (long i = 0; i < d; i++)
-        sum = vector_add(sum, AT(gram, i * padded + i));
-    return sum;
+    for (int lane = 0; lane < LANES; lane += VECTOR_LANES)
+        fill_gram(d, matrices + lane, results + lane);
 }
 
-/* ---- to tridiagonal form (Golub and Van Loan, Matrix Computations, 8.3.1), from the last row on ---- */
+#include "linalg/lanes_top.h"
 
-/* The reflection I - tau v v^T that takes the elements before a row's diagonal to (0, ..., 0, beta). Returns tau, 0
- * where they are so already. *square := beta^2. */
-static vector find_reflection(long n, const double *row, double *v, vector *square)
-{
-    const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0), alpha = AT(row, n - 1);
-    vector even = zero, odd = zero;
-    for (long j = 0; j < n - 1; j += 2) {
-        even = vector_fma(AT(row, j), AT(row, j), even);
-        if (j + 1 < n - 1)
-            odd = vector_fma(AT(row, j + 1), AT(row, j + 1), odd);
-    }
-    const vector rest = vector_add(even, odd);
-    *square = vector_fma(alpha, alpha, rest);
-    const vector norm = vector_root(*square), beta = vector_where_positive(alpha, vector_subtract(zero, norm), norm);
-    const vector scale = vector_where_positive(rest, vector_divide(one, vector_subtract(alpha, beta)), zero);
-    for (long j = 0; j < n - 1; j++)
-        PUT(v, j, vector_multiply(AT(row, j), scale));
-    PUT(v, n - 1, one);
-    return vector_where_positive(rest, vector_divide(vector_subtract(beta, alpha), beta), zero);
-}
-
-enum { ROWS_AT_ONCE = 4 };
-
-/* function(rows, first, ...) for the first n rows, some at a time and what is left over together; compiled for each
- * number of rows. */
-#define BY_ROWS(function, n, ...)                                                  \
-    do {                                                                           \
-        const long count = (n), rest = count % ROWS_AT_ONCE, whole = count - rest; \
-        for (long first = 0; first < whole; first += ROWS_AT_ONCE)                 \
-            function(ROWS_AT_ONCE, first, __VA_ARGS__);                            \
-        if (rest == 1)                                                             \
-            function(1, whole, __VA_ARGS__);                                       \
-        else if (rest == 2)                                                        \
-            function(2, whole, __VA_ARGS__);                                       \
-        else if (rest == 3)                                                        \
-            function(3, whole, __VA_ARGS__);                                       \
-    } while (0)
-
-/* Rows first .. first + rows - 1 of A v, and what they add to the rows before; A symmetric, of which the lower triangle
- * is read. Each product is one chain over ascending columns, however rows are taken together. */
-INLINED void multiply_rows(const int rows, long first, long stride, const double *a, const double *v, double *products)
-{
-    const double *elements[ROWS_AT_ONCE];
-    vector sums[ROWS_AT_ONCE], factors[ROWS_AT_ONCE];
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++) {
-        elements[i] = a + (first + i) * stride * LANES;
-        sums[i] = vector_broadcast(0.0);
-        factors[i] = AT(v, first + i);
-    }
-    for (long j = 0; j < first; j++) {
-        const vector other = AT(v, j);
-        vector sum = AT(products, j);
-#pragma GCC unroll 4
-        for (int i = 0; i < rows; i++) {
-            const vector element = AT(elements[i], j);
-            sums[i] = vector_fma(element, other, sums[i]);
-            sum = vector_fma(element, factors[i], sum);
-        }
-        PUT(products, j, sum);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < rows; j++)
-            sums[i] = vector_fma(i >= j ? AT(elements[i], first + j) : AT(elements[j], first + i), factors[j], sums[i]);
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++)
-        PUT(products, first + i, sums[i]);
-}
-
-/* products := A v, of the lower triangle of the first n rows of A. */
-static void multiply_symmetric(long n, long stride, const double *a, const double *v, double *products)
-{
-    BY_ROWS(multiply_rows, n, stride, a, v, products);
-}
-
-/* Columns 0 .. first + rows - 1 of some rows of A -= v w^T + w v^T. */
-INLINED void subtract_rows(const int rows, long first, long stride, double *a, const double *v, const double *w)
-{
-    double *elements[ROWS_AT_ONCE];
-    vector of_v[ROWS_AT_ONCE], of_w[ROWS_AT_ONCE];
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++) {
-        elements[i] = a + (first + i) * stride * LANES;
-        of_v[i] = AT(v, first + i);
-        of_w[i] = AT(w, first + i);
-    }
-    for (long j = 0; j < first + rows; j++) {
-        const vector vj = AT(v, j), wj = AT(w, j);
-#pragma GCC unroll 4
-        for (int i = 0; i < rows; i++)
-            PUT(elements[i], j, vector_fma_minus(of_v[i], wj, vector_fma_minus(of_w[i], vj, AT(elements[i], j))));
-    }
-}
-
-/* The lower triangle of the first n rows of A -= v w^T + w v^T. */
-static void subtract_outer(long n, long stride, double *a, const double *v, const double *w)
-{
-    BY_ROWS(subtract_rows, n, stride, a, v, w);
-}
-
-/* diagonal[d] and squares[d - 1] of the off-diagonal; A, of which the lower triangle is read, is overwritten. v and w:
- * room for d elements each. */
-static void tridiagonalise(long d, double *a, double *v, double *w, double *diagonal, double *squares)
-{
-    const long stride = lanes_padded(d);
-    for (long n = d - 1; n >= 2; n--) { /* of the rows and columns before n */
-        vector square;
-        const double *row = a + n * stride * LANES;
-        const vector tau = find_reflection(n, row, v, &square);
-        PUT(diagonal, n, AT(row, n));
-        PUT(squares, n - 1, square);
-        multiply_symmetric(n, stride, a, v, w);
-        vector even = vector_broadcast(0.0), odd = even;
-        for (long j = 0; j < n; j += 2) {
-            even = vector_fma(AT(w, j), AT(v, j), even);
-            if (j + 1 < n)
-                odd = vector_fma(AT(w, j + 1), AT(v, j + 1), odd);
-        }
-        const vector half =
-            vector_multiply(vector_multiply(tau, tau), vector_multiply(vector_add(even, odd), vector_broadcast(0.5)));
-        for (long j = 0; j < n; j++)
-            PUT(w, j, vector_fma_minus(half, AT(v, j), vector_multiply(tau, AT(w, j))));
-        subtract_outer(n, stride, a, v, w);
-    }
-    if (d > 1) {
-        PUT(diagonal, 1, AT(a, stride + 1));
-        PUT(squares, 0, vector_multiply(AT(a, stride), AT(a, stride)));
-    }
-    PUT(diagonal, 0, AT(a, 0));
-}
-
-/* ---- the largest eigenvalue of a tridiagonal matrix ---- */
-
-static vector largest_possible(long d, const double *diagonal, const double *squares)
-{
-    vector largest = vector_broadcast(0.0), before = largest;
-    for (long i = 0; i < d; i++) {
-        const vector after = i < d - 1 ? vector_root(AT(squares, i)) : vector_broadcast(0.0);
-        largest = vector_larger(vector_add(AT(diagonal, i), vector_add(before, after)), largest);
-        before = after;
-    }
-    return largest;
-}
-
-/* Laguerre's step down from x; *lowest := the lowest ratio of leading minors, positive where x is above all
- * eigenvalues. */
-static vector laguerre_step(long d, const double *diagonal, const double *squares, vector x, vector *lowest)
-{
-    const vector one = vector_broadcast(1.0), two = vector_broadcast(2.0), order = vector_broadcast((double)d);
-    vector q = vector_subtract(x, AT(diagonal, 0)), inverse = vector_divide(one, q), first = one;
-    vector second = vector_broadcast(0.0), sum = inverse, sum_of_squares = vector_multiply(inverse, inverse);
-    *lowest = q;
-    for (long i = 1; i < d; i++) {
-        const vector factor = vector_multiply(AT(squares, i - 1), inverse), square = vector_multiply(factor, inverse);
-        const vector twice = vector_multiply(two, first);
-        q = vector_subtract(vector_subtract(x, AT(diagonal, i)), factor);
-        second = vector_multiply(square, vector_fma_minus(twice, vector_multiply(first, inverse), second));
-        first = vector_fma(square, first, one);
-        *lowest = vector_smaller(q, *lowest);
-        inverse = vector_divide(one, q);
-        const vector ratio = vector_multiply(first, inverse);
-        sum = vector_add(sum, ratio);
-        sum_of_squares = vector_add(sum_of_squares, vector_fma_minus(second, inverse, vector_multiply(ratio, ratio)));
-    }
-    const vector spread = vector_fma_minus(sum, sum, vector_multiply(order, sum_of_squares));
-    const vector root =
-        vector_multiply(vector_broadcast((double)(d - 1)), vector_larger(spread, vector_broadcast(0.0)));
-    return vector_divide(order, vector_add(sum, vector_root(root)));
-}
-
-static vector lowest_pivot(long d, const double *diagonal, const double *squares, vector x)
-{
-    vector q = vector_subtract(x, AT(diagonal, 0)), lowest = q;
-    for (long i = 1; i < d; i++) {
-        q = vector_subtract(vector_subtract(x, AT(diagonal, i)), vector_divide(AT(squares, i - 1), q));
-        lowest = vector_smaller(q, lowest); /* stays where q is no number any more, after a pivot of 0 */
-    }
-    return lowest;
-}
-
-/* The iteration converges cubically, in some five steps; a lane that has converged waits for the others. */
-static vector find_top(long d, const double *diagonal, const double *squares)
-{
-    enum { MOST_STEPS = 40 };
-    const vector resolution = vector_broadcast(1e-15), none = vector_broadcast(0.0);
-    vector x = largest_possible(d, diagonal, squares), active = vector_broadcast(1.0);
-    x = vector_fma(x, resolution, x);
-    for (int i = 0; i < MOST_STEPS && vector_is_any_positive(active); i++) {
-        vector lowest;
-        const vector length = laguerre_step(d, diagonal, squares, x, &lowest);
-        const vector left = vector_where_positive(active, lowest, none);
-        active = vector_where_positive(left, vector_subtract(length, vector_multiply(x, resolution)), none);
-        x = vector_where_positive(left, vector_subtract(x, length), x);
-    }
-    return x;
-}
-
-static void top(long d, const double *matrices, double *work, struct lanes_top *results)
-{
-    const long padded = lanes_padded(d);
-    double *gram = work, *diagonal = gram + padded * padded * LANES, *squares = diagonal + padded * LANES;
-    double *v = squares + padded * LANES, *w = v + padded * LANES;
-    for (int lane = 0; lane < LANES; lane += VECTOR_LANES) {
-        fill_gram(d, matrices + lane, gram);
-        vector_store(results->frobenius + lane, sum_diagonal(d, gram));
-        tridiagonalise(d, gram, v, w, diagonal, squares);
-        const vector x = find_top(d, diagonal, squares), margin = vector_multiply(x, vector_broadcast(4e-14));
-        vector_store(results->square + lane, x);
-        vector_store(results->above + lane, lowest_pivot(d, diagonal, squares, vector_add(x, margin)));
-        vector_store(results->below + lane, lowest_pivot(d, diagonal, squares, vector_subtract(x, margin)));
-    }
-}
-
-static const struct lanes_loops LANES_LOOPS = { step, top };
+static const struct lanes_loops LANES_LOOPS = { step, gram, top, reduced_top };
 
 #undef INLINED
 #undef AT
