@@ -73,55 +73,69 @@ const struct weight_result *measure_weights(unsigned requested, int measure)
     return weights;
 }
 
-/* Of a requested measure. */
-static size_t dataset_count_of(unsigned requested, int measure)
+enum { MOST_DATASETS = 96 };
+
+/* The datasets of a set of measures, in their order. */
+struct listing {
+    unsigned requested;
+    size_t count;
+    size_t firsts[MEASURES + 1]; /* of each measure; the last: their count */
+    int owners[MOST_DATASETS];
+    const struct dataset_rule *rules[MOST_DATASETS];
+};
+
+static void list_rules(const struct dataset_rule *rules, size_t count, int owner, struct listing *listing)
 {
-    const struct weight_result *weights = measures[measure]->weights ? measure_weights(requested, measure) : NULL;
-    return measures[measure]->dataset_count + (weights ? weights->dataset_count : 0);
+    for (size_t i = 0; i < count && listing->count < MOST_DATASETS; i++, listing->count++) {
+        listing->rules[listing->count] = &rules[i];
+        listing->owners[listing->count] = owner;
+    }
 }
 
-/* Asked for each cell, so that only requested measures are visited. */
+static void list_datasets(unsigned requested, struct listing *listing)
+{
+    *listing = (struct listing){ .requested = requested };
+    for (int measure = 0; measure < MEASURES; measure++) {
+        listing->firsts[measure] = listing->count;
+        if (!(requested & 1u << measure))
+            continue;
+        const struct weight_result *weights = measure_weights(requested, measure);
+        list_rules(measures[measure]->datasets, measures[measure]->dataset_count, measure, listing);
+        if (weights)
+            list_rules(weights->datasets, weights->dataset_count, measure, listing);
+    }
+    listing->firsts[MEASURES] = listing->count;
+}
+
+/* The one that was asked for last is asked for again, some times for each cell. */
+static const struct listing *listing_of(unsigned requested)
+{
+    static _Thread_local struct listing last;
+    if (last.requested != requested)
+        list_datasets(requested, &last);
+    return &last;
+}
+
 size_t measure_first_dataset(unsigned requested, int measure)
 {
-    size_t first = 0;
-    for (unsigned before = requested & ((1u << measure) - 1); before; before &= before - 1)
-        first += dataset_count_of(requested, __builtin_ctz(before));
-    return first;
+    return listing_of(requested)->firsts[measure];
 }
 
 size_t measure_dataset_count(unsigned requested)
 {
-    return measure_first_dataset(requested, MEASURES);
-}
-
-/* The measure that has a dataset, and *place, which of its own that is; MEASURES beyond the end. */
-static int find_owner(unsigned requested, size_t number, size_t *place)
-{
-    *place = number;
-    for (unsigned left = requested; left; left &= left - 1) {
-        const int measure = __builtin_ctz(left);
-        const size_t count = dataset_count_of(requested, measure);
-        if (*place < count)
-            return measure;
-        *place -= count;
-    }
-    return MEASURES;
+    return listing_of(requested)->count;
 }
 
 int measure_of_dataset(unsigned requested, size_t number)
 {
-    size_t place;
-    return find_owner(requested, number, &place);
+    const struct listing *listing = listing_of(requested);
+    return number < listing->count ? listing->owners[number] : MEASURES;
 }
 
 const struct dataset_rule *measure_dataset_at(unsigned requested, size_t number)
 {
-    size_t place;
-    const int owner = find_owner(requested, number, &place);
-    if (owner == MEASURES)
-        return NULL;
-    const size_t of_cells = measures[owner]->dataset_count;
-    return place < of_cells ? &measures[owner]->datasets[place] : &measures[owner]->weights->datasets[place - of_cells];
+    const struct listing *listing = listing_of(requested);
+    return number < listing->count ? listing->rules[number] : NULL;
 }
 
 unsigned measure_all_of_dataset(unsigned requested, size_t number)
@@ -176,18 +190,18 @@ size_t measure_value_size(const struct dataset_rule *rule)
 
 void measure_fill_pending(const struct dataset_rule *rule, void *values, size_t first, size_t count)
 {
-    for (size_t i = first; i < first + count; i++)
-        switch (rule->type) {
-        case TYPE_FLOAT64:
+    switch (rule->type) {
+    case TYPE_FLOAT64:
+        for (size_t i = first; i < first + count; i++)
             ((double *)values)[i] = NAN;
-            break;
-        case TYPE_UINT8:
-            ((uint8_t *)values)[i] = UINT8_MAX;
-            break;
-        case TYPE_INT32:
+        return;
+    case TYPE_UINT8:
+        memset((uint8_t *)values + first, UINT8_MAX, count);
+        return;
+    case TYPE_INT32:
+        for (size_t i = first; i < first + count; i++)
             ((int32_t *)values)[i] = -1;
-            break;
-        }
+    }
 }
 
 bool measure_is_pending(const struct dataset_rule *rule, const void *values, size_t place)
