@@ -9,6 +9,7 @@
 #include "store/publish.h"
 
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Small enough for any rank's memory, large enough for the disk to be busy. */
@@ -98,13 +99,21 @@ static enum status fill_ranges(struct filling *filling, const struct layout_data
     return STATUS_OK;
 }
 
+/* buffer := so many untouched elements, or all that it has room for. */
+static void fill_buffer(const struct layout_dataset *rule, uint64_t elements, char *buffer)
+{
+    const size_t size = h5_element_size(rule->element), most = FILL_BYTES / size;
+    const size_t bytes = (elements < most ? elements : most) * size;
+    if (bytes > 0)
+        layout_fill_element(rule, buffer);
+    for (size_t filled = size; filled < bytes; filled *= 2)
+        memcpy(buffer + filled, buffer, bytes - filled < filled ? bytes - filled : filled);
+}
+
 static enum status fill_dataset(struct filling *filling, const struct layout_dataset *rule)
 {
-    const size_t size = h5_element_size(rule->element);
     const uint64_t elements = h5_shape_elements(&rule->shape);
-    for (uint64_t i = 0; i < FILL_BYTES / size && i < elements; i++)
-        layout_fill_element(rule, filling->buffer + i * size);
-
+    fill_buffer(rule, elements, filling->buffer);
     SCOPED_ID dataset = H5I_INVALID_HID;
     if (filling->status == STATUS_OK)
         filling->status = h5_dataset_open(filling->file, rule->name, rule->element, &rule->shape, &dataset);
