@@ -2,7 +2,6 @@
 
 #include "model/ensemble_law.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,32 +82,65 @@ bool ensemble_radius_is_zero(const struct ensemble *ensemble, long hidden_size)
     return spectrum == SPECTRUM_NILPOTENT || (spectrum == SPECTRUM_ANTISYMMETRIC && hidden_size == 1);
 }
 
-/* Appends printf-formatted text; a text that does not fit is cut, as snprintf cuts it. */
-__attribute__((format(printf, 4, 5))) static void append(char *text, size_t size, size_t *length, const char *format,
-                                                         ...)
+/* A text of at most size - 1 characters, cut there like one of snprintf. */
+struct description {
+    char *text;
+    size_t size, length;
+};
+
+static void append(struct description *description, const char *text)
 {
-    if (*length >= size)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    int written = vsnprintf(text + *length, size - *length, format, arguments);
-    va_end(arguments);
-    if (written > 0)
-        *length += (size_t)written;
+    const size_t left = description->size - description->length, length = strlen(text);
+    const size_t taken = length < left ? length : left - 1;
+    memcpy(description->text + description->length, text, taken);
+    description->text[description->length += taken] = '\0';
+}
+
+/* By hand, for every network has some to describe, and printf takes as long as a random matrix of 8 x 8. */
+static void append_integer(struct description *description, long number)
+{
+    char digits[24], *first = digits + sizeof digits - 1;
+    unsigned long left = number < 0 ? 0ul - (unsigned long)number : (unsigned long)number;
+    *first = '\0';
+    do
+        *--first = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (number < 0)
+        *--first = '-';
+    append(description, first);
+}
+
+static void append_real(struct description *description, double number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", number);
+    append(description, text);
 }
 
 void ensemble_describe_draw(const struct network_key *key, const char *role, char *text, size_t size)
 {
     const struct ensemble *ensemble = key->ensemble;
     const struct ensemble_kind *kind = ensemble->kind;
-    size_t length = 0;
-    append(text, size, &length, "%s", kind->name);
-    for (size_t i = 0; i < kind->parameter_count; i++) /* + 0.0 makes -0 and 0 one value */
-        append(text, size, &length, "%s%s=%.17g%s", i == 0 ? "{" : ",", kind->parameters[i].name,
-               ensemble->parameters[i] + 0.0, i + 1 == kind->parameter_count ? "}" : "");
-    if (kind->is_file) /* and not the path: copies of a file are one network */
-        append(text, size, &length, "{W=%s}", ensemble->source.fingerprints[NETWORK_WEIGHTS]);
-    append(text, size, &length, " d=%ld replica=%ld role=%s", key->hidden_size, key->replica, role);
+    struct description description = { text, size, 0 };
+    append(&description, kind->name);
+    for (size_t i = 0; i < kind->parameter_count; i++) {
+        append(&description, i == 0 ? "{" : ",");
+        append(&description, kind->parameters[i].name);
+        append(&description, "=");
+        append_real(&description, ensemble->parameters[i] + 0.0); /* + 0.0 makes -0 and 0 one value */
+        append(&description, i + 1 == kind->parameter_count ? "}" : "");
+    }
+    if (kind->is_file) { /* and not the path: copies of a file are one network */
+        append(&description, "{W=");
+        append(&description, ensemble->source.fingerprints[NETWORK_WEIGHTS]);
+        append(&description, "}");
+    }
+    append(&description, " d=");
+    append_integer(&description, key->hidden_size);
+    append(&description, " replica=");
+    append_integer(&description, key->replica);
+    append(&description, " role=");
+    append(&description, role);
 }
 
 struct random_stream ensemble_stream(const struct network_key *key, const char *role)

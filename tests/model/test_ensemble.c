@@ -50,6 +50,9 @@ static void draws_are_keyed_by_their_description(void **state)
                            text, sizeof text);
     assert_string_equal(text, "elliptic{tau=0} d=16 replica=0 role=bias");
     struct ensemble ginibre = ensemble_of("ginibre", NAN);
+    ensemble_describe_draw(&(struct network_key){ .ensemble = &ginibre, .hidden_size = 65536, .replica = 2147483648 },
+                           "inputs", text, sizeof text);
+    assert_string_equal(text, "ginibre d=65536 replica=2147483648 role=inputs");
     const struct network_key key = { .ensemble = &ginibre, .hidden_size = 1, .replica = 0 };
     ensemble_describe_draw(&key, "inputs", text, sizeof text);
     assert_string_equal(text, "ginibre d=1 replica=0 role=inputs");
