@@ -38,39 +38,33 @@ static enum status allocate(const struct sweep *sweep, const struct unit *unit, 
     return memory_allocate(&work->methods, ends, "methods of a unit");
 }
 
-/* A cell's chain, anchor and network as one number. */
-static long number_of(const struct sweep *sweep, const struct unit *unit, const struct cell *cell)
-{
-    const long network = cell->at[AXIS_REPLICA] - unit->place.at[AXIS_REPLICA];
-    const long chain = (long)(grid_chain_of(sweep, cell) - unit->first_chain);
-    return (network * axes_length(sweep, AXIS_ANCHOR) + cell->at[AXIS_ANCHOR]) * (long)unit->chain_count + chain;
-}
-
-/* Fills what is known of the needed cells, but for the places of their chains, of which it has the numbers above;
- * is_needed[networks][chain_count] := 1 for the chains that any of them has. */
+/* Fills what is known of the needed cells; in the places of their chains, the number of network, anchor and chain in C
+ * order. is_needed[networks][chain_count] := 1 for the chains that any of them has. */
 static void collect_cells(const struct sweep *sweep, const struct unit *unit, const uint8_t *needed, struct work *work,
                           long *is_needed)
 {
     const long chains = (long)unit->chain_count, anchors = axes_length(sweep, AXIS_ANCHOR);
+    const uint64_t start = grid_cell_number(sweep, &unit->place), plane = grid_plane_size(sweep);
     for (uint64_t row = 0, seen = 0; row < grid_plane_rows(sweep); row++) {
         uint64_t first, count = unit_cells_in_row(sweep, unit, row, &first);
-        for (uint64_t i = 0; i < count; i++) {
+        for (uint64_t number = first; number < first + count; number++) {
             if (!needed[seen++])
                 continue;
-            const struct cell cell = grid_cell_at(sweep, first + i);
-            const long number = number_of(sweep, unit, &cell), network = number / chains / anchors;
-            is_needed[network * chains + number % chains] = 1;
-            work->cells[work->count] = first + i;
-            work->gammas[work->count] = grid_gamma(sweep, &cell);
-            work->end_of[work->count++] = number;
+            const struct plane_cell cell = grid_plane_cell(sweep, (number - start) % plane);
+            const long network = (long)((number - start) / plane), chain = (long)(cell.chain - unit->first_chain);
+            is_needed[network * chains + chain] = 1;
+            work->cells[work->count] = number;
+            work->gammas[work->count] = cell.gamma;
+            work->end_of[work->count++] = (network * anchors + cell.anchor) * chains + chain;
             work->parts[network].count++;
         }
     }
 }
 
-/* Numbers the chains of each network that are needed, in ascending order, and leaves out the others. Returns how many
- * ends all of them have. */
-static long close_up_chains(const struct sweep *sweep, const struct unit *unit, struct work *work, long *numbers)
+/* Numbers the chains of each network that are needed, in ascending order, and leaves out the others;
+ * drives[chain_count] are those of any network. Returns how many ends all of them have. */
+static long close_up_chains(const struct sweep *sweep, const struct unit *unit, const struct drive_scales *drives,
+                            struct work *work, long *numbers)
 {
     const long chains = (long)unit->chain_count, anchors = axes_length(sweep, AXIS_ANCHOR);
     long all = 0;
@@ -85,7 +79,7 @@ static long close_up_chains(const struct sweep *sweep, const struct unit *unit, 
             if (numbers[chain] == 0)
                 continue;
             part->couplings[part->chain_count] = grid_chain_coupling(sweep, unit->first_chain + (uint64_t)chain);
-            part->drives[part->chain_count] = grid_chain_drive(sweep, unit->first_chain + (uint64_t)chain);
+            part->drives[part->chain_count] = drives[chain];
             numbers[chain] = part->chain_count++;
         }
         for (; cell < part->first + part->count; cell++) {
@@ -101,13 +95,17 @@ enum status work_create(const struct sweep *sweep, const struct unit *unit, cons
 {
     SCOPED(work) made = { 0 };
     SCOPED_MEMORY long *numbers = NULL;
+    SCOPED_MEMORY struct drive_scales *drives = NULL;
     uint64_t count = 0;
     for (uint64_t i = 0; i < unit->cell_count; i++)
         count += needed[i] != 0;
     TRY(memory_allocate(&numbers, unit->chain_count * (uint64_t)unit->weight_count, "chains of a unit"));
+    TRY(memory_allocate(&drives, unit->chain_count, "chains of a unit"));
     TRY(allocate(sweep, unit, count, &made));
     collect_cells(sweep, unit, needed, &made, numbers);
-    const long ends = close_up_chains(sweep, unit, &made, numbers);
+    for (uint64_t chain = 0; chain < unit->chain_count; chain++)
+        drives[chain] = grid_chain_drive(sweep, unit->first_chain + chain);
+    const long ends = close_up_chains(sweep, unit, drives, &made, numbers);
     TRY(store_allocate_results(sweep, 0, (uint64_t)ends, &made.chains));
     *work = scope_keep(&made);
     return STATUS_OK;

@@ -98,12 +98,19 @@ uint64_t grid_chain_count(const struct sweep *sweep)
            (uint64_t)sweep->couplings.count;
 }
 
-/* Both numbers run over the same outer axes, and these over those of the couplings. */
+/* Cells and chains run over the same outer axes, and these over those of the couplings. */
+struct plane_cell grid_plane_cell(const struct sweep *sweep, uint64_t place)
+{
+    const uint64_t length = couplings_length(sweep), anchors = anchors_length(sweep), outer = place / length / anchors;
+    return (struct plane_cell){ .chain = outer * (uint64_t)sweep->couplings.count +
+                                         (uint64_t)sweep->couplings.numbers[place % length],
+                                .anchor = (long)(place / length % anchors),
+                                .gamma = sweep->gammas[place % (uint64_t)sweep->gamma_count] };
+}
+
 uint64_t grid_chain_of(const struct sweep *sweep, const struct cell *cell)
 {
-    const uint64_t place = number_of(sweep, CELLS, cell) % grid_plane_size(sweep), length = couplings_length(sweep);
-    const uint64_t outer = place / length / anchors_length(sweep);
-    return outer * (uint64_t)sweep->couplings.count + (uint64_t)sweep->couplings.numbers[place % length];
+    return grid_plane_cell(sweep, number_of(sweep, CELLS, cell) % grid_plane_size(sweep)).chain;
 }
 
 double grid_chain_coupling(const struct sweep *sweep, uint64_t chain)

@@ -70,6 +70,15 @@ struct cell grid_weight_at(const struct sweep *sweep, uint64_t number);
  * (spectral_radius, gamma) plane. They have consecutive numbers. */
 uint64_t grid_plane_size(const struct sweep *sweep);
 
+/* What a cell has in its plane, by its place there, counted from the first: the number of its chain, and the anchor and
+ * gamma in which copies of a chain differ. */
+struct plane_cell {
+    uint64_t chain;
+    long anchor; /* its position */
+    double gamma;
+};
+struct plane_cell grid_plane_cell(const struct sweep *sweep, uint64_t place);
+
 /* The chains of one network and activation: cells of its plane that differ in rho and gamma alone, and not in their
  * product, are copies of one; and one chain has all anchors, along its trajectory. Chains are numbered by the other
  * axes of the plane, then by ascending coupling. How many there are; the number of a cell's; and the coupling of a

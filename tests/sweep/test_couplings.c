@@ -128,6 +128,10 @@ static void chains_have_the_drive_of_their_cells(void **state)
         assert_true(drive.input == sweep->input_scales[cell.at[AXIS_INPUT_SCALE]]);
         assert_true(drive.bias == sweep->bias_scales[cell.at[AXIS_BIAS_SCALE]]);
         assert_true(grid_chain_coupling(sweep, chain) == grid_coupling(sweep, &cell));
+        const struct plane_cell in_plane = grid_plane_cell(sweep, i);
+        assert_int_equal(in_plane.chain, chain);
+        assert_int_equal(in_plane.anchor, cell.at[AXIS_ANCHOR]);
+        assert_true(in_plane.gamma == grid_gamma(sweep, &cell));
     }
     require_all_rows(sweep);
     sweep_close(sweep);
