@@ -5,15 +5,11 @@
 
 #include <assert.h>
 
-enum {
-    COLUMNS_AT_ONCE = 128,     /* of a block, between two meetings of the ranks: enough for the kernel's full rate */
-    ELEMENTS_AT_ONCE = 1 << 20 /* that `fill` is asked for */
-};
+enum { ELEMENTS_AT_ONCE = 1 << 20 }; /* that `fill` is asked for */
 
 /* ---- making and releasing ---- */
 
-/* `made` is its owner's to release, also where this fails. */
-static enum status matrix_allocate(const struct process_grid *grid, long d, bool transposed, struct matrix **made)
+enum status matrix_allocate(const struct process_grid *grid, long d, bool transposed, struct matrix **made)
 {
     TRY(memory_allocate(made, 1, "a matrix"));
     struct matrix *matrix = *made;
@@ -30,7 +26,7 @@ static enum status matrix_allocate(const struct process_grid *grid, long d, bool
     if (grid == NULL)
         return STATUS_OK;
     TRY(memory_allocate(&matrix->cyclic, 1, "a matrix"));
-    return row_gather_create(grid, d, COLUMNS_AT_ONCE, &matrix->gather);
+    return row_gather_create(grid, d, MATRIX_COLUMNS_AT_ONCE, &matrix->gather);
 }
 
 enum status matrix_create(long dimension, const double *values, bool transposed, struct matrix **matrix)
@@ -117,8 +113,8 @@ static enum status multiply(const struct matrix *matrix, const struct panels *pa
         block_clear_padding(y);
         return STATUS_OK;
     }
-    for (long first = 0; first < x->columns; first += COLUMNS_AT_ONCE) {
-        const long columns = x->columns - first < COLUMNS_AT_ONCE ? x->columns - first : COLUMNS_AT_ONCE;
+    for (long first = 0; first < x->columns; first += MATRIX_COLUMNS_AT_ONCE) {
+        const long columns = x->columns - first < MATRIX_COLUMNS_AT_ONCE ? x->columns - first : MATRIX_COLUMNS_AT_ONCE;
         const struct block from = block_view(x, first, columns);
         struct block to = block_view(y, first, columns);
         panels_multiply(panels, &from, matrix->scratch, row_gather_own(&matrix->gather, columns),

@@ -23,6 +23,13 @@ struct matrix {
     struct cyclic *cyclic;         /* on a grid, where `transposed` */
 };
 
+enum { MATRIX_COLUMNS_AT_ONCE = 128 }; /* of a block, between two meetings of the ranks: enough for the full rate */
+
+/* Room for a matrix of zeros; `made` is its owner's to release with matrix_destroy, also where this fails. Not
+ * collective. Errors: STATUS_MEMORY. */
+CHECKED enum status matrix_allocate(const struct process_grid *grid, long dimension, bool transposed,
+                                    struct matrix **made);
+
 /* *cyclic := A^T block-cyclic over the matrix's grid; made with the first call, and kept. The matrix was created with
  * `transposed`. Collective within the team, and agreed. Errors: STATUS_MEMORY. */
 CHECKED enum status matrix_cyclic_transposed(const struct matrix *matrix, const struct cyclic **cyclic);

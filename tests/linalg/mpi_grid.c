@@ -99,6 +99,41 @@ static void products_have_the_bits_of_one_rank(const struct process_grid *grid)
     }
 }
 
+static void squares_and_scaled_ones_have_the_bits_of_one_rank(const struct process_grid *grid)
+{
+    for (size_t n = 0; n < COUNT_OF(dimensions) && dimensions[n] < 500; n++) {
+        const long d = dimensions[n];
+        double *values = new_numbers(d * d, "weights");
+        struct block x = new_columns(d, 9, "columns"), expected;
+        struct matrix *matrix, *local, *made[2], *made_alone[2];
+        int64_t exponent, exponent_alone;
+        for (long i = 0; i < d * d; i++)
+            values[i] *= n % 2 ? 1.0 : 0x1p-150;
+        matrix = new_matrix_on(grid, d, values);
+        REQUIRE(matrix_create(d, values, true, &local) == STATUS_OK);
+        REQUIRE(block_create(d, x.columns, &expected) == STATUS_OK);
+        REQUIRE(matrix_create_square(matrix, &exponent, &made[0]) == STATUS_OK);
+        REQUIRE(matrix_create_square(local, &exponent_alone, &made_alone[0]) == STATUS_OK);
+        REQUIRE(exponent == exponent_alone);
+        REQUIRE(matrix_create_scaled(matrix, values, &made[1]) == STATUS_OK);
+        REQUIRE(matrix_create_scaled(local, values, &made_alone[1]) == STATUS_OK);
+        for (int which = 0; which < 2; which++) {
+            for (int transposed = 0; transposed < 2; transposed++) {
+                REQUIRE((transposed ? matrix_apply_transposed : matrix_apply)(made_alone[which], &x, &expected) ==
+                        STATUS_OK);
+                check_product(made[which], transposed, &x, &expected, 0, x.columns);
+            }
+            matrix_destroy(made[which]);
+            matrix_destroy(made_alone[which]);
+        }
+        matrix_destroy(matrix);
+        matrix_destroy(local);
+        block_destroy(&x);
+        block_destroy(&expected);
+        memory_free(values);
+    }
+}
+
 static void threads_change_no_bit(const struct process_grid *grid)
 {
     struct process_grid threaded = *grid;
@@ -297,6 +332,7 @@ static void run_all(const struct team *team)
     REQUIRE(grid.rows <= grid.columns && grid.rows * grid.columns == team->size && grid.threads >= 1);
     rows_are_dealt_once(&grid);
     products_have_the_bits_of_one_rank(&grid);
+    squares_and_scaled_ones_have_the_bits_of_one_rank(&grid);
     threads_change_no_bit(&grid);
     what_is_not_finite_stays_in_its_column(&grid);
     a_failed_fill_is_agreed_on(&grid);

@@ -184,16 +184,76 @@ static void what_is_not_finite_stays_in_its_column(void **state)
         }
 }
 
+/* A matrix made of another is what it does to the columns of I; `columns` [d, d] are what it should be, column by
+ * column without gaps. */
+static void check_made(const struct matrix *made, const double *columns)
+{
+    const long d = matrix_dimension(made);
+    struct block unit, y;
+    assert_int_equal(block_create(d, d, &unit), STATUS_OK);
+    assert_int_equal(block_create(d, d, &y), STATUS_OK);
+    for (long i = 0; i < d; i++)
+        block_column(&unit, i)[i] = 1;
+    for (int transposed = 0; transposed < 2; transposed++) {
+        assert_int_equal((transposed ? matrix_apply_transposed : matrix_apply)(made, &unit, &y), STATUS_OK);
+        for (long j = 0; j < d; j++)
+            for (long i = 0; i < d; i++)
+                assert_true(block_column(&y, j)[i] == columns[transposed ? j + i * d : i + j * d]);
+    }
+    block_destroy(&unit);
+    block_destroy(&y);
+}
+
+/* A^2, by chains of fused multiply-adds, with its power of two where it is far from 1, and A D. */
+static void squares_and_scaled_ones_are_those_of_their_elements(void **state)
+{
+    const long dimensions[] = { 1, 2, 8, 23, 65, 129, 260 };
+    const int exponents[] = { 0, 150, -150 };
+    (void)state;
+    for (size_t n = 0; n < sizeof dimensions / sizeof *dimensions; n++)
+        for (size_t e = 0; e < sizeof exponents / sizeof *exponents; e++) {
+            const long d = dimensions[n];
+            double *values = new_matrix(d), *expected = new_matrix(d), largest = 0;
+            struct matrix *matrix, *square, *scaled;
+            int64_t exponent;
+            fill(values, d * d, "weights");
+            for (long i = 0; i < d * d; i++)
+                values[i] = ldexp(values[i], exponents[e]);
+            assert_int_equal(matrix_create(d, values, true, &matrix), STATUS_OK);
+            assert_int_equal(matrix_create_square(matrix, &exponent, &square), STATUS_OK);
+            for (long j = 0; j < d; j++)
+                for (long i = 0; i < d; i++)
+                    expected[i + j * d] = ldexp(chain_of_fma(d, values, false, i, values + j * d), (int)-exponent);
+            for (long i = 0; i < d * d; i++)
+                largest = fmax(largest, fabs(expected[i]));
+            assert_true(exponents[e] == 0 ? exponent == 0 : largest >= 0.5 && largest <= 1);
+            check_made(square, expected);
+            assert_int_equal(matrix_create_scaled(matrix, values, &scaled), STATUS_OK);
+            for (long j = 0; j < d; j++)
+                for (long i = 0; i < d; i++)
+                    expected[i + j * d] = values[i + j * d] * values[j];
+            check_made(scaled, expected);
+            matrix_destroy(scaled);
+            matrix_destroy(square);
+            matrix_destroy(matrix);
+            memory_free(expected);
+            memory_free(values);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #ifdef __x86_64__
-        cmocka_unit_test(avx512_is_a_chain_of_fma), cmocka_unit_test(avx2_is_a_chain_of_fma),
+        cmocka_unit_test(avx512_is_a_chain_of_fma),
+        cmocka_unit_test(avx2_is_a_chain_of_fma),
 #endif
 #ifdef __aarch64__
         cmocka_unit_test(neon_is_a_chain_of_fma),
 #endif
-        cmocka_unit_test(plain_is_a_chain_of_fma),  cmocka_unit_test(what_is_not_finite_stays_in_its_column),
+        cmocka_unit_test(plain_is_a_chain_of_fma),
+        cmocka_unit_test(what_is_not_finite_stays_in_its_column),
+        cmocka_unit_test(squares_and_scaled_ones_are_those_of_their_elements),
     };
     const int failures = cmocka_run_group_tests(tests, NULL, NULL);
     return failures == 0 && lacks_a_kernel ? 77 : failures;
