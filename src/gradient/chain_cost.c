@@ -1,6 +1,7 @@
 #include "gradient/chain_cost.h"
 
 #include "gradient/jacobian_internal.h"
+#include "gradient/jacobian_powers.h"
 #include "linalg/lanes.h"
 #include "linalg/truncation.h"
 #include "model/weights_cost.h"
@@ -22,6 +23,7 @@ static const double ITERATIONS_WHERE_ALL_ONE = 1.6;
 /* Of a product over l steps the directions that count are some d (1 - exp(-DIRECTIONS_FALL / l)), as of powers of a
  * random matrix: measured from d = 48 to 256, lags to 1024, between 20 where units are driven and 40. */
 static const double DIRECTIONS_FALL = 28.0;
+static const double PACKING_SECONDS = 1e-9; /* an element of a power: scaled, and packed twice */
 static const double ELIMINATION_RATE = 5e9; /* operations a second of a look at them */
 
 /* Lanczos' vectors on a product that was just formed, and fits the cache, beside dgemv on a matrix of its own. */
@@ -71,18 +73,61 @@ static bool is_of_straight_lines(const struct activation *activation)
            activation->slope_at_zero[1] == activation->slope_at_infinity[1];
 }
 
+static bool may_take_powers(const struct chain_question *question)
+{
+    return question->team_size <= 1 && !question->options->certify && !question->ensemble->kind->is_fresh_at_every_step;
+}
+
+/* Products with a vector that J_lag takes where its last `run` steps are equal. */
+static double factors_of(const struct chain_question *question, long lag, long run)
+{
+    const long steps = lag < run ? lag : run;
+    const int squarings = may_take_powers(question) ? jacobian_powers_squarings(question->hidden_size, steps,
+                                                                                question->activation->is_identity)
+                                                    : 0;
+    double factors = (double)(lag - steps) + (double)(steps >> squarings);
+    for (int k = 0; k < squarings; k++)
+        factors += (double)(steps >> k & 1);
+    return factors;
+}
+
+/* What Lanczos takes at all lags, in products with a vector, where the last `run` steps are equal. */
+static double factors_of_lags(const struct chain_question *question, long run)
+{
+    double sum = 0.0;
+    for (long i = 0; i < question->lag_count; i++)
+        sum +=
+            chain_cost_iterations(question, (double)question->lags[i]) * factors_of(question, question->lags[i], run);
+    return sum;
+}
+
+/* The same as a share of what it takes without equal steps; explicit chains take all of them. */
+static double share_of_run(const struct chain_question *question, double run)
+{
+    return chain_method(question) == METHOD_IMPLICIT
+               ? factors_of_lags(question, (long)fmax(run, 0.0)) / factors_of_lags(question, 0)
+               : 1.0;
+}
+
 double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings)
 {
     const double blocks = ceil((double)count / (double)chain_cost_side_by_side(question));
-    const double steps = (double)(model_of_mean_anchor(question).steps - question->lags[question->lag_count - 1]);
-    double vanished = 0.0;
+    const double window = (double)question->lags[question->lag_count - 1],
+                 steps = (double)model_of_mean_anchor(question).steps;
+    double vanished = 0.0, others = 0.0;
     if (is_driven(question) || !question->activation->vanishes_at_zero)
         return 1.0;
     if (is_of_straight_lines(question->activation))
-        return blocks / (double)count;
-    for (long i = 0; i < count && !native && !question->ensemble->kind->is_fresh_at_every_step; i++)
-        vanished += steps * log(couplings[i]) < LOG_VANISHED;
-    return ((double)count - vanished + fmin(vanished, blocks)) / (double)count;
+        return blocks / (double)count * share_of_run(question, window);
+    for (long i = 0; i < count; i++) {
+        const bool vanishes = couplings[i] < 1 && !native && !question->ensemble->kind->is_fresh_at_every_step;
+        const double run = vanishes ? steps - LOG_VANISHED / log(couplings[i]) : 0.0;
+        if (run > window)
+            vanished++;
+        else
+            others += share_of_run(question, run);
+    }
+    return (others + fmin(vanished, blocks) * share_of_run(question, window)) / (double)count;
 }
 
 /* From there on derivatives are those at 0, some e^5 of growth on the way included. */
@@ -170,6 +215,13 @@ static struct cost norms_of_steps(const struct chain_question *question, double 
     return cost_add(cost_times(drawing, steps / group), cost_times(norms, steps / width));
 }
 
+/* ||J_1|| of identity is ||W||. */
+static bool is_norm_known(const struct chain_question *question, long lag)
+{
+    return lag == 1 && question->activation->is_identity && !question->ensemble->kind->is_fresh_at_every_step &&
+           !measure_any_needs(question->measures, NEEDS_PRODUCTS);
+}
+
 /* Whole products, and their largest singular values. The rates of this and of implicit_cost choose the method. */
 static struct cost explicit_cost(const struct chain_question *question)
 {
@@ -178,6 +230,8 @@ static struct cost explicit_cost(const struct chain_question *question)
     struct cost norms = { 0 };
     for (long i = 0; i < question->lag_count; i++) {
         const double lag = (double)question->lags[i], of_lag = chain_cost_iterations(question, lag);
+        if (is_norm_known(question, question->lags[i]))
+            continue;
         norms.seconds += cost_lanczos_seconds(question->hidden_size, of_lag);
         norms.flops += of_lag * 4.0 * d * columns_left(question, lag);
         iterations += of_lag;
@@ -200,23 +254,43 @@ long chain_cost_lags_side_by_side(long chains, long lag_count)
     return fitting < 1 ? 1 : fitting < lag_count ? fitting : lag_count;
 }
 
-/* Lanczos through the factors; for identity there is but one chain. Of the lags that stand side by side the longest
- * alone goes through all of its steps. */
+/* Powers of identity's W, and the look at each: columns that go through as many steps. */
+static struct cost powers_cost(const struct chain_question *question)
+{
+    const long largest = question->lags[question->lag_count - 1], d = question->hidden_size;
+    const int squarings = may_take_powers(question) && question->activation->is_identity
+                              ? jacobian_powers_squarings(d, largest, true)
+                              : 0;
+    if (squarings == 0)
+        return (struct cost){ 0 };
+    struct cost cost = cost_squares(d, squarings);
+    cost.seconds += squarings * 4.0 * (double)(d * d) * PACKING_SECONDS;
+    return cost_add(
+        cost, cost_narrow(d, JACOBIAN_POWERS_PROBES * ((1 << squarings) + 2.0 * squarings), JACOBIAN_POWERS_PROBES));
+}
+
+/* Lanczos through the factors; for identity there is but one chain, and its powers. Of the lags that stand side by side
+ * the longest alone goes through all of its steps. */
 static struct cost implicit_cost(const struct chain_question *question, double chains)
 {
-    double steps = 0.0, sum_of_lags = 0.0, passes = 0.0, seconds = 0.0;
+    const bool is_identity = question->activation->is_identity;
+    double steps = 0.0, all = 0.0, passes = 0.0, seconds = 0.0;
     long together = chain_cost_lags_side_by_side((long)chains, question->lag_count);
     for (long i = 0; i < question->lag_count; i++) {
-        const double lag = (double)question->lags[i], iterations = chain_cost_iterations(question, lag);
-        steps += iterations * lag;
+        const long lag = question->lags[i];
+        const double iterations = chain_cost_iterations(question, (double)lag),
+                     factors = factors_of(question, lag, is_identity ? lag : 0);
+        if (is_norm_known(question, lag))
+            continue;
+        steps += iterations * factors;
         seconds += cost_lanczos_seconds(question->hidden_size, iterations);
-        sum_of_lags += lag;
-        if ((i + 1) % together == 0 || i + 1 == question->lag_count)
-            passes += lag;
+        all += factors;
+        if ((i + 1) % together == 0 || i + 1 == question->lag_count || factors == 1.0)
+            passes += factors;
     }
-    struct cost cost = cost_narrow(question->hidden_size, 2.0 * steps, chains * sum_of_lags / passes);
+    struct cost cost = cost_narrow(question->hidden_size, 2.0 * steps, passes > 0.0 ? chains * all / passes : 1.0);
     cost.seconds += seconds;
-    return cost;
+    return cost_add(cost, powers_cost(question));
 }
 
 struct cost chain_cost_steps(const struct chain_question *question, double steps)
@@ -343,12 +417,28 @@ static double window_elements(const struct chain_question *question)
     return d * (double)chain_window(question);
 }
 
+/* Doubles of powers of steps, each packed twice, and of what they are made from. Chains that settle at 0 share theirs.
+ */
+static double powers_elements(const struct chain_question *question, double chains)
+{
+    const double d = (double)question->hidden_size;
+    const bool is_identity = question->activation->is_identity;
+    const int squarings =
+        may_take_powers(question) && (is_identity || question->model->input == INPUT_NONE)
+            ? jacobian_powers_squarings(question->hidden_size, question->lags[question->lag_count - 1], is_identity)
+            : 0;
+    const bool is_shared = is_identity || question->hidden_size > JACOBIAN_POWERS_LARGEST_OF_A_CHAIN ||
+                           (!is_driven(question) && question->activation->vanishes_at_zero);
+    const double matrices = squarings == 0 ? 0.0 : is_shared ? squarings : chains * (squarings + 1.0);
+    return matrices * 2.0 * d * d / fmax(question->team_size, 1.0);
+}
+
 /* Doubles of the whole products that stand beside each other, J_l^T and the next one. */
 static double product_elements(const struct chain_question *question, double chains)
 {
     double d = (double)question->hidden_size;
     if (chain_method(question) != METHOD_EXPLICIT)
-        return 0.0;
+        return powers_elements(question, chains);
     if (may_truncate(question)) /* with probes, and the copy that is looked at */
         return truncated_width(question, chains) * 2.0 * d * (d + TRUNCATION_PROBES) +
                d * (d + TRUNCATION_ROUNDING_COLUMNS);

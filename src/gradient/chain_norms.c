@@ -100,7 +100,8 @@ struct jacobian_problem chain_norms_problem(const struct batch *batch, const str
                                       .lags = batch->lags,
                                       .lag_count = batch->lag_count,
                                       .tolerance = batch->tolerance,
-                                      .may_truncate = !batch->options.certify };
+                                      .may_truncate = !batch->options.certify,
+                                      .may_take_powers = !batch->options.certify };
 }
 
 enum status chain_norms_accept_failure(const struct batch *batch, enum status status, enum jacobian_outcome *outcomes,
@@ -165,10 +166,34 @@ static enum status set_exact_zeros(const struct jacobian_problem *problem, struc
     return STATUS_OK;
 }
 
-static enum status find(const struct jacobian_problem *problem, struct gradient_context *context,
-                        const struct chain_norms *norms)
+/* Whether the first lag needs no search: J_1 of identity is W itself, of which the norm is known. */
+static bool is_first_known(const struct batch *batch, const struct trajectory *trajectory)
 {
-    if (norms->method == METHOD_IMPLICIT)
+    return trajectory == NULL && batch->lags[0] == 1 && !batch_is_untied(batch);
+}
+
+/* Of one chain, at all lags but the first, and of them all. */
+static enum status find_others(const struct batch *batch, const struct jacobian_problem *problem,
+                               struct gradient_context *context, const struct chain_norms *norms)
+{
+    struct jacobian_problem others = *problem;
+    others.lags++;
+    others.lag_count--;
+    norms->log_norms[0] = batch_log_unit_norm(batch);
+    norms->outcomes[0] = JACOBIAN_FOUND;
+    if (others.lag_count == 0)
+        return STATUS_OK;
+    return norms->method == METHOD_IMPLICIT
+               ? jacobian_norms_implicit(&others, context, norms->log_norms + 1, norms->outcomes, norms->fell_back)
+               : jacobian_norms_explicit(&others, context, norms->log_norms + 1, NULL, norms->outcomes);
+}
+
+static enum status find(const struct batch *batch, const struct jacobian_problem *problem,
+                        struct gradient_context *context, const struct chain_norms *norms)
+{
+    if (is_first_known(batch, problem->trajectory) && norms->log_frobenius == NULL)
+        TRY(find_others(batch, problem, context, norms));
+    else if (norms->method == METHOD_IMPLICIT)
         TRY(jacobian_norms_implicit(problem, context, norms->log_norms, norms->outcomes, norms->fell_back));
     else
         TRY(jacobian_norms_explicit(problem, context, norms->log_norms, norms->log_frobenius, norms->outcomes));
@@ -184,9 +209,9 @@ enum status chain_norms_find(const struct batch *batch, struct gradient_context 
     struct jacobian_problem problem = chain_norms_problem(batch, trajectory, norms->chains);
     problem.members = norms->members;
     problem.twins = norms->twins;
-    TRY(chain_norms_accept_failure(batch, find(&problem, context, norms), norms->outcomes, norms->chains));
-    /* J_1 of identity is W itself, and its bound an equality: the norm that is known better stands on both sides. */
-    if (trajectory == NULL && batch->lags[0] == 1 && !batch_is_untied(batch) && norms->outcomes[0] == JACOBIAN_FOUND)
+    TRY(chain_norms_accept_failure(batch, find(batch, &problem, context, norms), norms->outcomes, norms->chains));
+    /* The bound of J_1 is an equality: the norm that is known better stands on both sides. */
+    if (is_first_known(batch, trajectory) && norms->outcomes[0] == JACOBIAN_FOUND)
         norms->log_norms[0] = batch_log_unit_norm(batch);
     if (!batch->options.certify)
         return STATUS_OK;

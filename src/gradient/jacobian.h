@@ -44,10 +44,12 @@ struct jacobian_problem {
                                         * method finds one product once */
     const long *lags;                  /* ascending, the last at most the trajectory's window and T */
     long lag_count;
-    double tolerance;  /* of ln ||J_l||, absolute */
-    bool may_truncate; /* whole products need not keep directions that are, but for a chance of 1e-8, worth no more
-                        * than half of the tolerance */
-    bool are_close;    /* the largest singular values: by the explicit method they come from a full SVD at once */
+    double tolerance;     /* of ln ||J_l||, absolute */
+    bool may_truncate;    /* whole products need not keep directions that are, but for a chance of 1e-8, worth no more
+                           * than half of the tolerance */
+    bool may_take_powers; /* the implicit method: equal steps one after the other may be taken as a power, which is
+                           * right to a tenth of the tolerance but for a chance of 1e-8 (gradient/jacobian_powers.h) */
+    bool are_close;       /* the largest singular values: by the explicit method they come from a full SVD at once */
 };
 
 /* log_norms[chains * lag_count] := normalised ln ||J_l||_2, log_frobenius (may be NULL) likewise the Frobenius norms,

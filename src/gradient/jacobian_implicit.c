@@ -3,6 +3,7 @@
 #include "gradient/chain_cost.h"
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
+#include "gradient/jacobian_powers.h"
 #include "linalg/lanczos.h"
 
 #include <string.h>
@@ -68,6 +69,7 @@ struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *p
 struct product {
     long chain;
     long lag_position;
+    struct jacobian_run run; /* of its last steps */
 };
 
 struct implicit_operator {
@@ -76,10 +78,14 @@ struct implicit_operator {
     const struct matrix *matrix;
     long active;              /* chains that Lanczos still serves */
     long *members;            /* [active]: their numbers in the problem */
-    struct product *products; /* [columns], longest first: those that a step still or already concerns come first */
-    struct block scratch;     /* [d, columns] */
-    int64_t *exponents;       /* [columns] */
-    const double **diagonals;
+    struct product *products; /* [columns], longest first */
+    struct jacobian_powers *powers;
+    struct block room[2];     /* [d, columns] */
+    long *selected;           /* [columns]: of a block that are multiplied together; */
+    int64_t *exponents;       /* [columns]: theirs */
+    const double **diagonals; /* [columns]: theirs */
+    int64_t *sums;            /* [columns]: exponents of a whole block */
+    struct jacobian_run *runs;
     double *norms; /* [columns]: what Lanczos finds */
     enum lanczos_outcome *found;
 };
@@ -89,21 +95,56 @@ static long lag_of(const struct implicit_operator *map, long number)
     return map->problem->lags[map->products[number].lag_position];
 }
 
-/* How many of the products, which stand longest first, have the step T - step_index among their factors. */
-static long count_with_step(const struct implicit_operator *map, const long *numbers, long count, long step_index)
+/* Columns that take the same steps together: those whose product has S_{T-first}, ..., S_{T-last+1} among its factors
+ * that are not in its run. */
+struct stretch {
+    long first, last;
+    long columns; /* map->selected holds their numbers in the block */
+};
+
+static bool takes_step(const struct implicit_operator *map, long number, long step_index)
 {
-    while (count > 0 && lag_of(map, numbers[count - 1]) <= step_index)
-        count--;
-    return count;
+    return map->products[number].run.steps <= step_index && step_index < lag_of(map, number);
 }
 
-/* to := D from for each column, balanced; `to` may be `from`. */
+/* The columns that take step `step_index`, and up to where forward or backward from there they, and no others, do. */
+static struct stretch stretch_at(const struct implicit_operator *map, const long *numbers, long count, long step_index)
+{
+    struct stretch stretch = { .first = 0, .last = map->problem->lags[map->problem->lag_count - 1] };
+    for (long j = 0; j < count; j++) {
+        const long ends[] = { map->products[numbers[j]].run.steps, lag_of(map, numbers[j]) };
+        for (int i = 0; i < 2; i++)
+            if (ends[i] <= step_index)
+                stretch.first = ends[i] > stretch.first ? ends[i] : stretch.first;
+            else
+                stretch.last = ends[i] < stretch.last ? ends[i] : stretch.last;
+        if (takes_step(map, numbers[j], step_index))
+            map->selected[stretch.columns++] = j;
+    }
+    return stretch;
+}
+
+/* part := those columns of a block, or back. */
+static void gather(const struct implicit_operator *map, const struct block *whole, struct block *part)
+{
+    for (long i = 0; i < part->columns; i++)
+        memcpy(block_column(part, i), block_column(whole, map->selected[i]), (size_t)part->stride * sizeof(double));
+}
+
+static void scatter(const struct implicit_operator *map, const struct block *part, struct block *whole)
+{
+    for (long i = 0; i < part->columns; i++)
+        memcpy(block_column(whole, map->selected[i]), block_column(part, i), (size_t)part->stride * sizeof(double));
+}
+
+/* to := D from for each column of a stretch, balanced; `to` may be `from`. */
 static void scale_by_derivatives(const struct implicit_operator *map, const long *numbers, long step_index,
                                  const struct block *from, struct block *to)
 {
     if (map->problem->trajectory) {
         for (long j = 0; j < from->columns; j++)
-            map->diagonals[j] = jacobian_diagonal(map->problem, step_index, map->products[numbers[j]].chain);
+            map->diagonals[j] =
+                jacobian_diagonal(map->problem, step_index, map->products[numbers[map->selected[j]]].chain);
         block_scale_rows_balanced(from, map->diagonals, to, map->exponents);
         return;
     }
@@ -112,39 +153,71 @@ static void scale_by_derivatives(const struct implicit_operator *map, const long
     block_balance_columns(to, map->exponents);
 }
 
-static void begin_apply(const struct implicit_operator *map, long count)
+/* The steps of a stretch, backward or forward in time, for its columns of y. */
+static enum status take_stretch(const struct implicit_operator *map, const long *numbers, const struct stretch *stretch,
+                                bool backward, struct block *y)
 {
-    memset(map->exponents, 0, (size_t)count * sizeof *map->exponents);
+    struct block from = block_view(&map->room[0], 0, stretch->columns),
+                 to = block_view(&map->room[1], 0, stretch->columns);
+    const double d = (double)y->rows;
+    const long steps = stretch->last - stretch->first;
+    memset(map->exponents, 0, (size_t)stretch->columns * sizeof *map->exponents);
+    gather(map, y, &from);
+    for (long i = 0; i < steps; i++) {
+        const long step_index = backward ? stretch->first + i : stretch->last - 1 - i;
+        if (backward) {
+            TRY(matrix_apply_transposed(map->matrix, &from, &to));
+            scale_by_derivatives(map, numbers, step_index, &to, &to);
+            const struct block swap = from;
+            from = to;
+            to = swap;
+        } else {
+            scale_by_derivatives(map, numbers, step_index, &from, &to);
+            TRY(matrix_apply(map->matrix, &to, &from));
+        }
+    }
+    scatter(map, &from, y);
+    for (long i = 0; i < stretch->columns; i++)
+        map->sums[map->selected[i]] += map->exponents[i];
+    map->context->flops += 2.0 * d * d * (double)(steps * stretch->columns);
+    return STATUS_OK;
 }
 
-static void finish_apply(const struct implicit_operator *map, const long *numbers, long count, double *log_scales)
+/* The runs of all columns of y. */
+static enum status take_runs(const struct implicit_operator *map, const long *numbers, bool backward, struct block *y)
 {
-    double d = (double)map->scratch.rows;
-    for (long j = 0; j < count; j++) {
-        log_scales[j] = (double)map->exponents[j] * LOG_2;
-        map->context->flops += 2.0 * d * d * (double)lag_of(map, numbers[j]);
-    }
+    for (long j = 0; j < y->columns; j++)
+        map->runs[j] = map->products[numbers[j]].run;
+    return jacobian_powers_apply(map->powers, map->context, backward, map->runs, y, map->sums, map->room);
+}
+
+static void begin_apply(const struct implicit_operator *map, const struct block *x, struct block *y)
+{
+    memset(map->sums, 0, (size_t)x->columns * sizeof *map->sums);
+    block_copy(x, y);
+}
+
+static void finish_apply(const struct implicit_operator *map, long count, double *log_scales)
+{
+    for (long j = 0; j < count; j++)
+        log_scales[j] = (double)map->sums[j] * LOG_2;
 }
 
 /* y := J_l^T x: for each step back from T, apply W^T, then scale the rows. */
 static enum status apply_backward(void *context, const long *numbers, const struct block *x, struct block *y,
                                   double *log_scales)
 {
-    struct implicit_operator *map = context;
-    begin_apply(map, x->columns);
-    struct block from = *x;
-    for (long step_index = 0; from.columns > 0; step_index++) {
-        struct block to = block_view(from.values == y->values ? &map->scratch : y, 0, from.columns);
-        TRY(matrix_apply_transposed(map->matrix, &from, &to));
-        scale_by_derivatives(map, numbers, step_index, &to, &to);
-        const long left = count_with_step(map, numbers, to.columns, step_index + 1);
-        const struct block finished = block_view(&to, left, to.columns - left);
-        struct block place = block_view(y, left, to.columns - left);
-        if (to.values != y->values)
-            block_copy(&finished, &place);
-        from = block_view(&to, 0, left);
+    const struct implicit_operator *map = context;
+    const long largest = lag_of(map, numbers[0]);
+    begin_apply(map, x, y);
+    TRY(take_runs(map, numbers, true, y));
+    for (long step_index = 0; step_index < largest;) {
+        const struct stretch stretch = stretch_at(map, numbers, x->columns, step_index);
+        if (stretch.columns > 0)
+            TRY(take_stretch(map, numbers, &stretch, true, y));
+        step_index = stretch.last;
     }
-    finish_apply(map, numbers, x->columns, log_scales);
+    finish_apply(map, x->columns, log_scales);
     return STATUS_OK;
 }
 
@@ -152,17 +225,17 @@ static enum status apply_backward(void *context, const long *numbers, const stru
 static enum status apply_forward(void *context, const long *numbers, const struct block *x, struct block *y,
                                  double *log_scales)
 {
-    struct implicit_operator *map = context;
-    begin_apply(map, x->columns);
-    block_copy(x, y);
-    for (long step_index = lag_of(map, numbers[0]) - 1; step_index >= 0; step_index--) {
-        const long joined = count_with_step(map, numbers, x->columns, step_index);
-        struct block columns = block_view(y, 0, joined), scaled = block_view(&map->scratch, 0, joined);
-        scale_by_derivatives(map, numbers, step_index, &columns, &scaled);
-        TRY(matrix_apply(map->matrix, &scaled, &columns));
+    const struct implicit_operator *map = context;
+    begin_apply(map, x, y);
+    for (long last = lag_of(map, numbers[0]); last > 0;) {
+        const struct stretch stretch = stretch_at(map, numbers, x->columns, last - 1);
+        if (stretch.columns > 0)
+            TRY(take_stretch(map, numbers, &stretch, false, y));
+        last = stretch.first;
     }
-    block_balance_columns(y, map->exponents);
-    finish_apply(map, numbers, x->columns, log_scales);
+    TRY(take_runs(map, numbers, false, y));
+    block_balance_columns(y, map->sums);
+    finish_apply(map, x->columns, log_scales);
     return STATUS_OK;
 }
 
@@ -170,9 +243,14 @@ static void operator_destroy(struct implicit_operator *map)
 {
     memory_free(map->members);
     memory_free(map->products);
-    block_destroy(&map->scratch);
+    jacobian_powers_close(map->powers);
+    block_destroy(&map->room[0]);
+    block_destroy(&map->room[1]);
+    memory_free(map->selected);
     memory_free(map->exponents);
     memory_free(map->diagonals);
+    memory_free(map->sums);
+    memory_free(map->runs);
     memory_free(map->norms);
     memory_free(map->found);
 }
@@ -180,13 +258,17 @@ SCOPED_VALUE(implicit_operator, operator_destroy)
 
 static enum status operator_allocate(struct implicit_operator *map)
 {
-    const long chains = map->problem->chains,
+    const long chains = map->problem->chains, d = weights_hidden_size(map->problem->weights),
                columns = chains * chain_cost_lags_side_by_side(chains, map->problem->lag_count);
     TRY(memory_allocate(&map->members, chains, "chains of a block"));
     TRY(memory_allocate(&map->products, columns, "products of a block"));
-    TRY(block_create(weights_hidden_size(map->problem->weights), columns, &map->scratch));
+    TRY(block_create(d, columns, &map->room[0]));
+    TRY(block_create(d, columns, &map->room[1]));
+    TRY(memory_allocate(&map->selected, columns, "columns of a step"));
     TRY(memory_allocate(&map->exponents, columns, "exponents of vectors"));
     TRY(memory_allocate(&map->diagonals, columns, "diagonals of a step"));
+    TRY(memory_allocate(&map->sums, columns, "exponents of vectors"));
+    TRY(memory_allocate(&map->runs, columns, "runs of products"));
     TRY(memory_allocate(&map->norms, columns, "norms of products"));
     return memory_allocate(&map->found, columns, "outcomes of products");
 }
@@ -198,6 +280,7 @@ static enum status operator_create(const struct jacobian_problem *problem, struc
     *map = (struct implicit_operator){ .problem = problem, .context = context, .active = problem->chains };
     TRY(weights_at(problem->weights, problem->steps, &map->matrix));
     TRY(team_agree(weights_team(problem->weights), operator_allocate(map)));
+    TRY(jacobian_powers_open(problem, context, map->room[0].columns, &map->powers));
     for (long chain = 0; chain < problem->chains; chain++)
         map->members[chain] = chain;
     return STATUS_OK;
@@ -274,7 +357,10 @@ static long set_products(struct implicit_operator *map, long first_lag, long cou
     for (long position = first_lag + count - 1; position >= first_lag; position--)
         for (long j = 0; j < map->active; j++)
             if (!has_twin(map->problem, map->members[j], position))
-                map->products[columns++] = (struct product){ .chain = map->members[j], .lag_position = position };
+                map->products[columns++] = (struct product){ .chain = map->members[j],
+                                                             .lag_position = position,
+                                                             .run = jacobian_powers_run(map->powers, map->members[j],
+                                                                                        map->problem->lags[position]) };
     return columns;
 }
 
@@ -331,6 +417,19 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
     return STATUS_OK;
 }
 
+/* How many lags from one on stand side by side. Identity's that are one power each share no factor: one after the other
+ * they leave the cache to it. */
+static long lags_together(const struct implicit_operator *map, long first)
+{
+    const struct jacobian_problem *problem = map->problem;
+    const long together = chain_cost_lags_side_by_side(problem->chains, problem->lag_count),
+               left = problem->lag_count - first, lag = problem->lags[first];
+    const struct jacobian_run run = jacobian_powers_run(map->powers, 0, lag);
+    if (problem->trajectory == NULL && run.steps == lag && lag == 1L << run.squarings)
+        return 1;
+    return left < together ? left : together;
+}
+
 enum status jacobian_norms_implicit(const struct jacobian_problem *problem, struct gradient_context *context,
                                     double *log_norms, enum jacobian_outcome *outcomes, bool *fell_back)
 {
@@ -343,9 +442,8 @@ enum status jacobian_norms_implicit(const struct jacobian_problem *problem, stru
     const struct gaps gaps = { problem->lag_count, unresolved };
     for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;
-    const long together = chain_cost_lags_side_by_side(problem->chains, problem->lag_count);
     for (long first = 0, count; first < problem->lag_count && map.active > 0; first += count) {
-        count = problem->lag_count - first < together ? problem->lag_count - first : together;
+        count = lags_together(&map, first);
         TRY(jacobian_check_stop(context));
         TRY(measure_lags(&map, first, count, log_norms, outcomes, &gaps));
     }
