@@ -168,28 +168,42 @@ static vector ritz_top(const struct krylov *krylov, long n, vector norm, vector 
     return vector_multiply(x, norm);
 }
 
-/* The square of the last element of the eigenvector of theta, of unit norm: s_{i+1} / s_i = beta_i / D_{i+1}, D the
- * pivots of theta - T from below. These are positive but for the first where theta is T's largest; *lowest of them. */
-static vector last_weight(const struct krylov *krylov, long n, vector theta, vector *lowest)
+/* Pivots nearer to 0 than that, relative to theta, do not tell an eigenvector. */
+static const double LEAST_PIVOT = 1e-10;
+
+/* Where eigenvalues of T lie together, the square root in Laguerre's step takes half of the digits. So a little above
+ * `theta` the pivots D of theta - T are found, from below: f = D_1 is concave there and grows at a rate of
+ * f' = sum of s_i^2 / s_1^2, s_{i+1} / s_i = beta_i / D_{i+1}. All are positive where theta is above all of T, and T's
+ * largest eigenvalue is then less than f / f' below it: positive where both are so, with *theta := the eigenvalue and
+ * *weight := s_n^2 of its unit vector. */
+static vector settle_top(const struct krylov *krylov, long n, vector *theta, vector *weight)
 {
-    const vector one = vector_broadcast(1.0);
-    vector inverse = one, weight = one, sum = one;
-    *lowest = one;
+    const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0);
+    const vector above = vector_fma(*theta, vector_broadcast(1e-14), *theta);
+    vector inverse = zero, sum = one, lowest = above;
     for (long i = n - 1; i >= 1; i--) {
-        vector pivot = vector_subtract(theta, AT(krylov->alphas, i));
-        if (i < n - 1)
-            pivot = vector_fma_minus(AT(krylov->squares, i), inverse, pivot);
-        *lowest = vector_smaller(pivot, *lowest);
+        const vector square = i < n - 1 ? AT(krylov->squares, i) : zero;
+        const vector pivot = vector_fma_minus(square, inverse, vector_subtract(above, AT(krylov->alphas, i)));
+        lowest = vector_smaller(pivot, lowest);
         inverse = vector_divide(one, pivot);
         PUT(krylov->inverses, i, inverse);
     }
+    const vector square = n > 1 ? AT(krylov->squares, 0) : zero;
+    const vector first = vector_fma_minus(square, inverse, vector_subtract(above, AT(krylov->alphas, 0)));
+    *weight = one;
     for (long i = 1; i < n; i++) {
         inverse = AT(krylov->inverses, i);
-        weight =
-            vector_multiply(vector_multiply(weight, AT(krylov->squares, i - 1)), vector_multiply(inverse, inverse));
-        sum = vector_add(sum, weight);
+        *weight =
+            vector_multiply(vector_multiply(*weight, AT(krylov->squares, i - 1)), vector_multiply(inverse, inverse));
+        sum = vector_add(sum, *weight);
     }
-    return vector_divide(weight, sum);
+    const vector distance = vector_divide(first, sum);
+    *theta = vector_subtract(above, distance);
+    *weight = vector_divide(*weight, sum);
+    lowest = vector_fma_minus(above, vector_broadcast(LEAST_PIVOT), lowest);
+    const vector is_near =
+        vector_where_positive(first, vector_fma_minus(distance, vector_broadcast(1e14 / 4), above), zero);
+    return vector_where_positive(lowest, is_near, zero);
 }
 
 /* *theta := the largest eigenvalue of T of order n; positive where it is that of G as well. */
@@ -207,15 +221,15 @@ static vector prove(struct krylov *krylov, long n, vector active, vector *theta)
     const vector looked_at = vector_where_positive(active, near, zero);
     if (!vector_is_any_positive(looked_at))
         return zero;
-    vector lowest;
+    vector weight;
     *theta = ritz_top(krylov, n, norm, inverse);
-    const vector weight = last_weight(krylov, n, *theta, &lowest);
+    const vector is_top = settle_top(krylov, n, theta, &weight);
     const vector of_rest = vector_fma(krylov->norm_of_gram, vector_broadcast(REST_ERROR),
                                       vector_subtract(krylov->norm_of_gram, krylov->norm_of_tridiagonal));
     const vector of_others = vector_fma_minus(*theta, *theta, norm_square);
     const vector others = vector_root(vector_larger(vector_larger(of_rest, of_others), zero));
     const vector gap = vector_subtract(*theta, vector_add(others, krylov->beta));
-    const vector known = vector_where_positive(looked_at, vector_where_positive(lowest, gap, zero), zero);
+    const vector known = vector_where_positive(looked_at, vector_where_positive(is_top, gap, zero), zero);
     const vector error = vector_divide(vector_multiply(beta_square, weight), vector_multiply(gap, *theta));
     krylov->expected = vector_where_positive(known, error, krylov->expected);
     return vector_where_positive(known, vector_subtract(vector_broadcast(RITZ_ERROR), error), zero);

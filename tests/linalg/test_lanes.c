@@ -146,6 +146,29 @@ static void what_lanczos_does_not_reach_is_not_proven(void **state)
     }
 }
 
+/* Singular values of a diagonal that lie 2^-k apart, turned by an orthogonal matrix: from nearly far to nearly one. */
+static void close_values_are_told_apart_or_left(void **state)
+{
+    (void)state;
+    for (long d = 2; d <= MOST; d += d < 9 ? 1 : 5)
+        for (int together = 2; together <= (d < 4 ? d : 4); together++)
+            for (int k = 4; k <= 52; k++) {
+                double *turn = new_orthogonal(d, (uint64_t)(k + 100 * together)), *matrices = new_room();
+                struct lanes_top tops[WAYS];
+                for (long i = 0; i < d; i++) /* row i of the matrix: sigma_i times row i of the turn */
+                    for (long j = 0; j < d; j++)
+                        turn[i + j * d] *= i < together ? 1 - (double)i * ldexp(1, -k) : 1e-3;
+                for (int lane = 0; lane < LANES; lane++)
+                    put(d, turn, lane, matrices);
+                find_tops(d, matrices, tops);
+                for (int way = 0; way < WAYS; way++)
+                    if (way > 0 || lanes_top_is_proven(&tops[way], 0))
+                        assert_within(log(tops[way].square[0]) / 2, 0, AGREEMENT);
+                memory_free(turn);
+                memory_free(matrices);
+            }
+}
+
 /* Elements at both ends of what is allowed. */
 static void scale_does_not_matter(void **state)
 {
@@ -299,6 +322,7 @@ int main(void)
         cmocka_unit_test(norms_are_those_of_lapack),
         cmocka_unit_test(long_products_are_proven_by_lanczos),
         cmocka_unit_test(what_lanczos_does_not_reach_is_not_proven),
+        cmocka_unit_test(close_values_are_told_apart_or_left),
         cmocka_unit_test(scale_does_not_matter),
         cmocka_unit_test(zeros_and_nan_are_seen),
         cmocka_unit_test(steps_are_chains_of_fused_multiply_adds),
