@@ -116,6 +116,26 @@ static void nothing_has_no_range(void **state)
     block_destroy(&products);
 }
 
+/* Those of small matrices, which are kept, as well as those of large ones, which are not. */
+static void random_columns_are_the_same_always(void **state)
+{
+    (void)state;
+    static const struct {
+        long rows, columns;
+    } sizes[] = { { 5, 3 }, { 64, 16 }, { 33, 17 }, { 65, 16 }, { 5, 3 } };
+    struct block most, some;
+    assert_int_equal(block_create(D, 20, &most), STATUS_OK);
+    range_finder_fill_random(&most);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(block_create(sizes[i].rows, sizes[i].columns, &some), STATUS_OK);
+        range_finder_fill_random(&some);
+        for (long j = 0; j < some.columns; j++)
+            assert_memory_equal(block_column(&some, j), block_column(&most, j), (size_t)some.rows * sizeof(double));
+        block_destroy(&some);
+    }
+    block_destroy(&most);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +144,7 @@ int main(void)
         cmocka_unit_test(too_high_a_rank_is_told),
         cmocka_unit_test(probes_follow_one_another),
         cmocka_unit_test(nothing_has_no_range),
+        cmocka_unit_test(random_columns_are_the_same_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
