@@ -106,6 +106,14 @@ bool absence_is_right(const struct dataset_rule *rule, double value, enum presen
 
 /* ---- all values of a dataset ---- */
 
+static bool has_absences_of_values(const struct dataset_rule *rule)
+{
+    for (int i = 0; i < DATASET_MAX_ABSENCES && rule->absences[i]; i++)
+        if (!rule->absences[i]->is_of_cell)
+            return true;
+    return false;
+}
+
 void absence_visit(const struct dataset_rule *rule, const struct absence_place *whole_cell, const double *values,
                    absence_visitor *visit, void *context)
 {
@@ -115,6 +123,7 @@ void absence_visit(const struct dataset_rule *rule, const struct absence_place *
     const long indices = dataset_is_along(rule, ALONG_INDEX) ? cell->options->lengths[ALONG_INDEX] : 1;
     int of_cell = 0;
     const enum presence whole = absence_of_cell(rule, whole_cell, &of_cell);
+    const bool are_alike = whole == PRESENCE_NAN || !has_absences_of_values(rule);
     struct absence_place place = *whole_cell;
     for (long time = 0; time < times; time++)
         for (long lag = 0; lag < lags; lag++)
@@ -122,8 +131,7 @@ void absence_visit(const struct dataset_rule *rule, const struct absence_place *
                 int of_value = 0;
                 place.time = whole_cell->time - times + 1 + time;
                 place.lag = cell->lags[lag];
-                const enum presence own =
-                    whole == PRESENCE_NAN ? PRESENCE_NUMBER : absence_of_value(rule, &place, &of_value);
+                const enum presence own = are_alike ? PRESENCE_NUMBER : absence_of_value(rule, &place, &of_value);
                 if (own > whole)
                     visit(context, *values++, own, of_value);
                 else
