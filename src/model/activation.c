@@ -10,7 +10,7 @@ static double log_derivative_of_sine(double x)
     return logarithm_of_cosine(sin(x), cos(x));
 }
 
-static const struct activation_beyond sine_beyond = {
+const struct activation_beyond sine_beyond = {
     .magnitude = SINE_RANGE, .value = sin, .derivative = cos, .log_derivative = log_derivative_of_sine
 };
 

@@ -21,6 +21,8 @@ struct activation {
     bool is_flat_somewhere; /* phi' = 0 on an interval; else it is 0 nowhere far from 0, however small */
     bool is_piecewise_linear; /* phi' has some values, 0 among them or not, and none of them is tiny */
     bool is_identity;
+    bool needs_no_clamps; /* as computed, values and derivatives at infinity are those of the largest doubles, and no
+                             derivative is above its supremum */
     const struct activation_beyond *beyond; /* private to activation.c; NULL: none */
 };
 

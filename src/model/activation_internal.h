@@ -33,4 +33,6 @@ struct activation_beyond {
     double (*log_derivative)(double x);
 };
 
+extern const struct activation_beyond sine_beyond;
+
 #endif

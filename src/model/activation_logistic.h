@@ -7,20 +7,31 @@
 
 #include "model/activation_math.h"
 
+/* Where exponential_of is 0 this is nearly so, which serves as well. */
+ALWAYS_INLINE struct exponential tanh_exponential(double x)
+{
+    const double y = -2 * fabs(x);
+    return bounded_exponential_of(y < LEAST_EXPONENT ? LEAST_EXPONENT : y);
+}
+
 ALWAYS_INLINE double tanh_value(double x)
 {
-    const struct exponential e = exponential_of(-2 * fabs(x));
+    const struct exponential e = tanh_exponential(x);
     return copysign(e.minus_one / (2 + e.minus_one), x);
 }
 
-/* Near 0 as 1 - tanh^2, which is never above 1, and 1 as long as the square is below half a unit of its last place. */
+/* From the value's quotient v <= 0: a division takes as long as half of the rest. Near 0 it is 1 - v^2, never above 1,
+ * and 1 as long as the square is below half a unit of its last place. Elsewhere it is s^2 e with s = 1 - v, which is
+ * 2 / (1 + e) but for its errors; r = 2 - s (1 + e), where 2 - s is exact, is twice the relative one, so that the
+ * square wants a factor 1 + r. With u = 2^-53, e is right to 2 u, and s^2, its product with e and the correction are
+ * rounded to u each: 5 u in all. */
 ALWAYS_INLINE double tanh_derivative(double x)
 {
-    const struct exponential e = exponential_of(-2 * fabs(x));
-    const double decay = e.mantissa * e.scale, square_of_sum = fma(decay, 2 + decay, 1);
-    const int is_near = fabs(x) < 0.5;
-    const double quotient = (is_near ? e.minus_one : 4 * e.mantissa) / (is_near ? 2 + e.minus_one : square_of_sum);
-    return is_near ? fma(-quotient, quotient, 1) : quotient * e.scale;
+    const struct exponential e = tanh_exponential(x);
+    const double quotient = e.minus_one / (2 + e.minus_one), root = 1 - quotient;
+    const double product = e.mantissa * (root * root), correction = fma(-root, e.mantissa, 2 - root);
+    const double near = fma(-quotient, quotient, 1), far = fma(product, correction, product) * e.scale;
+    return fabs(x) < 0.5 ? near : far;
 }
 
 /* -2 ln cosh x. Near 0 the form for the tails cancels, and cosh^2 = 1 + sinh^2 = 1 + (1 - e)^2 / 4 e does not. */

@@ -16,23 +16,33 @@ ALWAYS_INLINE double clamp(double x, double largest)
 }
 
 #define ACTIVATION(name, supremum, ...)                                                             \
+    static const struct activation name##_row = { __VA_ARGS__ };                                    \
+    ALWAYS_INLINE double name##_argument(double x)                                                  \
+    {                                                                                               \
+        return name##_row.needs_no_clamps ? x : clamp(x, DBL_MAX);                                  \
+    }                                                                                               \
+    ALWAYS_INLINE double name##_slope(double argument)                                              \
+    {                                                                                               \
+        const double slope = name##_derivative(argument) / (supremum);                              \
+        return name##_row.needs_no_clamps ? slope : clamp(slope, 1);                                \
+    }                                                                                               \
     static void name##_values(long count, const double *x, double factor, double *restrict results) \
     {                                                                                               \
         for (long i = 0; i < count; i++)                                                            \
-            results[i] = factor * name##_value(clamp(x[i], DBL_MAX));                               \
+            results[i] = factor * name##_value(name##_argument(x[i]));                              \
     }                                                                                               \
     static void name##_derivatives(long count, const double *x, double *restrict results)           \
     {                                                                                               \
         for (long i = 0; i < count; i++)                                                            \
-            results[i] = clamp(name##_derivative(clamp(x[i], DBL_MAX)) / (supremum), 1);            \
+            results[i] = name##_slope(name##_argument(x[i]));                                       \
     }                                                                                               \
     static void name##_both(long count, const double *x, double factor, double *restrict values,    \
                             double *restrict derivatives)                                           \
     {                                                                                               \
         for (long i = 0; i < count; i++) {                                                          \
-            const double clamped = clamp(x[i], DBL_MAX);                                            \
-            values[i] = factor * name##_value(clamped);                                             \
-            derivatives[i] = clamp(name##_derivative(clamped) / (supremum), 1);                     \
+            const double argument = name##_argument(x[i]);                                          \
+            values[i] = factor * name##_value(argument);                                            \
+            derivatives[i] = name##_slope(argument);                                                \
         }                                                                                           \
     }                                                                                               \
     static void name##_log_derivatives(long count, const double *x, double *restrict results)       \

@@ -49,23 +49,30 @@ struct exponential {
     double minus_one; /* exp(y) - 1, right where that is small */
 };
 
-/* For y <= 0. exp(y) = 2^k exp(r), |r| <= (ln 2) / 2; exp(r) - 1 by its series, to 4e-18. */
-ALWAYS_INLINE struct exponential exponential_of(double y)
+#define LEAST_EXPONENT (-760.0) /* exp of it is below an eighth of the smallest double */
+
+/* For LEAST_EXPONENT <= y <= 0. exp(y) = 2^k exp(r), |r| <= (ln 2) / 2; exp(r) - 1 by its series, to 4e-18. */
+ALWAYS_INLINE struct exponential bounded_exponential_of(double y)
 {
     static const double series[] = { 1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
                                      1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
                                      1.0 / 120,        1.0 / 24,        1.0 / 6,        1.0 / 2 };
-    const double least = -760; /* exp(least) is below half the smallest double */
-    const double bounded = y < least ? least : y;
-    const double shifted = fma(bounded, 1.4426950408889634, rounding_shift), k = shifted - rounding_shift;
-    const double r = fma(k, -ln2_low, fma(k, -ln2_high, bounded)); /* the inner one is exact */
+    const double shifted = fma(y, 1.4426950408889634, rounding_shift), k = shifted - rounding_shift;
+    const double r = fma(k, -ln2_low, fma(k, -ln2_high, y)); /* the inner one is exact */
     const double rest = fma(r * r, POLYNOMIAL(series, r), r);
     const int is_deep = k < -1000;
     const double power = double_of_bits((bits_of_double(shifted) + (is_deep ? 1023 + 100 : 1023)) << 52);
-    const double kept = y < least ? 0 : power;
-    return (struct exponential){ .mantissa = fma(kept, rest, kept),
+    return (struct exponential){ .mantissa = fma(power, rest, power),
                                  .scale = is_deep ? 0x1p-100 : 1,
-                                 .minus_one = is_deep ? -1 : fma(power, rest, power - 1) };
+                                 .minus_one = fma(power, rest, power - 1) }; /* -1 where it is deep, of any power */
+}
+
+/* For y <= 0. */
+ALWAYS_INLINE struct exponential exponential_of(double y)
+{
+    struct exponential e = bounded_exponential_of(y < LEAST_EXPONENT ? LEAST_EXPONENT : y);
+    e.mantissa = y < LEAST_EXPONENT ? 0 : e.mantissa;
+    return e;
 }
 
 /* ln z + correction, for z >= 0 in the normal range or 0. z = 2^k (1 + f), 1/sqrt 2 <= 1 + f < sqrt 2, and

@@ -10,8 +10,9 @@
 
 ACTIVATION(identity, 1, .slope_at_zero = { 1, 1 }, .slope_at_infinity = { 1, 1 }, .vanishes_at_zero = true,
            .is_piecewise_linear = true, .is_identity = true)
-ACTIVATION(tanh, 1, .slope_at_zero = { 1, 1 }, .linear_within = 0x1p-27, .vanishes_at_zero = true)
-ACTIVATION(sigmoid, 0.25, .slope_at_zero = { 0.25, 0.25 })
+ACTIVATION(tanh, 1, .slope_at_zero = { 1, 1 }, .linear_within = 0x1p-27, .vanishes_at_zero = true,
+           .needs_no_clamps = true)
+ACTIVATION(sigmoid, 0.25, .slope_at_zero = { 0.25, 0.25 }, .needs_no_clamps = true)
 ACTIVATION(relu, 1, .slope_at_zero = { 0, 1 }, .slope_at_infinity = { 0, 1 }, .vanishes_at_zero = true,
            .is_flat_somewhere = true, .is_piecewise_linear = true)
 ACTIVATION(leaky_relu, 1, .slope_at_zero = { ACTIVATION_LEAK, 1 }, .slope_at_infinity = { ACTIVATION_LEAK, 1 },

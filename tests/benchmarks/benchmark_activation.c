@@ -14,7 +14,7 @@
 
 enum { REPETITIONS = 25, MOST_ELEMENTS = 1 << 16, ELEMENTS_A_SAMPLE = 1 << 17 };
 
-static double x[MOST_ELEMENTS], results[MOST_ELEMENTS];
+static double x[MOST_ELEMENTS], results[MOST_ELEMENTS], slopes[MOST_ELEMENTS];
 
 static double cpu_nanoseconds(void)
 {
@@ -29,6 +29,8 @@ static void evaluate(const struct activation *activation, int what, long count)
         activation_values(activation, count, x, 0.7, results);
     else if (what == 1)
         activation_derivatives(activation, count, x, results);
+    else if (what == 2)
+        activation_values_and_derivatives(activation, count, x, 0.7, results, slopes);
     else
         activation_log_derivatives(activation, count, x, results);
 }
@@ -55,12 +57,12 @@ int main(int argc, char **argv)
     }
     for (long i = 0; i < count; i++) /* states of a network at its edge: some small, some of order 1 */
         x[i] = 2 * sin((double)(i * i)) * (i % 2 == 0 ? 0.2 : 1);
-    printf("ns an element of %ld, medians of %d\n%-8s %-12s %8s %10s %10s\n", count, REPETITIONS, "", "", "phi", "phi'",
-           "ln|phi'|");
+    printf("ns an element of %ld, medians of %d\n%-8s %-12s %8s %10s %10s %10s\n", count, REPETITIONS, "", "", "phi",
+           "phi'", "both", "ln|phi'|");
     for (int set = INSTRUCTIONS_AVX512; set <= INSTRUCTIONS_PLAIN; set++)
         for (size_t n = 0; n < activation_count() && instruction_set_select((enum instruction_set)set); n++) {
             printf("%-8s %-12s", instruction_set_name(), activation_at(n)->name);
-            for (int what = 0; what < 3; what++)
+            for (int what = 0; what < 4; what++)
                 printf(" %*.2f", what == 0 ? 8 : 10, nanoseconds_an_element(activation_at(n), what, count));
             printf("\n");
         }
