@@ -205,11 +205,17 @@ enum status exact_chain_rank(const struct jacobian_problem *problem, struct grad
     return STATUS_OK;
 }
 
-/* Whether it is known without a look at any derivative that no rank can be lost, as is usual. */
-static enum status is_known_regular(const struct jacobian_problem *problem, long chain, bool *is_known)
+/* Whether it is known without a look at any derivative that no product is zero, as is usual: powers of W, which has a
+ * trace, are not; nor are products in which no rank can be lost. */
+static enum status is_known_alive(const struct jacobian_problem *problem, long chain, bool *is_known)
 {
     const long steps = problem->lags[problem->lag_count - 1], member = jacobian_member(problem, chain);
     long rank = 0;
+    *is_known = false;
+    if (problem->trajectory == NULL)
+        TRY(weights_have_trace(problem->weights, is_known));
+    if (*is_known)
+        return STATUS_OK;
     TRY(weights_rank(problem->weights, &rank));
     *is_known = rank == weights_hidden_size(problem->weights);
     for (long step = 0; *is_known && problem->trajectory && step < steps; step++)
@@ -221,10 +227,10 @@ enum status exact_chain_first_zero(const struct jacobian_problem *problem, struc
                                    long *first_zero)
 {
     SCOPED(exact_chain) exact = { 0 };
-    bool is_regular_chain = false;
+    bool is_alive = false;
     *first_zero = problem->lags[problem->lag_count - 1] + 1;
-    TRY(is_known_regular(problem, chain, &is_regular_chain));
-    if (is_regular_chain)
+    TRY(is_known_alive(problem, chain, &is_alive));
+    if (is_alive)
         return STATUS_OK;
     TRY(chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
     *first_zero = exact.weight_rank == 0 ? 1 : exact.steps + 1;

@@ -212,6 +212,29 @@ enum status weights_rank(struct weights *weights, long *rank)
     return STATUS_OK;
 }
 
+enum status weights_have_trace(const struct weights *weights, bool *have)
+{
+    const long d = weights->key.hidden_size;
+    const int prime = 0;
+    SCOPED_MEMORY double *room = NULL, *diagonal = NULL;
+    SCOPED(block) sum = { 0 };
+    const double *drawn;
+    *have = is_whole(weights) && weights->key.ensemble->kind->spectrum == SPECTRUM_ALL_ONE;
+    if (!is_whole(weights) || *have)
+        return STATUS_OK;
+    TRY(find_drawn(weights, &room, &drawn));
+    TRY(memory_allocate(&diagonal, d, "the diagonal of a weight matrix"));
+    TRY(block_create(1, 1, &sum));
+    for (long i = 0; i < d; i++)
+        diagonal[i] = drawn[i + i * d];
+    exact_residues(prime, d, diagonal, NULL, diagonal);
+    for (long i = 0; i < d; i++)
+        sum.values[0] += diagonal[i];
+    exact_normalise(prime, &sum);
+    *have = !exact_is_zero(sum.values, 1);
+    return STATUS_OK;
+}
+
 enum status weights_residues(struct weights *weights, int prime, const struct matrix **residues)
 {
     const long d = weights->key.hidden_size;

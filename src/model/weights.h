@@ -86,6 +86,10 @@ CHECKED enum status weights_values(struct weights *weights, long step, const dou
  * has the whole, and beyond EXACT_LARGEST_DIMENSION. Not collective. Errors: STATUS_MEMORY, STATUS_IO. */
 CHECKED enum status weights_rank(struct weights *weights, long *rank);
 
+/* Whether it is known at once that no power of that W is zero: its trace, which is 0 for every nilpotent matrix, is
+ * not, modulo a prime; or its law says so. Errors as weights_rank. */
+CHECKED enum status weights_have_trace(const struct weights *weights, bool *have);
+
 /* The same W modulo a prime of linalg/exact_rank.h, packed; of tied weights of a rank alone. Owned by `weights`.
  * Errors: STATUS_MEMORY, STATUS_IO; STATUS_INTERNAL for other weights. */
 CHECKED enum status weights_residues(struct weights *weights, int prime, const struct matrix **residues);

@@ -114,6 +114,14 @@ static double equal_share(double all, double chains, double most)
     return share <= most ? share : ceil(all / ceil(all / most));
 }
 
+/* Norms of products with derivatives ask for the rank of W, powers of W alone hardly ever (gradient/exact_chain.c). */
+static bool needs_rank(const struct chain_question *question)
+{
+    return chain_method(question) != METHOD_CLOSED_FORM &&
+           (!question->activation->is_identity ||
+            measure_any_needs(question->measures, NEEDS_ONE_RANK | NEEDS_IDENTITY_ON_ONE_RANK));
+}
+
 /* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
  * of identity cost one chain for any number of them. */
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
@@ -141,7 +149,7 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : chains), cost_times(measures, chains));
     class->unit_cost = cost_add(class->unit_cost, weights);
-    if (class->team_size == 1 && chain_method(&question) != METHOD_CLOSED_FORM)
+    if (class->team_size == 1 && needs_rank(&question))
         class->unit_cost = cost_add(class->unit_cost, weights_cost_rank(question.ensemble, question.hidden_size));
     class->replicas_per_unit = 1;
     if (class->units_per_network == 1 && class->team_size == 1)

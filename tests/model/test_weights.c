@@ -114,6 +114,16 @@ static void a_pattern_without_cycles_has_radius_zero(void **state)
         if (nilpotent) /* squaring alone would underflow, and find nothing */
             assert_true(spectrum_of("sparse", 0.1, SIZE, replica, 1).radius == 0);
         zeros += spectrum.radius == 0;
+        bool has_diagonal = false, have_trace = true;
+        for (long i = 0; i < SIZE; i++)
+            has_diagonal = has_diagonal || at(values, SIZE, i, i) != 0;
+        const struct network_key key = { &sparse, 3, SIZE, replica };
+        struct weights *weights;
+        assert_int_equal(weights_open(&key, 1.0, &weights), STATUS_OK);
+        assert_int_equal(weights_have_trace(weights, &have_trace), STATUS_OK);
+        assert_int_equal(have_trace, has_diagonal); /* no sum of random numbers is 0 */
+        assert_true(!have_trace || !nilpotent);
+        weights_close(weights);
     }
     assert_in_range(zeros, DRAWS / 5, DRAWS / 2);
 }
