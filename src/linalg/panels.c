@@ -245,6 +245,19 @@ void panels_multiply(const struct panels *panels, const struct block *x, double 
         multiply_groups(panels, x, first, scratch, y, y_stride);
 }
 
+/* What is left to do after the product of a column alone; returns marks as a kernel does. */
+VECTORISED static uint64_t finish_column(long rows, double factor, const double *added, double *y)
+{
+    uint64_t marks = 0;
+    for (long i = 0; i < rows; i++) {
+        uint64_t bits;
+        y[i] = added ? y[i] * factor + added[i] : y[i] * factor;
+        memcpy(&bits, &y[i], sizeof bits);
+        marks |= (bits + KERNEL_MARK_SHIFT) ^ KERNEL_MARK_PATTERN;
+    }
+    return marks;
+}
+
 bool panels_multiply_affine(const struct panels *panels, const struct block *x, const double *factors,
                             const double *added, double *y)
 {
@@ -252,6 +265,10 @@ bool panels_multiply_affine(const struct panels *panels, const struct block *x, 
     const long depth = panels->depth;
     uint64_t marks = 0;
     assert(x->rows == depth && panels->rows == depth && panels_scratch_size(depth) == 0);
+    if (x->columns == 1) {
+        multiply_column(panels, x->values, y);
+        return kernel_is_moderate(finish_column(depth, factors[0], added, y));
+    }
     for (long panel = 0; panel < panel_count(depth); panel++) {
         const long row = panel_first(depth, panel);
         const int height = panel_height(depth, panel), rows = (int)(depth - row < height ? depth - row : height);
