@@ -32,6 +32,12 @@ CHECKED enum status network_open(const struct model *model, const struct weights
 void network_close(struct network *network);
 SCOPED_VALUE(network, network_close)
 
+/* Whether there are inputs or a bias at all. */
+static inline bool network_is_driven(const struct network *network)
+{
+    return network->input_size > 0 || network->bias != NULL;
+}
+
 /* Takes, draws or computes i_t, t = step, for network_drive. */
 void network_take_input(struct network *network, long step);
 

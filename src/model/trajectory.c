@@ -50,7 +50,7 @@ static enum status motion_open(const struct model *model, struct weights *weight
     chains_driven_ends(count, chains, motion->driven_ends);
     for (long c = 0; c < count; c++)
         motion->gains[c] = chains[c].gain;
-    if (keep != KEEP_DERIVATIVES_ALONE || motion->network.input_size > 0 || motion->network.bias != NULL)
+    if (keep != KEEP_DERIVATIVES_ALONE || network_is_driven(&motion->network))
         return STATUS_OK;
     return settling_open(weights, model->steps, count, chains, &motion->settling);
 }
@@ -210,7 +210,9 @@ static enum status differentiate(const struct chain *chains, long lag_index, str
 static const double *drive_of(const struct chain *chain, struct motion *motion)
 {
     const struct drive_scales scales = chain->drive ? *chain->drive : model_drive(motion->network.model);
-    return network_drive(&motion->network, scales, motion->drive) ? motion->drive : NULL;
+    const bool is_driven =
+        network_is_driven(&motion->network) && network_drive(&motion->network, scales, motion->drive);
+    return is_driven ? motion->drive : NULL;
 }
 
 /* motion->product := gains times it + drives, x_step with its exponents. */
