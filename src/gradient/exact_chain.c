@@ -19,9 +19,11 @@ struct exact_chain {
     long dimension, steps; /* that are looked at, */
     long first;            /* from S_(T - first) on */
     long weight_rank;
-    bool is_whole;        /* W is known exactly */
-    long *alive;          /* [steps]: derivatives that are not zero in S_T, S_{T-1}, ... */
-    struct block columns; /* residues of J_l^T X, or a basis of what it spans */
+    bool is_whole;                 /* W is known exactly */
+    int prime;                     /* modulo which residues are, */
+    const struct matrix *residues; /* and those of W */
+    long *alive;                   /* [steps]: derivatives that are not zero in S_T, S_{T-1}, ... */
+    struct block columns;          /* residues of J_l^T X, or a basis of what it spans */
     struct block next;
     double *diagonal; /* [d]: residues of a step's derivatives */
 };
@@ -90,23 +92,27 @@ static void bound_ranks(const struct exact_chain *exact, long *bounds)
     }
 }
 
-/* The first `count` columns := D W^T times them. */
-static enum status take_step(struct exact_chain *exact, int prime, long step, long count)
+/* Turns to residues modulo a prime; all columns are zero. */
+static enum status begin_prime(struct exact_chain *exact, int prime)
 {
-    const struct matrix *residues;
+    const struct block *columns = &exact->columns;
+    exact->prime = prime;
+    memset(columns->values, 0, (size_t)(columns->stride * columns->columns) * sizeof *columns->values);
+    return weights_residues(exact->problem->weights, prime, &exact->residues);
+}
+
+/* The first `count` columns := D W^T times them. */
+static enum status take_step(struct exact_chain *exact, long step, long count)
+{
     struct block from = block_view(&exact->columns, 0, count), to = block_view(&exact->next, 0, count);
     TRY(jacobian_check_stop(exact->context));
-    TRY(weights_residues(exact->problem->weights, prime, &residues));
-    TRY(matrix_apply_transposed(residues, &from, &to));
-    exact_normalise(prime, &to);
+    TRY(matrix_apply_transposed(exact->residues, &from, &to));
+    exact_normalise(exact->prime, &to);
     if (exact->problem->trajectory) {
         const int64_t *exponents;
         const double *diagonal = jacobian_wide_diagonal(exact->problem, exact->first + step, exact->chain, &exponents);
-        exact_residues(prime, exact->dimension, diagonal, exponents, exact->diagonal);
-        for (long j = 0; j < count; j++) {
-            struct block column = block_view(&to, j, 1);
-            exact_scale_rows(prime, &column, (const double *const[]){ exact->diagonal });
-        }
+        exact_residues(exact->prime, exact->dimension, diagonal, exponents, exact->diagonal);
+        exact_scale_rows(exact->prime, &to, exact->diagonal);
     }
     struct block swap = exact->columns;
     exact->columns = exact->next;
@@ -126,11 +132,11 @@ static enum status make_columns(struct exact_chain *exact, long count)
 static enum status find_ranks(struct exact_chain *exact, int prime, long *ranks)
 {
     long rank = exact->dimension;
-    memset(exact->columns.values, 0, (size_t)(exact->columns.stride * rank) * sizeof *exact->columns.values);
+    TRY(begin_prime(exact, prime));
     for (long i = 0; i < rank; i++)
         block_column(&exact->columns, i)[i] = 1;
     for (long step = 0; step < exact->steps && rank > 0; step++) {
-        TRY(take_step(exact, prime, step, rank));
+        TRY(take_step(exact, step, rank));
         struct block columns = block_view(&exact->columns, 0, rank);
         rank = exact_reduce(prime, &columns);
         exact->context->flops += (double)exact->dimension * (double)rank * (double)columns.columns;
@@ -158,40 +164,43 @@ enum status exact_chain_ranks(const struct jacobian_problem *problem, struct gra
     return STATUS_OK;
 }
 
-/* *first_zero := the larger of it and where the columns, begun with values[dimension * their number], are first zero
+/* *first_zero := the larger of it and where `columns` columns, begun with values[dimension * columns], are first zero
  * modulo a prime. */
-static enum status find_first_zero(struct exact_chain *exact, int prime, const double *values, long *first_zero)
+static enum status find_first_zero(struct exact_chain *exact, int prime, long columns, const double *values,
+                                   long *first_zero)
 {
-    const long columns = exact->columns.columns;
     long step = 0;
-    memset(exact->columns.values, 0, (size_t)(exact->columns.stride * columns) * sizeof *exact->columns.values);
+    TRY(begin_prime(exact, prime));
     for (long j = 0; j < columns; j++)
         exact_residues(prime, exact->dimension, values + j * exact->dimension, NULL, block_column(&exact->columns, j));
     for (bool is_zero = false; !is_zero && step < exact->steps; step += !is_zero) {
-        TRY(take_step(exact, prime, step, columns));
+        TRY(take_step(exact, step, columns));
         is_zero = exact_is_zero(exact->columns.values, exact->columns.stride * columns);
     }
     *first_zero = step + 1 > *first_zero ? step + 1 : *first_zero;
     return STATUS_OK;
 }
 
-/* The same over all primes. */
-static enum status carry_until_zero(struct exact_chain *exact, long columns, const double *values, long *first_zero)
+/* The same over so many primes. */
+static enum status carry_until_zero(struct exact_chain *exact, int primes, long columns, const double *values,
+                                    long *first_zero)
 {
     *first_zero = 0;
-    TRY(make_columns(exact, columns));
-    for (int prime = 0; prime < EXACT_PRIMES && *first_zero <= exact->steps; prime++)
-        TRY(find_first_zero(exact, prime, values, first_zero));
+    for (int prime = 0; prime < primes && *first_zero <= exact->steps; prime++)
+        TRY(find_first_zero(exact, prime, columns, values, first_zero));
     return STATUS_OK;
 }
 
+/* A product that is not zero shows it in one vector modulo one prime, as a rule. */
 static enum status probe_until_zero(struct exact_chain *exact, long *first_zero)
 {
     const struct random_stream stream = random_stream_open(weights_seed(exact->problem->weights), "exact zeros");
     SCOPED_MEMORY double *values = NULL;
     TRY(memory_allocate(&values, PROBES * exact->dimension, "probes of a product"));
     random_uniform(&stream, 0, 0, (uint64_t)(PROBES * exact->dimension), values);
-    return carry_until_zero(exact, PROBES, values, first_zero);
+    TRY(make_columns(exact, PROBES));
+    TRY(carry_until_zero(exact, 1, 1, values, first_zero));
+    return *first_zero > exact->steps ? STATUS_OK : carry_until_zero(exact, EXACT_PRIMES, PROBES, values, first_zero);
 }
 
 enum status exact_chain_rank(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
@@ -254,7 +263,9 @@ enum status exact_error_first_zero(struct weights *weights, const struct traject
     TRY(chain_open(&problem, context, chain, trajectory->window - last_step, last_step, &exact));
     if (!exact.is_whole)
         *first_zero = -1;
-    else if (isfinite(largest) && largest > 0 && !is_regular(&exact))
-        TRY(carry_until_zero(&exact, 1, error, first_zero));
+    else if (isfinite(largest) && largest > 0 && !is_regular(&exact)) {
+        TRY(make_columns(&exact, 1));
+        TRY(carry_until_zero(&exact, EXACT_PRIMES, 1, error, first_zero));
+    }
     return STATUS_OK;
 }

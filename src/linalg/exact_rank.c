@@ -8,6 +8,7 @@
 
 /* The largest below 2^20. */
 static const double primes[EXACT_PRIMES] = { 1048573, 1048571, 1048559 };
+static const double two_to_27[EXACT_PRIMES] = { 384, 640, 2176 }; /* modulo them */
 
 /* ---- numbers ---- */
 
@@ -69,10 +70,10 @@ static double cached_power(struct power_cache *cache, int64_t exponent, double p
 }
 
 /* Of a whole number below 2^53, in two halves: its multiple of the prime need not be a double. */
-static double reduced_whole(double x, double two_to_27, double prime, double inverse)
+static double reduced_whole(double x, double high_unit, double prime, double inverse)
 {
     double high = rint(x * 0x1p-27);
-    return reduced(high * two_to_27 + (x - high * 0x1p27), prime, inverse);
+    return reduced(high * high_unit + (x - high * 0x1p27), prime, inverse);
 }
 
 /* Its own residue, as the slopes of relu are. */
@@ -96,7 +97,7 @@ static double whole_mantissa(double value, int *exponent)
 
 /* What residues modulo one prime have in common, for as many doubles as there are. */
 struct residue_maker {
-    double prime, inverse, two_to_27;
+    double prime, inverse, high_unit;
     struct power_cache cache;
 };
 
@@ -105,14 +106,14 @@ static void maker_open(int prime, struct residue_maker *maker)
     const double p = primes[prime];
     maker->prime = p;
     maker->inverse = 1 / p;
-    maker->two_to_27 = power_of_two_modulo(27, (uint64_t)p);
-    memset(&maker->cache, 0, sizeof maker->cache);
+    maker->high_unit = two_to_27[prime];
+    memset(maker->cache.powers, 0, sizeof maker->cache.powers);
 }
 
 VECTORISED static void make_residues(struct residue_maker *maker, long count, const double *values,
                                      const int64_t *exponents, double *residues)
 {
-    const double p = maker->prime, inverse = maker->inverse, two_to_27 = maker->two_to_27;
+    const double p = maker->prime, inverse = maker->inverse, high_unit = maker->high_unit;
     for (long i = 0; i < count; i++) {
         if (exponents == NULL && is_small_whole(values[i])) {
             residues[i] = values[i] + 0.0; /* not -0 */
@@ -121,7 +122,7 @@ VECTORISED static void make_residues(struct residue_maker *maker, long count, co
         int exponent = 0;
         double mantissa = whole_mantissa(values[i], &exponent);
         int64_t power = (int64_t)exponent - 53 + (exponents ? exponents[i] : 0);
-        double residue = reduced_whole(mantissa, two_to_27, p, inverse);
+        double residue = reduced_whole(mantissa, high_unit, p, inverse);
         residues[i] = residue == 0 ? 0 : reduced(residue * cached_power(&maker->cache, power, p), p, inverse);
     }
 }
@@ -144,12 +145,11 @@ VECTORISED void exact_normalise(int prime, struct block *block)
         values[i] = values[i] - p * rint(values[i] * inverse);
 }
 
-VECTORISED void exact_scale_rows(int prime, struct block *block, const double *const *diagonals)
+VECTORISED void exact_scale_rows(int prime, struct block *block, const double *restrict diagonal)
 {
     const double p = primes[prime], inverse = 1 / p;
     for (long j = 0; j < block->columns; j++) {
         double *restrict column = block_column(block, j);
-        const double *restrict diagonal = diagonals[j];
         for (long i = 0; i < block->rows; i++) {
             double product = column[i] * diagonal[i];
             column[i] = product - p * rint(product * inverse);

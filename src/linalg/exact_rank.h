@@ -24,8 +24,8 @@ void exact_residues(int prime, long count, const double *values, const int64_t *
 /* Brings sums of at most EXACT_LARGEST_DIMENSION products back to residues, all columns with their padding. */
 void exact_normalise(int prime, struct block *block);
 
-/* Column j := diag(diagonals[j]) column j of residues. */
-void exact_scale_rows(int prime, struct block *block, const double *const *diagonals);
+/* block := diag(diagonal) block of residues. */
+void exact_scale_rows(int prime, struct block *block, const double *diagonal);
 
 /* y[count] := factor y + x, all residues. */
 void exact_add(int prime, long count, double factor, double *y, const double *x);
