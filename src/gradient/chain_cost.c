@@ -417,8 +417,8 @@ static double window_elements(const struct chain_question *question)
     return d * (double)chain_window(question);
 }
 
-/* Doubles of powers of steps, each packed twice, and of what they are made from. Chains that settle at 0 share theirs.
- */
+/* Doubles of powers of steps, packed twice, beside room for columns. All that settle at 0 share theirs, and so do those
+ * of straight lines; chains that settle elsewhere have their own. */
 static double powers_elements(const struct chain_question *question, double chains)
 {
     const double d = (double)question->hidden_size;
@@ -430,7 +430,9 @@ static double powers_elements(const struct chain_question *question, double chai
     const bool is_shared = is_identity || question->hidden_size > JACOBIAN_POWERS_LARGEST_OF_A_CHAIN ||
                            (!is_driven(question) && question->activation->vanishes_at_zero);
     const double matrices = squarings == 0 ? 0.0 : is_shared ? squarings : chains * (squarings + 1.0);
-    return matrices * 2.0 * d * d / fmax(question->team_size, 1.0);
+    const double elements = 2.0 * d * d / fmax(question->team_size, 1.0),
+                 columns = d < PRODUCT_COLUMNS ? 0.0 : PRODUCT_COLUMNS * d;
+    return matrices > 0.0 ? matrices * (elements + columns) + 2.0 * columns : 0.0;
 }
 
 /* Doubles of the whole products that stand beside each other, J_l^T and the next one. */

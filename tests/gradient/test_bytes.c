@@ -105,6 +105,8 @@ static void chains_take_what_is_foretold(void **state)
     check_batch("tanh", 60, short_lags, "singular_values");
     check_batch("tanh", 100, long_lags, "step_bound");
     check_batch("identity", 100, short_lags, "expansion");
+    check_batch("identity", 200, long_lags, ""); /* powers of W */
+    check_batch("identity", 400, long_lags, "");
 }
 
 static void weights_take_what_is_foretold(void **state)
