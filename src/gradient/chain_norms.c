@@ -24,19 +24,24 @@ void chain_norms_destroy(struct chain_norms *norms)
 
 /* ---- chains that are alike ---- */
 
-/* The number of last steps at which two chains have the same derivatives, to the bit. */
-static long count_alike(const struct trajectory *trajectory, long window, long a, long b)
+static bool is_alike(const struct trajectory *trajectory, long step, long a, long b)
 {
     const size_t bytes = (size_t)trajectory->hidden_size * sizeof(double);
-    long steps = 0;
-    for (; steps < window; steps++) {
-        const double *shifts = trajectory->log_shifts + steps * trajectory->chains;
-        if (memcmp(trajectory_derivative(trajectory, steps, a), trajectory_derivative(trajectory, steps, b), bytes) !=
-                0 ||
-            memcmp(&shifts[a], &shifts[b], sizeof *shifts) != 0)
-            break;
-    }
-    return steps;
+    const double *shifts = trajectory->log_shifts + step * trajectory->chains;
+    return memcmp(trajectory_derivative(trajectory, step, a), trajectory_derivative(trajectory, step, b), bytes) == 0 &&
+           memcmp(&shifts[a], &shifts[b], sizeof *shifts) == 0;
+}
+
+/* The number of last steps at which two chains have the same derivatives, to the bit. Where both are at rest, and are
+ * alike at the first, they are at all of these. */
+static long count_alike(const struct trajectory *trajectory, long window, long a, long b)
+{
+    const long rest_a = trajectory_steps_at_rest(trajectory, a), rest_b = trajectory_steps_at_rest(trajectory, b);
+    const long rest = rest_a < rest_b ? rest_a : rest_b;
+    long steps = rest > 0 && is_alike(trajectory, 0, a, b) ? rest : 0;
+    while (steps < window && is_alike(trajectory, steps, a, b))
+        steps++;
+    return steps < window ? steps : window;
 }
 
 /* The chain before it that has most of its last steps in common with it. Neighbours are the likeliest. Wide derivatives

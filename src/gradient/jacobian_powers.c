@@ -98,9 +98,11 @@ static long count_equal_steps(const struct jacobian_problem *problem, long chain
     if (trajectory_is_wide(problem->trajectory, jacobian_member(problem, chain)) ||
         (d > JACOBIAN_POWERS_LARGEST_OF_A_CHAIN && !is_all_ones(jacobian_diagonal(problem, 0, chain), d)))
         return 0;
+    const long rest = trajectory_steps_at_rest(problem->trajectory, jacobian_member(problem, chain));
+    steps = rest > steps ? rest : steps;
     while (steps < largest && is_equal_step(problem, steps, chain, 0, chain))
         steps++;
-    return steps;
+    return steps < largest ? steps : largest;
 }
 
 static int squarings_of(const struct jacobian_problem *problem, long run)

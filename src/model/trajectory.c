@@ -107,6 +107,7 @@ static void keep_settled(const struct chain *chains, long lag_index, const struc
             derivatives[i] = slope;
         trajectory->log_shifts[number] = 0;
         trajectory->are_regular[number] = true;
+        trajectory->at_rest[c]++;
     }
 }
 

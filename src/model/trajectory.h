@@ -45,6 +45,7 @@ struct trajectory {
     bool *is_beyond;          /* [window][chains]: the step's are further apart than can be held; may be NULL */
     bool *are_regular;        /* [window][chains]: the step's were seen to be finite, none 0; may be NULL */
     bool *may_be_wide;        /* [chains]: of the step that is being kept */
+    long *at_rest;            /* [chains]: steps kept since it has settled (model/settling.h); may be NULL */
     double *log_shifts;       /* [window][chains]: 0 unless all derivatives of the step are below 1e-200 */
     struct block final_state; /* mantissas of x_T, one column a chain */
     int64_t *final_exponents; /* [chains]: x_T = 2^exponent * mantissa */
@@ -94,6 +95,10 @@ bool trajectory_is_beyond(const struct trajectory *trajectory, long chain);
 
 /* Whether it is known of the derivatives of S_{T-lag_index} that all are finite and none is 0. */
 bool trajectory_is_regular(const struct trajectory *trajectory, long lag_index, long chain);
+
+/* The number of last steps of the window at which a chain is known to be settled at 0: at each its derivatives are one
+ * number, and that of the first. */
+long trajectory_steps_at_rest(const struct trajectory *trajectory, long chain);
 
 /* x_{T-lag_index} and sigma(x_{T-1-lag_index}) = 2^*exponent * the mantissas returned: hidden_size doubles, aligned.
  * Need KEEP_STATES. */

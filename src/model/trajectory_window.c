@@ -15,6 +15,7 @@ enum status trajectory_create(long hidden_size, long chains, long window, enum t
     TRY(memory_allocate(&trajectory->is_beyond, columns, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->are_regular, columns, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->may_be_wide, chains, "the derivatives of a trajectory"));
+    TRY(memory_allocate(&trajectory->at_rest, chains, "the derivatives of a trajectory"));
     TRY(block_create(hidden_size, chains, &trajectory->final_state));
     TRY(memory_allocate(&trajectory->final_exponents, chains, "the states of a trajectory"));
     if (keep != KEEP_STATES)
@@ -39,6 +40,7 @@ void trajectory_destroy(struct trajectory *trajectory)
     memory_free(trajectory->is_beyond);
     memory_free(trajectory->are_regular);
     memory_free(trajectory->may_be_wide);
+    memory_free(trajectory->at_rest);
     for (long column = 0; trajectory->wide && column < trajectory->capacity * trajectory->chains; column++)
         forget_wide(&trajectory->wide[column]);
     memory_free(trajectory->wide);
@@ -85,6 +87,12 @@ bool trajectory_is_beyond(const struct trajectory *trajectory, long chain)
 bool trajectory_is_regular(const struct trajectory *trajectory, long lag_index, long chain)
 {
     return trajectory->are_regular && trajectory->are_regular[trajectory_column_number(trajectory, lag_index, chain)];
+}
+
+long trajectory_steps_at_rest(const struct trajectory *trajectory, long chain)
+{
+    const long steps = trajectory->at_rest ? trajectory->at_rest[chain] : 0;
+    return steps < trajectory->window ? steps : trajectory->window;
 }
 
 const double *trajectory_state(const struct trajectory *trajectory, long lag_index, long chain, int64_t *exponent)
