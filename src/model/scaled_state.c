@@ -357,24 +357,23 @@ VECTORISED static bool are_columns_unscaled(const struct block *states)
     return are_none(&others);
 }
 
-static void normalise_columns(struct block *states, int64_t *exponents)
-{
-    for (long c = 0; c < states->columns; c++)
-        exponents[c] = scaled_state_normalise(states->rows, block_column(states, c), 0);
-}
-
 bool scaled_states_advance(const double *gains, const double *drive, struct block *states, int64_t *exponents)
 {
     const bool are_all_unscaled = advance_columns(gains, drive, states);
-    if (!are_all_unscaled)
-        normalise_columns(states, exponents);
+    for (long c = 0; !are_all_unscaled && c < states->columns; c++)
+        exponents[c] = scaled_state_normalise(states->rows, block_column(states, c), 0);
     return are_all_unscaled;
 }
 
-bool scaled_states_normalise(struct block *states, int64_t *exponents)
+bool scaled_states_normalise(struct block *states, bool are_moderate, int64_t *exponents, bool *are_lost)
 {
-    const bool are_all_unscaled = are_columns_unscaled(states);
-    if (!are_all_unscaled)
-        normalise_columns(states, exponents);
+    const bool stay_unscaled = are_moderate || are_columns_unscaled(states);
+    bool are_all_unscaled = stay_unscaled;
+    for (long c = 0; c < states->columns; c++) {
+        if (exponents[c] != 0 || !stay_unscaled)
+            exponents[c] = scaled_state_normalise(states->rows, block_column(states, c), exponents[c]);
+        are_all_unscaled = are_all_unscaled && exponents[c] == 0;
+    }
+    *are_lost = !stay_unscaled && !isfinite(block_largest_magnitude(states->values, states->stride * states->columns));
     return are_all_unscaled;
 }

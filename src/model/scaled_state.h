@@ -58,8 +58,8 @@ bool scaled_states_advance(const double *gains, const double *drive, struct bloc
  * element that is not finite is left alone. */
 int64_t scaled_state_normalise(long count, double *mantissas, int64_t exponent);
 
-/* The same for columns side by side whose exponents are 0. Whether all of them stay 0; else exponents[columns] := the
- * new ones. */
-bool scaled_states_normalise(struct block *states, int64_t *exponents);
+/* The same for columns side by side. are_moderate: no element is outside of 2^-255 .. 2^257 in magnitude. *are_lost :=
+ * whether an element is not finite. Returns whether the exponents of all are 0; false where some are not finite. */
+bool scaled_states_normalise(struct block *states, bool are_moderate, int64_t *exponents, bool *are_lost);
 
 #endif

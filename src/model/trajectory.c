@@ -15,6 +15,7 @@ struct motion {
     double *drive;          /* [stride]: w_in i_t + b, as one chain after another has it */
     bool is_on_grid;        /* of the weights */
     bool are_unscaled;      /* the exponents of all chains are 0, as they are but for states that vanish or explode */
+    bool are_lost;          /* some states were not finite: of two NaNs a product is either, as a compiler likes */
     double *gains;          /* [chains] */
     long *activated_ends, *driven_ends; /* [chains] */
     struct settling settling;
@@ -238,19 +239,22 @@ static void advance_states(const struct chain *chains, struct motion *motion, st
 }
 
 /* motion->product := x_step of the chains that move; in one pass where they are driven alike, as they are but for an
- * axis of drives, and no exponent is in the way. */
+ * axis of drives, and no exponent stands between a state and its drive. */
 static enum status multiply_and_advance(const struct matrix *unit, const struct chain *chains, struct motion *motion,
                                         struct trajectory *trajectory)
 {
     const long first = motion->moving, count = trajectory->chains - first;
     const struct block from = block_view(&motion->activated, first, count);
     struct block to = block_view(&motion->product, first, count);
-    if (count > 0 && motion->are_unscaled && motion->driven_ends[first] == trajectory->chains &&
-        matrix_is_small(unit)) {
+    if (count > 0 && motion->driven_ends[first] == trajectory->chains && matrix_is_small(unit)) {
         const double *drive = drive_of(&chains[first], motion);
-        if (!matrix_apply_affine(unit, &from, motion->gains + first, drive, &to))
-            motion->are_unscaled = scaled_states_normalise(&to, trajectory->final_exponents + first);
-        return STATUS_OK;
+        if (motion->are_unscaled || (drive == NULL && !motion->are_lost)) {
+            const bool are_moderate = matrix_apply_affine(unit, &from, motion->gains + first, drive, &to);
+            if (!are_moderate || !motion->are_unscaled)
+                motion->are_unscaled =
+                    scaled_states_normalise(&to, are_moderate, trajectory->final_exponents + first, &motion->are_lost);
+            return STATUS_OK;
+        }
     }
     TRY(matrix_apply(unit, &from, &to));
     advance_states(chains, motion, trajectory);
