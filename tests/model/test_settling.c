@@ -51,6 +51,20 @@ static void activations_are_linear_where_they_say(void **state)
     }
 }
 
+static long partly; /* chains that were so far seen to settle within the window */
+
+/* A chain at rest has its last derivatives at each of these steps, as the one that goes on shows. */
+static void check_rest(const struct trajectory *whole, const struct trajectory *alone, long chain)
+{
+    const long rest = trajectory_steps_at_rest(alone, chain);
+    const size_t bytes = (size_t)alone->hidden_size * sizeof(double);
+    assert_int_equal(trajectory_steps_at_rest(whole, chain), 0);
+    assert_in_range(rest, 0, alone->window);
+    for (long i = 0; i < rest; i++)
+        assert_memory_equal(trajectory_derivative(whole, i, chain), trajectory_derivative(whole, 0, chain), bytes);
+    partly += rest > 0 && rest < alone->window;
+}
+
 /* Returns how many chains were left where they had settled. */
 static long compare(const struct ensemble *ensemble, const struct model *model, long count, const struct chain *chains)
 {
@@ -66,6 +80,7 @@ static long compare(const struct ensemble *ensemble, const struct model *model, 
             assert_memory_equal(trajectory_derivative(&whole, i, c), trajectory_derivative(&alone, i, c), bytes);
             assert_true(whole.log_shifts[i * count + c] == alone.log_shifts[i * count + c]);
         }
+        check_rest(&whole, &alone, c);
         left += memcmp(block_column(&whole.final_state, c), block_column(&alone.final_state, c), bytes) != 0;
         assert_true(final_log_norm(&whole, c) <= final_log_norm(&alone, c) || !isfinite(final_log_norm(&whole, c)));
     }
@@ -96,7 +111,12 @@ static void derivatives_are_those_of_chains_that_go_on(void **state)
             const long settled = compare(&ensembles[e], &model, count, chains);
             assert_true(is_linear ? settled >= 3 : settled == 0);
             compare(&ensembles[e], &model, count, reversed);
+            for (long steps = 50; is_linear && steps < 150; steps += 10) { /* some settle within the window */
+                const struct model shorter = free_model(steps);
+                compare(&ensembles[e], &shorter, count, chains);
+            }
         }
+    assert_true(partly > 0);
 }
 
 /* A ball holds all that starts in it, as its definition says: the state's largest element never leaves linear_within.
@@ -173,6 +193,9 @@ static void a_course_with_stops_settles_alike(void **state)
         for (long c = 0; c < 2; c++)
             assert_memory_equal(trajectory_derivative(&whole, i, c), trajectory_derivative(&stopped, i, c),
                                 SIZE * sizeof(double));
+    for (long c = 0; c < 2; c++)
+        check_rest(&whole, &stopped, c);
+    assert_true(trajectory_steps_at_rest(&stopped, 0) == WINDOW);
     weights_close(weights);
 }
 
