@@ -282,7 +282,7 @@ static struct cost implicit_cost(const struct chain_question *question, double c
                      factors = factors_of(question, lag, is_identity ? lag : 0);
         if (is_norm_known(question, lag))
             continue;
-        steps += iterations * factors;
+        steps += iterations * factors + (factors < (double)lag ? 0.5 * (double)lag : 0.0); /* looked at by steps */
         seconds += cost_lanczos_seconds(question->hidden_size, iterations);
         all += factors;
         if ((i + 1) % together == 0 || i + 1 == question->lag_count || factors == 1.0)

@@ -1,4 +1,4 @@
-/* Lanczos through the factors of J_l, and what the two methods share. */
+/* Lanczos through the factors of J_l. */
 #include "base/memory.h"
 #include "gradient/chain_cost.h"
 #include "gradient/jacobian.h"
@@ -6,64 +6,8 @@
 #include "gradient/jacobian_powers.h"
 #include "linalg/lanczos.h"
 
+#include <math.h>
 #include <string.h>
-
-/* Ginibre needs 5 to 50 iterations. Forming J_l costs as much as d/2 of them; a chain that has not converged after half
- * of that is better served by the explicit method, which then costs at most twice what it had cost at once. */
-static long lanczos_iterations(long hidden_size)
-{
-    const long fewest = 64, most = 512;
-    return hidden_size / 4 < fewest ? fewest : hidden_size / 4 > most ? most : hidden_size / 4;
-}
-
-enum status jacobian_check_stop(const struct gradient_context *context)
-{
-    if (context->stop_requested && context->stop_requested())
-        return status_fail(STATUS_STOPPED, "stopped on request");
-    return STATUS_OK;
-}
-
-long jacobian_member(const struct jacobian_problem *problem, long chain)
-{
-    return problem->members ? problem->members[chain] : problem->first_chain + chain;
-}
-
-struct jacobian_problem jacobian_problem_of_one(const struct jacobian_problem *problem, long chain)
-{
-    struct jacobian_problem one = *problem;
-    one.first_chain = jacobian_member(problem, chain);
-    one.members = NULL;
-    one.twins = NULL;
-    one.chains = 1;
-    return one;
-}
-
-const double *jacobian_diagonal(const struct jacobian_problem *problem, long step_index, long chain)
-{
-    return trajectory_derivative(problem->trajectory, step_index, jacobian_member(problem, chain));
-}
-
-const double *jacobian_wide_diagonal(const struct jacobian_problem *problem, long step_index, long chain,
-                                     const int64_t **exponents)
-{
-    return trajectory_wide_derivative(problem->trajectory, step_index, jacobian_member(problem, chain), exponents);
-}
-
-double jacobian_log_shift(const struct jacobian_problem *problem, long step_index, long chain)
-{
-    const struct trajectory *trajectory = problem->trajectory;
-    return trajectory ? trajectory->log_shifts[step_index * trajectory->chains + jacobian_member(problem, chain)] : 0.0;
-}
-
-struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *problem,
-                                                const struct gradient_context *context)
-{
-    return (struct lanczos_options){ .tolerance = problem->tolerance,
-                                     .max_iterations = lanczos_iterations(weights_hidden_size(problem->weights)),
-                                     .seed = weights_seed(problem->weights),
-                                     .stop_requested = context->stop_requested,
-                                     .team = weights_team(problem->weights) };
-}
 
 /* One operator of a block: J_lag of one chain. */
 struct product {
@@ -86,7 +30,10 @@ struct implicit_operator {
     const double **diagonals; /* [columns]: theirs */
     int64_t *sums;            /* [columns]: exponents of a whole block */
     struct jacobian_run *runs;
-    double *norms; /* [columns]: what Lanczos finds */
+    double *norms;                /* [columns]: what Lanczos finds */
+    struct block vectors, images; /* [d, columns]: with them, and what products make of them */
+    long *numbers;                /* [columns] */
+    double *log_scales;           /* [columns] */
     enum lanczos_outcome *found;
 };
 
@@ -252,6 +199,10 @@ static void operator_destroy(struct implicit_operator *map)
     memory_free(map->sums);
     memory_free(map->runs);
     memory_free(map->norms);
+    block_destroy(&map->vectors);
+    block_destroy(&map->images);
+    memory_free(map->numbers);
+    memory_free(map->log_scales);
     memory_free(map->found);
 }
 SCOPED_VALUE(implicit_operator, operator_destroy)
@@ -270,6 +221,10 @@ static enum status operator_allocate(struct implicit_operator *map)
     TRY(memory_allocate(&map->sums, columns, "exponents of vectors"));
     TRY(memory_allocate(&map->runs, columns, "runs of products"));
     TRY(memory_allocate(&map->norms, columns, "norms of products"));
+    TRY(block_create(d, columns, &map->vectors));
+    TRY(block_create(d, columns, &map->images));
+    TRY(memory_allocate(&map->numbers, columns, "norms of products"));
+    TRY(memory_allocate(&map->log_scales, columns, "norms of products"));
     return memory_allocate(&map->found, columns, "outcomes of products");
 }
 
@@ -390,6 +345,59 @@ static double sum_log_shifts(const struct jacobian_problem *problem, long chain,
     return sum;
 }
 
+/* Of what a norm by powers may differ from the same by steps, in parts of the tolerance. */
+static const double CONFIRMED = 0.1;
+
+/* ||J_l^T v|| by steps, v the singular vector that Lanczos has found through powers, is the norm that it has found but
+ * for what the difference of the two products is worth, to first order. Where that is too much, as where products
+ * amplify what powers lack, the product is to be had by steps: such products come first now, *kept of `count`. */
+static enum status keep_unconfirmed(struct implicit_operator *map, long count, long *kept)
+{
+    const double allowed = CONFIRMED * map->problem->tolerance;
+    long runs = 0;
+    for (long j = 0; j < count; j++) {
+        if (map->products[j].run.steps == 0 || map->found[j] == LANCZOS_UNRESOLVED)
+            continue;
+        map->products[runs] = map->products[j];
+        map->products[runs].run = (struct jacobian_run){ 0 };
+        map->norms[runs] = map->norms[j];
+        map->numbers[runs] = runs;
+        const struct block from = block_view(&map->vectors, j, 1);
+        struct block to = block_view(&map->vectors, runs++, 1);
+        if (from.values != to.values)
+            block_copy(&from, &to);
+    }
+    *kept = 0;
+    if (runs == 0)
+        return STATUS_OK;
+    const struct block x = block_view(&map->vectors, 0, runs);
+    struct block y = block_view(&map->images, 0, runs);
+    TRY(apply_backward(map, map->numbers, &x, &y, map->log_scales));
+    for (long j = 0; j < runs; j++) {
+        const struct block column = block_view(&y, j, 1);
+        double length;
+        block_column_norms(&column, &length);
+        if (!(fabs(log(length) + map->log_scales[j] - map->norms[j]) <= allowed))
+            map->products[(*kept)++] = map->products[j];
+    }
+    return STATUS_OK;
+}
+
+/* What Lanczos has found of the first `count` products. What is not finite by powers may be so by steps. */
+static void store_norms(const struct implicit_operator *map, long count, double *log_norms,
+                        enum jacobian_outcome *outcomes, const struct gaps *gaps)
+{
+    const struct jacobian_problem *problem = map->problem;
+    for (long j = 0; j < count; j++) {
+        const long chain = map->products[j].chain, position = map->products[j].lag_position;
+        log_norms[chain * problem->lag_count + position] =
+            map->norms[j] + sum_log_shifts(problem, chain, problem->lags[position]);
+        if (map->found[j] == LANCZOS_NOT_FINITE && map->products[j].run.steps == 0)
+            outcomes[chain] = JACOBIAN_NOT_FINITE;
+        gaps_of(gaps, chain)[position] = map->found[j] == LANCZOS_UNRESOLVED;
+    }
+}
+
 /* The norms at `count` lags of the chains that are still served. Chains that Lanczos gives up on at a long one of them
  * leave. Chains that are not finite stay: they cost little and keep their outcome. */
 static enum status measure_lags(struct implicit_operator *map, long first_lag, long count, double *log_norms,
@@ -398,15 +406,12 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
     const struct jacobian_problem *problem = map->problem;
     struct lanczos_operator lanczos = { weights_hidden_size(problem->weights), map, apply_backward, apply_forward };
     struct lanczos_options options = jacobian_lanczos_options(problem, map->context);
-    const long columns = set_products(map, first_lag, count);
-    TRY(lanczos_norms(&lanczos, columns, &options, NULL, map->norms, map->found));
-    for (long j = 0; j < columns; j++) {
-        const long chain = map->products[j].chain, position = map->products[j].lag_position;
-        log_norms[chain * problem->lag_count + position] =
-            map->norms[j] + sum_log_shifts(problem, chain, problem->lags[position]);
-        if (map->found[j] == LANCZOS_NOT_FINITE)
-            outcomes[chain] = JACOBIAN_NOT_FINITE;
-        gaps_of(gaps, chain)[position] = map->found[j] == LANCZOS_UNRESOLVED;
+    for (long columns = set_products(map, first_lag, count); columns > 0;) {
+        struct block vectors = block_view(&map->vectors, 0, columns);
+        memset(vectors.values, 0, (size_t)(vectors.stride * columns) * sizeof *vectors.values);
+        TRY(lanczos_norms(&lanczos, columns, &options, &vectors, map->norms, map->found));
+        store_norms(map, columns, log_norms, outcomes, gaps);
+        TRY(keep_unconfirmed(map, columns, &columns));
     }
     copy_from_twins(map, first_lag, count, log_norms, gaps);
     long kept = 0;

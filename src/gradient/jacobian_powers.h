@@ -10,9 +10,10 @@
  * So ||Delta||_F is at most sqrt(sum / x), x = (k / e) p^(2/k), but for a chance of p. With p = 1e-8 over the most
  * powers that a chain may have, and ||S^a|| >= ||(S^a)^T z|| / ||z|| for z = S^a g, that bounds what S^a is off by,
  * eps_a = ||Delta||_F / ||S^a||_2. A product of n of them is taken for S^(n a) where n eps_a is at most a tenth of the
- * tolerance; the bound is some 20 sqrt(d) times what the error of such a norm is, and that leaves room for products
- * that amplify errors of their factors, those of steps alike. Where it is more, smaller powers are tried, and at last
- * steps.
+ * tolerance. Where it is more, smaller powers are tried, and at last steps. The bound is some 20 sqrt(d) times what the
+ * error of such a norm is, but products amplify errors of their factors, and those of powers more than those of steps
+ * where ||S^l|| is far below ||S^a||^n: by 10^5 for strongly non-normal W. So a norm that was found through powers
+ * stands only where one pass through the steps, from its singular vector, confirms it (gradient/jacobian_implicit.c).
  *
  * Which powers a product is made of depends on d, m, S and the tolerance alone, not on the other lags and chains: they
  * move no bit; nor does a team. Private to gradient/. */

@@ -11,6 +11,10 @@ static const double TOLERANCE = 1e-10;
  * sum of logarithms of up to 1000 errs by as much. */
 static const double ROUNDING = 1000 * 0x1p-52;
 
+/* By how much a norm by powers may differ from that by steps, and still stand: a tenth of the tolerance, to first
+ * order. */
+static const double CONFIRMED = 1.1e-11;
+
 enum { MOST_LAGS = 12, MOST_CHAINS = 6 };
 
 struct norms {
@@ -102,11 +106,12 @@ static double exact_log_norm(int d, const double *w, long lag)
     return log(norm);
 }
 
-static void check_identity(const char *name, long d)
+/* Non-normal W by how far it departs; NAN: the default of its law. */
+static void check_identity(const char *name, double parameter, long d)
 {
     static const long lags[] = { 1, 2, 3, 7, 16, 33, 64, 100, 255, 256, 1000 };
     enum { LAGS = sizeof lags / sizeof *lags };
-    const struct ensemble ensemble = ensemble_named(name);
+    const struct ensemble ensemble = ensemble_of(name, parameter);
     const struct network_key key = { &ensemble, TEST_SEED, d, 0 };
     struct weight_spectrum spectrum;
     struct weights *weights;
@@ -118,12 +123,13 @@ static void check_identity(const char *name, long d)
     const struct norms powers = find(&problem, true), steps = find(&problem, false);
     assert_int_equal(powers.outcomes[0], JACOBIAN_FOUND);
     print_message("%s, d = %ld: %.2f of the operations of steps\n", name, d, powers.flops / steps.flops);
-    assert_true(powers.flops < 0.25 * steps.flops);
+    assert_true(powers.flops < 0.4 * steps.flops || isfinite(parameter));
     for (long i = 0; i < LAGS; i++) {
-        const double expected = exact_log_norm((int)d, values, lags[i]), off = fabs(powers.logs[i] - expected);
-        print_message("%s, d = %ld, lag %ld: off by %.1e, by steps %.1e\n", name, d, lags[i], off,
-                      fabs(steps.logs[i] - expected));
-        assert_true(off <= ROUNDING);
+        const double expected = exact_log_norm((int)d, values, lags[i]), off = fabs(powers.logs[i] - expected),
+                     by_steps = fabs(steps.logs[i] - expected);
+        print_message("%s, d = %ld, lag %ld: off by %.1e, by steps %.1e\n", name, d, lags[i], off, by_steps);
+        assert_true(by_steps <= ROUNDING ? off <= ROUNDING + CONFIRMED : off <= by_steps + CONFIRMED);
+        assert_true(off <= ROUNDING || isfinite(parameter));
     }
     check_alone(&problem, &powers);
     weights_close(weights);
@@ -132,10 +138,20 @@ static void check_identity(const char *name, long d)
 static void powers_of_identity_are_those_of_quadruple_precision(void **state)
 {
     (void)state;
-    check_identity("ginibre", 40);
-    check_identity("sparse", 35);
-    check_identity("elliptic", 33);
-    check_identity("nonnormal", 24);
+    check_identity("ginibre", NAN, 40);
+    check_identity("sparse", NAN, 35);
+    check_identity("elliptic", NAN, 33);
+    check_identity("nonnormal", NAN, 24);
+}
+
+/* Each power by itself is right to rounding, but products of several amplify what they lack by far more than those of
+ * steps do. */
+static void amplified_errors_are_noticed(void **state)
+{
+    (void)state;
+    check_identity("nonnormal", 2, 40);
+    check_identity("nonnormal", 5, 40);
+    check_identity("nonnormal", 10, 36);
 }
 
 /* W = (I + K u v^T) / 2 with u orthogonal to v: ||W^l|| is some K l / 2^l, ||W^l||^2 far above ||W^2l||, and squarings
@@ -292,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(powers_of_identity_are_those_of_quadruple_precision),
+        cmocka_unit_test(amplified_errors_are_noticed),
         cmocka_unit_test(lost_digits_are_noticed),
         cmocka_unit_test(powers_keep_their_range),
         cmocka_unit_test(chains_at_rest_take_powers),
