@@ -100,14 +100,27 @@ static bool is_for_lanczos(const struct norm_queue *queue, const struct entry *e
     return queue->problem->lags[entry->lag_position] >= first_lag_for_lanczos(queue->hidden_size);
 }
 
+static bool is_full(const struct entry entries[LANES])
+{
+    return entries[LANES - 1].chain != nobody.chain;
+}
+
 /* The norms of matrices in lanes, all for the same method. */
 static void find_norms(struct norm_queue *queue, const double *matrices, const struct entry entries[LANES])
 {
+    const long d = queue->hidden_size;
     const bool by_lanczos = is_for_lanczos(queue, entries);
     struct lanes_top top;
-    lanes_gram(queue->hidden_size, matrices, queue->gram);
+    if (!by_lanczos && queue->put_aside == 0 && is_full(entries)) { /* as they are, without a copy */
+        lanes_gram(d, matrices, queue->aside);
+        memcpy(queue->entries_aside, entries, sizeof queue->entries_aside);
+        queue->put_aside = LANES;
+        reduce(queue);
+        return;
+    }
+    lanes_gram(d, matrices, queue->gram);
     if (by_lanczos)
-        lanes_top(queue->hidden_size, queue->gram, queue->work, &top);
+        lanes_top(d, queue->gram, queue->work, &top);
     for (int lane = 0; lane < LANES; lane++)
         if (entries[lane].chain == nobody.chain)
             continue;
