@@ -8,11 +8,10 @@
 
 #include <math.h>
 
-static const double WINDOW_BYTES = 512e6;      /* of chains side by side */
-static const double PRODUCT_COLUMNS = 128.0;   /* of whole products side by side */
-static const double LANCZOS_VECTORS = 32.0;    /* that it keeps */
-static const double ACTIVATION_SECONDS = 4e-9; /* value and derivative of one element */
-static const double STEP_SECONDS = 8e-8;       /* of one chain's trajectory beside its elements */
+static const double WINDOW_BYTES = 512e6;                                  /* of chains side by side */
+static const double PRODUCT_COLUMNS = 128.0, LANCZOS_VECTORS = 32.0;       /* of products side by side; that it keeps */
+static const double ACTIVATION_SECONDS = 1.5e-9, STRAIGHT_SECONDS = 4e-10; /* of an element; of one on straight lines */
+static const double STEP_SECONDS = 7e-9, INPUT_SECONDS = 2e-8; /* of a chain beside these; of a number for all chains */
 
 /* Of Lanczos to a tolerance of 1e-10. For one step the largest singular values lie d^(-2/3) apart, relative to each
  * other, and it takes some d^(1/3) iterations; over a lag they part, and these fall like a power of the lag. Measured
@@ -305,8 +304,11 @@ static struct cost trajectory_cost(const struct chain_question *question)
     const double moving = question->moving > 0.0 ? question->moving : 1.0;
     double d = (double)question->hidden_size, steps = moving * (double)question->model->steps;
     struct cost cost = cost_narrow(question->hidden_size, steps, moving * chain_cost_width(question));
-    cost.seconds += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
-    cost.replicated += steps * (STEP_SECONDS + d * ACTIVATION_SECONDS);
+    const double of_element = is_of_straight_lines(question->activation) ? STRAIGHT_SECONDS : ACTIVATION_SECONDS;
+    const double inputs = question->model->input == INPUT_GAUSSIAN ? (double)question->model->input_size : 0.0;
+    const double of_step = STEP_SECONDS + d * of_element + inputs * INPUT_SECONDS / chain_cost_width(question);
+    cost.seconds += steps * of_step;
+    cost.replicated += steps * of_step;
     return cost_add(cost, chain_cost_steps(question, steps));
 }
 
@@ -356,10 +358,8 @@ bool chain_cost_has_products(const struct chain_question *question)
 static struct cost norms_cost(const struct chain_question *question, enum jacobian_method method, double width)
 {
     if (method == METHOD_EXPLICIT)
-        return is_in_lanes(question)
-                   ? cost_in_lanes(question->hidden_size, (double)question->lags[question->lag_count - 1],
-                                   (double)question->lag_count)
-                   : explicit_cost(question);
+        return is_in_lanes(question) ? jacobian_lanes_cost(question->hidden_size, question->lag_count, question->lags)
+                                     : explicit_cost(question);
     const struct cost by_vectors = implicit_cost(question, width);
     return falls_back(question) ? cost_add(by_vectors, cost_times(explicit_cost(question), 0.5)) : by_vectors;
 }

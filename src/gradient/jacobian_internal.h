@@ -3,6 +3,7 @@
 #define GRADSWEEP_GRADIENT_JACOBIAN_INTERNAL_H
 
 #include "gradient/jacobian.h"
+#include "linalg/cost.h"
 #include "linalg/lanczos.h"
 #include "linalg/truncation.h"
 
@@ -32,6 +33,9 @@ struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *p
 /* jacobian_norms_explicit for networks of at most LANES_LARGEST_DIMENSION units on a rank alone. */
 CHECKED enum status jacobian_norms_in_lanes(const struct jacobian_problem *problem, struct gradient_context *context,
                                             double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes);
+
+/* One chain of these: its products, and the norms at all lags. */
+struct cost jacobian_lanes_cost(long hidden_size, long lag_count, const long *lags);
 
 /* The lag at which the directions of a product are looked at first, how far it is from there to the next one, and for
  * how many steps with as many columns as now the rest of the way must stand, so that a look pays: it takes as long as

@@ -32,10 +32,10 @@ struct norm_queue {
     double *log_norms, *log_frobenius;
     enum jacobian_outcome *outcomes;
     long hidden_size;
-    double *matrices; /* products that were copied, so many of them, in lanes: */
+    double *matrices; /* products that were copied, so many of them, in lanes; NULL where none are: */
     int copied;
     struct entry entries[LANES];
-    double *gram;  /* of a vector of lanes */
+    double *gram;  /* room for that of a vector of lanes, where the next product will stand */
     double *aside; /* Gram matrices that are not for Lanczos, so many of them, in lanes: */
     int put_aside;
     struct entry entries_aside[LANES];
@@ -45,17 +45,16 @@ struct norm_queue {
 static void queue_destroy(struct norm_queue *queue)
 {
     memory_free(queue->matrices);
-    memory_free(queue->gram);
     memory_free(queue->aside);
     memory_free(queue->work);
 }
 SCOPED_VALUE(norm_queue, queue_destroy)
 
-static enum status queue_allocate(struct norm_queue *queue)
+static enum status queue_allocate(struct norm_queue *queue, bool are_copied)
 {
     const long d = queue->hidden_size, padded = lanes_padded(d), size = padded * padded * LANES;
-    TRY(memory_allocate(&queue->matrices, size, "products in lanes"));
-    TRY(memory_allocate(&queue->gram, size, "Gram matrices in lanes"));
+    if (are_copied)
+        TRY(memory_allocate(&queue->matrices, size, "products in lanes"));
     TRY(memory_allocate(&queue->aside, size, "Gram matrices in lanes"));
     return memory_allocate(&queue->work, lanes_work_size(d), "workspace for norms");
 }
@@ -299,6 +298,7 @@ static void measure_products(const struct lane_products *products, long lag_posi
 {
     const long room = LANES / products->parts; /* of chains, at most */
     struct entry entries[LANES];
+    queue->gram = products->next;
     for (long chain = 0; chain < room; chain++)
         entries[chain] = chain < products->chains
                              ? (struct entry){ .chain = products->first + chain,
@@ -336,6 +336,18 @@ static enum status measure_group(struct lane_products *products, struct gradient
     return STATUS_OK;
 }
 
+/* Lanczos takes some two vectors, and more over short lags: measured at d = 8, 16 and 32, lags to 64. */
+struct cost jacobian_lanes_cost(long hidden_size, long lag_count, const long *lags)
+{
+    struct cost sum = cost_products_in_lanes(hidden_size, (double)lags[lag_count - 1]);
+    for (long i = 0; i < lag_count; i++) {
+        const bool is_reduced = lags[i] < first_lag_for_lanczos(hidden_size);
+        const double vectors = is_reduced ? 0.0 : 2.0 + 2.0 * (double)hidden_size / (double)lags[i];
+        sum = cost_add(sum, cost_norm_in_lanes(hidden_size, vectors));
+    }
+    return sum;
+}
+
 enum status jacobian_norms_in_lanes(const struct jacobian_problem *problem, struct gradient_context *context,
                                     double *log_norms, double *log_frobenius, enum jacobian_outcome *outcomes)
 {
@@ -347,7 +359,8 @@ enum status jacobian_norms_in_lanes(const struct jacobian_problem *problem, stru
               .outcomes = outcomes,
               .hidden_size = d };
     SCOPED(lane_products) products = { .problem = problem, .hidden_size = d };
-    TRY(queue_allocate(&queue));
+    const long rest = problem->chains % LANES;
+    TRY(queue_allocate(&queue, rest > 0 && part_count(d, rest) > 1));
     TRY(products_allocate(&products));
     for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;

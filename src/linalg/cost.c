@@ -11,17 +11,19 @@
 static const struct rate {
     double hidden_size, wide, narrow, vector, lapack;
 } rates[] = {
-    { 1, 0.1, 0.1, 0.05, 0.05 }, { 16, 25, 16, 1.5, 1.0 },  { 64, 45, 30, 5, 2.5 },     { 256, 52, 42, 6, 6.5 },
+    { 1, 0.1, 0.1, 0.05, 0.05 }, { 16, 25, 40, 1.5, 1.0 },  { 64, 45, 35, 5, 2.5 },     { 256, 52, 42, 6, 6.5 },
     { 1024, 52, 45, 4, 9.0 },    { 4096, 52, 40, 2, 11.0 }, { 16384, 50, 40, 2, 11.0 },
 };
 enum { RATE_ROWS = sizeof rates / sizeof *rates };
 
-/* The same of eight chains in the lanes of vectors: a product, and a norm of the product by its operations. */
+/* The same of eight chains in the lanes of vectors: a product, a norm by reduction of its Gram matrix, and by Lanczos:
+ * the Gram matrix, and one vector, by their operations. */
 static const struct lane_rate {
-    double hidden_size, product, norm;
-} lane_rates[] = { { 8, 16, 1.8 }, { 16, 37, 6.6 }, { 32, 45, 12.3 } };
+    double hidden_size, product, reduction, gram, vector;
+} lane_rates[] = { { 8, 31, 6.9, 26, 8.7 }, { 16, 45, 16, 38, 17.6 }, { 32, 46, 25, 53, 22 } };
 enum { LANE_RATE_ROWS = sizeof lane_rates / sizeof *lane_rates };
-static const double LANE_NORM_FLOPS = 1.0 + 4.0 / 3.0; /* times d^3: a Gram matrix, and its reduction */
+static const double LANE_NORM_FLOPS = 1.0 + 4.0 / 3.0;              /* times d^3: a Gram matrix, and its reduction */
+static const double LANE_NORM_SECONDS = 3e-8, LANE_ELEMENT = 4e-10; /* of a norm beside that, and of its d^2 elements */
 
 static const double GATHERED_COLUMNS = 128.0; /* of a block that a team gathers at a time */
 static const double LANCZOS_OVERHEAD = 1e-6;  /* seconds an iteration beside products and vectors */
@@ -148,13 +150,25 @@ struct cost cost_squares(long hidden_size, double steps)
     return cost;
 }
 
-struct cost cost_in_lanes(long hidden_size, double steps, double norms)
+struct cost cost_products_in_lanes(long hidden_size, double steps)
 {
-    double d = (double)hidden_size, of_products = 2.0 * d * d * d * steps,
-           of_norms = LANE_NORM_FLOPS * d * d * d * norms;
-    return (struct cost){ .flops = of_products + of_norms,
-                          .seconds = of_products / LANE_RATE_AT(hidden_size, product) +
-                                     of_norms / LANE_RATE_AT(hidden_size, norm) };
+    const double d = (double)hidden_size, flops = 2.0 * d * d * d * steps;
+    return (struct cost){ .flops = flops, .seconds = flops / LANE_RATE_AT(hidden_size, product) };
+}
+
+struct cost cost_norm_in_lanes(long hidden_size, double vectors)
+{
+    const double d = (double)hidden_size;
+    struct cost cost = { .seconds = LANE_NORM_SECONDS + d * d * LANE_ELEMENT };
+    if (vectors == 0.0) {
+        cost.flops = LANE_NORM_FLOPS * d * d * d;
+        cost.seconds += cost.flops / LANE_RATE_AT(hidden_size, reduction);
+        return cost;
+    }
+    const double of_gram = d * d * d, of_vectors = 4.0 * d * d * vectors;
+    cost.flops = of_gram + of_vectors;
+    cost.seconds += of_gram / LANE_RATE_AT(hidden_size, gram) + of_vectors / LANE_RATE_AT(hidden_size, vector);
+    return cost;
 }
 
 double cost_vector_seconds(long hidden_size, double flops)

@@ -46,9 +46,11 @@ struct cost cost_narrow(long hidden_size, double columns, double side_by_side);
 /* `steps` products of whole matrices, [d, d] each, that stand side by side in wide blocks. */
 struct cost cost_squares(long hidden_size, double steps);
 
-/* The same products of a network whose chains lie in the lanes of vectors (linalg/lanes.h), and so many of their
- * norms from Gram matrices. */
-struct cost cost_in_lanes(long hidden_size, double steps, double norms);
+/* The same products of a network whose chains lie in the lanes of vectors (linalg/lanes.h). */
+struct cost cost_products_in_lanes(long hidden_size, double steps);
+
+/* One of their norms from a Gram matrix: by so many vectors of Lanczos, 0: by reduction. */
+struct cost cost_norm_in_lanes(long hidden_size, double vectors);
 
 /* Seconds of so many operations where a matrix meets one vector at a time. */
 double cost_vector_seconds(long hidden_size, double flops);

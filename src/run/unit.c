@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "gradient/chain_cost.h"
 #include "gradient/weight_result.h"
+#include "linalg/lanes.h"
 #include "model/weights_cost.h"
 #include "store/store.h"
 
@@ -122,6 +123,16 @@ static bool needs_rank(const struct chain_question *question)
             measure_any_needs(question->measures, NEEDS_ONE_RANK | NEEDS_IDENTITY_ON_ONE_RANK));
 }
 
+/* What a network takes on a rank beside its arithmetic: memory, and the search for chains that are alike; and of its
+ * d^2 elements. */
+static const double NETWORK_SECONDS = 1.6e-5, NETWORK_ELEMENT = 9e-8;
+
+static struct cost cost_of_network(long hidden_size)
+{
+    const double d = fmin((double)hidden_size, LANES_LARGEST_DIMENSION);
+    return (struct cost){ .seconds = NETWORK_SECONDS + d * d * NETWORK_ELEMENT };
+}
+
 /* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
  * of identity cost one chain for any number of them. */
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
@@ -148,7 +159,7 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     class->chains_per_unit = (uint64_t)chains;
     class->units_per_network = (grid_chain_count(sweep) + class->chains_per_unit - 1) / class->chains_per_unit;
     class->unit_cost = cost_add(cost_times(chain, shares_chain ? 1.0 : chains), cost_times(measures, chains));
-    class->unit_cost = cost_add(class->unit_cost, weights);
+    class->unit_cost = cost_add(class->unit_cost, cost_add(weights, cost_of_network(question.hidden_size)));
     if (class->team_size == 1 && needs_rank(&question))
         class->unit_cost = cost_add(class->unit_cost, weights_cost_rank(question.ensemble, question.hidden_size));
     class->replicas_per_unit = 1;
