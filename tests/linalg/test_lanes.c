@@ -282,6 +282,37 @@ static void steps_are_chains_of_fused_multiply_adds(void **state)
         }
 }
 
+/* Matrices whose columns are spread over several lanes, beside others that stay: element by element. */
+static void columns_are_collected_from_several_lanes(void **state)
+{
+    (void)state;
+    for (long d = 1; d <= MOST; d++)
+        for (long parts = 2; parts <= LANES; parts++) {
+            const long padded = lanes_padded(d), columns = padded / parts, matrices = LANES / parts;
+            if (padded % parts != 0 || (columns > 2 && columns % LANES_STRIP != 0))
+                continue;
+            double *from = new_room(), *to = new_room();
+            for (long matrix = 0; matrix < matrices; matrix++)
+                for (long j = 0; j < d; j++)
+                    for (long i = 0; i < d; i++)
+                        from[lanes_place(d, columns, i, j % columns) + matrix * parts + j / columns] =
+                            (double)(1 + i + 100 * j + 10000 * matrix);
+            for (long i = 0; i < padded * padded * LANES; i++)
+                to[i] = -1;
+            const long lane = LANES - matrices;
+            lanes_collect(d, parts, from, (int)lane, to);
+            for (long j = 0; j < padded; j++)
+                for (long i = 0; i < padded; i++)
+                    for (long q = 0; q < LANES; q++) {
+                        const double value = to[lanes_place(d, padded, i, j) + q];
+                        const double expected = i < d && j < d ? (double)(1 + i + 100 * j + 10000 * (q - lane)) : 0;
+                        assert_true(value == (q < lane ? -1 : expected));
+                    }
+            memory_free(from);
+            memory_free(to);
+        }
+}
+
 /* ---- the same bits ---- */
 
 static void no_instruction_set_or_neighbour_moves_a_bit(void **state)
@@ -326,6 +357,7 @@ int main(void)
         cmocka_unit_test(scale_does_not_matter),
         cmocka_unit_test(zeros_and_nan_are_seen),
         cmocka_unit_test(steps_are_chains_of_fused_multiply_adds),
+        cmocka_unit_test(columns_are_collected_from_several_lanes),
         cmocka_unit_test(no_instruction_set_or_neighbour_moves_a_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
