@@ -41,7 +41,7 @@ struct krylov {
     double *vectors;                            /* [most + 1][stride] */
     double *next;                               /* [stride]: G q, then what is left of it */
     double *alphas, *squares, *inverses, *dots; /* [MOST_VECTORS] each; squares of beta */
-    double *scaled_alphas, *scaled_squares;     /* likewise, of T / ||T||_F */
+    double *scaled;                             /* [2 MOST_VECTORS] */
     vector beta;                                /* the last */
     vector norm_of_gram, norm_of_tridiagonal;   /* their Frobenius norms, squared */
     vector expected;                            /* of r^2 / (theta - bound) / theta */
@@ -130,44 +130,6 @@ static void extend(struct krylov *krylov, long n)
     PUT(krylov->squares, n, normalise(krylov, q + size));
 }
 
-/* Laguerre's iteration for the largest eigenvalue of T of order n, from above, ||T||_F: with one division a step, since
- * a characteristic polynomial of so low an order stays within the doubles once T is divided by its norm. */
-static vector ritz_top(const struct krylov *krylov, long n, vector norm, vector inverse)
-{
-    enum { MOST_STEPS = 40 };
-    const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0), resolution = vector_broadcast(1e-15);
-    const vector order = vector_broadcast((double)n), less = vector_broadcast((double)(n - 1));
-    const vector inverse_square = vector_multiply(inverse, inverse);
-    vector x = one, active = one;
-    for (long i = 0; i < n; i++) {
-        PUT(krylov->scaled_alphas, i, vector_multiply(AT(krylov->alphas, i), inverse));
-        PUT(krylov->scaled_squares, i, vector_multiply(AT(krylov->squares, i), inverse_square));
-    }
-    for (int step = 0; step < MOST_STEPS && vector_is_any_positive(active); step++) {
-        vector value = vector_subtract(x, AT(krylov->scaled_alphas, 0)), value_before = one;
-        vector first = one, first_before = zero, second = zero, second_before = zero; /* derivatives */
-        for (long i = 1; i < n; i++) {
-            const vector factor = vector_subtract(x, AT(krylov->scaled_alphas, i));
-            const vector square = AT(krylov->scaled_squares, i - 1);
-            const vector of_second = vector_fma(factor, second, vector_add(first, first));
-            const vector of_first = vector_fma(factor, first, value), of_value = vector_multiply(factor, value);
-            const vector next_second = vector_fma_minus(square, second_before, of_second);
-            const vector next_first = vector_fma_minus(square, first_before, of_first);
-            const vector next_value = vector_fma_minus(square, value_before, of_value);
-            second_before = second, first_before = first, value_before = value;
-            second = next_second, first = next_first, value = next_value;
-        }
-        const vector times = vector_multiply(order, value);
-        const vector spread = vector_fma_minus(times, second, vector_multiply(vector_multiply(less, first), first));
-        const vector root = vector_root(vector_multiply(less, vector_larger(spread, zero)));
-        const vector length = vector_divide(times, vector_add(first, root));
-        const vector left = vector_where_positive(active, value, zero);
-        active = vector_where_positive(left, vector_fma_minus(x, resolution, length), zero);
-        x = vector_where_positive(left, vector_subtract(x, length), x);
-    }
-    return vector_multiply(x, norm);
-}
-
 /* Pivots nearer to 0 than that, relative to theta, do not tell an eigenvector. */
 static const double LEAST_PIVOT = 1e-10;
 
@@ -222,7 +184,7 @@ static vector prove(struct krylov *krylov, long n, vector active, vector *theta)
     if (!vector_is_any_positive(looked_at))
         return zero;
     vector weight;
-    *theta = ritz_top(krylov, n, norm, inverse);
+    *theta = laguerre_top(n, krylov->alphas, krylov->squares, krylov->scaled, norm);
     const vector is_top = settle_top(krylov, n, theta, &weight);
     const vector of_rest = vector_fma(krylov->norm_of_gram, vector_broadcast(REST_ERROR),
                                       vector_subtract(krylov->norm_of_gram, krylov->norm_of_tridiagonal));
@@ -250,8 +212,7 @@ static vector lanczos_top(long d, const double *gram, double *work, vector *trac
                              .squares = numbers + MOST_VECTORS * LANES,
                              .inverses = numbers + 2 * MOST_VECTORS * LANES,
                              .dots = numbers + 3 * MOST_VECTORS * LANES,
-                             .scaled_alphas = numbers + 4 * MOST_VECTORS * LANES,
-                             .scaled_squares = numbers + 5 * MOST_VECTORS * LANES,
+                             .scaled = numbers + 4 * MOST_VECTORS * LANES,
                              .norm_of_gram = square_of_norm(d, stride, gram),
                              .norm_of_tridiagonal = zero,
                              .expected = vector_broadcast(LATER_LOOK / FIRST_LOOK) };

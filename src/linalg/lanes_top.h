@@ -149,57 +149,66 @@ static vector largest_possible(long d, const double *diagonal, const double *squ
     return largest;
 }
 
-/* Laguerre's step down from x; *lowest := the lowest ratio of leading minors, positive where x is above all
- * eigenvalues. */
-static vector laguerre_step(long d, const double *diagonal, const double *squares, vector x, vector *lowest)
-{
-    const vector one = vector_broadcast(1.0), two = vector_broadcast(2.0), order = vector_broadcast((double)d);
-    vector q = vector_subtract(x, AT(diagonal, 0)), inverse = vector_divide(one, q), first = one;
-    vector second = vector_broadcast(0.0), sum = inverse, sum_of_squares = vector_multiply(inverse, inverse);
-    *lowest = q;
-    for (long i = 1; i < d; i++) {
-        const vector factor = vector_multiply(AT(squares, i - 1), inverse), square = vector_multiply(factor, inverse);
-        const vector twice = vector_multiply(two, first);
-        q = vector_subtract(vector_subtract(x, AT(diagonal, i)), factor);
-        second = vector_multiply(square, vector_fma_minus(twice, vector_multiply(first, inverse), second));
-        first = vector_fma(square, first, one);
-        *lowest = vector_smaller(q, *lowest);
-        inverse = vector_divide(one, q);
-        const vector ratio = vector_multiply(first, inverse);
-        sum = vector_add(sum, ratio);
-        sum_of_squares = vector_add(sum_of_squares, vector_fma_minus(second, inverse, vector_multiply(ratio, ratio)));
-    }
-    const vector spread = vector_fma_minus(sum, sum, vector_multiply(order, sum_of_squares));
-    const vector root =
-        vector_multiply(vector_broadcast((double)(d - 1)), vector_larger(spread, vector_broadcast(0.0)));
-    return vector_divide(order, vector_add(sum, vector_root(root)));
-}
-
-static vector lowest_pivot(long d, const double *diagonal, const double *squares, vector x)
-{
-    vector q = vector_subtract(x, AT(diagonal, 0)), lowest = q;
-    for (long i = 1; i < d; i++) {
-        q = vector_subtract(vector_subtract(x, AT(diagonal, i)), vector_divide(AT(squares, i - 1), q));
-        lowest = vector_smaller(q, lowest); /* stays where q is no number any more, after a pivot of 0 */
-    }
-    return lowest;
-}
-
-/* The iteration converges cubically, in some five steps; a lane that has converged waits for the others. */
-static vector find_top(long d, const double *diagonal, const double *squares)
+/* Laguerre's iteration for the largest eigenvalue of T of order n, from `start`, which is not below it: cubic, some
+ * five steps; a lane that has converged waits for the others. With T / start characteristic polynomials of at most 32
+ * factors stay within the doubles, so that a step has one quotient and no chain of them. scaled: room for 2 n elements.
+ * Where two eigenvalues lie together the square root leaves half of the digits of a step: what comes out wants a proof.
+ */
+static vector laguerre_top(long n, const double *diagonal, const double *squares, double *scaled, vector start)
 {
     enum { MOST_STEPS = 40 };
-    const vector resolution = vector_broadcast(1e-15), none = vector_broadcast(0.0);
-    vector x = largest_possible(d, diagonal, squares), active = vector_broadcast(1.0);
-    x = vector_fma(x, resolution, x);
-    for (int i = 0; i < MOST_STEPS && vector_is_any_positive(active); i++) {
-        vector lowest;
-        const vector length = laguerre_step(d, diagonal, squares, x, &lowest);
-        const vector left = vector_where_positive(active, lowest, none);
-        active = vector_where_positive(left, vector_subtract(length, vector_multiply(x, resolution)), none);
+    const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0), resolution = vector_broadcast(1e-15);
+    const vector order = vector_broadcast((double)n), less = vector_broadcast((double)(n - 1));
+    const vector inverse = vector_where_positive(start, vector_divide(one, start), zero);
+    const vector inverse_square = vector_multiply(inverse, inverse);
+    double *scaled_squares = scaled + n * LANES;
+    vector x = one, active = one;
+    for (long i = 0; i < n; i++) {
+        PUT(scaled, i, vector_multiply(AT(diagonal, i), inverse));
+        if (i < n - 1)
+            PUT(scaled_squares, i, vector_multiply(AT(squares, i), inverse_square));
+    }
+    for (int step = 0; step < MOST_STEPS && vector_is_any_positive(active); step++) {
+        vector value = vector_subtract(x, AT(scaled, 0)), value_before = one;
+        vector first = one, first_before = zero, second = zero, second_before = zero; /* derivatives */
+        for (long i = 1; i < n; i++) {
+            const vector factor = vector_subtract(x, AT(scaled, i)), square = AT(scaled_squares, i - 1);
+            const vector of_second = vector_fma(factor, second, vector_add(first, first));
+            const vector of_first = vector_fma(factor, first, value), of_value = vector_multiply(factor, value);
+            const vector next_second = vector_fma_minus(square, second_before, of_second);
+            const vector next_first = vector_fma_minus(square, first_before, of_first);
+            const vector next_value = vector_fma_minus(square, value_before, of_value);
+            second_before = second, first_before = first, value_before = value;
+            second = next_second, first = next_first, value = next_value;
+        }
+        const vector times = vector_multiply(order, value);
+        const vector spread = vector_fma_minus(times, second, vector_multiply(vector_multiply(less, first), first));
+        const vector root = vector_root(vector_multiply(less, vector_larger(spread, zero)));
+        const vector length = vector_divide(times, vector_add(first, root));
+        const vector left = vector_where_positive(active, value, zero);
+        active = vector_where_positive(left, vector_fma_minus(x, resolution, length), zero);
         x = vector_where_positive(left, vector_subtract(x, length), x);
     }
-    return x;
+    return vector_multiply(x, start);
+}
+
+/* Positive where all of T's eigenvalues are below x (1 + margin), and one is not below x (1 - margin): Sturm's counts.
+ */
+static vector is_top(long d, const double *diagonal, const double *squares, vector x, double margin)
+{
+    const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0);
+    const vector above = vector_fma(x, vector_broadcast(margin), x),
+                 below = vector_fma(x, vector_broadcast(-margin), x);
+    vector p = vector_subtract(above, AT(diagonal, 0)), q = vector_subtract(below, AT(diagonal, 0));
+    vector lowest_above = p, lowest_below = q;
+    for (long i = 1; i < d; i++) {
+        const vector square = AT(squares, i - 1);
+        p = vector_subtract(vector_subtract(above, AT(diagonal, i)), vector_divide(square, p));
+        q = vector_subtract(vector_subtract(below, AT(diagonal, i)), vector_divide(square, q));
+        lowest_above = vector_smaller(p, lowest_above); /* stays where p is no number any more, after a pivot of 0 */
+        lowest_below = vector_smaller(q, lowest_below);
+    }
+    return vector_where_positive(lowest_above, vector_where_positive(lowest_below, zero, one), zero);
 }
 
 #include "linalg/lanes_krylov.h"
@@ -217,20 +226,17 @@ static void top(long d, const double *grams, double *work, struct lanes_top *res
 
 static void reduced_top(long d, double *grams, double *work, struct lanes_top *results)
 {
-    const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0);
     const long stride = lanes_padded(d), size = stride * LANES;
     for (int lane = 0; lane < LANES; lane += VECTOR_LANES) {
         double *gram = grams + lane, *diagonal = work + lane, *squares = diagonal + size;
-        vector trace = zero;
+        vector trace = vector_broadcast(0.0);
         for (long i = 0; i < d; i++)
             trace = vector_add(trace, AT(gram, i * stride + i));
         tridiagonalise(d, gram, squares + size, squares + 2 * size, diagonal, squares);
-        const vector x = find_top(d, diagonal, squares), margin = vector_multiply(x, vector_broadcast(4e-14));
-        const vector above = lowest_pivot(d, diagonal, squares, vector_add(x, margin));
-        const vector below = lowest_pivot(d, diagonal, squares, vector_subtract(x, margin));
+        const vector start = vector_multiply(largest_possible(d, diagonal, squares), vector_broadcast(1 + 1e-15));
+        const vector x = laguerre_top(d, diagonal, squares, squares + size, start);
         vector_store(results->square + lane, x);
         vector_store(results->frobenius + lane, trace);
-        vector_store(results->proof + lane,
-                     vector_where_positive(above, vector_where_positive(below, zero, one), zero));
+        vector_store(results->proof + lane, is_top(d, diagonal, squares, x, 4e-14));
     }
 }
