@@ -185,7 +185,7 @@ def run_program(gradsweep, sweep, ranks=1):
     with tempfile.TemporaryDirectory() as folder:
         path, out = pathlib.Path(folder, "sweep.yaml"), pathlib.Path(folder, "out.h5")
         path.write_text(json.dumps(sweep))
-        launcher = ["mpirun", "--oversubscribe", "-n", str(ranks)] if ranks > 1 else []
+        launcher = ["mpirun", "--bind-to", "core", "-n", str(ranks)] if ranks > 1 else []
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         ended = subprocess.run([*launcher, gradsweep, "run", path, "-o", out, "--progress", "json"], capture_output=True,
                                text=True)
