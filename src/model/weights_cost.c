@@ -3,7 +3,7 @@
 #include <math.h>
 
 static const double LARGEST_KEPT = 33554432.0; /* glibc: 32 MiB */
-static const double NORMAL_SECONDS = 46e-9;    /* one random number, packed twice */
+static const double NORMAL_SECONDS = 28e-9;    /* one random number, packed twice */
 static const double STEP_SECONDS = 2.5e-6;     /* of the W of a step, beside its numbers */
 static const double RANK_SECONDS = 0.3e-9;     /* one element of a column that is reduced by another, */
 static const double RANK_FROM_MEMORY = 0.9e-9; /* and so much more where it is not in a cache */
