@@ -77,17 +77,19 @@ static bool may_take_powers(const struct chain_question *question)
     return question->team_size <= 1 && !question->options->certify && !question->ensemble->kind->is_fresh_at_every_step;
 }
 
+/* Of the largest power that so many equal steps are made of; 0: steps alone. */
+static int squarings_of(const struct chain_question *question, long run)
+{
+    return may_take_powers(question)
+               ? jacobian_powers_squarings(question->hidden_size, run, question->activation->is_identity)
+               : 0;
+}
+
 /* Products with a vector that J_lag takes where its last `run` steps are equal. */
 static double factors_of(const struct chain_question *question, long lag, long run)
 {
-    const long steps = lag < run ? lag : run;
-    const int squarings = may_take_powers(question) ? jacobian_powers_squarings(question->hidden_size, steps,
-                                                                                question->activation->is_identity)
-                                                    : 0;
-    double factors = (double)(lag - steps) + (double)(steps >> squarings);
-    for (int k = 0; k < squarings; k++)
-        factors += (double)(steps >> k & 1);
-    return factors;
+    const long steps = lag < run ? lag : run, power = 1L << squarings_of(question, steps);
+    return (double)(lag - steps + steps / power + __builtin_popcountl((unsigned long)(steps % power)));
 }
 
 /* What Lanczos takes at all lags, in products with a vector, where the last `run` steps are equal. */
@@ -256,10 +258,9 @@ long chain_cost_lags_side_by_side(long chains, long lag_count)
 /* Powers of identity's W, and the look at each: columns that go through as many steps. */
 static struct cost powers_cost(const struct chain_question *question)
 {
-    const long largest = question->lags[question->lag_count - 1], d = question->hidden_size;
-    const int squarings = may_take_powers(question) && question->activation->is_identity
-                              ? jacobian_powers_squarings(d, largest, true)
-                              : 0;
+    const long d = question->hidden_size;
+    const int squarings =
+        question->activation->is_identity ? squarings_of(question, question->lags[question->lag_count - 1]) : 0;
     if (squarings == 0)
         return (struct cost){ 0 };
     struct cost cost = cost_squares(d, squarings);
@@ -423,10 +424,9 @@ static double powers_elements(const struct chain_question *question, double chai
 {
     const double d = (double)question->hidden_size;
     const bool is_identity = question->activation->is_identity;
-    const int squarings =
-        may_take_powers(question) && (is_identity || question->model->input == INPUT_NONE)
-            ? jacobian_powers_squarings(question->hidden_size, question->lags[question->lag_count - 1], is_identity)
-            : 0;
+    const int squarings = is_identity || question->model->input == INPUT_NONE
+                              ? squarings_of(question, question->lags[question->lag_count - 1])
+                              : 0;
     const bool is_shared = is_identity || question->hidden_size > JACOBIAN_POWERS_LARGEST_OF_A_CHAIN ||
                            (!is_driven(question) && question->activation->vanishes_at_zero);
     const double matrices = squarings == 0 ? 0.0 : is_shared ? squarings : chains * (squarings + 1.0);

@@ -24,22 +24,14 @@ void chain_norms_destroy(struct chain_norms *norms)
 
 /* ---- chains that are alike ---- */
 
-static bool is_alike(const struct trajectory *trajectory, long step, long a, long b)
-{
-    const size_t bytes = (size_t)trajectory->hidden_size * sizeof(double);
-    const double *shifts = trajectory->log_shifts + step * trajectory->chains;
-    return memcmp(trajectory_derivative(trajectory, step, a), trajectory_derivative(trajectory, step, b), bytes) == 0 &&
-           memcmp(&shifts[a], &shifts[b], sizeof *shifts) == 0;
-}
-
 /* The number of last steps at which two chains have the same derivatives, to the bit. Where both are at rest, and are
  * alike at the first, they are at all of these. */
 static long count_alike(const struct trajectory *trajectory, long window, long a, long b)
 {
     const long rest_a = trajectory_steps_at_rest(trajectory, a), rest_b = trajectory_steps_at_rest(trajectory, b);
     const long rest = rest_a < rest_b ? rest_a : rest_b;
-    long steps = rest > 0 && is_alike(trajectory, 0, a, b) ? rest : 0;
-    while (steps < window && is_alike(trajectory, steps, a, b))
+    long steps = rest > 0 && trajectory_are_steps_equal(trajectory, 0, a, 0, b) ? rest : 0;
+    while (steps < window && trajectory_are_steps_equal(trajectory, steps, a, steps, b))
         steps++;
     return steps < window ? steps : window;
 }

@@ -75,9 +75,8 @@ void jacobian_powers_close(struct jacobian_powers *powers)
 
 static bool is_equal_step(const struct jacobian_problem *problem, long step, long chain, long other_step, long other)
 {
-    const size_t bytes = (size_t)weights_hidden_size(problem->weights) * sizeof(double);
-    return jacobian_log_shift(problem, step, chain) == jacobian_log_shift(problem, other_step, other) &&
-           memcmp(jacobian_diagonal(problem, step, chain), jacobian_diagonal(problem, other_step, other), bytes) == 0;
+    return trajectory_are_steps_equal(problem->trajectory, step, jacobian_member(problem, chain), other_step,
+                                      jacobian_member(problem, other));
 }
 
 static bool is_all_ones(const double *values, long count)

@@ -35,6 +35,10 @@ static inline long block_stride(long rows)
     return (rows + BLOCK_ROW_UNIT - 1) / BLOCK_ROW_UNIT * BLOCK_ROW_UNIT;
 }
 
+/* Rows of a column, which all instruction sets treat alike, and their bits. */
+typedef double block_rows __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(double)), may_alias, aligned(8)));
+typedef uint64_t block_words __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(uint64_t))));
+
 /* Column `column`: a pointer to `rows` doubles, 64-byte aligned. */
 static inline double *block_column(const struct block *block, long column)
 {

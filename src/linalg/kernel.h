@@ -38,8 +38,7 @@ typedef uint64_t kernel_affine(long depth, int rows, int height, const double *p
 
 /* Marks are (bits + shift) ^ pattern of all elements, or'ed: two bits of that are 0 where an exponent field is 768 ..
  * 1279. */
-#define KERNEL_MARK_SHIFT   (UINT64_C(256) << 52)
-#define KERNEL_MARK_PATTERN (UINT64_C(1) << 62)
+#define KERNEL_MARK(bits) (((bits) + (UINT64_C(256) << 52)) ^ UINT64_C(1) << 62)
 
 /* Whether no element with such marks is outside of 2^-255 .. 2^257 in magnitude, 0 or NaN. */
 static inline bool kernel_is_moderate(uint64_t marks)

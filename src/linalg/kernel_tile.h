@@ -106,7 +106,7 @@ static inline __attribute__((always_inline)) void affine_tile(const int vectors,
             vector_store(y + j * stride + v * LANES, result);
             words bits;
             memcpy(&bits, &result, sizeof bits);
-            marked |= (bits + KERNEL_MARK_SHIFT) ^ KERNEL_MARK_PATTERN;
+            marked |= KERNEL_MARK(bits);
         }
         marks[v] = marked;
     }

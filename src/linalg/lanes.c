@@ -85,7 +85,7 @@ void lanes_gram(long d, const double *matrices, double *grams)
 /* Lanczos' vectors and numbers: more than the tridiagonals and two vectors of a reflection. */
 long lanes_work_size(long d)
 {
-    return (14 * lanes_padded(d) + 72) * LANES;
+    return ((LANES_MOST_VECTORS + 2) * lanes_padded(d) + LANES_KRYLOV_ROWS * LANES_MOST_VECTORS) * LANES;
 }
 
 void lanes_top(long d, const double *grams, double *work, struct lanes_top *top)

@@ -4,6 +4,12 @@
 
 #include "linalg/lanes.h"
 
+/* Lanczos' vectors at the most, and how many rows of as many numbers it keeps. */
+enum { LANES_MOST_VECTORS = 12, LANES_KRYLOV_ROWS = 6 };
+
+/* Relative, to which an eigenvalue counts as proven. */
+#define LANES_PROVEN 4e-14
+
 struct lanes_loops {
     void (*step)(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
                  double *largest);

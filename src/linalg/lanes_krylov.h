@@ -26,8 +26,6 @@ static const double FIRST_LOOK = 1e3, LATER_LOOK = 30;
 /* Where half of the vectors have not brought it that far, the others hardly bring it to an end. */
 static const double FAR_AT_HALF = 1e-6;
 
-enum { MOST_VECTORS = 12 };
-
 /* More do not pay: the reduction is as fast. */
 static long most_vectors(long d)
 {
@@ -40,8 +38,8 @@ struct krylov {
     const double *gram;                         /* the lower triangle [d][stride] */
     double *vectors;                            /* [most + 1][stride] */
     double *next;                               /* [stride]: G q, then what is left of it */
-    double *alphas, *squares, *inverses, *dots; /* [MOST_VECTORS] each; squares of beta */
-    double *scaled;                             /* [2 MOST_VECTORS] */
+    double *alphas, *squares, *inverses, *dots; /* [LANES_MOST_VECTORS] each; squares of beta */
+    double *scaled;                             /* [2 LANES_MOST_VECTORS] */
     vector beta;                                /* the last */
     vector norm_of_gram, norm_of_tridiagonal;   /* their Frobenius norms, squared */
     vector expected;                            /* of r^2 / (theta - bound) / theta */
@@ -163,8 +161,8 @@ static vector settle_top(const struct krylov *krylov, long n, vector *theta, vec
     *theta = vector_subtract(above, distance);
     *weight = vector_divide(*weight, sum);
     lowest = vector_fma_minus(above, vector_broadcast(LEAST_PIVOT), lowest);
-    const vector is_near =
-        vector_where_positive(first, vector_fma_minus(distance, vector_broadcast(1e14 / 4), above), zero);
+    const vector is_near = vector_where_positive(
+        first, vector_subtract(vector_multiply(above, vector_broadcast(LANES_PROVEN)), distance), zero);
     return vector_where_positive(lowest, is_near, zero);
 }
 
@@ -202,17 +200,17 @@ static vector lanczos_top(long d, const double *gram, double *work, vector *trac
 {
     const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0);
     const long stride = lanes_padded(d), most = most_vectors(d);
-    double *numbers = work + (MOST_VECTORS + 2) * stride * LANES;
+    double *numbers = work + (LANES_MOST_VECTORS + 2) * stride * LANES;
     struct krylov krylov = { .d = d,
                              .stride = stride,
                              .gram = gram,
                              .next = work,
                              .vectors = work + stride * LANES,
                              .alphas = numbers,
-                             .squares = numbers + MOST_VECTORS * LANES,
-                             .inverses = numbers + 2 * MOST_VECTORS * LANES,
-                             .dots = numbers + 3 * MOST_VECTORS * LANES,
-                             .scaled = numbers + 4 * MOST_VECTORS * LANES,
+                             .squares = numbers + LANES_MOST_VECTORS * LANES,
+                             .inverses = numbers + 2 * LANES_MOST_VECTORS * LANES,
+                             .dots = numbers + 3 * LANES_MOST_VECTORS * LANES,
+                             .scaled = numbers + 4 * LANES_MOST_VECTORS * LANES,
                              .norm_of_gram = square_of_norm(d, stride, gram),
                              .norm_of_tridiagonal = zero,
                              .expected = vector_broadcast(LATER_LOOK / FIRST_LOOK) };

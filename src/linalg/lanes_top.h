@@ -194,7 +194,7 @@ static vector laguerre_top(long n, const double *diagonal, const double *squares
 
 /* Positive where all of T's eigenvalues are below x (1 + margin), and one is not below x (1 - margin): Sturm's counts.
  */
-static vector is_top(long d, const double *diagonal, const double *squares, vector x, double margin)
+static vector prove_by_counts(long d, const double *diagonal, const double *squares, vector x, double margin)
 {
     const vector zero = vector_broadcast(0.0), one = vector_broadcast(1.0);
     const vector above = vector_fma(x, vector_broadcast(margin), x),
@@ -237,6 +237,6 @@ static void reduced_top(long d, double *grams, double *work, struct lanes_top *r
         const vector x = laguerre_top(d, diagonal, squares, squares + size, start);
         vector_store(results->square + lane, x);
         vector_store(results->frobenius + lane, trace);
-        vector_store(results->proof + lane, is_top(d, diagonal, squares, x, 4e-14));
+        vector_store(results->proof + lane, prove_by_counts(d, diagonal, squares, x, LANES_PROVEN));
     }
 }

@@ -253,7 +253,7 @@ VECTORISED static uint64_t finish_column(long rows, double factor, const double 
         uint64_t bits;
         y[i] = added ? y[i] * factor + added[i] : y[i] * factor;
         memcpy(&bits, &y[i], sizeof bits);
-        marks |= (bits + KERNEL_MARK_SHIFT) ^ KERNEL_MARK_PATTERN;
+        marks |= KERNEL_MARK(bits);
     }
     return marks;
 }

@@ -151,26 +151,22 @@ void network_take_input(struct network *network, long step)
     }
 }
 
-/* Rows of a column, which all instruction sets treat alike. */
-typedef double eight_rows __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(double)), may_alias));
-typedef uint64_t eight_words __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(uint64_t))));
-
 VECTORISED bool network_drive(const struct network *network, struct drive_scales scales, double *drive)
 {
     const long m = network->input_size, stride = block_stride(network->hidden_size);
     const double input_scale = network->given_inputs ? 1 : scales.input;
     const double bias_scale = network->is_bias_drawn ? scales.bias : 1;
-    eight_words others = { 0 };
+    block_words others = { 0 };
     uint64_t any = 0;
     for (long i = 0; i < stride; i += BLOCK_ROW_UNIT) {
-        eight_rows sum = { 0 };
+        block_rows sum = { 0 };
         if (network->bias != NULL)
-            sum = bias_scale * *(const eight_rows *)(network->bias + i);
+            sum = bias_scale * *(const block_rows *)(network->bias + i);
         for (long j = 0; j < m; j++)
-            sum += *(const eight_rows *)(network->input_weights.values + j * stride + i) *
+            sum += *(const block_rows *)(network->input_weights.values + j * stride + i) *
                    (input_scale * network->input[j]);
-        *(eight_rows *)(drive + i) = sum;
-        others |= (eight_words)sum << 1; /* -0 is zero too */
+        *(block_rows *)(drive + i) = sum;
+        others |= (block_words)sum << 1; /* -0 is zero too */
     }
     for (int lane = 0; lane < BLOCK_ROW_UNIT; lane++)
         any |= others[lane];

@@ -303,20 +303,17 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
 }
 
 /* Rows of a column, which all instruction sets treat alike. */
-typedef double eight_rows __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(double)), may_alias, aligned(8)));
-typedef uint64_t eight_words __attribute__((vector_size(BLOCK_ROW_UNIT * sizeof(uint64_t))));
-
 /* The highest bit in *others is set where a number is neither 0 nor within the range where the exponent of a column is
  * 0. Written with differences: comparisons of such vectors become one of each element. */
-static inline __attribute__((always_inline)) void find_others(const eight_rows *rows, eight_words *others)
+static inline __attribute__((always_inline)) void find_others(const block_rows *rows, block_words *others)
 {
     const uint64_t least = magnitude_of(power_of_two(-UNSCALED_RANGE)),
                    beyond = magnitude_of(power_of_two(UNSCALED_RANGE));
-    const eight_words magnitude = (eight_words)*rows & UINT64_MAX >> 1;
+    const block_words magnitude = (block_words)*rows & UINT64_MAX >> 1;
     *others |= ((magnitude - least) | (beyond - 1 - magnitude)) & (0 - magnitude);
 }
 
-static bool are_none(const eight_words *others)
+static bool are_none(const block_words *others)
 {
     uint64_t any = 0;
     for (int lane = 0; lane < BLOCK_ROW_UNIT; lane++)
@@ -326,19 +323,19 @@ static bool are_none(const eight_words *others)
 
 /* rows := gain * rows + drive (NULL: none) */
 static inline __attribute__((always_inline)) void advance_rows(double gain, const double *drive, double *rows,
-                                                               eight_words *others)
+                                                               block_words *others)
 {
-    eight_rows value = *(const eight_rows *)rows * gain;
+    block_rows value = *(const block_rows *)rows * gain;
     if (drive != NULL)
-        value += *(const eight_rows *)drive;
-    *(eight_rows *)rows = value;
+        value += *(const block_rows *)drive;
+    *(block_rows *)rows = value;
     find_others(&value, others);
 }
 
 /* Returns whether the exponents of all columns stay 0. */
 VECTORISED static bool advance_columns(const double *gains, const double *drive, const struct block *states)
 {
-    eight_words others = { 0 };
+    block_words others = { 0 };
     for (long c = 0; c < states->columns; c++) {
         double *mantissas = block_column(states, c);
         const double gain = gains[c];
@@ -351,9 +348,9 @@ VECTORISED static bool advance_columns(const double *gains, const double *drive,
 /* Likewise. */
 VECTORISED static bool are_columns_unscaled(const struct block *states)
 {
-    eight_words others = { 0 };
+    block_words others = { 0 };
     for (long i = 0; i < states->stride * states->columns; i += BLOCK_ROW_UNIT)
-        find_others((const eight_rows *)(states->values + i), &others);
+        find_others((const block_rows *)(states->values + i), &others);
     return are_none(&others);
 }
 

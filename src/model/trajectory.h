@@ -89,6 +89,11 @@ const double *trajectory_derivative(const struct trajectory *trajectory, long la
 const double *trajectory_wide_derivative(const struct trajectory *trajectory, long lag_index, long chain,
                                          const int64_t **exponents);
 
+/* Whether two step Jacobians, S_{T-lag_index} of a chain and S_{T-other_index} of another or the same, are equal to the
+ * bit, with the logarithms that they leave out; wide derivatives are not looked at. */
+bool trajectory_are_steps_equal(const struct trajectory *trajectory, long lag_index, long chain, long other_index,
+                                long other);
+
 /* Whether there is any step of a chain of which doubles do not hold the derivatives; and whether nothing here does. */
 bool trajectory_is_wide(const struct trajectory *trajectory, long chain);
 bool trajectory_is_beyond(const struct trajectory *trajectory, long chain);

@@ -68,6 +68,17 @@ const double *trajectory_wide_derivative(const struct trajectory *trajectory, lo
     return is_wide ? wide->mantissas : trajectory_derivative(trajectory, lag_index, chain);
 }
 
+bool trajectory_are_steps_equal(const struct trajectory *trajectory, long lag_index, long chain, long other_index,
+                                long other)
+{
+    const double *shift = trajectory->log_shifts + trajectory_column_number(trajectory, lag_index, chain);
+    const double *other_shift = trajectory->log_shifts + trajectory_column_number(trajectory, other_index, other);
+    return memcmp(trajectory_derivative(trajectory, lag_index, chain),
+                  trajectory_derivative(trajectory, other_index, other),
+                  (size_t)trajectory->hidden_size * sizeof(double)) == 0 &&
+           memcmp(shift, other_shift, sizeof *shift) == 0;
+}
+
 bool trajectory_is_wide(const struct trajectory *trajectory, long chain)
 {
     for (long i = 0; trajectory->wide && i < trajectory->window; i++)
