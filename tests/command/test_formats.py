@@ -370,7 +370,7 @@ class BesideARun(FormatTest):
         """Cells, weights and provenance are being written while they are checked; failed cells are computed again."""
         text = SMALL.replace("replicas: 2", "replicas: 40").replace("[2, 3]", "[12, 16]")
         sweep, path, checks = self.sweep(text), self.path("out.h5"), 0
-        with command.Run(sweep, "-o", path, "--progress", "none", ranks=2) as run:
+        with command.Run(sweep, "-o", path, "--progress", "none", ranks=2, write_seconds=0.002) as run:
             run.wait_for_cells(path, 0.01)
             while run.process.poll() is None:
                 ended = gradsweep("check", path)

@@ -15,8 +15,9 @@ import h5py
 import sweeps
 from command import CommandTest, Run, gradsweep, read
 
-# Long enough that a run can be caught in its middle, also by a machine that is busy with other tests.
-LONG = ["--set", "model.warmup=3000", "--progress", "none"]
+QUIETLY = ["--progress", "none"]
+# Of each of the sweep's 6000 writes: so that a run lasts for seconds, and can be caught in its middle.
+WRITE_SECONDS = 0.001
 
 
 class InterruptedRuns(CommandTest):
@@ -29,7 +30,7 @@ class InterruptedRuns(CommandTest):
         cls.text = os.path.join(cls.folder_of_all, "sweep.yaml")
         with open(cls.text, "w") as file:
             file.write(sweeps.EVERYTHING)
-        ended = gradsweep("run", cls.text, "-o", cls.reference, *LONG, ranks=2)
+        ended = gradsweep("run", cls.text, "-o", cls.reference, *QUIETLY, ranks=2)
         assert ended.returncode == 1 and os.path.exists(cls.reference), ended.stderr
         assert (read(cls.reference)["status"] != command.PENDING).all()
 
@@ -53,7 +54,7 @@ class InterruptedRuns(CommandTest):
     def resume(self, path, ranks, **keywords):
         """Goes on to the end, to the undisturbed result."""
         before = read(path)
-        ended = gradsweep("run", self.text, "-o", path, "--resume", *LONG, ranks=ranks, **keywords)
+        ended = gradsweep("run", self.text, "-o", path, "--resume", *QUIETLY, ranks=ranks, **keywords)
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assert_same_results(path, self.reference)
         kept = before["status"] != command.PENDING
@@ -64,7 +65,7 @@ class InterruptedRuns(CommandTest):
 class Interruptions(InterruptedRuns):
     def check_stop(self, ranks, resume_ranks, tcp=False):
         path = self.path("stopped.h5")
-        with Run(self.text, "-o", path, *LONG, ranks=ranks, tcp=tcp) as run:
+        with Run(self.text, "-o", path, *QUIETLY, ranks=ranks, tcp=tcp, write_seconds=2 * WRITE_SECONDS) as run:
             run.wait_for_cells(path, 0.4)
             asked = time.monotonic()
             exit_code, text = run.stop()
@@ -87,7 +88,7 @@ class Interruptions(InterruptedRuns):
         """The others that a batch system or a user sends; to a launcher they are not ours to handle."""
         for number in (signal.SIGTERM, signal.SIGINT):
             path = self.path(f"{number.name}.h5")
-            with self.subTest(number.name), Run(self.text, "-o", path, *LONG) as run:
+            with self.subTest(number.name), Run(self.text, "-o", path, *QUIETLY, write_seconds=WRITE_SECONDS) as run:
                 run.wait_for_cells(path, 0.1)
                 run.process.send_signal(number)
                 exit_code, text = run.end()
@@ -101,7 +102,8 @@ class Interruptions(InterruptedRuns):
         exit_codes = []
         while not exit_codes or exit_codes[-1] == 75:
             self.assertLess(len(exit_codes), 60)
-            ended = gradsweep("run", self.text, "-o", path, "--resume", "--max-time", "00:00:01", *LONG)
+            ended = gradsweep("run", self.text, "-o", path, "--resume", "--max-time", "00:00:01", *QUIETLY,
+                              write_seconds=WRITE_SECONDS)
             exit_codes.append(ended.returncode)
             if exit_codes[-1] == 75:
                 self.assertRegex(ended.stderr, r"stopped by --max-time (with \d+ cells pending|before it was made)")
@@ -111,11 +113,11 @@ class Interruptions(InterruptedRuns):
 
     def test_lock(self):
         path = self.path("locked.h5")
-        with Run(self.text, "-o", path, *LONG, ranks=2) as run:
+        with Run(self.text, "-o", path, *QUIETLY, ranks=2, write_seconds=WRITE_SECONDS) as run:
             run.wait_for_cells(path, 0.05)
             run.signal_ranks(signal.SIGSTOP)  # or it might end before the others have started
             for option in ("--resume", "--overwrite"):
-                refused = gradsweep("run", self.text, "-o", path, option, *LONG)
+                refused = gradsweep("run", self.text, "-o", path, option, *QUIETLY)
                 self.assertEqual(refused.returncode, 2)
                 self.assertRegex(refused.stderr, r"another run is writing this file \(process \d+ on .*--break-lock")
             told = gradsweep("info", path)
@@ -131,10 +133,10 @@ class Interruptions(InterruptedRuns):
         shutil.copy(self.reference, path)
         with open(path + ".lock", "w") as file:
             file.write("host=elsewhere\npid=1\nboot=x\njob=\nrestarts=\n")
-        refused = gradsweep("run", self.text, "-o", path, "--resume", *LONG)
+        refused = gradsweep("run", self.text, "-o", path, "--resume", *QUIETLY)
         self.assert_error(refused, 2, "process 1 on elsewhere.*--break-lock")
         self.assertTrue(os.path.exists(path + ".lock"))
-        taken = gradsweep("run", self.text, "-o", path, "--resume", "--break-lock", *LONG)
+        taken = gradsweep("run", self.text, "-o", path, "--resume", "--break-lock", *QUIETLY)
         self.assertEqual(taken.returncode, 1, taken.stderr)
         self.assert_same_results(path, self.reference)
 
@@ -161,7 +163,7 @@ class Interruptions(InterruptedRuns):
 
     def test_max_failures(self):
         path = self.path("failing.h5")
-        ended = gradsweep("run", self.text, "-o", path, "--max-failures", 5, *LONG, ranks=2)
+        ended = gradsweep("run", self.text, "-o", path, "--max-failures", 5, *QUIETLY, ranks=2)
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, r"\d+ cells failed, the limit of --max-failures")
         self.assertTrue((read(path)["status"] == command.PENDING).any())

@@ -4,7 +4,6 @@
 import os
 import re
 import signal
-import time
 
 import numpy as np
 
@@ -13,7 +12,7 @@ import h5py
 import test_shards
 import test_teams
 from command import CommandTest, Run, gradsweep
-from test_interruptions import LONG, InterruptedRuns
+from test_interruptions import QUIETLY, WRITE_SECONDS, InterruptedRuns
 from test_shards import ShardTest
 
 
@@ -22,7 +21,7 @@ class Runs(InterruptedRuns):
         """Twice in the middle, then on another number of ranks to the end."""
         path = self.path("killed.h5")
         for share in (0.2, 0.5):
-            with Run(self.text, "-o", path, "--resume", *LONG, ranks=3) as run:
+            with Run(self.text, "-o", path, "--resume", *QUIETLY, ranks=3, write_seconds=2 * WRITE_SECONDS) as run:
                 run.wait_for_cells(path, share)
                 pids = run.ranks()
                 self.assertEqual(len(pids), 3)
@@ -35,19 +34,12 @@ class Runs(InterruptedRuns):
     def test_kill_while_the_file_is_made(self):
         """Half a file is never seen under the results file's name."""
         path = self.path("killed.h5")
-        for _ in range(20):  # on a busy machine the kill may come too late: the file is made in some 10 ms
-            with Run(self.text, "-o", path, *LONG, "--set", "weights.replicas=400", "--overwrite") as run:
-                until = time.monotonic() + command.TIMEOUT
-                while not command.in_the_making(path) and not os.path.exists(path) and time.monotonic() < until:
-                    time.sleep(0.001)
-                run.kill()
-            if command.in_the_making(path):
-                break
-            if os.path.exists(path):  # neither is there between the attempt to reserve the space and the making
-                os.remove(path)
+        with Run(self.text, "-o", path, *QUIETLY, "--set", "weights.replicas=400", write_seconds=0.02) as run:
+            run.wait_for_making(path)
+            run.kill()
         self.assertTrue(command.in_the_making(path))
         self.assertFalse(os.path.exists(path))
-        ended = gradsweep("run", self.text, "-o", path, *LONG, "--set", "model.activation=identity", "--resume")
+        ended = gradsweep("run", self.text, "-o", path, *QUIETLY, "--set", "model.activation=identity", "--resume")
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertEqual(sorted(os.listdir(self.folder)), ["killed.h5"])
 
@@ -56,7 +48,7 @@ class Teams(CommandTest):
     def test_a_killed_rank_of_a_team_costs_the_cells_in_work(self):
         sweep = self.sweep(test_teams.IMPLICIT.replace("[ginibre, uniform]", "[ginibre, uniform], replicas: 4"))
         path = self.path("killed.h5")
-        with Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
+        with Run(sweep, "-o", path, "--progress", "none", ranks=3, write_seconds=0.01) as run:
             run.wait_for_cells(path, 0.1)
             os.kill(run.ranks()[1], signal.SIGKILL)
             code, _ = run.end()
@@ -72,13 +64,13 @@ class Shards(ShardTest):
         paths = [self.path(f"{number}.h5") for number in (1, 2)]
         options = [[sweep, "-o", path, "--shard", f"{number}/2", "--progress", "none", "--resume"]
                    for number, path in enumerate(paths, 1)]
-        with Run(*options[0], ranks=2) as run:
+        with Run(*options[0], ranks=2, write_seconds=0.01) as run:
             run.wait_for_cells(paths[0], 0.1)
             run.kill()
         with h5py.File(paths[0]) as file:
             self.assertLess(np.count_nonzero(file["status"][...]), file.attrs["shard_cells"])
         self.assertEqual(gradsweep("check", paths[0]).returncode, 3)
-        with Run(*options[1]) as run:
+        with Run(*options[1], write_seconds=0.01) as run:
             run.wait_for_cells(paths[1], 0.1)
             exit_code, text = run.stop()
         self.assertEqual(exit_code, 75, text)

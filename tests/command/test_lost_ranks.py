@@ -11,10 +11,10 @@ from unittest import mock
 import command
 from command import CommandTest, Run, gradsweep, read
 
-# Long enough that a run can be caught in its middle.
+# Some 360 writes of cells, and as many seconds of ranks' time as WRITE_SECONDS makes of them.
 LONG = """\
-weights: {replicas: 12}
-model: {activation: [identity, tanh], warmup: 80000}
+weights: {replicas: 24}
+model: {activation: [identity, tanh], warmup: 100}
 grid: {hidden_size: [64, 96], spectral_radius: [0.5, 1], gamma: [0.5, 1], lag: {log2: 64}}
 """
 # One network of so many units that LAPACK's search for its eigenvalues, one call, takes minutes.
@@ -24,12 +24,14 @@ model: {activation: identity}
 grid: {hidden_size: 4000, spectral_radius: native, gamma: 1, lag: 1}
 numerics: {distribute_from: 100000}
 """
-# Results of some 500 MB, of which filling takes a moment.
+# Results of some 500 MB.
 LARGE_FILE = """\
 weights: {replicas: 4000}
 model: {activation: identity}
 grid: {hidden_size: 1, spectral_radius: {start: 0.1, stop: 1, num: 100}, gamma: [0.5, 1], lag: {log2: 32}}
 """
+# So that runs can be caught in their middle, and files while they are made.
+WRITE_SECONDS = 0.02
 # Silence that means death, in seconds; a loaded machine may keep a thread waiting for a part of a second.
 TIMEOUT = 4.0
 # From the last sign of life to the end: the silence, and what MPI needs to end the others.
@@ -66,7 +68,7 @@ class LostRanks(CommandTest):
 
     def suspend(self, sweep, path, rank):
         """One of three ranks, in the middle of the run."""
-        with Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
+        with Run(sweep, "-o", path, "--progress", "none", ranks=3, write_seconds=WRITE_SECONDS) as run:
             run.wait_for_cells(path, 0.1)
             os.kill(self.ranks_in_order(run)[rank], signal.SIGSTOP)
             exit_code, text = self.end_of(run, TIMEOUT + ENDING)
@@ -93,10 +95,8 @@ class LostRanks(CommandTest):
 
     def test_suspended_while_the_file_is_made(self):
         path = self.path("suspended.h5")
-        with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=2) as run:
-            while not command.in_the_making(path):
-                self.assertIsNone(run.process.poll())
-                time.sleep(0.001)
+        with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=2, write_seconds=WRITE_SECONDS) as run:
+            run.wait_for_making(path)
             os.kill(self.ranks_in_order(run)[1], signal.SIGSTOP)
             exit_code, text = self.end_of(run, TIMEOUT + ENDING)
         self.assertEqual(exit_code, 1, text)
@@ -105,7 +105,7 @@ class LostRanks(CommandTest):
     def test_all_ranks_suspended_together(self):
         """As where the machine sleeps, or all are under a debugger: a healthy run goes on."""
         path = self.path("paused.h5")
-        with Run(self.sweep(LONG), "-o", path, "--progress", "none", ranks=3) as run:
+        with Run(self.sweep(LONG), "-o", path, "--progress", "none", ranks=3, write_seconds=WRITE_SECONDS) as run:
             run.wait_for_cells(path, 0.1)
             ranks = run.ranks()
             run.signal_ranks(signal.SIGSTOP)
@@ -151,10 +151,9 @@ class LostRanks(CommandTest):
     def test_stop_while_the_file_is_made(self):
         for ranks in (None, 3):
             path = self.path("unmade.h5")
-            with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=ranks) as run:
-                while not command.in_the_making(path):
-                    self.assertIsNone(run.process.poll())
-                    time.sleep(0.001)
+            with Run(self.sweep(LARGE_FILE), "-o", path, "--progress", "none", ranks=ranks,
+                     write_seconds=WRITE_SECONDS) as run:
+                run.wait_for_making(path)
                 os.kill(run.ranks()[-1], signal.SIGUSR1)
                 exit_code, text = self.end_of(run, STOPPING)
             self.assertEqual(exit_code, 75, text)

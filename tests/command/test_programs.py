@@ -31,6 +31,8 @@ weights: {replicas: 20}
 grid: {hidden_size: [8, 48], spectral_radius: [0.9, 1.1], gamma: 1, lag: {log2: 16}}
 measure: [frobenius_norm, gradient]
 """
+# 6000 writes, some seconds.
+WRITE_SECONDS = 0.001
 LONG = "weights: {replicas: 400}\ngrid: {hidden_size: [16, 128], spectral_radius: [0.9, 1, 1.1], gamma: 1, lag: {log2: 256}}\n"
 
 
@@ -141,7 +143,8 @@ class Programs(CommandTest):
     def test_watch_and_info(self):
         """The numbers of the file, as a picture and as an object; a stopped run says what is left."""
         sweep = self.sweep(LONG)
-        ended = gradsweep("run", sweep, "-o", self.path("out.h5"), "--max-time", "00:00:01")
+        ended = gradsweep("run", sweep, "-o", self.path("out.h5"), "--max-time", "00:00:01",
+                          write_seconds=WRITE_SECONDS)
         self.assertEqual(ended.returncode, 75, ended.stderr)
         self.assertRegex(ended.stderr, r"elapsed, stopped with about [\d:-]+ to go\n")
         self.assertNotRegex(ended.stderr, r" 0:00 to go")
@@ -164,7 +167,8 @@ class Programs(CommandTest):
         self.assertIn(f"{counts[1]:,} of 2,400 cells done, 0 failed, {counts[0]:,} pending", said)
         self.assertIn("ginibre, tanh", said)
         self.assertIn("nobody computes it now: gradsweep run ... --resume goes on", said)
-        with command.Run(sweep, "-o", self.path("out.h5"), "--resume", "--progress", "none") as run:
+        with command.Run(sweep, "-o", self.path("out.h5"), "--resume", "--progress", "none",
+                         write_seconds=WRITE_SECONDS) as run:
             run.wait_for_cells(self.path("out.h5"), (counts[1] + 5) / 2400)
             told = json.loads(gradsweep("info", "--json", self.path("out.h5")).stdout)
             run.stop()

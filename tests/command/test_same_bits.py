@@ -57,7 +57,7 @@ class SameBits(ShardTest):
 
     def interrupt(self, sweep, name, end):
         path = self.path(name)
-        with Run(sweep, "-o", path, "--progress", "none", ranks=2) as run:
+        with Run(sweep, "-o", path, "--progress", "none", ranks=2, write_seconds=0.01) as run:
             run.wait_for_cells(path, 0.2)
             end(run)
         self.assertGreater(np.count_nonzero(read(path)["status"] == 0), 0)

@@ -56,7 +56,7 @@ grid: {hidden_size: [64, 257, 300], spectral_radius: [0.9, 1.2], gamma: 1, lag: 
 measure: [step_bound]
 numerics: {distribute_from: 200}
 """
-# Some minutes of work on two ranks, in few units.
+# Few units, each on both ranks.
 LONG = """
 name: long
 weights: {ensemble: ginibre, replicas: 8}
@@ -155,7 +155,7 @@ class Endings(CommandTest):
     def test_a_stop_reaches_all_ranks_of_a_team(self):
         sweep = self.sweep(LONG)
         path = self.path("stopped.h5")
-        with command.Run(sweep, "-o", path, "--progress", "none", ranks=3) as run:
+        with command.Run(sweep, "-o", path, "--progress", "none", ranks=3, write_seconds=0.05) as run:
             run.wait_for_cells(path, 1 / 32)
             start = time.monotonic()
             code, text = run.stop()

@@ -8,7 +8,9 @@
  *   FAULT_ALWAYS  set: all from there on fail
  *   FAULT_ERRNO   with which number; or "short": half of it is written and the half is told; "lie": half of it is
  *                 written and all is told; "kill", "stop": the process gets SIGKILL, SIGSTOP instead of making the
- *                 call; "pause": it gets SIGSTOP, and makes the call once it goes on
+ *                 call; "pause": it gets SIGSTOP, and makes the call once it goes on; "late": it sleeps, then makes
+ *                 the call, so that a run lasts however fast the program is
+ *   FAULT_SECONDS how long it sleeps
  *   FAULT_PREFIX  only on files whose path begins so (allocate: any)
  *   FAULT_EXCEPT  and not on those whose path holds this
  *   FAULT_BYTES   allocate: only of at least so many bytes
@@ -29,6 +31,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum effect { NOTHING, FAIL, SHORT, LIE };
@@ -66,6 +69,13 @@ static void note(const char *call, const char *path, long number)
     syscall(SYS_close, descriptor);
 }
 
+/* A signal ends it early, as it ends many a call. */
+static void sleep_for(double seconds)
+{
+    const long whole = (long)seconds;
+    nanosleep(&(struct timespec){ .tv_sec = whole, .tv_nsec = (long)(1e9 * (seconds - (double)whole)) }, NULL);
+}
+
 /* Counts a call, and says what is to become of it; errno is set. */
 static enum effect judge(const char *call, const char *path)
 {
@@ -87,6 +97,11 @@ static enum effect judge(const char *call, const char *path)
         syscall(SYS_kill, getpid(), SIGSTOP);
     if (effect && strcmp(effect, "pause") == 0) {
         syscall(SYS_kill, getpid(), SIGSTOP);
+        return NOTHING;
+    }
+    if (effect && strcmp(effect, "late") == 0) {
+        const char *seconds = getenv("FAULT_SECONDS");
+        sleep_for(seconds ? strtod(seconds, NULL) : 0.0);
         return NOTHING;
     }
     if (effect && strcmp(effect, "short") == 0)

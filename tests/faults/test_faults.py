@@ -23,10 +23,11 @@ model: {activation: identity}
 grid: {hidden_size: [8, 768], spectral_radius: native, gamma: [0.5, 1], lag: 1}
 """
 BYTES_OF_LARGE_W = 4500000
-# Long enough that a run can be caught in its middle.
+# 360 writes of cells: where each takes WRITE_SECONDS, a run can be caught in its middle.
+WRITE_SECONDS = 0.02
 LONG = """\
-weights: {replicas: 12}
-model: {activation: [identity, tanh], warmup: 4000}
+weights: {replicas: 24}
+model: {activation: [identity, tanh], warmup: 10}
 grid: {hidden_size: [64, 96], spectral_radius: [0.5, 1], gamma: [0.5, 1], lag: {log2: 64}}
 """
 # 100 MB of results.
@@ -105,7 +106,7 @@ class Faults(CommandTest):
 
     def check_disk_that_fills(self, place, path):
         sweep = self.sweep(LONG)
-        with Run(sweep, "-o", path, "--progress", "none", ranks=2) as run:
+        with Run(sweep, "-o", path, "--progress", "none", ranks=2, write_seconds=WRITE_SECONDS) as run:
             run.wait_for_cells(path, 0.1)
             with open(os.path.join(place, "another"), "wb", buffering=0) as another:
                 try:
@@ -122,7 +123,7 @@ class Faults(CommandTest):
         sweep = self.sweep(LONG)
         os.mkdir(self.path("here"))
         path, moved = self.path("here/out.h5"), self.path("there/out.h5")
-        with Run(sweep, "-o", path, "--progress", "none", ranks=2) as run:
+        with Run(sweep, "-o", path, "--progress", "none", ranks=2, write_seconds=WRITE_SECONDS) as run:
             run.wait_for_cells(path, 0.1)
             os.rename(self.path("here"), self.path("there"))
             exit_code, text = run.end()
@@ -132,7 +133,7 @@ class Faults(CommandTest):
 
     def test_read_only_directory(self):
         """A file system that is remounted read-only after an error."""
-        sweep, path = self.sweep(LONG.replace("4000", "10")), self.path("out.h5")
+        sweep, path = self.sweep(LONG), self.path("out.h5")
         ended = run_with_faults(sweep, "-o", path, ranks=2, CALL="write", ERRNO=30, NUMBER=40, ALWAYS=1, RANK=1,
                                 PREFIX=path, EXCEPT=".tmp")
         self.assertEqual(ended.returncode, 1, ended.stderr)
@@ -152,7 +153,7 @@ class Faults(CommandTest):
 
     def test_lost_writes(self):
         """A disk that says yes and does not write: the run itself finds out, and the next one mends it."""
-        sweep, path = self.sweep(LONG.replace("4000", "10")), self.path("out.h5")
+        sweep, path = self.sweep(LONG), self.path("out.h5")
         ended = run_with_faults(sweep, "-o", path, CALL="write", ERRNO="lie", NUMBER=60, ALWAYS=1, PREFIX=path, EXCEPT=".tmp")
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, r"error: .*out\.h5: .*(hold something else than was|has not arrived|are not in the file)")
@@ -160,7 +161,7 @@ class Faults(CommandTest):
 
     def test_flipped_bits(self):
         """In a finished cell: check finds it, the next run computes this cell alone anew."""
-        sweep = self.sweep(LONG.replace("4000", "10"))
+        sweep = self.sweep(LONG)
         path = self.run_sweep(sweep, "out.h5")
         with h5py.File(path) as file:
             dataset = file["log_jacobian_norm"]

@@ -10,10 +10,9 @@ from unittest import mock
 import support
 from support import CommandTest, Run, gradsweep
 
-# Some seconds of one core, in units of some hundredths, to be caught in their middle.
 SWEEP = """\
 weights: {ensemble: [ginibre, orthogonal], replicas: 12}
-model: {activation: [tanh, relu], warmup: 30000}
+model: {activation: [tanh, relu], warmup: 100}
 grid: {hidden_size: [48, 64], spectral_radius: [0.8, 1.2], gamma: [0.6, 1.0], lag: {log2: 64}}
 """
 
@@ -35,7 +34,7 @@ class Kernels(CommandTest):
         first, second = (self.kernels_of(sweep, name) for name in ("Prescott", "Nehalem"))
         if first == second:
             self.skipTest("this BLAS has one kind of kernels")
-        with self.with_kernels("Prescott"), Run(sweep, "-o", path, "--progress", "none") as run:
+        with self.with_kernels("Prescott"), Run(sweep, "-o", path, "--progress", "none", write_seconds=0.02) as run:
             run.wait_for_cells(path, 0.2)
             self.assertEqual(run.stop()[0], 75)
         with self.with_kernels("Nehalem"):

@@ -15,17 +15,20 @@ SWEEP = """\
 model: {activation: [identity, tanh], warmup: 1}
 grid: {hidden_size: 4, spectral_radius: [0.5, 1], gamma: 1, lag: [1, 3]}
 """
-# Some seconds on one core; runs of it are stopped when they have served.
+# 570 writes of cells; runs of it are stopped when they have served.
 LONG = """\
 weights: {replicas: 40}
-model: {warmup: 20000}
 grid: {hidden_size: 64, spectral_radius: {start: 0.5, stop: 1.5, num: 11}, gamma: [0.5, 1], lag: {log2: 64}}
 """
+
+WRITE_SECONDS = 0.01
+
 
 class LockTest(CommandTest):
     def suspended(self, path, name="long.yaml", **how):
         """A run of LONG that has finished some cells, and is suspended: its process lives as long as the test wants."""
-        run = Run(self.sweep(LONG, name), "-o", path, "--resume", "--progress", "none", **how)
+        run = Run(self.sweep(LONG, name), "-o", path, "--resume", "--progress", "none",
+                  write_seconds=WRITE_SECONDS, **how)
         self.addCleanup(run.__exit__)
         run.wait_for_cells(os.path.realpath(path), 0.02)
         run.signal_ranks(signal.SIGSTOP)
@@ -60,7 +63,8 @@ class Names(LockTest):
             self.refuse_second(name)
         self.end(run)
         for option in ("--resume", "--overwrite"):
-            self.run_sweep(self.path("long.yaml"), "link.h5", option, "--max-time", "00:00:01", exit_code=75)
+            self.run_sweep(self.path("long.yaml"), "link.h5", option, "--max-time", "00:00:01", exit_code=75,
+                           write_seconds=WRITE_SECONDS)
         self.assertTrue(os.path.islink(link) and os.path.islink(second))
         self.assertEqual(sorted(os.listdir(self.path("scratch"))), ["target.h5"])
 
@@ -93,7 +97,8 @@ class Names(LockTest):
         self.refuse_second(moved)
         os.rename(moved, path)
         self.end(run)
-        self.run_sweep(self.path("long.yaml"), "elsewhere/other.h5", "--resume", "--max-time", "00:00:01", exit_code=75)
+        self.run_sweep(self.path("long.yaml"), "elsewhere/other.h5", "--resume", "--max-time", "00:00:01", exit_code=75,
+                       write_seconds=WRITE_SECONDS)
 
 
 class BreakLock(LockTest):
@@ -106,7 +111,8 @@ class BreakLock(LockTest):
     def test_a_living_creator_keeps_it(self):
         """With --break-lock two creators once shared one temporary file."""
         path = self.path("out.h5")
-        first = Run(self.sweep(LONG, "long.yaml"), "-o", path, "--progress", "none")
+        first = Run(self.sweep(LONG, "long.yaml"), "-o", path, "--progress", "none",
+                    write_seconds=WRITE_SECONDS)
         self.addCleanup(first.__exit__)
         while not os.path.exists(path + ".lock"):
             self.assertIsNone(first.process.poll())
@@ -155,7 +161,7 @@ class NoLocks(LockTest):
         run.kill()
         self.assertTrue(os.path.exists(path + ".lock"))
         self.run_sweep(self.path("long.yaml"), "out.h5", "--resume", "--max-time", "00:00:01", exit_code=75,
-                       launcher=launcher)
+                       launcher=launcher, write_seconds=WRITE_SECONDS)
         self.assertEqual(glob.glob(path + ".*"), [])
 
     def test_owners_that_cannot_be_seen(self):

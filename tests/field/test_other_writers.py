@@ -11,9 +11,10 @@ import sys
 import support
 from support import CommandTest, Run, gradsweep
 
+# 250 writes of cells, each to take so many seconds.
+WRITE_SECONDS = 0.02
 LONG = """\
-weights: {replicas: 4}
-model: {warmup: 2000}
+weights: {replicas: 16}
 grid: {hidden_size: 64, spectral_radius: {start: 0.5, stop: 1.5, num: 11}, gamma: [0.5, 1], lag: {log2: 16}}
 """
 APPEND = """\
@@ -35,7 +36,7 @@ class OtherWriters(CommandTest):
 
     def during_a_run(self, action, *options, is_stopped=False, **how):
         """The exit code and the text of a run which is suspended in its middle, acted on, and goes on or is stopped."""
-        with Run(self.text, "-o", self.out, "--progress", "none", *options, **how) as run:
+        with Run(self.text, "-o", self.out, "--progress", "none", *options, write_seconds=WRITE_SECONDS, **how) as run:
             run.wait_for_cells(self.out, 0.05)
             run.signal_ranks(signal.SIGSTOP)
             action()

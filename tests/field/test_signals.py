@@ -16,10 +16,11 @@ SHORT = """\
 model: {activation: [identity, tanh], warmup: 1}
 grid: {hidden_size: [4, 6], spectral_radius: [0.5, 1], gamma: 1, lag: [1, 3]}
 """
-# Some ten seconds of one core, in units of some hundredths, to be caught in their middle six times.
+# 620 writes of cells: enough to be caught in their middle six times where each takes WRITE_SECONDS.
+WRITE_SECONDS = 0.02
 LONG = """\
 weights: {ensemble: [ginibre, orthogonal], replicas: 16}
-model: {activation: [tanh, relu], warmup: 40000}
+model: {activation: [tanh, relu], warmup: 100}
 grid: {hidden_size: [48, 64], spectral_radius: [0.8, 1.2], gamma: [0.6, 1.0], lag: {log2: 64}}
 """
 STOPPED = 75
@@ -41,7 +42,7 @@ class Signals(CommandTest):
         for number, name in ((signal.SIGHUP, "SIGHUP"), (signal.SIGXCPU, "SIGXCPU"), (signal.SIGQUIT, "SIGQUIT"),
                              (signal.SIGUSR2, "SIGUSR2"), (signal.SIGALRM, "SIGALRM"),
                              (signal.SIGRTMIN + 1, "a real-time signal")):
-            with Run(text, "-o", path, "--resume", "--progress", "none") as run:
+            with Run(text, "-o", path, "--resume", "--progress", "none", write_seconds=WRITE_SECONDS) as run:
                 until = time.monotonic() + STOPPING
                 while not has_signal(run.process.pid, "SigCgt", signal.SIGTERM) and time.monotonic() < until:
                     time.sleep(0.001)
@@ -74,7 +75,8 @@ class Signals(CommandTest):
 
     def test_ignored(self):
         """nohup does so, and a run is to outlive its terminal then."""
-        with Run(self.sweep(LONG), "-o", self.path("out.h5"), "--progress", "none", launcher=["nohup"]) as run:
+        with Run(self.sweep(LONG), "-o", self.path("out.h5"), "--progress", "none", launcher=["nohup"],
+                 write_seconds=WRITE_SECONDS) as run:
             while run.process.poll() is None and not has_signal(run.process.pid, "SigCgt", signal.SIGTERM):
                 time.sleep(0.001)
             run.process.send_signal(signal.SIGHUP)

@@ -31,6 +31,8 @@ measure: [step_bound]
 numerics: {{distribute_from: 96}}
 """
 RANKS = 4
+# Of each of some 200 writes of cells, so that a run can be caught in its middle.
+WRITE_SECONDS = 0.05
 # Silence that means death, in seconds, and from the last sign of life to the end: the silence, the time that MPI has to
 # end the others, and what a machine that is busy with other tests may need.
 SILENCE = 3
@@ -63,8 +65,8 @@ def open_mpi(program):
 class Run(command.Run):
     """On both hosts."""
 
-    def __init__(self, *arguments, options=(), ranks=(2, 2)):
-        super().__init__(*arguments, launcher=room.launcher(command.MPIEXEC, *options, ranks=ranks))
+    def __init__(self, *arguments, options=(), ranks=(2, 2), **how):
+        super().__init__(*arguments, launcher=room.launcher(command.MPIEXEC, *options, ranks=ranks), **how)
 
     def ranks(self, name=None):
         return room.processes(our_command(), name)
@@ -206,7 +208,7 @@ class Interrupted(HostsTest):
     def setUp(self):
         super().setUp()
         self.set_silence(SILENCE)
-        self.text = self.sweep(SWEEP.format(warmup=1000 if command.is_sanitized() else 4000))
+        self.text = self.sweep(SWEEP.format(warmup=100))
         self.results = self.path("out.h5")
 
     def set_silence(self, seconds):
@@ -215,7 +217,8 @@ class Interrupted(HostsTest):
         self.addCleanup(patch.stop)
 
     def start(self, *options, ranks=(2, 2)):
-        run = Run(self.text, "-o", self.results, "--progress", "none", options=options, ranks=ranks)
+        run = Run(self.text, "-o", self.results, "--progress", "none", options=options, ranks=ranks,
+                  write_seconds=WRITE_SECONDS)
         self.addCleanup(run.__exit__)
         run.wait_for_cells(self.results, 0.1)
         self.assertEqual([len(run.ranks(name)) for name in room.names], list(ranks))

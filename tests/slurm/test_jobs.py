@@ -4,6 +4,7 @@ usage: test_jobs.py GRADSWEEP MPIEXEC [unittest options]. Exit code 77: no Slurm
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,13 +23,13 @@ from command import CommandTest, executable_of, gradsweep, read
 JOBS = HERE.parent.parent / "jobs"
 SWEEP_JOB, ARRAY_JOB, MERGE_JOB = JOBS / "sweep.sbatch", JOBS / "array.sbatch", JOBS / "merge.sbatch"
 
-# Units enough for four shards, each of some hundredths of a second: some 4 s of one core, to be caught in their middle. With a drive,
-# for chains that have settled at 0 are carried no further.
+# Units enough for four shards, each of some writes that take WRITE_SECONDS in jobs: these can be caught in their middle.
+WRITE_SECONDS = 0.03
 SWEEP = """\
 name: jobs
-weights: {{ensemble: [ginibre, orthogonal], replicas: 8}}
-model: {{activation: [tanh, relu], warmup: {warmup}, input: {{kind: gaussian, size: 1}}}}
-grid: {{hidden_size: [48, 64], spectral_radius: [0.8, 1.0, 1.2], gamma: [0.6, 1.0], lag: {{log2: 64}}}}
+weights: {ensemble: [ginibre, orthogonal], replicas: 8}
+model: {activation: [tanh, relu], warmup: 100}
+grid: {hidden_size: [48, 64], spectral_radius: [0.8, 1.0, 1.2], gamma: [0.6, 1.0], lag: {log2: 64}}
 measure: [jacobian_norm, frobenius_norm]
 """
 SMALL = """\
@@ -54,14 +55,18 @@ class Jobs(CommandTest):
         """What a run without Slurm gives. Folders of jobs are below that of the cluster, and go with it."""
         cls.text = str(slurm.folder / "sweep.yaml")
         cls.reference = str(slurm.folder / "reference.h5")
-        Path(cls.text).write_text(SWEEP.format(warmup=4000 if command.is_sanitized() else 60000))
+        Path(cls.text).write_text(SWEEP)
+        cls.slowed = str(slurm.folder / "slowed-gradsweep")
+        line = command.slowed(WRITE_SECONDS) + [os.path.realpath(command.GRADSWEEP)]
+        Path(cls.slowed).write_text(f'#!/bin/sh\nexec {shlex.join(line)} "$@"\n')
+        os.chmod(cls.slowed, 0o755)
         ended = gradsweep("run", cls.text, "-o", cls.reference, "--progress", "none", ranks=2)
         assert ended.returncode == 0, ended.stderr
 
     def submit(self, script, *arguments, options=(), **environment):
         """A job in this test's folder; its number."""
-        return slurm.submit(*options, script, *arguments, folder=self.folder,
-                            GRADSWEEP=os.path.realpath(command.GRADSWEEP), GRADSWEEP_JOBS=str(JOBS), **environment)
+        return slurm.submit(*options, script, *arguments, folder=self.folder, GRADSWEEP=self.slowed,
+                            GRADSWEEP_JOBS=str(JOBS), **environment)
 
     def submit_sweep(self, name, options=(), **environment):
         options = ["--ntasks=2", "--time=10", "--mem-per-cpu=200M", *options]
@@ -174,7 +179,7 @@ class Jobs(CommandTest):
             self.skipTest("this gradsweep has no merge")
         submitted = subprocess.run(
             [JOBS / "submit.sh", self.text, self.path("whole.h5"), "--shards", "4", "--ranks", "1", "--submit"],
-            cwd=self.folder, env={**slurm.environment, "GRADSWEEP": command.GRADSWEEP}, stdin=subprocess.DEVNULL,
+            cwd=self.folder, env={**slurm.environment, "GRADSWEEP": self.slowed}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=command.TIMEOUT)
         self.assertEqual(submitted.returncode, 0, submitted.stderr)
         array, merge = re.findall(r"submitted as job (\d+)", submitted.stdout)
