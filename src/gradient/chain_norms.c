@@ -123,14 +123,30 @@ static bool has_lost_zero(const struct jacobian_problem *problem, const double *
     return false;
 }
 
+/* Of a wide step no more than 2^-900 of each derivative is left out (model/scaled_state.h), all of which are at most 1:
+ * of a product at most lag 2^-900 (1 + ...) times its bound. A norm that lies e^40 above that has it beyond its last
+ * bit. */
+static bool may_lack_something(const struct jacobian_problem *problem, long chain, const double *log_unit_bounds,
+                               const double *log_norms, long first_zero)
+{
+    const double log_left_out = -900.0 * LOG_2, margin = 40.0;
+    for (long i = 0; i < problem->lag_count && problem->lags[i] < first_zero; i++) {
+        const double bound = log_unit_bounds[i] + jacobian_log_shifts(problem, chain, problem->lags[i]);
+        if (!(log_norms[i] >= bound + log((double)problem->lags[i]) + log_left_out + margin))
+            return true;
+    }
+    return false;
+}
+
 /* A chain of which something was flushed to zero that may count is measured anew, with room for it. */
 static enum status measure_wide(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
-                                long first_zero, const struct chain_norms *norms)
+                                long first_zero, const double *log_unit_bounds, const struct chain_norms *norms)
 {
     const long place = chain * problem->lag_count;
     double *log_norms = norms->log_norms + place;
-    const bool is_wide =
-        problem->trajectory && trajectory_is_wide(problem->trajectory, jacobian_member(problem, chain));
+    const bool is_wide = problem->trajectory &&
+                         trajectory_is_wide(problem->trajectory, jacobian_member(problem, chain)) &&
+                         may_lack_something(problem, chain, log_unit_bounds, log_norms, first_zero);
     /* On a grid nothing more is known of a zero than that the products gave it. */
     if (weights_grid(problem->weights) || (!is_wide && !has_lost_zero(problem, log_norms, first_zero)))
         return STATUS_OK;
@@ -144,14 +160,14 @@ static enum status measure_wide(const struct jacobian_problem *problem, struct g
 
 /* -inf where products are exactly zero, which rounding may have left something of; and nowhere else. */
 static enum status set_exact_zeros(const struct jacobian_problem *problem, struct gradient_context *context,
-                                   const struct chain_norms *norms)
+                                   const double *log_unit_bounds, const struct chain_norms *norms)
 {
     for (long chain = 0; chain < problem->chains; chain++) {
         long first_zero;
         if (norms->outcomes[chain] != JACOBIAN_FOUND)
             continue;
         TRY(exact_chain_first_zero(problem, context, chain, &first_zero));
-        TRY(measure_wide(problem, context, chain, first_zero, norms));
+        TRY(measure_wide(problem, context, chain, first_zero, log_unit_bounds, norms));
         for (long i = 0; i < problem->lag_count; i++) {
             if (problem->lags[i] < first_zero)
                 continue;
@@ -186,7 +202,8 @@ static enum status find_others(const struct batch *batch, const struct jacobian_
 }
 
 static enum status find(const struct batch *batch, const struct jacobian_problem *problem,
-                        struct gradient_context *context, const struct chain_norms *norms)
+                        struct gradient_context *context, const double *log_unit_bounds,
+                        const struct chain_norms *norms)
 {
     if (is_first_known(batch, problem->trajectory) && norms->log_frobenius == NULL)
         TRY(find_others(batch, problem, context, norms));
@@ -194,7 +211,7 @@ static enum status find(const struct batch *batch, const struct jacobian_problem
         TRY(jacobian_norms_implicit(problem, context, norms->log_norms, norms->outcomes, norms->fell_back));
     else
         TRY(jacobian_norms_explicit(problem, context, norms->log_norms, norms->log_frobenius, norms->outcomes));
-    return set_exact_zeros(problem, context, norms);
+    return set_exact_zeros(problem, context, log_unit_bounds, norms);
 }
 
 enum status chain_norms_find(const struct batch *batch, struct gradient_context *context, enum jacobian_method method,
@@ -206,7 +223,8 @@ enum status chain_norms_find(const struct batch *batch, struct gradient_context 
     struct jacobian_problem problem = chain_norms_problem(batch, trajectory, norms->chains);
     problem.members = norms->members;
     problem.twins = norms->twins;
-    TRY(chain_norms_accept_failure(batch, find(batch, &problem, context, norms), norms->outcomes, norms->chains));
+    TRY(chain_norms_accept_failure(batch, find(batch, &problem, context, log_unit_bounds, norms), norms->outcomes,
+                                   norms->chains));
     /* The bound of J_1 is an equality: the norm that is known better stands on both sides. */
     if (is_first_known(batch, trajectory) && norms->outcomes[0] == JACOBIAN_FOUND)
         norms->log_norms[0] = batch_log_unit_norm(batch);

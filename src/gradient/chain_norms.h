@@ -24,7 +24,7 @@ struct chain_norms {
 };
 
 /* Finds them for `chains` chains of a trajectory (NULL: for identity), where needed with proven verdicts against
- * log_unit_bounds[lag_count], the bounds, normalised likewise. What cannot be found is an outcome. Its
+ * log_unit_bounds[lag_count], the bounds, normalised likewise (NaN: not known). What cannot be found is an outcome. Its
  * owner's to destroy, also where this fails. Collective within the team of the weights. Errors: STATUS_MEMORY,
  * STATUS_STOPPED, STATUS_NUMERICAL, STATUS_IO. */
 CHECKED enum status chain_norms_find(const struct batch *batch, struct gradient_context *context,

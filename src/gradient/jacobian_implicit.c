@@ -337,14 +337,6 @@ static void copy_from_twins(const struct implicit_operator *map, long first_lag,
         }
 }
 
-static double sum_log_shifts(const struct jacobian_problem *problem, long chain, long lag)
-{
-    double sum = 0.0;
-    for (long step_index = 0; step_index < lag; step_index++)
-        sum += jacobian_log_shift(problem, step_index, chain);
-    return sum;
-}
-
 /* Of what a norm by powers may differ from the same by steps, in parts of the tolerance. */
 static const double CONFIRMED = 0.1;
 
@@ -391,7 +383,7 @@ static void store_norms(const struct implicit_operator *map, long count, double 
     for (long j = 0; j < count; j++) {
         const long chain = map->products[j].chain, position = map->products[j].lag_position;
         log_norms[chain * problem->lag_count + position] =
-            map->norms[j] + sum_log_shifts(problem, chain, problem->lags[position]);
+            map->norms[j] + jacobian_log_shifts(problem, chain, problem->lags[position]);
         if (map->found[j] == LANCZOS_NOT_FINITE && map->products[j].run.steps == 0)
             outcomes[chain] = JACOBIAN_NOT_FINITE;
         gaps_of(gaps, chain)[position] = map->found[j] == LANCZOS_UNRESOLVED;

@@ -23,8 +23,9 @@ const double *jacobian_diagonal(const struct jacobian_problem *problem, long ste
 const double *jacobian_wide_diagonal(const struct jacobian_problem *problem, long step_index, long chain,
                                      const int64_t **exponents);
 
-/* The logarithm that a chain's derivatives leave out at step T - step_index (model/trajectory.h). */
+/* The logarithm that a chain's derivatives leave out at step T - step_index (model/trajectory.h), and over a lag. */
 double jacobian_log_shift(const struct jacobian_problem *problem, long step_index, long chain);
+double jacobian_log_shifts(const struct jacobian_problem *problem, long chain, long lag);
 
 /* The options of every Lanczos run here: start vectors are keyed by the network, so that nothing else moves a bit. */
 struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *problem,

@@ -50,6 +50,14 @@ double jacobian_log_shift(const struct jacobian_problem *problem, long step_inde
     return trajectory ? trajectory->log_shifts[step_index * trajectory->chains + jacobian_member(problem, chain)] : 0.0;
 }
 
+double jacobian_log_shifts(const struct jacobian_problem *problem, long chain, long lag)
+{
+    double sum = 0.0;
+    for (long step_index = 0; step_index < lag; step_index++)
+        sum += jacobian_log_shift(problem, step_index, chain);
+    return sum;
+}
+
 struct lanczos_options jacobian_lanczos_options(const struct jacobian_problem *problem,
                                                 const struct gradient_context *context)
 {

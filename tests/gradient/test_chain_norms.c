@@ -228,13 +228,60 @@ static void twins_are_found(void **state)
     weights_close(batch.weights);
 }
 
+/* ---- wide derivatives ---- */
+
+/* Where units of silu are held far below 0 their derivatives are such that doubles do not hold them beside the others'.
+ * A product too near its bound for them to count is not measured anew; below a bound so far away that they might, it
+ * is, and found to be the same. */
+static void check_wide(double log_distance, bool is_anew)
+{
+    static const double coupling = 0.5;
+    static const struct model held = { .bias = BIAS_GAUSSIAN, .bias_scale = 1000, .steps = 60 };
+    struct ensemble ensemble = ensemble_named("ginibre");
+    struct batch batch = open_batch("silu", &held, &ensemble, D);
+    struct gradient_context context = { 0 };
+    struct chain_norms norms;
+    double log_bounds[LAGS], wide_norms[LAGS], wide_frobenius[LAGS];
+    enum jacobian_outcome outcome;
+    batch.count = 1;
+    batch.couplings = &coupling;
+    struct trajectory trajectory = run(&batch);
+    assert_true(trajectory_is_wide(&trajectory, 0) && !trajectory_is_beyond(&trajectory, 0));
+    for (long i = 0; i < LAGS; i++)
+        log_bounds[i] = (double)lags[i] * batch_log_unit_norm(&batch) + log_distance;
+    require(chain_norms_find(&batch, &context, METHOD_EXPLICIT, &trajectory, 1, log_bounds, &norms));
+    assert_int_equal(norms.outcomes[0], JACOBIAN_FOUND);
+    assert_int_equal(norms.fell_back[0], is_anew);
+    const struct jacobian_problem problem = chain_norms_problem(&batch, &trajectory, 1);
+    require(jacobian_norms_wide(&problem, &context, 0, wide_norms, wide_frobenius, &outcome));
+    for (long i = 0; i < LAGS; i++) {
+        assert_true(fabs(norms.log_norms[i] - wide_norms[i]) <= batch.tolerance);
+        assert_true(fabs(norms.log_frobenius[i] - wide_frobenius[i]) <= batch.tolerance);
+    }
+    chain_norms_destroy(&norms);
+    trajectory_destroy(&trajectory);
+    weights_close(batch.weights);
+}
+
+static void wide_chains_are_measured_anew_where_that_may_count(void **state)
+{
+    (void)state;
+    check_wide(0.0, false);
+    check_wide(600.0, true);
+    check_wide(NAN, true);
+}
+
 int main(void)
 {
     spectrum_set_blas_threads(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vanished_states_have_one_product), cmocka_unit_test(directions_have_one_product),
-        cmocka_unit_test(driven_chains_all_differ),         cmocka_unit_test(any_difference_counts),
-        cmocka_unit_test(products_over_last_steps_are_one), cmocka_unit_test(twins_are_found),
+        cmocka_unit_test(vanished_states_have_one_product),
+        cmocka_unit_test(directions_have_one_product),
+        cmocka_unit_test(driven_chains_all_differ),
+        cmocka_unit_test(any_difference_counts),
+        cmocka_unit_test(products_over_last_steps_are_one),
+        cmocka_unit_test(twins_are_found),
+        cmocka_unit_test(wide_chains_are_measured_anew_where_that_may_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
