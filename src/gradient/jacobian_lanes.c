@@ -147,6 +147,9 @@ static void flush(struct norm_queue *queue)
 
 /* ---- products ---- */
 
+/* Of which the last alone is looked at for its size, as long as no chain is scaled. */
+enum { STEPS_AT_ONCE = 8 };
+
 /* Some chains of the problem, first .. first + chains - 1. */
 struct lane_products {
     const struct jacobian_problem *problem;
@@ -154,8 +157,11 @@ struct lane_products {
     long parts;   /* lanes of a chain: lane q has part q % parts of the columns of chain q / parts */
     long columns; /* of a part */
     double *product, *next;
-    double *packed;                                             /* W^T */
-    double *diagonals;                                          /* [lanes_padded(hidden_size)][LANES] */
+    double *packed;      /* W^T */
+    double *diagonals;   /* [lanes_padded(hidden_size)][LANES] */
+    double sizes[LANES]; /* the largest |element| of each chain, when they were last looked at */
+    double growth;       /* what a step multiplies it by at the most */
+    bool are_scaled;     /* so that each step is looked at */
     const double *first_diagonals[LANES], *first_shifts[LANES]; /* of step 0: of each lane, and of each chain */
     int64_t exponents[LANES]; /* of each chain: product = 2^-exponent exp(-log_shift) J_l^T */
     double log_shifts[LANES];
@@ -216,12 +222,14 @@ static void begin(struct lane_products *products, long first, long chains)
     const long d = products->hidden_size, padded = lanes_padded(d);
     products->first = first;
     products->chains = chains;
+    products->are_scaled = false;
     products->parts = part_count(d, chains);
     products->columns = padded / products->parts;
     memset(products->product, 0, (size_t)(padded * padded * LANES) * sizeof *products->product);
     for (long chain = 0; chain < chains; chain++) {
         products->exponents[chain] = 0;
         products->log_shifts[chain] = 0.0;
+        products->sizes[chain] = 1.0;
         for (long i = 0; i < d; i++)
             products->product[element_place(products, chain, i, i)] = 1.0;
     }
@@ -251,36 +259,52 @@ static void scale_chain(struct lane_products *products, long chain, int exponent
         }
 }
 
-/* As block_balance, each chain by its own power of two. */
-static void balance(struct lane_products *products, const double *largest)
+/* sizes[chains] := the largest of each chain's lanes. */
+static void find_sizes(const struct lane_products *products, const double *largest, double *sizes)
 {
-    int others = 0;
-    for (int lane = 0; lane < LANES; lane++)
-        others |= !block_is_balanced(largest[lane]);
-    for (long chain = 0; others && chain < products->chains; chain++) {
-        double most = 0.0;
-        for (long part = 0; part < products->parts; part++)
-            most = fmax(most, largest[chain * products->parts + part]);
-        const int exponent = block_balance_exponent(most);
+    for (long chain = 0; chain < products->chains; chain++) {
+        const double *of_parts = largest + chain * products->parts;
+        sizes[chain] = of_parts[0];
+        for (long part = 1; part < products->parts; part++)
+            sizes[chain] = of_parts[part] > sizes[chain] ? of_parts[part] : sizes[chain];
+    }
+}
+
+/* As block_balance, each chain by its own power of two: of products whose sizes were found. */
+static void balance(struct lane_products *products)
+{
+    for (long chain = 0; chain < products->chains; chain++) {
+        const int exponent =
+            block_is_balanced(products->sizes[chain]) ? 0 : block_balance_exponent(products->sizes[chain]);
         if (exponent == 0)
             continue;
         scale_chain(products, chain, -exponent);
         products->exponents[chain] += exponent;
+        products->sizes[chain] = ldexp(products->sizes[chain], -exponent);
     }
 }
 
-/* J_l^T := D W^T J_{l-1}^T. */
-static enum status take_step(struct lane_products *products, struct gradient_context *context, long step_index)
+static enum status pack_weights(struct lane_products *products, long step_index)
+{
+    const struct jacobian_problem *problem = products->problem;
+    const double most_derivative = 4; /* those with a shift are divided by sup|phi'|, 1/4 at the least */
+    const long d = products->hidden_size;
+    const double *values;
+    TRY(weights_values(problem->weights, problem->steps - step_index, &values));
+    lanes_pack_transposed(d, values, products->packed);
+    products->growth = 2 * most_derivative * (double)d * block_largest_magnitude(values, d * d);
+    return STATUS_OK;
+}
+
+/* J_l^T := D W^T J_{l-1}^T; `largest` as of lanes_step. */
+static enum status take_step(struct lane_products *products, struct gradient_context *context, long step_index,
+                             double *largest)
 {
     const struct jacobian_problem *problem = products->problem;
     const long d = products->hidden_size;
-    _Alignas(64) double largest[LANES];
-    const bool is_fresh = weights_ensemble(problem->weights)->kind->is_fresh_at_every_step;
-    if (step_index == 0 || is_fresh) {
-        const double *values;
-        TRY(weights_values(problem->weights, problem->steps - step_index, &values));
-        lanes_pack_transposed(d, values, products->packed);
-    }
+    TRY(jacobian_check_stop(context));
+    if (step_index == 0 || weights_ensemble(problem->weights)->kind->is_fresh_at_every_step)
+        TRY(pack_weights(products, step_index));
     if (problem->trajectory)
         set_diagonals(products, step_index);
     lanes_step(d, products->columns, products->packed, products->product,
@@ -288,9 +312,56 @@ static enum status take_step(struct lane_products *products, struct gradient_con
     double *swap = products->product;
     products->product = products->next;
     products->next = swap;
-    balance(products, largest);
     context->flops += 2.0 * (double)d * (double)d * (double)d * (double)products->chains;
     return STATUS_OK;
+}
+
+/* Steps first .. end - 1, with a look after each. */
+static enum status take_balanced_steps(struct lane_products *products, struct gradient_context *context, long first,
+                                       long end)
+{
+    _Alignas(64) double largest[LANES];
+    for (long step_index = first; step_index < end; step_index++) {
+        TRY(take_step(products, context, step_index, largest));
+        find_sizes(products, largest, products->sizes);
+        balance(products);
+    }
+    return STATUS_OK;
+}
+
+/* Whether no chain would be scaled after any of `steps` steps between sizes `before` and `after`: it can grow by no
+ * more than `growth` a step, and has fallen no lower than it can have come back from. */
+static bool stay_balanced(const struct lane_products *products, long steps, const double *before, const double *after)
+{
+    double growth = 1;
+    bool stay = true;
+    for (long step = 0; step < steps && products->growth > 1; step++)
+        growth *= products->growth;
+    for (long chain = 0; chain < products->chains; chain++)
+        stay = stay && (before[chain] == 0 || (block_is_balanced(before[chain] * growth) && after[chain] > 0 &&
+                                               block_is_balanced(after[chain] / growth)));
+    return stay && isfinite(products->growth);
+}
+
+/* The same with one look at the end, which as a rule shows that none before it would have changed anything: else all
+ * steps are taken anew. */
+static enum status take_steps(struct lane_products *products, struct gradient_context *context, long first, long end)
+{
+    _Alignas(64) double largest[LANES];
+    double sizes[LANES];
+    /* A step's own weights are not known before it. */
+    if (products->are_scaled || weights_ensemble(products->problem->weights)->kind->is_fresh_at_every_step)
+        return take_balanced_steps(products, context, first, end);
+    for (long step_index = first; step_index < end; step_index++)
+        TRY(take_step(products, context, step_index, step_index == end - 1 ? largest : NULL));
+    find_sizes(products, largest, sizes);
+    if (stay_balanced(products, end - first, products->sizes, sizes)) {
+        memcpy(products->sizes, sizes, sizeof sizes);
+        return STATUS_OK;
+    }
+    begin(products, products->first, products->chains);
+    products->are_scaled = true;
+    return take_balanced_steps(products, context, 0, end);
 }
 
 /* The norms of the products as they stand, now or later. */
@@ -325,10 +396,10 @@ static enum status measure_group(struct lane_products *products, struct gradient
 {
     const struct jacobian_problem *problem = products->problem;
     SCOPED(phase_visit) visit = phases_visit(context->phases, PHASE_PRODUCTS);
-    for (long step_index = 0, lag = 0; lag < problem->lag_count; step_index++) {
-        TRY(jacobian_check_stop(context));
-        TRY(take_step(products, context, step_index));
-        if (problem->lags[lag] == step_index + 1) {
+    for (long first = 0, end, lag = 0; lag < problem->lag_count; first = end) {
+        end = problem->lags[lag] < first + STEPS_AT_ONCE ? problem->lags[lag] : first + STEPS_AT_ONCE;
+        TRY(take_steps(products, context, first, end));
+        if (problem->lags[lag] == end) {
             SCOPED(phase_visit) norms = phases_visit(context->phases, PHASE_NORMS);
             measure_products(products, lag++, queue);
         }

@@ -34,8 +34,8 @@ void lanes_set_rows(long d, const double *const *columns, double *rows);
 
 /* to := D A^T from in every lane, all [d, columns], columns 1, 2 or a multiple of LANES_STRIP; D from
  * diagonals[lanes_padded(d)][LANES], NULL: I. largest[LANES] := the largest |element| of each lane's result (a NaN may
- * hide: lanes_top finds it). Each element is one chain of fused multiply-adds over ascending k, begun at 0, and its
- * product with the diagonal. */
+ * hide: lanes_top finds it); NULL: nobody asks. Each element is one chain of fused multiply-adds over ascending k,
+ * begun at 0, and its product with the diagonal. */
 void lanes_step(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
                 double *largest);
 

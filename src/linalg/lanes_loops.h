@@ -51,9 +51,10 @@ INLINED void multiply_tile(const int columns, const bool is_broadcast, long d, c
     }
 }
 
-/* One strip of a step, `width` columns wide, of which `columns` are taken at a time. */
-INLINED vector step_strip(const int width, const int columns, long d, const double *packed, const double *from,
-                          const double *diagonals, double *to, vector largest)
+/* One strip of a step, `width` columns wide, of which `columns` are taken at a time; `largest` is left where sizes are
+ * not asked for. */
+INLINED vector step_strip(const int width, const int columns, const bool is_sized, long d, const double *packed,
+                          const double *from, const double *diagonals, double *to, vector largest)
 {
     const long padded = lanes_padded(d);
     for (long row = 0; row < padded; row += TILE_ROWS)
@@ -65,15 +66,16 @@ INLINED vector step_strip(const int width, const int columns, long d, const doub
 #pragma GCC unroll 4
                 for (int j = 0; j < columns; j++) {
                     const vector value = diagonals ? vector_multiply(sums[i][j], AT(diagonals, row + i)) : sums[i][j];
-                    largest = vector_larger(vector_magnitude(value), largest);
+                    if (is_sized)
+                        largest = vector_larger(vector_magnitude(value), largest);
                     PUT(to, (row + i) * width + column + j, value);
                 }
         }
     return largest;
 }
 
-static void step(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
-                 double *largest)
+INLINED void step_lanes(const bool is_sized, long d, long columns, const double *packed, const double *from,
+                        const double *diagonals, double *to, double *largest)
 {
     const long padded = lanes_padded(d);
     for (int lane = 0; lane < LANES; lane += VECTOR_LANES) {
@@ -81,14 +83,25 @@ static void step(long d, long columns, const double *packed, const double *from,
         const double *x = from + lane, *diagonal = diagonals ? diagonals + lane : NULL;
         double *y = to + lane;
         if (columns == 1)
-            most = step_strip(1, 1, d, packed, x, diagonal, y, most);
+            most = step_strip(1, 1, is_sized, d, packed, x, diagonal, y, most);
         else if (columns == 2)
-            most = step_strip(2, 2, d, packed, x, diagonal, y, most);
+            most = step_strip(2, 2, is_sized, d, packed, x, diagonal, y, most);
         else
             for (long strip = 0; strip < columns * padded * LANES; strip += LANES_STRIP * padded * LANES)
-                most = step_strip(LANES_STRIP, TILE_COLUMNS, d, packed, x + strip, diagonal, y + strip, most);
-        vector_store(largest + lane, most);
+                most = step_strip(LANES_STRIP, TILE_COLUMNS, is_sized, d, packed, x + strip, diagonal, y + strip, most);
+        if (is_sized)
+            vector_store(largest + lane, most);
     }
+}
+
+/* The sizes of elements take as long as a quarter of the product at d = 8. */
+static void step(long d, long columns, const double *packed, const double *from, const double *diagonals, double *to,
+                 double *largest)
+{
+    if (largest)
+        step_lanes(true, d, columns, packed, from, diagonals, to, largest);
+    else
+        step_lanes(false, d, columns, packed, from, diagonals, to, NULL);
 }
 
 /* The lower triangle of A^T A, row by row, of each lane. */
