@@ -16,18 +16,25 @@
 
 #include <string.h>
 
+/* What a processor asks for ahead by itself ends with a page of 4096 bytes each time: a panel that is longer than the
+ * first cache, and may come from beyond the second, is asked for so many doubles ahead. */
+enum { AHEAD = 512, DEPTH_BEYOND_CACHE = 256 };
+
 /* The sums of a tile of vectors * LANES rows and `columns` columns; both are constants wherever this is inlined, the
  * loops over them unrolled and the sums kept in registers. */
 static inline __attribute__((always_inline)) void sum_tile(const int vectors, const int columns, const bool packed,
                                                            long depth, int height, const double *a, const double *x,
                                                            long x_stride, vector sums[TILE_VECTORS][TILE_COLUMNS])
 {
+    const bool is_beyond_cache = depth >= DEPTH_BEYOND_CACHE;
     for (long k = 0; k < depth; k++) {
         vector rows[TILE_VECTORS];
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
             rows[v] = vector_load(a + v * LANES);
             HOLD_IN_REGISTER(rows[v]);
+            if (is_beyond_cache && v * LANES % KERNEL_ROW_UNIT == 0)
+                __builtin_prefetch(a + v * LANES + AHEAD);
         }
 #pragma GCC unroll 8
         for (int j = 0; j < columns; j++) {
