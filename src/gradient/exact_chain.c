@@ -16,9 +16,8 @@ struct exact_chain {
     const struct jacobian_problem *problem;
     struct gradient_context *context;
     long chain;
-    long dimension, steps; /* that are looked at, */
-    long first;            /* from S_(T - first) on */
-    long weight_rank;
+    long dimension, steps;         /* that are looked at, */
+    long first;                    /* from S_(T - first) on */
     bool is_whole;                 /* W is known exactly */
     int prime;                     /* modulo which residues are, */
     const struct matrix *residues; /* and those of W */
@@ -67,29 +66,34 @@ static enum status chain_open(const struct jacobian_problem *problem, struct gra
                                    .is_whole = weights_grid(weights) == NULL &&
                                                weights_hidden_size(weights) <= EXACT_LARGEST_DIMENSION &&
                                                !weights_ensemble(weights)->kind->is_fresh_at_every_step };
-    TRY(weights_rank(problem->weights, &exact->weight_rank));
     TRY(memory_allocate(&exact->alive, exact->steps, "derivatives that are not zero"));
     count_alive(exact);
     return STATUS_OK;
 }
 
-/* No rank can be lost. */
-static bool is_regular(const struct exact_chain *exact)
+/* Whether no rank can be lost. That of W takes long to find, and is not asked for where derivatives are zero. */
+static enum status find_regular(const struct exact_chain *exact, bool *is_regular)
 {
+    long rank = 0;
+    *is_regular = false;
     for (long step = 0; step < exact->steps; step++)
         if (exact->alive[step] < exact->dimension)
-            return false;
-    return exact->weight_rank == exact->dimension;
+            return STATUS_OK;
+    TRY(weights_rank(exact->problem->weights, &rank));
+    *is_regular = rank == exact->dimension;
+    return STATUS_OK;
 }
 
 /* bounds[steps]: what the ranks cannot exceed. */
-static void bound_ranks(const struct exact_chain *exact, long *bounds)
+static enum status bound_ranks(const struct exact_chain *exact, long *bounds)
 {
-    long bound = exact->weight_rank;
+    long bound = 0;
+    TRY(weights_rank(exact->problem->weights, &bound));
     for (long step = 0; step < exact->steps; step++) {
         bound = exact->alive[step] < bound ? exact->alive[step] : bound;
         bounds[step] = bound;
     }
+    return STATUS_OK;
 }
 
 /* Turns to residues modulo a prime; all columns are zero. */
@@ -150,11 +154,13 @@ enum status exact_chain_ranks(const struct jacobian_problem *problem, struct gra
 {
     SCOPED(exact_chain) exact = { 0 };
     SCOPED_MEMORY long *bounds = NULL;
+    bool is_regular = false;
     TRY(chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
     TRY(memory_allocate(&bounds, exact.steps, "bounds of ranks"));
-    bound_ranks(&exact, bounds);
+    TRY(bound_ranks(&exact, bounds));
+    TRY(find_regular(&exact, &is_regular));
     memcpy(ranks, bounds, (size_t)exact.steps * sizeof *ranks);
-    if (!exact.is_whole || is_regular(&exact))
+    if (!exact.is_whole || is_regular)
         return STATUS_OK;
     memset(ranks, 0, (size_t)exact.steps * sizeof *ranks);
     TRY(make_columns(&exact, exact.dimension));
@@ -225,10 +231,11 @@ static enum status is_known_alive(const struct jacobian_problem *problem, long c
         TRY(weights_have_trace(problem->weights, is_known));
     if (*is_known)
         return STATUS_OK;
+    for (long step = 0; problem->trajectory && step < steps; step++)
+        if (!trajectory_is_regular(problem->trajectory, step, member))
+            return STATUS_OK;
     TRY(weights_rank(problem->weights, &rank));
     *is_known = rank == weights_hidden_size(problem->weights);
-    for (long step = 0; *is_known && problem->trajectory && step < steps; step++)
-        *is_known = trajectory_is_regular(problem->trajectory, step, member);
     return STATUS_OK;
 }
 
@@ -236,18 +243,19 @@ enum status exact_chain_first_zero(const struct jacobian_problem *problem, struc
                                    long *first_zero)
 {
     SCOPED(exact_chain) exact = { 0 };
-    bool is_alive = false;
+    bool is_alive = false, is_regular = false;
     *first_zero = problem->lags[problem->lag_count - 1] + 1;
     TRY(is_known_alive(problem, chain, &is_alive));
     if (is_alive)
         return STATUS_OK;
     TRY(chain_open(problem, context, chain, 0, problem->lags[problem->lag_count - 1], &exact));
-    *first_zero = exact.weight_rank == 0 ? 1 : exact.steps + 1;
     for (long step = exact.steps - 1; step >= 0; step--)
         if (exact.alive[step] == 0)
             *first_zero = step + 1;
-    const bool may_be_zero = exact.is_whole && *first_zero > 1 && !is_regular(&exact);
-    return may_be_zero ? probe_until_zero(&exact, first_zero) : STATUS_OK;
+    if (!exact.is_whole || *first_zero == 1)
+        return STATUS_OK;
+    TRY(find_regular(&exact, &is_regular));
+    return is_regular ? STATUS_OK : probe_until_zero(&exact, first_zero);
 }
 
 enum status exact_error_first_zero(struct weights *weights, const struct trajectory *trajectory,
@@ -259,13 +267,16 @@ enum status exact_error_first_zero(struct weights *weights, const struct traject
         .weights = weights, .trajectory = trajectory, .steps = trajectory->window, .chains = trajectory->chains
     };
     const double largest = block_largest_magnitude(error, weights_hidden_size(weights));
+    bool is_regular = false;
     *first_zero = largest == 0 ? 0 : last_step + 1;
     TRY(chain_open(&problem, context, chain, trajectory->window - last_step, last_step, &exact));
     if (!exact.is_whole)
         *first_zero = -1;
-    else if (isfinite(largest) && largest > 0 && !is_regular(&exact)) {
-        TRY(make_columns(&exact, 1));
-        TRY(carry_until_zero(&exact, EXACT_PRIMES, 1, error, first_zero));
-    }
-    return STATUS_OK;
+    if (!exact.is_whole || !isfinite(largest) || largest == 0)
+        return STATUS_OK;
+    TRY(find_regular(&exact, &is_regular));
+    if (is_regular)
+        return STATUS_OK;
+    TRY(make_columns(&exact, 1));
+    return carry_until_zero(&exact, EXACT_PRIMES, 1, error, first_zero);
 }
