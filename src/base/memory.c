@@ -13,10 +13,10 @@
  * power of two; what a thread frees is that thread's. Few are enough: a rank's memory is not to grow. */
 enum {
     QUARTERS = 4,
-    LARGEST_KEPT = 1 << 16,  /* bytes of a block */
-    MOST_KEPT = 1 << 18,     /* bytes of all of them */
-    BLOCKS_OF_A_SIZE = 12,   /* how many of one size */
-    SIZES = QUARTERS * 9 + 1 /* LARGEST_KEPT is the last */
+    LARGEST_KEPT = 1 << 18,   /* bytes of a block: of the derivatives of a small network */
+    MOST_KEPT = 1 << 19,      /* bytes of all of them */
+    BLOCKS_OF_A_SIZE = 12,    /* how many of one size */
+    SIZES = QUARTERS * 11 + 1 /* LARGEST_KEPT is the last */
 };
 
 static bool keeps_freed;
@@ -83,22 +83,36 @@ static bool keep_freed(void *pointer)
 
 /* ---- memory ---- */
 
-enum status memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what)
+/* *padded := the bytes of it that are its owner's. */
+static enum status allocate(void **pointer, size_t count, size_t size, const char *what, size_t *padded)
 {
     *pointer = NULL;
     size_t bytes = 0;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - MEMORY_ALIGNMENT)
         return status_fail(STATUS_MEMORY, "%s: %zu elements of %zu bytes exceed the address space", what, count, size);
-    const size_t padded = (bytes + MEMORY_ALIGNMENT) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-    size_t whole = padded;
+    *padded = (bytes + MEMORY_ALIGNMENT) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+    size_t whole = *padded;
     void *memory = take_freed(&whole);
     if (memory == NULL)
         memory = aligned_alloc(MEMORY_ALIGNMENT, whole);
     if (memory == NULL)
         return status_fail(STATUS_MEMORY, "%s: cannot allocate %zu bytes; use more nodes or fewer ranks per node", what,
                            bytes);
-    memset(memory, 0, padded);
     *pointer = memory;
+    return STATUS_OK;
+}
+
+enum status memory_allocate_unset_bytes(void **pointer, size_t count, size_t size, const char *what)
+{
+    size_t padded = 0;
+    return allocate(pointer, count, size, what, &padded);
+}
+
+enum status memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what)
+{
+    size_t padded = 0;
+    TRY(allocate(pointer, count, size, what, &padded));
+    memset(*pointer, 0, padded);
     return STATUS_OK;
 }
 

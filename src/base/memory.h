@@ -18,13 +18,19 @@ CHECKED enum status memory_allocate_bytes(void **pointer, size_t count, size_t s
 #define memory_allocate(pointer, count, what) \
     memory_allocate_bytes((void **)(pointer), (size_t)(count), sizeof **(pointer), (what))
 
+/* The same but for what stands in it, which is anything: for large arrays that are written before they are read. */
+CHECKED enum status memory_allocate_unset_bytes(void **pointer, size_t count, size_t size, const char *what);
+
+#define memory_allocate_unset(pointer, count, what) \
+    memory_allocate_unset_bytes((void **)(pointer), (size_t)(count), sizeof **(pointer), (what))
+
 /* free() that accepts NULL; the counterpart of memory_allocate. */
 void memory_free(void *pointer);
 
 /* From now on this process keeps what it frees, but for arrays of 32 MiB and more and what is beyond 64 MiB: to take a
  * page from the system takes longer than to compute on it, in virtual machines much longer. For programs that do
- * nothing else but this. Small blocks, 256 KiB a thread, serve again at once. Returns whether they do: not under a
- * sanitizer, nor where the C library does not tell their sizes. */
+ * nothing else but this. Blocks of up to 256 KiB, 512 KiB a thread, serve again at once. Returns whether they do: not
+ * under a sanitizer, nor where the C library does not tell their sizes. */
 bool memory_keep_freed(void);
 
 /* Begins the declaration of owners of such memory, pointers of any type (base/scope.h). */

@@ -231,9 +231,8 @@ static enum status is_known_alive(const struct jacobian_problem *problem, long c
         TRY(weights_have_trace(problem->weights, is_known));
     if (*is_known)
         return STATUS_OK;
-    for (long step = 0; problem->trajectory && step < steps; step++)
-        if (!trajectory_is_regular(problem->trajectory, step, member))
-            return STATUS_OK;
+    if (problem->trajectory && !trajectory_is_regular_throughout(problem->trajectory, steps, member))
+        return STATUS_OK;
     TRY(weights_rank(problem->weights, &rank));
     *is_known = rank == weights_hidden_size(problem->weights);
     return STATUS_OK;

@@ -96,6 +96,13 @@ static void let_settle(struct motion *motion, struct trajectory *trajectory)
     }
 }
 
+/* Of a column that is kept. */
+static void clear_padding(const struct trajectory *trajectory, double *column)
+{
+    const long d = trajectory->hidden_size;
+    memset(column + d, 0, (size_t)(block_stride(d) - d) * sizeof *column);
+}
+
 /* The derivatives of those that have, of one step. */
 static void keep_settled(const struct chain *chains, long lag_index, const struct motion *motion,
                          struct trajectory *trajectory)
@@ -106,6 +113,7 @@ static void keep_settled(const struct chain *chains, long lag_index, const struc
         double *derivatives = trajectory_kept_column(trajectory, trajectory->derivatives, lag_index, c);
         for (long i = 0; i < trajectory->hidden_size; i++)
             derivatives[i] = slope;
+        clear_padding(trajectory, derivatives);
         trajectory->log_shifts[number] = 0;
         trajectory->are_regular[number] = true;
         trajectory->at_rest[c]++;
@@ -164,10 +172,11 @@ static enum status differentiate_scaled(const struct chain *chain, long lag_inde
     const struct block *state = &trajectory->final_state;
     int64_t *exponent = &trajectory->final_exponents[c];
     const size_t number = trajectory_column_number(trajectory, lag_index, c);
+    double *derivatives = trajectory_kept_column(trajectory, trajectory->derivatives, lag_index, c);
     trajectory->are_regular[number] = false;
-    trajectory->log_shifts[number] = scaled_state_derivative(
-        chain->activation, state->rows, block_column(state, c), *exponent,
-        trajectory_kept_column(trajectory, trajectory->derivatives, lag_index, c), &trajectory->may_be_wide[c]);
+    trajectory->log_shifts[number] = scaled_state_derivative(chain->activation, state->rows, block_column(state, c),
+                                                             *exponent, derivatives, &trajectory->may_be_wide[c]);
+    clear_padding(trajectory, derivatives);
     if (trajectory->may_be_wide[c])
         TRY(keep_wide(chain, lag_index, c, motion->is_on_grid, trajectory));
     *exponent = scaled_state_activate(chain->activation, chain->gamma, state->rows, block_column(state, c), *exponent,

@@ -101,6 +101,9 @@ bool trajectory_is_beyond(const struct trajectory *trajectory, long chain);
 /* Whether it is known of the derivatives of S_{T-lag_index} that all are finite and none is 0. */
 bool trajectory_is_regular(const struct trajectory *trajectory, long lag_index, long chain);
 
+/* The same of all of the last `steps` steps, at most the window's. */
+bool trajectory_is_regular_throughout(const struct trajectory *trajectory, long steps, long chain);
+
 /* The number of last steps of the window at which a chain is known to be settled at 0: at each its derivatives are one
  * number, and that of the first. */
 long trajectory_steps_at_rest(const struct trajectory *trajectory, long chain);

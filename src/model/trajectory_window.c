@@ -10,7 +10,7 @@ enum status trajectory_create(long hidden_size, long chains, long window, enum t
     *trajectory =
         (struct trajectory){ .hidden_size = hidden_size, .chains = chains, .window = window, .capacity = window };
     size_t columns = (size_t)window * (size_t)chains, stride = (size_t)block_stride(hidden_size);
-    TRY(memory_allocate(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
+    TRY(memory_allocate_unset(&trajectory->derivatives, columns * stride, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->log_shifts, columns, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->is_beyond, columns, "the derivatives of a trajectory"));
     TRY(memory_allocate(&trajectory->are_regular, columns, "the derivatives of a trajectory"));
@@ -71,11 +71,13 @@ const double *trajectory_wide_derivative(const struct trajectory *trajectory, lo
 bool trajectory_are_steps_equal(const struct trajectory *trajectory, long lag_index, long chain, long other_index,
                                 long other)
 {
+    const double *derivatives = trajectory_derivative(trajectory, lag_index, chain);
+    const double *others = trajectory_derivative(trajectory, other_index, other);
+    if (memcmp(derivatives, others, sizeof *derivatives) != 0) /* as it is, as a rule */
+        return false;
     const double *shift = trajectory->log_shifts + trajectory_column_number(trajectory, lag_index, chain);
     const double *other_shift = trajectory->log_shifts + trajectory_column_number(trajectory, other_index, other);
-    return memcmp(trajectory_derivative(trajectory, lag_index, chain),
-                  trajectory_derivative(trajectory, other_index, other),
-                  (size_t)trajectory->hidden_size * sizeof(double)) == 0 &&
+    return memcmp(derivatives, others, (size_t)trajectory->hidden_size * sizeof *derivatives) == 0 &&
            memcmp(shift, other_shift, sizeof *shift) == 0;
 }
 
@@ -87,17 +89,30 @@ bool trajectory_is_wide(const struct trajectory *trajectory, long chain)
     return false;
 }
 
+/* flags[steps][chains]: whether all of a chain's are the same as `flag`. What one chain is, all are, as a rule. */
+static bool are_alike(const struct trajectory *trajectory, const bool *flags, bool flag, long steps, long chain)
+{
+    if (memchr(flags, !flag, (size_t)(steps * trajectory->chains) * sizeof *flags) == NULL)
+        return true;
+    for (long step = 0; step < steps; step++)
+        if (flags[trajectory_column_number(trajectory, step, chain)] != flag)
+            return false;
+    return true;
+}
+
 bool trajectory_is_beyond(const struct trajectory *trajectory, long chain)
 {
-    for (long i = 0; trajectory->is_beyond && i < trajectory->window; i++)
-        if (trajectory->is_beyond[trajectory_column_number(trajectory, i, chain)])
-            return true;
-    return false;
+    return trajectory->is_beyond && !are_alike(trajectory, trajectory->is_beyond, false, trajectory->window, chain);
 }
 
 bool trajectory_is_regular(const struct trajectory *trajectory, long lag_index, long chain)
 {
     return trajectory->are_regular && trajectory->are_regular[trajectory_column_number(trajectory, lag_index, chain)];
+}
+
+bool trajectory_is_regular_throughout(const struct trajectory *trajectory, long steps, long chain)
+{
+    return trajectory->are_regular && are_alike(trajectory, trajectory->are_regular, true, steps, chain);
 }
 
 long trajectory_steps_at_rest(const struct trajectory *trajectory, long chain)

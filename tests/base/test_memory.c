@@ -24,6 +24,15 @@ static unsigned char *allocate(size_t count)
     return bytes;
 }
 
+/* Of the same sizes, whatever stands in it. */
+static unsigned char *allocate_unset(size_t count)
+{
+    unsigned char *bytes = NULL;
+    assert_int_equal(memory_allocate_unset(&bytes, count, "bytes"), STATUS_OK);
+    assert_int_equal((uintptr_t)bytes % MEMORY_ALIGNMENT, 0);
+    return bytes;
+}
+
 static void *allocate_in_thread(void *unused)
 {
     (void)unused;
@@ -42,7 +51,7 @@ static void blocks_do_not_overlap(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < BLOCKS; i++) {
             counts[i] = (size_t)((i * 2654435761u + (unsigned)round * 40503u) % (1u << (i % 20)));
-            blocks[i] = allocate(counts[i]);
+            blocks[i] = i % 3 == 0 ? allocate_unset(counts[i]) : allocate(counts[i]);
             memset(blocks[i], i, counts[i]);
         }
         for (int k = 0; k < BLOCKS; k++) {

@@ -15,15 +15,29 @@ static size_t taken, most;
 
 enum status __real_memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what);
 enum status __wrap_memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what);
+enum status __real_memory_allocate_unset_bytes(void **pointer, size_t count, size_t size, const char *what);
+enum status __wrap_memory_allocate_unset_bytes(void **pointer, size_t count, size_t size, const char *what);
 void __real_memory_free(void *pointer);
 void __wrap_memory_free(void *pointer);
 void __wrap_memory_leave_scope(void *owner);
 
+static void count_bytes(void *pointer)
+{
+    taken += pointer ? malloc_usable_size(pointer) : 0;
+    most = taken > most ? taken : most;
+}
+
 enum status __wrap_memory_allocate_bytes(void **pointer, size_t count, size_t size, const char *what)
 {
     const enum status status = __real_memory_allocate_bytes(pointer, count, size, what);
-    taken += *pointer ? malloc_usable_size(*pointer) : 0;
-    most = taken > most ? taken : most;
+    count_bytes(*pointer);
+    return status;
+}
+
+enum status __wrap_memory_allocate_unset_bytes(void **pointer, size_t count, size_t size, const char *what)
+{
+    const enum status status = __real_memory_allocate_unset_bytes(pointer, count, size, what);
+    count_bytes(*pointer);
     return status;
 }
 

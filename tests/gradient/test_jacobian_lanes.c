@@ -30,6 +30,7 @@ static void fill_derivatives(long d, const struct scales *scale, struct trajecto
     const struct random_stream stream = random_stream_open(TEST_SEED, "derivatives");
     for (long column = 0; column < (long)STEPS * CHAINS; column++) {
         double *derivatives = trajectory->derivatives + column * block_stride(d);
+        memset(derivatives, 0, (size_t)block_stride(d) * sizeof *derivatives);
         random_uniform(&stream, (uint64_t)column, 0, (uint64_t)d, derivatives);
         for (long i = 0; i < d; i++)
             derivatives[i] = ldexp(derivatives[i], scale->of_steps[column / CHAINS % PERIOD]);
