@@ -13,7 +13,8 @@ enum {
     PACKING_DIMENSION =
         128,              /* from here on columns are packed: eight of them, a power of two apart, evict each other */
     UNPACKED_COLUMNS = 4, /* so many never do */
-    PACKED_GROUPS = 16    /* groups packed at a time: the panel in the second-level cache is used for all of them */
+    PACKED_GROUPS = 16,   /* groups packed at a time: the panel in the second-level cache is used for all of them */
+    CACHED_ELEMENTS = 1 << 17 /* that stay in it from one product to the next */
 };
 
 /* Where OpenMP is not to be had, one thread does it all. */
@@ -72,12 +73,15 @@ static int panel_height(long rows, long panel)
 enum status panels_create(long rows, long depth, int threads, struct panels *panels)
 {
     *panels = (struct panels){ .rows = rows, .depth = depth, .threads = threads };
+    if (threads <= 1 && block_stride(rows) * depth > CACHED_ELEMENTS)
+        TRY(memory_allocate(&panels->from_end, 1, "packed rows of a weight matrix"));
     return memory_allocate(&panels->values, block_stride(rows) * depth, "packed rows of a weight matrix");
 }
 
 void panels_destroy(struct panels *panels)
 {
     memory_free(panels->values);
+    memory_free(panels->from_end);
     *panels = (struct panels){ 0 };
 }
 
@@ -134,6 +138,13 @@ void panels_get(const struct panels *panels, long first_k, long depth, double *t
 }
 
 /* ---- multiplication ---- */
+
+/* Whether a product takes its panels from the last one on: every second does, and finds in the cache what the one
+ * before it has left there. No element depends on the order of panels. */
+static bool take_turn(const struct panels *panels)
+{
+    return panels->from_end != NULL && (*panels->from_end = !*panels->from_end);
+}
 
 long panels_scratch_size(long depth)
 {
@@ -209,8 +220,9 @@ static void multiply_groups(const struct panels *panels, const struct block *x, 
         product.groups[group] = group_of(x, first + place, packed);
     }
     if (threads <= 1) {
-        for (long panel = 0; panel < count; panel++)
-            multiply_panel(&product, panel);
+        const bool from_end = take_turn(panels);
+        for (long i = 0; i < count; i++)
+            multiply_panel(&product, from_end ? count - 1 - i : i);
         return;
     }
     WITH_THREADS
@@ -221,15 +233,16 @@ static void multiply_groups(const struct panels *panels, const struct block *x, 
 /* A column alone, by one thread: some panels at a time. */
 static void multiply_column(const struct panels *panels, const double *x, double *y)
 {
-    enum { TOGETHER = 24 };
+    enum { TOGETHER = 6 };
     kernel_column *const multiply = current_kernels().column;
-    const long count = panel_count(panels->rows);
-    for (long panel = 0; panel < count; panel += TOGETHER) {
-        const long row = panel_first(panels->rows, panel);
+    const long count = panel_count(panels->rows), groups = (count + TOGETHER - 1) / TOGETHER;
+    const bool from_end = take_turn(panels);
+    for (long i = 0; i < groups; i++) {
+        const long panel = (from_end ? groups - 1 - i : i) * TOGETHER, row = panel_first(panels->rows, panel);
         const int taken = (int)(count - panel < TOGETHER ? count - panel : TOGETHER);
         int heights[TOGETHER];
-        for (int i = 0; i < taken; i++)
-            heights[i] = panel_height(panels->rows, panel + i);
+        for (int j = 0; j < taken; j++)
+            heights[j] = panel_height(panels->rows, panel + j);
         multiply(panels->depth, taken, heights, panels->values + row * panels->depth, x, y + row);
     }
 }

@@ -13,6 +13,7 @@ struct panels {
     long depth; /* elements of a row */
     int threads;
     double *values;
+    bool *from_end; /* whether the next product begins with the last row; NULL: never, where all stay in the cache */
 };
 
 /* Makes room for rows * depth elements, all zero, that `threads` threads will multiply by. Release with panels_destroy.
@@ -40,8 +41,8 @@ long panels_scratch_size(long depth);
 /* y := rows x, x [depth, columns], which may be a part of the rows of a block from a multiple of 8 on, and y
  * column-major, y_stride from one column to the next, block_stride(rows) values written in each: those below the last
  * row are zero, or NaN where x is not finite. y is 64-byte aligned, y_stride a multiple of KERNEL_ROW_UNIT; scratch as
- * above, one for each thread that calls this. Each element is one chain of fused multiply-adds over ascending k: the
- * number of threads changes no bit. */
+ * above. One thread at a time multiplies by panels. Each element is one chain of fused multiply-adds over ascending k:
+ * the number of threads changes no bit. */
 void panels_multiply(const struct panels *panels, const struct block *x, double *scratch, double *y, long y_stride);
 
 /* The same by one thread for a square matrix whose columns are not packed, y with the stride of x, and column j :=

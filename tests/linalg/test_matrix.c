@@ -96,7 +96,8 @@ static void check_dimension(long d, bool transposed, long widest)
             block_column(&expected, j)[i] = chain_of_fma(d, values, transposed, i, block_column(&x, j));
     }
     for (long width = 1; width <= 20; width++)
-        check_width(matrix, transposed, &x, &expected, width % 3, width);
+        for (int turn = 0; turn < 2; turn++) /* a large matrix is gone through in either direction */
+            check_width(matrix, transposed, &x, &expected, width % 3, width);
     check_width(matrix, transposed, &x, &expected, 0, widest);
     check_width(matrix, transposed, &x, &expected, 5, widest - 5);
     if (!transposed)
@@ -112,7 +113,7 @@ static bool lacks_a_kernel = false;
 
 static void check_kernel(enum instruction_set set, const char *name)
 {
-    const long dimensions[] = { 1, 2, 3, 7, 8, 15, 16, 17, 23, 24, 25, 63, 64, 65, 100, 127, 128, 257 };
+    const long dimensions[] = { 1, 2, 3, 7, 8, 15, 16, 17, 23, 24, 25, 63, 64, 65, 100, 127, 128, 257, 370 };
     if (!instruction_set_select(set)) {
         lacks_a_kernel = true;
         skip();
