@@ -1,15 +1,15 @@
 #include "gradient/chain_cost.h"
 
+#include "gradient/chain_cost_internal.h"
 #include "gradient/jacobian_internal.h"
 #include "gradient/jacobian_powers.h"
+#include "gradient/jacobian_support.h"
 #include "linalg/lanes.h"
 #include "linalg/truncation.h"
 #include "model/weights_cost.h"
 
 #include <math.h>
 
-static const double WINDOW_BYTES = 512e6;                                  /* of chains side by side */
-static const double PRODUCT_COLUMNS = 128.0, LANCZOS_VECTORS = 32.0;       /* of products side by side; that it keeps */
 static const double ACTIVATION_SECONDS = 1.5e-9, STRAIGHT_SECONDS = 4e-10; /* of an element; of one on straight lines */
 static const double STEP_SECONDS = 7e-9, INPUT_SECONDS = 2e-8; /* of a chain beside these; of a number for all chains */
 
@@ -59,7 +59,7 @@ double chain_cost_unlike_width(const struct chain_question *question)
     return fmax(1.0, unlike_share(question) * chain_cost_width(question));
 }
 
-static bool is_driven(const struct chain_question *question)
+bool chain_is_driven(const struct chain_question *question)
 {
     return question->model->input != INPUT_NONE || question->model->bias != BIAS_ZERO ||
            question->ensemble->kind->is_file;
@@ -77,8 +77,7 @@ static bool may_take_powers(const struct chain_question *question)
     return question->team_size <= 1 && !question->options->certify && !question->ensemble->kind->is_fresh_at_every_step;
 }
 
-/* Of the largest power that so many equal steps are made of; 0: steps alone. */
-static int squarings_of(const struct chain_question *question, long run)
+int chain_squarings(const struct chain_question *question, long run)
 {
     return may_take_powers(question)
                ? jacobian_powers_squarings(question->hidden_size, run, question->activation->is_identity)
@@ -88,7 +87,7 @@ static int squarings_of(const struct chain_question *question, long run)
 /* Products with a vector that J_lag takes where its last `run` steps are equal. */
 static double factors_of(const struct chain_question *question, long lag, long run)
 {
-    const long steps = lag < run ? lag : run, power = 1L << squarings_of(question, steps);
+    const long steps = lag < run ? lag : run, power = 1L << chain_squarings(question, steps);
     return (double)(lag - steps + steps / power + __builtin_popcountl((unsigned long)(steps % power)));
 }
 
@@ -116,7 +115,7 @@ double chain_cost_unlike(const struct chain_question *question, bool native, lon
     const double window = (double)question->lags[question->lag_count - 1],
                  steps = (double)model_of_mean_anchor(question).steps;
     double vanished = 0.0, others = 0.0;
-    if (is_driven(question) || !question->activation->vanishes_at_zero)
+    if (chain_is_driven(question) || !question->activation->vanishes_at_zero)
         return 1.0;
     if (is_of_straight_lines(question->activation))
         return blocks / (double)count * share_of_run(question, window);
@@ -141,8 +140,8 @@ double chain_cost_moving(const struct chain_question *question, bool native, lon
 {
     const double steps = (double)model_of_mean_anchor(question).steps;
     double taken = 0.0;
-    if (native || is_driven(question) || question->ensemble->kind->is_fresh_at_every_step || question->team_size > 1 ||
-        question->activation->is_identity || question->activation->linear_within == 0 ||
+    if (native || chain_is_driven(question) || question->ensemble->kind->is_fresh_at_every_step ||
+        question->team_size > 1 || question->activation->is_identity || question->activation->linear_within == 0 ||
         measure_any_needs(question->measures, NEEDS_STATES))
         return 1.0;
     for (long i = 0; i < count; i++)
@@ -157,8 +156,7 @@ double chain_cost_iterations(const struct chain_question *question, double lag)
     return fmin(d, all_one * fmax(FEWEST_ITERATIONS, ITERATIONS_OF_A_STEP * cbrt(d) * pow(lag, ITERATIONS_FALL)));
 }
 
-/* Whether whole products may go without what has become negligible. */
-static bool may_truncate(const struct chain_question *question)
+bool chain_may_truncate(const struct chain_question *question)
 {
     return question->hidden_size > LANES_LARGEST_DIMENSION && question->team_size <= 1 && !question->options->certify &&
            !measure_any_needs(question->measures, NEEDS_PRODUCTS) &&
@@ -168,7 +166,7 @@ static bool may_truncate(const struct chain_question *question)
 /* Whether they do. Where all singular values of W are equal, nothing becomes so as long as units are not saturated. */
 static bool is_truncated(const struct chain_question *question)
 {
-    return may_truncate(question) && question->ensemble->kind->spectrum != SPECTRUM_ALL_ONE;
+    return chain_may_truncate(question) && question->ensemble->kind->spectrum != SPECTRUM_ALL_ONE;
 }
 
 /* The columns that a product over such a lag has. */
@@ -178,8 +176,7 @@ static double columns_left(const struct chain_question *question, double lag)
     return is_truncated(question) && lag >= TRUNCATION_FIRST_LOOK ? fmax(1.0, d * -expm1(-DIRECTIONS_FALL / lag)) : d;
 }
 
-/* How many chains have theirs side by side, of so many. */
-static double truncated_width(const struct chain_question *question, double chains)
+double chain_truncated_width(const struct chain_question *question, double chains)
 {
     return fmin(chains, (double)jacobian_truncated_group(question->hidden_size));
 }
@@ -208,8 +205,8 @@ static struct cost norms_of_steps(const struct chain_question *question, double 
 {
     const double d = (double)question->hidden_size;
     const double width = question->activation->is_identity ? 1.0 : chain_cost_width(question);
-    const double group =
-        may_truncate(question) ? truncated_width(question, width) : fmax(1.0, fmin(width, floor(PRODUCT_COLUMNS / d)));
+    const double group = chain_may_truncate(question) ? chain_truncated_width(question, width)
+                                                      : fmax(1.0, fmin(width, floor(CHAIN_PRODUCT_COLUMNS / d)));
     const struct cost drawing = weights_cost_step(question->ensemble, question->hidden_size);
     struct cost norms = drawing;
     norms.seconds += cost_vector_seconds(question->hidden_size, chain_cost_iterations(question, 1.0) * 4.0 * d * d);
@@ -260,7 +257,7 @@ static struct cost powers_cost(const struct chain_question *question)
 {
     const long d = question->hidden_size;
     const int squarings =
-        question->activation->is_identity ? squarings_of(question, question->lags[question->lag_count - 1]) : 0;
+        question->activation->is_identity ? chain_squarings(question, question->lags[question->lag_count - 1]) : 0;
     if (squarings == 0)
         return (struct cost){ 0 };
     struct cost cost = cost_squares(d, squarings);
@@ -269,11 +266,23 @@ static struct cost powers_cost(const struct chain_question *question)
         cost, cost_narrow(d, JACOBIAN_POWERS_PROBES * ((1 << squarings) + 2.0 * squarings), JACOBIAN_POWERS_PROBES));
 }
 
+/* Without a drive, half of all units of straight lines are silent, and two thirds are heard at some step of a window:
+ * what a step costs but for the outermost (gradient/jacobian_support.h). */
+static double inner_share(const struct chain_question *question)
+{
+    return is_of_straight_lines(question->activation) && question->activation->is_flat_somewhere &&
+                   !chain_is_driven(question) && question->team_size <= 1 &&
+                   question->lags[question->lag_count - 1] >= JACOBIAN_SUPPORT_SHORTEST_WINDOW
+               ? 4.0 / 9.0
+               : 1.0;
+}
+
 /* Lanczos through the factors; for identity there is but one chain, and its powers. Of the lags that stand side by side
  * the longest alone goes through all of its steps. */
 static struct cost implicit_cost(const struct chain_question *question, double chains)
 {
     const bool is_identity = question->activation->is_identity;
+    const double inner = inner_share(question);
     double steps = 0.0, all = 0.0, passes = 0.0, seconds = 0.0;
     long together = chain_cost_lags_side_by_side((long)chains, question->lag_count);
     for (long i = 0; i < question->lag_count; i++) {
@@ -282,7 +291,8 @@ static struct cost implicit_cost(const struct chain_question *question, double c
                      factors = factors_of(question, lag, is_identity ? lag : 0);
         if (is_norm_known(question, lag))
             continue;
-        steps += iterations * factors + (factors < (double)lag ? 0.5 * (double)lag : 0.0); /* looked at by steps */
+        steps += iterations * (1.0 + inner * (factors - 1.0)) +
+                 (factors < (double)lag ? 0.5 * (double)lag : 0.0); /* looked at by steps */
         seconds += cost_lanczos_seconds(question->hidden_size, iterations);
         all += factors;
         if ((i + 1) % together == 0 || i + 1 == question->lag_count || factors == 1.0)
@@ -396,104 +406,4 @@ struct cost chain_cost_measures(const struct chain_question *question)
     if (question->activation->is_identity && measure_any_needs(question->measures, NEEDS_TRAJECTORY))
         cost = cost_add(cost, trajectory_cost(question));
     return cost;
-}
-
-long chain_window(const struct chain_question *question)
-{
-    if (measure_any_needs(question->measures, NEEDS_STATES))
-        return question->model->steps;
-    const long largest_lag = question->lags[question->lag_count - 1];
-    const long window = measure_window(question->measures, question->options);
-    return window > largest_lag ? window : largest_lag;
-}
-
-/* Doubles that a chain's trajectory keeps. */
-static double window_elements(const struct chain_question *question)
-{
-    double d = (double)question->hidden_size;
-    if (measure_any_needs(question->measures, NEEDS_STATES))
-        return 3.0 * d * (double)chain_window(question); /* derivatives, states and what they activate */
-    if (question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY))
-        return 0.0;
-    return d * (double)chain_window(question);
-}
-
-/* Doubles of powers of steps, packed twice, beside room for columns. All that settle at 0 share theirs, and so do those
- * of straight lines; chains that settle elsewhere have their own. */
-static double powers_elements(const struct chain_question *question, double chains)
-{
-    const double d = (double)question->hidden_size;
-    const bool is_identity = question->activation->is_identity;
-    const int squarings = is_identity || question->model->input == INPUT_NONE
-                              ? squarings_of(question, question->lags[question->lag_count - 1])
-                              : 0;
-    const bool is_shared = is_identity || question->hidden_size > JACOBIAN_POWERS_LARGEST_OF_A_CHAIN ||
-                           (!is_driven(question) && question->activation->vanishes_at_zero);
-    const double matrices = squarings == 0 ? 0.0 : is_shared ? squarings : chains * (squarings + 1.0);
-    const double elements = 2.0 * d * d / fmax(question->team_size, 1.0),
-                 columns = d < PRODUCT_COLUMNS ? 0.0 : PRODUCT_COLUMNS * d;
-    return matrices > 0.0 ? matrices * (elements + columns) + 2.0 * columns : 0.0;
-}
-
-/* Doubles of the whole products that stand beside each other, J_l^T and the next one. */
-static double product_elements(const struct chain_question *question, double chains)
-{
-    double d = (double)question->hidden_size;
-    if (chain_method(question) != METHOD_EXPLICIT)
-        return powers_elements(question, chains);
-    if (may_truncate(question)) /* with probes, and the copy that is looked at */
-        return truncated_width(question, chains) * 2.0 * d * (d + TRUNCATION_PROBES) +
-               d * (d + TRUNCATION_ROUNDING_COLUMNS);
-    return fmin(chains, fmax(1.0, floor(PRODUCT_COLUMNS / d))) * 2.0 * d * d / fmax(question->team_size, 1.0);
-}
-
-/* Doubles of one chain's trajectory on its way, which may be gone on with: the state, its activation and the drive. */
-static const double COURSE_VECTORS = 3.0;
-
-/* Doubles that Lanczos keeps of one column. */
-static double lanczos_elements(const struct chain_question *question)
-{
-    return chain_method(question) == METHOD_IMPLICIT ? (double)question->hidden_size * LANCZOS_VECTORS : 0.0;
-}
-
-double chain_cost_bytes(const struct chain_question *question)
-{
-    return 8.0 * (window_elements(question) + lanczos_elements(question) + product_elements(question, 1.0));
-}
-
-long chain_cost_side_by_side(const struct chain_question *question)
-{
-    double fitting = WINDOW_BYTES / (chain_cost_bytes(question) + 1.0);
-    return fitting < 1.0 ? 1 : fitting > CHAINS_SIDE_BY_SIDE ? CHAINS_SIDE_BY_SIDE : (long)fitting;
-}
-
-/* Bytes that the measures and proofs need for themselves, however many chains stand side by side: one after the other.
- */
-static double measure_bytes(const struct chain_question *question)
-{
-    double d = (double)question->hidden_size;
-    double bytes = question->options->certify ? 8.0 * 4.0 * d * d : 0.0; /* two products, W, and a Gram matrix */
-    for (int number = 0; number < MEASURES; number++) {
-        const struct measure *measure = measure_at(number);
-        if (question->measures & 1u << number && measure->bytes)
-            bytes = fmax(bytes, measure->bytes(question));
-    }
-    return bytes;
-}
-
-double chain_cost_block_bytes(const struct chain_question *question, double chains)
-{
-    double d = (double)question->hidden_size;
-    double vectors = chain_cost_bytes(question) - 8.0 * product_elements(question, 1.0);
-    double cyclic = chain_method(question) == METHOD_EXPLICIT && question->team_size > 1
-                        ? 8.0 * d * d / question->team_size /* W^T once more, block-cyclic */
-                        : 0.0;
-    bool identity_alone = question->activation->is_identity && !measure_any_needs(question->measures, NEEDS_TRAJECTORY);
-    double different = identity_alone ? 1.0 : chains, course = identity_alone ? 0.0 : COURSE_VECTORS * d;
-    /* Powers of W by which chains are known to settle; gone before the window is there. */
-    const bool settles = question->activation->linear_within > 0 && question->team_size <= 1;
-    const double powers = settles ? 3.0 * d * d + different * course : 0.0;
-    double further_lags = (double)chain_cost_lags_side_by_side((long)different, question->lag_count) - 1.0;
-    return fmax(8.0 * powers, different * (vectors + 8.0 * (course + further_lags * lanczos_elements(question))) +
-                                  8.0 * product_elements(question, chains) + cyclic + measure_bytes(question));
 }

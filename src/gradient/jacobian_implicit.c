@@ -4,6 +4,7 @@
 #include "gradient/jacobian.h"
 #include "gradient/jacobian_internal.h"
 #include "gradient/jacobian_powers.h"
+#include "gradient/jacobian_support.h"
 #include "linalg/lanczos.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@ struct implicit_operator {
     long *members;            /* [active]: their numbers in the problem */
     struct product *products; /* [columns], longest first */
     struct jacobian_powers *powers;
+    struct jacobian_support support;
     struct block room[2];     /* [d, columns] */
     long *selected;           /* [columns]: of a block that are multiplied together; */
     int64_t *exponents;       /* [columns]: theirs */
@@ -46,7 +48,8 @@ static long lag_of(const struct implicit_operator *map, long number)
  * that are not in its run. */
 struct stretch {
     long first, last;
-    long columns; /* map->selected holds their numbers in the block */
+    long columns;  /* map->selected holds their numbers in the block */
+    bool is_inner; /* of these steps all but the units of map->support are nothing */
 };
 
 static bool takes_step(const struct implicit_operator *map, long number, long step_index)
@@ -58,6 +61,10 @@ static bool takes_step(const struct implicit_operator *map, long number, long st
 static struct stretch stretch_at(const struct implicit_operator *map, const long *numbers, long count, long step_index)
 {
     struct stretch stretch = { .first = 0, .last = map->problem->lags[map->problem->lag_count - 1] };
+    if (map->support.count > 0) {
+        stretch.is_inner = step_index > 0;
+        *(step_index > 0 ? &stretch.first : &stretch.last) = 1;
+    }
     for (long j = 0; j < count; j++) {
         const long ends[] = { map->products[numbers[j]].run.steps, lag_of(map, numbers[j]) };
         for (int i = 0; i < 2; i++)
@@ -71,27 +78,52 @@ static struct stretch stretch_at(const struct implicit_operator *map, const long
     return stretch;
 }
 
-/* part := those columns of a block, or back. */
-static void gather(const struct implicit_operator *map, const struct block *whole, struct block *part)
+/* Room for the columns of a stretch. */
+static struct block room_for(const struct implicit_operator *map, const struct stretch *stretch, int number)
 {
-    for (long i = 0; i < part->columns; i++)
-        memcpy(block_column(part, i), block_column(whole, map->selected[i]), (size_t)part->stride * sizeof(double));
+    struct block part = block_view(&map->room[number], 0, stretch->columns);
+    if (stretch->is_inner) {
+        part.rows = map->support.count;
+        part.stride = map->support.stride;
+    }
+    return part;
 }
 
-static void scatter(const struct implicit_operator *map, const struct block *part, struct block *whole)
+/* part := those columns of a block, or back. */
+static void gather(const struct implicit_operator *map, const struct stretch *stretch, const struct block *whole,
+                   struct block *part)
 {
-    for (long i = 0; i < part->columns; i++)
-        memcpy(block_column(whole, map->selected[i]), block_column(part, i), (size_t)part->stride * sizeof(double));
+    for (long i = 0; i < part->columns; i++) {
+        const double *column = block_column(whole, map->selected[i]);
+        if (stretch->is_inner)
+            jacobian_support_gather(&map->support, column, block_column(part, i));
+        else
+            memcpy(block_column(part, i), column, (size_t)part->stride * sizeof(double));
+    }
+}
+
+static void scatter(const struct implicit_operator *map, const struct stretch *stretch, const struct block *part,
+                    struct block *whole)
+{
+    for (long i = 0; i < part->columns; i++) {
+        double *column = block_column(whole, map->selected[i]);
+        if (stretch->is_inner)
+            jacobian_support_scatter(&map->support, block_column(part, i), column);
+        else
+            memcpy(column, block_column(part, i), (size_t)part->stride * sizeof(double));
+    }
 }
 
 /* to := D from for each column of a stretch, balanced; `to` may be `from`. */
-static void scale_by_derivatives(const struct implicit_operator *map, const long *numbers, long step_index,
-                                 const struct block *from, struct block *to)
+static void scale_by_derivatives(const struct implicit_operator *map, const struct stretch *stretch,
+                                 const long *numbers, long step_index, const struct block *from, struct block *to)
 {
     if (map->problem->trajectory) {
-        for (long j = 0; j < from->columns; j++)
-            map->diagonals[j] =
-                jacobian_diagonal(map->problem, step_index, map->products[numbers[map->selected[j]]].chain);
+        for (long j = 0; j < from->columns; j++) {
+            const long chain = map->products[numbers[map->selected[j]]].chain;
+            map->diagonals[j] = stretch->is_inner ? jacobian_support_diagonal(&map->support, step_index, chain)
+                                                  : jacobian_diagonal(map->problem, step_index, chain);
+        }
         block_scale_rows_balanced(from, map->diagonals, to, map->exponents);
         return;
     }
@@ -104,26 +136,26 @@ static void scale_by_derivatives(const struct implicit_operator *map, const long
 static enum status take_stretch(const struct implicit_operator *map, const long *numbers, const struct stretch *stretch,
                                 bool backward, struct block *y)
 {
-    struct block from = block_view(&map->room[0], 0, stretch->columns),
-                 to = block_view(&map->room[1], 0, stretch->columns);
-    const double d = (double)y->rows;
+    const struct matrix *matrix = stretch->is_inner ? map->support.matrix : map->matrix;
+    struct block from = room_for(map, stretch, 0), to = room_for(map, stretch, 1);
+    const double d = (double)from.rows;
     const long steps = stretch->last - stretch->first;
     memset(map->exponents, 0, (size_t)stretch->columns * sizeof *map->exponents);
-    gather(map, y, &from);
+    gather(map, stretch, y, &from);
     for (long i = 0; i < steps; i++) {
         const long step_index = backward ? stretch->first + i : stretch->last - 1 - i;
         if (backward) {
-            TRY(matrix_apply_transposed(map->matrix, &from, &to));
-            scale_by_derivatives(map, numbers, step_index, &to, &to);
+            TRY(matrix_apply_transposed(matrix, &from, &to));
+            scale_by_derivatives(map, stretch, numbers, step_index, &to, &to);
             const struct block swap = from;
             from = to;
             to = swap;
         } else {
-            scale_by_derivatives(map, numbers, step_index, &from, &to);
-            TRY(matrix_apply(map->matrix, &to, &from));
+            scale_by_derivatives(map, stretch, numbers, step_index, &from, &to);
+            TRY(matrix_apply(matrix, &to, &from));
         }
     }
-    scatter(map, &from, y);
+    scatter(map, stretch, &from, y);
     for (long i = 0; i < stretch->columns; i++)
         map->sums[map->selected[i]] += map->exponents[i];
     map->context->flops += 2.0 * d * d * (double)(steps * stretch->columns);
@@ -191,6 +223,7 @@ static void operator_destroy(struct implicit_operator *map)
     memory_free(map->members);
     memory_free(map->products);
     jacobian_powers_close(map->powers);
+    jacobian_support_close(&map->support);
     block_destroy(&map->room[0]);
     block_destroy(&map->room[1]);
     memory_free(map->selected);
@@ -236,6 +269,7 @@ static enum status operator_create(const struct jacobian_problem *problem, struc
     TRY(weights_at(problem->weights, problem->steps, &map->matrix));
     TRY(team_agree(weights_team(problem->weights), operator_allocate(map)));
     TRY(jacobian_powers_open(problem, context, map->room[0].columns, &map->powers));
+    TRY(jacobian_support_open(problem, &map->support));
     for (long chain = 0; chain < problem->chains; chain++)
         map->members[chain] = chain;
     return STATUS_OK;

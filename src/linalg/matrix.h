@@ -53,10 +53,12 @@ bool matrix_apply_affine(const struct matrix *matrix, const struct block *x, con
 /* Whether a rank alone has it, and it is so small that columns are not packed. */
 bool matrix_is_small(const struct matrix *matrix);
 
-/* *scaled := A diag(factors[dimension]), and *square := A^2 / 2^*exponent with its largest |element| within 2^-200 ..
- * 2^200 or 0, as far as it is finite: 2 d^3 flops. Both on A's grid, with the bits of one rank, and for matrix_apply
- * and matrix_apply_transposed. Released with matrix_destroy. Collective within the team of the matrix, and agreed.
- * Errors: STATUS_MEMORY, STATUS_PARALLEL. */
+/* *part := the rows and columns units[count] of A, ascending; *scaled := A diag(factors[dimension]); and *square := A^2
+ * / 2^*exponent with its largest |element| within 2^-200 .. 2^200 or 0, as far as it is finite: 2 d^3 flops. All on A's
+ * grid, with the bits of one rank, and for matrix_apply and matrix_apply_transposed. Released with matrix_destroy.
+ * Collective within the team of the matrix, and agreed. Errors: STATUS_MEMORY, STATUS_PARALLEL. */
+CHECKED enum status matrix_create_part(const struct matrix *matrix, long count, const long *units,
+                                       struct matrix **part);
 CHECKED enum status matrix_create_scaled(const struct matrix *matrix, const double *factors, struct matrix **scaled);
 CHECKED enum status matrix_create_square(const struct matrix *matrix, int64_t *exponent, struct matrix **square);
 

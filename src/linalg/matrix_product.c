@@ -62,12 +62,33 @@ static void making_end(struct making *making)
 SCOPED_VALUE(making, making_end)
 
 /* `making` is its owner's to end, also where this fails. */
-static enum status making_allocate(const struct matrix *matrix, struct making *making)
+static enum status making_allocate(const struct matrix *matrix, long dimension, struct making *making)
 {
     const long d = matrix->dimension, width = d < COLUMNS ? d : COLUMNS;
     TRY(block_create(d, width, &making->from));
-    TRY(block_create(d, width, &making->to));
-    return matrix_allocate(matrix->grid, d, true, &making->made);
+    TRY(block_create(dimension, width, &making->to));
+    return matrix_allocate(matrix->grid, dimension, true, &making->made);
+}
+
+enum status matrix_create_part(const struct matrix *matrix, long count, const long *units, struct matrix **part)
+{
+    const long d = matrix->dimension;
+    SCOPED(making) making = { 0 };
+    *part = NULL;
+    TRY(team_agree(team_of(matrix), making_allocate(matrix, count, &making)));
+    for (long first = 0, made = 0; first < d; first += COLUMNS) {
+        struct block from = block_view(&making.from, 0, d - first < COLUMNS ? d - first : COLUMNS);
+        long columns = 0;
+        TRY(get_columns(matrix, first, &from));
+        for (; made + columns < count && units[made + columns] < first + COLUMNS; columns++)
+            for (long i = 0; i < count; i++)
+                block_column(&making.to, columns)[i] = block_column(&from, units[made + columns] - first)[units[i]];
+        const struct block to = block_view(&making.to, 0, columns);
+        put_columns(&to, made, making.made);
+        made += columns;
+    }
+    *part = scope_keep(&making.made);
+    return STATUS_OK;
 }
 
 enum status matrix_create_scaled(const struct matrix *matrix, const double *factors, struct matrix **scaled)
@@ -75,7 +96,7 @@ enum status matrix_create_scaled(const struct matrix *matrix, const double *fact
     const long d = matrix->dimension;
     SCOPED(making) making = { 0 };
     *scaled = NULL;
-    TRY(team_agree(team_of(matrix), making_allocate(matrix, &making)));
+    TRY(team_agree(team_of(matrix), making_allocate(matrix, d, &making)));
     for (long first = 0; first < d; first += COLUMNS) {
         struct block columns = block_view(&making.from, 0, d - first < COLUMNS ? d - first : COLUMNS);
         TRY(get_columns(matrix, first, &columns));
@@ -92,7 +113,7 @@ enum status matrix_create_square(const struct matrix *matrix, int64_t *exponent,
     double largest = 0.0;
     SCOPED(making) making = { 0 };
     *square = NULL;
-    TRY(team_agree(team_of(matrix), making_allocate(matrix, &making)));
+    TRY(team_agree(team_of(matrix), making_allocate(matrix, d, &making)));
     for (long first = 0; first < d; first += COLUMNS) {
         const long width = d - first < COLUMNS ? d - first : COLUMNS;
         struct block from = block_view(&making.from, 0, width), to = block_view(&making.to, 0, width);

@@ -121,6 +121,7 @@ static void chains_take_what_is_foretold(void **state)
     check_batch("identity", 100, short_lags, "expansion");
     check_batch("identity", 200, long_lags, ""); /* powers of W */
     check_batch("identity", 400, long_lags, "");
+    check_batch("relu", 400, short_lags, ""); /* W of the units that are not silent */
 }
 
 static void weights_take_what_is_foretold(void **state)
