@@ -21,7 +21,7 @@ struct random_stream random_stream_open(uint64_t seed, const char *description)
 /* (k + 1/2) / 2^52 with a 52-bit k: strictly inside (0,1), symmetric about 1/2 and exact in double precision. */
 static double unit_interval(uint64_t bits)
 {
-    return ((double)(bits >> 12) + 0.5) * 0x1p-52;
+    return ((double)(int64_t)(bits >> 12) + 0.5) * 0x1p-52; /* signed, which processors convert at once */
 }
 
 static void uniform_group(const struct random_stream *stream, uint64_t step, uint64_t group, double values[GROUP])

@@ -16,19 +16,43 @@ struct matrix_part ensemble_whole(long hidden_size)
     return (struct matrix_part){ .rows = hidden_size, .columns = hidden_size };
 }
 
+/* values[rows] in a part of so many rows := the rows of the tile, of so many columns */
+static void turn(long rows, long columns, const double *tile, long part_rows, double *values)
+{
+    for (long j = 0; j < columns; j++)
+        for (long i = 0; i < rows; i++)
+            values[j * part_rows + i] = tile[i * columns + j];
+}
+
 void ensemble_fill_part(const struct matrix_part *part, ensemble_fill_run *fill, const void *source, double *values)
 {
-    double tile[TILE_ROWS][TILE_COLUMNS];
+    double tile[TILE_ROWS * TILE_COLUMNS];
     for (long row = 0; row < part->rows; row += TILE_ROWS) {
         const long rows = smaller(TILE_ROWS, part->rows - row);
         for (long column = 0; column < part->columns; column += TILE_COLUMNS) {
             const long columns = smaller(TILE_COLUMNS, part->columns - column);
             for (long i = 0; i < rows; i++)
-                fill(source, part->first_row + row + i, part->first_column + column, columns, tile[i]);
-            for (long j = 0; j < columns; j++)
-                for (long i = 0; i < rows; i++)
-                    values[(column + j) * part->rows + row + i] = tile[i][j];
+                fill(source, part->first_row + row + i, part->first_column + column, columns, tile + i * columns);
+            turn(rows, columns, tile, part->rows, values + column * part->rows + row);
         }
+    }
+}
+
+/* The same where a row of so many entries is followed by the next one: short rows are drawn together, since numbers
+ * cost less by the hundred. */
+static void fill_rows(const struct matrix_part *part, long row_length, ensemble_fill_run *fill, const void *source,
+                      double *values)
+{
+    double tile[TILE_COLUMNS];
+    const long columns = part->columns, at_once = columns > 0 ? TILE_COLUMNS / columns : 0;
+    if (columns < row_length || at_once < 2) {
+        ensemble_fill_part(part, fill, source, values);
+        return;
+    }
+    for (long row = 0; row < part->rows; row += at_once) {
+        const long rows = smaller(at_once, part->rows - row);
+        fill(source, part->first_row + row, 0, rows * columns, tile);
+        turn(rows, columns, tile, part->rows, values + row);
     }
 }
 
@@ -79,7 +103,7 @@ void ensemble_fill_normal(const struct random_stream *stream, long step, long hi
     const struct entries entries = {
         .stream = *stream, .step = (uint64_t)step, .hidden_size = hidden_size, .scale = scale
     };
-    ensemble_fill_part(part, fill_normal, &entries, values);
+    fill_rows(part, hidden_size, fill_normal, &entries, values);
 }
 
 static enum status draw_untied(const struct network_key *key, long step, const struct matrix_part *part, double *values)
@@ -104,7 +128,7 @@ static enum status draw_uniform(const struct network_key *key, long step, const 
     const struct entries entries = { .stream = ensemble_stream(key, "weights"),
                                      .hidden_size = key->hidden_size,
                                      .scale = sqrt(3.0 / (double)key->hidden_size) };
-    ensemble_fill_part(part, fill_uniform, &entries, values);
+    fill_rows(part, key->hidden_size, fill_uniform, &entries, values);
     return STATUS_OK;
 }
 
@@ -117,7 +141,7 @@ static enum status draw_sparse(const struct network_key *key, long step, const s
                                      .hidden_size = key->hidden_size,
                                      .scale = sqrt(1.0 / (density * (double)key->hidden_size)),
                                      .density = density };
-    ensemble_fill_part(part, fill_sparse, &entries, values);
+    fill_rows(part, key->hidden_size, fill_sparse, &entries, values);
     return STATUS_OK;
 }
 

@@ -397,32 +397,45 @@ static void only_untied_changes_with_the_step(void **state)
     }
 }
 
-/* Whatever its place and shape, beside and across the tiles that it is drawn in. */
-static void every_part_is_that_piece_of_the_whole(void **state)
+enum { WIDE = 301, NARROW = 21 };
+
+static void check_parts(long d, size_t count, const struct matrix_part *parts)
 {
-    (void)state;
-    enum { WIDE = 301 };
     static double whole[WIDE * WIDE], values[WIDE * WIDE];
-    static const struct matrix_part parts[] = { { 0, WIDE, 0, WIDE },    { 0, 1, 0, WIDE },
-                                                { 17, WIDE - 17, 3, 1 }, { 1, 15, 255, 3 },
-                                                { 127, 130, 129, 172 },  { WIDE - 1, 1, WIDE - 1, 1 },
-                                                { 5, 283, 7, 258 } };
     for (size_t k = 0; k < ensemble_kind_count(); k++) {
         struct ensemble ensemble = ensemble_of(ensemble_kind_at(k)->name, NAN);
         if (ensemble.kind->is_file || ensemble.kind->draw_part == NULL)
             continue;
-        const struct network_key key = { &ensemble, 5, WIDE, 2 };
+        const struct network_key key = { &ensemble, 5, d, 2 };
         double radius;
         assert_int_equal(ensemble_draw(&key, 3, whole, &radius), STATUS_OK);
-        for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        for (size_t p = 0; p < count; p++) {
             const struct matrix_part *part = &parts[p];
             memset(values, 0x7f, sizeof values);
             assert_int_equal(ensemble.kind->draw_part(&key, 3, part, values), STATUS_OK);
             for (long j = 0; j < part->columns; j++)
-                assert_memory_equal(values + j * part->rows, whole + (part->first_column + j) * WIDE + part->first_row,
+                assert_memory_equal(values + j * part->rows, whole + (part->first_column + j) * d + part->first_row,
                                     (size_t)part->rows * sizeof *values);
         }
     }
+}
+
+/* Whatever its place and shape, beside and across the tiles that it is drawn in; of W with short rows, which are drawn
+ * together where they are whole. */
+static void every_part_is_that_piece_of_the_whole(void **state)
+{
+    (void)state;
+    static const struct matrix_part of_wide[] = { { 0, WIDE, 0, WIDE },    { 0, 1, 0, WIDE },
+                                                  { 17, WIDE - 17, 3, 1 }, { 1, 15, 255, 3 },
+                                                  { 127, 130, 129, 172 },  { WIDE - 1, 1, WIDE - 1, 1 },
+                                                  { 5, 283, 7, 258 } };
+    static const struct matrix_part of_narrow[] = { { 0, NARROW, 0, NARROW },
+                                                    { 3, 15, 0, NARROW },
+                                                    { NARROW - 1, 1, 0, NARROW },
+                                                    { 2, 19, 1, NARROW - 1 },
+                                                    { 4, 13, 0, 5 } };
+    check_parts(WIDE, sizeof of_wide / sizeof *of_wide, of_wide);
+    check_parts(NARROW, sizeof of_narrow / sizeof *of_narrow, of_narrow);
 }
 
 static void structure_is_known_in_advance(void **state)
