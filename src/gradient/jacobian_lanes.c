@@ -179,8 +179,8 @@ SCOPED_VALUE(lane_products, products_destroy)
 static enum status products_allocate(struct lane_products *products)
 {
     const long padded = lanes_padded(products->hidden_size);
-    TRY(memory_allocate(&products->product, padded * padded * LANES, "products in lanes"));
-    TRY(memory_allocate(&products->next, padded * padded * LANES, "products in lanes"));
+    TRY(memory_allocate_unset(&products->product, padded * padded * LANES, "products in lanes"));
+    TRY(memory_allocate_unset(&products->next, padded * padded * LANES, "products in lanes"));
     TRY(memory_allocate(&products->packed, padded * padded, "packed weights"));
     return memory_allocate(&products->diagonals, padded * LANES, "diagonals in lanes");
 }

@@ -53,11 +53,13 @@ double exact_inverse(int prime, double residue)
     return reduced(factor, p, 1 / p);
 }
 
-/* Powers of two that were met: the doubles of a matrix have a few exponents, again and again. */
+/* Powers of two that were met: the doubles of a matrix have a few exponents, again and again, and the next matrix has
+ * the same. A thread's own. */
 struct power_cache {
     int64_t exponents[64];
     double powers[64]; /* 0: nothing yet */
 };
+static _Thread_local struct power_cache caches[EXACT_PRIMES];
 
 static double cached_power(struct power_cache *cache, int64_t exponent, double prime)
 {
@@ -98,7 +100,7 @@ static double whole_mantissa(double value, int *exponent)
 /* What residues modulo one prime have in common, for as many doubles as there are. */
 struct residue_maker {
     double prime, inverse, high_unit;
-    struct power_cache cache;
+    struct power_cache *cache;
 };
 
 static void maker_open(int prime, struct residue_maker *maker)
@@ -107,7 +109,7 @@ static void maker_open(int prime, struct residue_maker *maker)
     maker->prime = p;
     maker->inverse = 1 / p;
     maker->high_unit = two_to_27[prime];
-    memset(maker->cache.powers, 0, sizeof maker->cache.powers);
+    maker->cache = &caches[prime];
 }
 
 VECTORISED static void make_residues(struct residue_maker *maker, long count, const double *values,
@@ -123,7 +125,7 @@ VECTORISED static void make_residues(struct residue_maker *maker, long count, co
         double mantissa = whole_mantissa(values[i], &exponent);
         int64_t power = (int64_t)exponent - 53 + (exponents ? exponents[i] : 0);
         double residue = reduced_whole(mantissa, high_unit, p, inverse);
-        residues[i] = residue == 0 ? 0 : reduced(residue * cached_power(&maker->cache, power, p), p, inverse);
+        residues[i] = residue == 0 ? 0 : reduced(residue * cached_power(maker->cache, power, p), p, inverse);
     }
 }
 
@@ -157,11 +159,13 @@ VECTORISED void exact_scale_rows(int prime, struct block *block, const double *r
     }
 }
 
-VECTORISED static void add_scaled(double p, long count, double factor, double *restrict y, const double *restrict x)
+/* y := own y + factor x; as large as two products of residues at the most. */
+VECTORISED static void add_scaled(double p, long count, double own, double *restrict y, double factor,
+                                  const double *restrict x)
 {
     const double inverse = 1 / p;
     for (long i = 0; i < count; i++) {
-        double sum = y[i] + factor * x[i];
+        double sum = own * y[i] + factor * x[i];
         y[i] = sum - p * rint(sum * inverse);
     }
 }
@@ -183,9 +187,10 @@ static void swap_columns(struct block *block, long a, long b)
     }
 }
 
+/* Without an inverse of any pivot, which takes longer than a column: a multiple of a column spans what it does. */
 long exact_reduce(int prime, struct block *block)
 {
-    const double p = primes[prime], inverse = 1 / p;
+    const double p = primes[prime];
     long rank = 0;
     for (long row = 0; row < block->rows && rank < block->columns; row++) {
         const long padded = row / 8 * 8; /* above it all columns from the rank on are 0 */
@@ -196,12 +201,10 @@ long exact_reduce(int prime, struct block *block)
             continue;
         swap_columns(block, pivot, rank);
         const double *from = block_column(block, rank);
-        const double scale = exact_inverse(prime, from[row]);
         for (long j = rank + 1; j < block->columns; j++) {
             double *to = block_column(block, j);
             if (to[row] != 0)
-                add_scaled(p, block->stride - padded, -reduced(to[row] * scale, p, inverse), to + padded,
-                           from + padded);
+                add_scaled(p, block->stride - padded, from[row], to + padded, -to[row], from + padded);
         }
         rank++;
     }
