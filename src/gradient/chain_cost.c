@@ -109,19 +109,24 @@ static double share_of_run(const struct chain_question *question, double run)
                : 1.0;
 }
 
+/* Equal steps at the end of a chain whose states vanish; 0: they do not. */
+static double run_of(const struct chain_question *question, bool native, double coupling)
+{
+    const bool vanishes = coupling < 1 && !native && !question->ensemble->kind->is_fresh_at_every_step;
+    return vanishes ? (double)model_of_mean_anchor(question).steps - LOG_VANISHED / log(coupling) : 0.0;
+}
+
 double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings)
 {
-    const double blocks = ceil((double)count / (double)chain_cost_side_by_side(question));
-    const double window = (double)question->lags[question->lag_count - 1],
-                 steps = (double)model_of_mean_anchor(question).steps;
+    const double blocks = ceil((double)count / (double)chain_cost_side_by_side(question)),
+                 window = (double)question->lags[question->lag_count - 1];
     double vanished = 0.0, others = 0.0;
     if (chain_is_driven(question) || !question->activation->vanishes_at_zero)
         return 1.0;
     if (is_of_straight_lines(question->activation))
         return blocks / (double)count * share_of_run(question, window);
     for (long i = 0; i < count; i++) {
-        const bool vanishes = couplings[i] < 1 && !native && !question->ensemble->kind->is_fresh_at_every_step;
-        const double run = vanishes ? steps - LOG_VANISHED / log(couplings[i]) : 0.0;
+        const double run = run_of(question, native, couplings[i]);
         if (run > window)
             vanished++;
         else
@@ -389,6 +394,20 @@ struct cost chain_cost(const struct chain_question *question)
     if (!question->activation->is_identity || question->ensemble->kind->is_fresh_at_every_step)
         norms = cost_times(norms, anchors_of(question));
     return cost_add(trajectory, norms);
+}
+
+struct cost chain_cost_shared(const struct chain_question *question, bool native, long count, const double *couplings)
+{
+    const double window = (double)question->lags[question->lag_count - 1];
+    long alike = 0;
+    if (chain_is_driven(question) || question->activation->is_identity || !question->activation->vanishes_at_zero)
+        return (struct cost){ 0 };
+    for (long i = 0; i < count; i++)
+        alike += is_of_straight_lines(question->activation) || run_of(question, native, couplings[i]) > window;
+    if (alike < 2)
+        return (struct cost){ 0 };
+    return cost_times(cost_add(norms_cost(question, chain_method(question), 1.0), certify_cost(question)),
+                      anchors_of(question));
 }
 
 struct cost chain_cost_measures(const struct chain_question *question)

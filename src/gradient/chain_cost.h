@@ -44,6 +44,10 @@ double chain_cost_unlike(const struct chain_question *question, bool native, lon
  * their states are not asked for. */
 double chain_cost_moving(const struct chain_question *question, bool native, long count, const double *couplings);
 
+/* What of these chains' norms is one product's, so that each unit of them finds it for itself; nothing where no two are
+ * alike. */
+struct cost chain_cost_shared(const struct chain_question *question, bool native, long count, const double *couplings);
+
 /* Iterations that Lanczos takes for ||J_l||_2. */
 double chain_cost_iterations(const struct chain_question *question, double lag);
 

@@ -12,8 +12,9 @@
 
 /* A unit aims at so many seconds on its team. */
 static const double UNIT_SECONDS = 0.25;
-/* Whoever takes a unit draws W, unless it had one of the same network before: no more than this share of a unit. */
-static const double DRAW_SHARE = 0.2;
+/* Whoever takes a unit draws W, unless it had one of the same network before, and finds the norms of chains that are
+ * alike: no more than this share of a unit. */
+static const double REPEATED_SHARE = 0.2;
 /* Chains come in multiples of the kernel's tile, so that no column is padding. Whole products fill the kernel with one
  * chain, and only their trajectory suffers from fewer: worth it for a finer cut where so many seconds go by. */
 enum { TILE_COLUMNS = 8 };
@@ -133,8 +134,8 @@ static struct cost cost_of_network(long hidden_size)
     return (struct cost){ .seconds = NETWORK_SECONDS + d * d * NETWORK_ELEMENT };
 }
 
-/* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where drawing W takes long. The norms
- * of identity cost one chain for any number of them. */
+/* How the chains of a network are cut: into units of about UNIT_SECONDS, or more where what each repeats takes long.
+ * The norms of identity cost one chain for any number of them. */
 static void cut_chains(const struct sweep *sweep, struct unit_class *class)
 {
     struct chain_question question = question_of(sweep, class);
@@ -143,13 +144,15 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     struct cost chain = chain_cost(&question);
     struct cost measures = chain_cost_measures(&question);
     struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);
+    const struct cost repeated = cost_add(
+        weights, chain_cost_shared(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct));
     bool shares_chain = question.activation->is_identity;
     double all = (double)grid_chain_count(sweep), cells_per_chain = (double)grid_plane_size(sweep) / all;
     double ends = (double)question.anchors; /* of a chain, each with results before they are those of cells */
     double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / (cell_bytes(sweep) * (cells_per_chain + ends))));
     double chain_seconds = cost_seconds(&measures, class->team_size);
     chain_seconds += shares_chain ? 0.0 : cost_seconds(&chain, class->team_size);
-    double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&weights, class->team_size) / DRAW_SHARE);
+    double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&repeated, class->team_size) / REPEATED_SHARE);
     double wished = unit_seconds / chain_seconds; /* infinite where all chains come from the one */
     double chains = fmax(fewest_chains(&question, chain_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     chains = equal_share(all, fmin(fmin(chains, most), all), fmin(most, all));

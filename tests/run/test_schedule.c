@@ -370,6 +370,35 @@ static void test_units_of_a_network_are_alike(void **state)
     close_units(planned);
 }
 
+/* Into how many units the chains of a large network are cut, of nine that vanish and seven that do not. */
+static uint64_t units_of_network(const char *activation, const char *model)
+{
+    char text[512];
+    snprintf(
+        text, sizeof text,
+        "model: {activation: %s, warmup: 200%s}\nweights: {ensemble: ginibre}\n"
+        "grid: {hidden_size: 1024, spectral_radius: {start: 0.1, stop: 1.6, num: 16}, gamma: 1, lag: {log2: 64}}\n",
+        activation, model);
+    struct planned planned = open_units(text);
+    uint64_t units = 0;
+    for (long i = 0; i < unit_list_class_count(planned.list); i++)
+        if (unit_list_class(planned.list, i)->kind == UNIT_CHAINS)
+            units = unit_list_class(planned.list, i)->units_per_network;
+    close_units(planned);
+    return units;
+}
+
+/* Chains that have a product in common stay together, lest each unit of them find its norms again. */
+static void test_chains_that_are_alike_are_not_cut(void **state)
+{
+    (void)state;
+    const char *driven = ", input: {kind: gaussian, size: 3}", *alone = "";
+    assert_true(units_of_network("tanh", driven) > 1);
+    assert_true(units_of_network("relu", driven) > 1);
+    assert_int_equal(units_of_network("tanh", alone), 1);
+    assert_int_equal(units_of_network("relu", alone), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_small_networks_share_units),
         cmocka_unit_test(test_units_cover_the_grid),
         cmocka_unit_test(test_units_of_a_network_are_alike),
+        cmocka_unit_test(test_chains_that_are_alike_are_not_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
