@@ -10,6 +10,7 @@
 struct weights {
     const struct process_grid *grid; /* NULL: a rank alone */
     struct network_key key;
+    const struct kept_draws *kept; /* may be NULL */
     double divisor;
     long step;      /* whose W_unit is drawn; 0 for tied weights, and until the first step of untied ones */
     double *values; /* of a rank alone: W_unit [d, d], column-major */
@@ -27,7 +28,9 @@ static enum status draw_alone(struct weights *weights, long step)
 {
     const long d = weights->key.hidden_size;
     double radius_drawn = NAN; /* known to whoever gave the divisor */
-    TRY(ensemble_draw(&weights->key, step, weights->values, &radius_drawn));
+    TRY(weights->key.ensemble->kind->is_fresh_at_every_step
+            ? ensemble_draw(&weights->key, step, weights->values, &radius_drawn)
+            : kept_draws_take(weights->kept, &weights->key, weights->values, &radius_drawn));
     if (weights->drawn)
         memcpy(weights->drawn, weights->values, (size_t)(d * d) * sizeof *weights->drawn);
     for (long i = 0; i < d * d; i++)
@@ -79,11 +82,11 @@ static enum status check_divisor(const struct network_key *key, double divisor)
 
 /* What one rank alone can see of a failure; `made` is its owner's to close, also then. */
 static enum status prepare(const struct process_grid *grid, const struct network_key *key, double divisor,
-                           struct weights **made)
+                           const struct kept_draws *kept, struct weights **made)
 {
     TRY(memory_allocate(made, 1, "weights"));
     struct weights *weights = *made;
-    *weights = (struct weights){ .grid = grid, .key = *key, .divisor = divisor, .rank = -1 };
+    *weights = (struct weights){ .grid = grid, .key = *key, .kept = kept, .divisor = divisor, .rank = -1 };
     if (key->ensemble->kind->is_file)
         TRY(network_arrays_read(&key->ensemble->source, key->replica, &weights->given));
     if (grid != NULL)
@@ -95,13 +98,13 @@ static enum status prepare(const struct process_grid *grid, const struct network
 }
 
 enum status weights_open_on_grid(const struct process_grid *grid, const struct network_key *key, double divisor,
-                                 struct weights **weights)
+                                 const struct kept_draws *kept, struct weights **weights)
 {
     SCOPED(weights) *made = NULL;
     *weights = NULL;
     TRY(check_divisor(key, divisor));
     TRY(process_grid_check(grid, key->hidden_size));
-    TRY(team_agree(grid == NULL ? NULL : grid->team, prepare(grid, key, divisor, &made)));
+    TRY(team_agree(grid == NULL ? NULL : grid->team, prepare(grid, key, divisor, kept, &made)));
     if (!key->ensemble->kind->is_fresh_at_every_step)
         TRY(draw_unit(made, 0));
     *weights = scope_keep(&made);
@@ -110,7 +113,7 @@ enum status weights_open_on_grid(const struct process_grid *grid, const struct n
 
 enum status weights_open(const struct network_key *key, double divisor, struct weights **weights)
 {
-    return weights_open_on_grid(NULL, key, divisor, weights);
+    return weights_open_on_grid(NULL, key, divisor, NULL, weights);
 }
 
 bool weights_are_shared(const struct weights *weights, const struct network_key *key)
@@ -192,7 +195,7 @@ static enum status find_drawn(const struct weights *weights, double **room, cons
         return STATUS_OK;
     TRY(memory_allocate(room, d * d, "a weight matrix"));
     *drawn = *room;
-    return ensemble_draw(&weights->key, 0, *room, &radius);
+    return kept_draws_take(weights->kept, &weights->key, *room, &radius);
 }
 
 enum status weights_rank(struct weights *weights, long *rank)

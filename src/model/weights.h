@@ -9,6 +9,7 @@
 #include "base/phases.h"
 #include "linalg/matrix.h"
 #include "model/ensemble.h"
+#include "model/kept_draws.h"
 
 /* rho and ||.||_2 of W as drawn, before rescaling; NaN where there is none (untied), or where a radius cannot be found.
  * `log_norm_error` bounds the error of ln norm. */
@@ -29,10 +30,10 @@ CHECKED enum status weights_spectrum(const struct network_key *key, long distrib
 /* The same by a team that holds W together; `grid` NULL is a rank alone. From distribute_from on, the norm comes from
  * products alone (and for symmetric and antisymmetric W the radius with it): for laws whose entries are drawn one by
  * one the bits are the same on any grid, one rank included. `phases` (may be NULL) is told
- * when W is drawn. Collective within the team, and agreed. */
+ * when W is drawn; a rank alone keeps it in `kept` (may be NULL). Collective within the team, and agreed. */
 CHECKED enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct network_key *key,
                                              long distribute_from, bool (*stop_requested)(void), struct phases *phases,
-                                             struct weight_spectrum *spectrum);
+                                             struct kept_draws *kept, struct weight_spectrum *spectrum);
 
 /* The bound on the error of ln ||W||_2 that weights_spectrum gives for this law and size; for spectra read back from a
  * results file, which does not hold it. */
@@ -61,10 +62,10 @@ bool weights_are_shared(const struct weights *weights, const struct network_key 
 CHECKED enum status weights_turn(struct weights *weights, long replica);
 
 /* The same on a team: every rank draws, or reads, its own part of W, the same W on any grid (but for orthogonal and
- * nonnormal ones, whose QR decomposition differs). `grid` NULL is a rank alone; it must outlive the weights. Collective
- * within the team, and agreed. */
+ * nonnormal ones, whose QR decomposition differs). `grid` NULL is a rank alone, which takes W from `kept` where it is
+ * (may be NULL); both must outlive the weights. Collective within the team, and agreed. */
 CHECKED enum status weights_open_on_grid(const struct process_grid *grid, const struct network_key *key, double divisor,
-                                         struct weights **weights);
+                                         const struct kept_draws *kept, struct weights **weights);
 
 /* The grid that holds W; NULL: one rank has it all. */
 const struct process_grid *weights_grid(const struct weights *weights);

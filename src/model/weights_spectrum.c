@@ -68,7 +68,7 @@ static enum status find_by_values(const struct network_key *key, const double *v
     return STATUS_OK;
 }
 
-static enum status spectrum_by_values(const struct network_key *key, struct phases *phases,
+static enum status spectrum_by_values(const struct network_key *key, struct phases *phases, struct kept_draws *kept,
                                       struct weight_spectrum *spectrum)
 {
     SCOPED_MEMORY double *values = NULL;
@@ -76,7 +76,7 @@ static enum status spectrum_by_values(const struct network_key *key, struct phas
     TRY(memory_allocate(&values, key->hidden_size * key->hidden_size, "a weight matrix"));
     {
         SCOPED(phase_visit) visit = phases_visit(phases, PHASE_DRAWING);
-        TRY(ensemble_draw(key, 0, values, &drawn));
+        TRY(kept_draws_draw(kept, key, values, &drawn));
     }
     return find_by_values(key, values, drawn, spectrum);
 }
@@ -191,7 +191,7 @@ static bool is_known_by_construction(const struct ensemble *ensemble, long hidde
 
 enum status weights_spectrum_on_grid(const struct process_grid *grid, const struct network_key *key,
                                      long distribute_from, bool (*stop_requested)(void), struct phases *phases,
-                                     struct weight_spectrum *spectrum)
+                                     struct kept_draws *kept, struct weight_spectrum *spectrum)
 {
     const struct ensemble *ensemble = key->ensemble;
     const struct weight_spectrum unknown = { .radius = NAN, .norm = NAN, .log_norm_error = NAN };
@@ -199,7 +199,7 @@ enum status weights_spectrum_on_grid(const struct process_grid *grid, const stru
     if (is_known_by_construction(ensemble, key->hidden_size, spectrum))
         return STATUS_OK;
     enum status status = grid == NULL && key->hidden_size < distribute_from
-                             ? spectrum_by_values(key, phases, spectrum)
+                             ? spectrum_by_values(key, phases, kept, spectrum)
                              : spectrum_by_products(grid, key, stop_requested, phases, spectrum);
     spectrum->log_norm_error = weights_log_norm_error(ensemble, key->hidden_size);
     if (status != STATUS_OK)
@@ -210,7 +210,7 @@ enum status weights_spectrum_on_grid(const struct process_grid *grid, const stru
 
 enum status weights_spectrum(const struct network_key *key, long distribute_from, struct weight_spectrum *spectrum)
 {
-    return weights_spectrum_on_grid(NULL, key, distribute_from, NULL, NULL, spectrum);
+    return weights_spectrum_on_grid(NULL, key, distribute_from, NULL, NULL, NULL, spectrum);
 }
 
 enum status weights_eigenvalues(const struct network_key *key, double divisor, double *re, double *im)

@@ -21,6 +21,7 @@ struct executor {
     struct weights *weights;
     struct weight_spectrum spectrum;
     uint64_t weight;
+    struct kept_draws *kept;       /* of this rank alone */
     struct weight_traffic traffic; /* of the present unit */
     /* What was found of the W of a file, which all its replicas share. */
     const struct ensemble *found_ensemble; /* NULL: nothing yet */
@@ -39,7 +40,7 @@ enum status executor_open(const struct sweep *sweep, struct store *store, bool i
                                     .retry_failed = retry_failed,
                                     .traffic = { .store = store, .phases = phases },
                                     .context = { .stop_requested = team_stop_requested, .phases = phases } };
-    return STATUS_OK;
+    return kept_draws_open(&(*executor)->kept);
 }
 
 const double *executor_measure_seconds(const struct executor *executor)
@@ -63,6 +64,7 @@ void executor_close(struct executor *executor)
     if (executor == NULL)
         return;
     forget_weights(executor);
+    kept_draws_close(executor->kept);
     memory_free(executor->found_eigenvalues);
     memory_free(executor);
 }
@@ -121,7 +123,7 @@ static enum status compute_spectrum(struct executor *executor, const struct netw
     }
     SCOPED(phase_visit) visit = visit_phase(executor, PHASE_SPECTRA);
     TRY(weights_spectrum_on_grid(executor->grid, key, executor->sweep->distribute_from, team_stop_requested,
-                                 executor->context.phases, spectrum));
+                                 executor->context.phases, executor->kept, spectrum));
     if (key->ensemble->kind->is_file) {
         executor->found_ensemble = key->ensemble;
         executor->found_spectrum = *spectrum;
@@ -310,7 +312,7 @@ static enum status open_weights(struct executor *executor, const struct network_
 {
     SCOPED(phase_visit) visit = visit_phase(executor, PHASE_DRAWING);
     if (executor->weights == NULL)
-        return weights_open_on_grid(executor->grid, key, divisor, &executor->weights);
+        return weights_open_on_grid(executor->grid, key, divisor, executor->kept, &executor->weights);
     const enum status status = weights_turn(executor->weights, key->replica);
     if (status != STATUS_OK)
         forget_weights(executor);

@@ -39,8 +39,8 @@ static inline struct all_results all_results_measure_on_grid(const struct proces
     struct gradient_context context = { 0 };
     bool is_unscaled = batch.native || ensemble->kind->spectrum == SPECTRUM_NONE;
     const struct network_key key = { ensemble, TEST_SEED, d, replica };
-    require(weights_spectrum_on_grid(grid, &key, distribute_from, NULL, NULL, &batch.spectrum));
-    require(weights_open_on_grid(grid, &key, is_unscaled ? 1.0 : batch.spectrum.radius, &batch.weights));
+    require(weights_spectrum_on_grid(grid, &key, distribute_from, NULL, NULL, NULL, &batch.spectrum));
+    require(weights_open_on_grid(grid, &key, is_unscaled ? 1.0 : batch.spectrum.radius, NULL, &batch.weights));
     struct batch_results results = { all.values, all.outcomes, all.methods };
     require(batch_measure(&batch, &context, &results));
     weights_close(batch.weights);

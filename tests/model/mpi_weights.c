@@ -53,7 +53,7 @@ static bool same_bits(const struct block *a, const struct block *b)
 static struct weights *opened(const struct process_grid *grid, const struct ensemble *ensemble, long d, double divisor)
 {
     struct weights *weights;
-    REQUIRE(weights_open_on_grid(grid, &(struct network_key){ ensemble, SEED, d, REPLICA }, divisor, &weights) ==
+    REQUIRE(weights_open_on_grid(grid, &(struct network_key){ ensemble, SEED, d, REPLICA }, divisor, NULL, &weights) ==
             STATUS_OK);
     REQUIRE(weights_grid(weights) == grid);
     return weights;
@@ -201,7 +201,7 @@ static struct weight_spectrum spectrum_by(const struct process_grid *grid, const
     struct weight_spectrum spectrum;
     bool (*stop)(void) = grid == NULL ? NULL : team_stop_requested;
     REQUIRE(weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, SEED, d, replica }, distribute_from, stop,
-                                     NULL, &spectrum) == STATUS_OK);
+                                     NULL, NULL, &spectrum) == STATUS_OK);
     return spectrum;
 }
 
@@ -398,7 +398,7 @@ static void a_stop_of_rank_0_ends_all(const struct process_grid *grid)
     if (grid->team->rank == 0)
         stop_request();
     REQUIRE(weights_spectrum_on_grid(grid, &(struct network_key){ &ginibre, SEED, 65, REPLICA }, ALWAYS,
-                                     team_stop_requested, NULL, &spectrum) == STATUS_STOPPED);
+                                     team_stop_requested, NULL, NULL, &spectrum) == STATUS_STOPPED);
     REQUIRE(isnan(spectrum.radius) && isnan(spectrum.norm));
     REQUIRE(trajectory_run(&model, weights, 1, &chain, 2, KEEP_DERIVATIVES, team_stop_requested, &trajectory) ==
             STATUS_STOPPED);

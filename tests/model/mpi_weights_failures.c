@@ -75,7 +75,7 @@ static enum status open_on(const struct process_grid *grid, const struct ensembl
 {
     struct weights *weights;
     const enum status status =
-        weights_open_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, divisor, &weights);
+        weights_open_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, divisor, NULL, &weights);
     REQUIRE((status == STATUS_OK) == (weights != NULL));
     weights_close(weights);
     return status;
@@ -84,7 +84,8 @@ static enum status open_on(const struct process_grid *grid, const struct ensembl
 static enum status spectrum_on(const struct process_grid *grid, const struct ensemble *ensemble, long d,
                                struct weight_spectrum *spectrum)
 {
-    return weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, ALWAYS, NULL, NULL, spectrum);
+    return weights_spectrum_on_grid(grid, &(struct network_key){ ensemble, 1, d, 0 }, ALWAYS, NULL, NULL, NULL,
+                                    spectrum);
 }
 
 static bool same_bits(const struct block *a, const struct block *b)
@@ -120,7 +121,7 @@ static void files_give_the_bits_of_one_rank(const struct process_grid *grid)
         struct trajectory found, expected;
         struct weight_spectrum shared, own;
         const struct network_key key = { &ensemble, 1, d, 0 };
-        REQUIRE(weights_open_on_grid(grid, &key, 8, &together) == STATUS_OK);
+        REQUIRE(weights_open_on_grid(grid, &key, 8, NULL, &together) == STATUS_OK);
         REQUIRE(weights_open(&key, 8, &alone) == STATUS_OK);
         REQUIRE(trajectory_run(&model, together, 1, &chain, 2, KEEP_DERIVATIVES, NULL, &found) == STATUS_OK);
         REQUIRE(trajectory_run(&model, alone, 1, &chain, 2, KEEP_DERIVATIVES, NULL, &expected) == STATUS_OK);
@@ -260,7 +261,7 @@ static void memory_for_a_trajectory_is_agreed_on(const struct process_grid *grid
     struct trajectory trajectory;
     for (size_t c = 0; c < COUNT_OF(chains); c++)
         chains[c] = (struct chain){ activation_find("tanh"), 1, 1, NULL };
-    REQUIRE(weights_open_on_grid(grid, &(struct network_key){ &ginibre, 1, 64, 0 }, 1, &weights) == STATUS_OK);
+    REQUIRE(weights_open_on_grid(grid, &(struct network_key){ &ginibre, 1, 64, 0 }, 1, NULL, &weights) == STATUS_OK);
     limit_last_rank(grid, 16L << 20);
     REQUIRE(trajectory_run(&model, weights, COUNT_OF(chains), chains, model.steps, KEEP_DERIVATIVES, NULL,
                            &trajectory) == STATUS_MEMORY);
