@@ -4,6 +4,7 @@
 #include "linalg/magnitude.h"
 #include "linalg/vectorised.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -155,12 +156,16 @@ static double shift_of(const struct activation *activation, long count, const do
 }
 
 /* Whether nothing need be shifted in any column, nor looked at: the derivatives of 0, in the padding, are no obstacle.
- */
-static bool are_all_near(long count, const double *derivatives)
+ * One of both differences is negative where a magnitude is below the least or not finite. */
+VECTORISED static bool are_all_near(long count, const double *derivatives)
 {
-    double least, largest;
-    find_extremes(count, derivatives, &least, &largest);
-    return least >= LEAST_UNSHIFTED_DERIVATIVE && isfinite(largest);
+    const uint64_t least = magnitude_of(LEAST_UNSHIFTED_DERIVATIVE), most = magnitude_of(DBL_MAX);
+    uint64_t differences = 0;
+    for (long i = 0; i < count; i++) {
+        const uint64_t magnitude = magnitude_of(derivatives[i]);
+        differences |= (magnitude - least) | (most - magnitude);
+    }
+    return differences >> 63 == 0;
 }
 
 /* What is known of phi'(x) / sup|phi'| as it comes from the activation, of columns whose exponents are 0. */
