@@ -357,17 +357,9 @@ static bool is_in_lanes(const struct chain_question *question)
            !question->ensemble->kind->is_fresh_at_every_step;
 }
 
-/* Where all singular values of W are equal, those of short products lie so close that Lanczos gives up: at some lags
- * such chains fall back to whole products, half of them at the longest ones. */
-static bool falls_back(const struct chain_question *question)
-{
-    return question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE && !question->activation->is_identity &&
-           chain_method(question) == METHOD_IMPLICIT;
-}
-
 bool chain_cost_has_products(const struct chain_question *question)
 {
-    return chain_method(question) == METHOD_EXPLICIT || falls_back(question);
+    return chain_method(question) == METHOD_EXPLICIT;
 }
 
 /* Of the method that was chosen. */
@@ -376,8 +368,7 @@ static struct cost norms_cost(const struct chain_question *question, enum jacobi
     if (method == METHOD_EXPLICIT)
         return is_in_lanes(question) ? jacobian_lanes_cost(question->hidden_size, question->lag_count, question->lags)
                                      : explicit_cost(question);
-    const struct cost by_vectors = implicit_cost(question, width);
-    return falls_back(question) ? cost_add(by_vectors, cost_times(explicit_cost(question), 0.5)) : by_vectors;
+    return implicit_cost(question, width);
 }
 
 struct cost chain_cost(const struct chain_question *question)

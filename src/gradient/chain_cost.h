@@ -55,8 +55,7 @@ double chain_cost_iterations(const struct chain_question *question, double lag);
  * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
 enum jacobian_method chain_method(const struct chain_question *question);
 
-/* Whether a chain's time is that of whole products, of explicit chains or of those that are expected to fall back to
- * them: d columns wide, each fills the kernel by itself. */
+/* Whether a chain's time is that of whole products: d columns wide, each fills the kernel by itself. */
 bool chain_cost_has_products(const struct chain_question *question);
 
 /* The last steps whose derivatives are kept: over the largest lag, and what measures look back over; all, where they

@@ -275,9 +275,12 @@ static enum status operator_create(const struct jacobian_problem *problem, struc
     return STATUS_OK;
 }
 
-/* An unresolved lag that is at least such a part of the largest: the explicit method is then had for all further lags,
- * for it costs little more than further trials. */
+/* An unresolved lag that is at least such a part of the largest is no accident of a short product. */
 enum { PART_TO_LEAVE = 8 };
+
+/* Of one product: whoever has not converged after twice as many as a product at hand is given has used as much time as
+ * its steps and an SVD take, d / 2 iterations. More than MOST_ITERATIONS would take too much memory. */
+enum { ITERATIONS_OF_FACTORS = 2, MOST_ITERATIONS = 512 };
 
 /* For each lag of each chain, [chains][lag_count], whether Lanczos has given up on it. */
 struct gaps {
@@ -290,13 +293,25 @@ static bool *gaps_of(const struct gaps *gaps, long chain)
     return gaps->unresolved + chain * gaps->lag_count;
 }
 
+/* Whether trials at the lags after a position, of some d / 4 iterations, take longer than the steps of a whole product
+ * from there to the last one. */
+static bool are_dense_after(const struct jacobian_problem *problem, long position)
+{
+    const long left = problem->lags[problem->lag_count - 1] - problem->lags[position];
+    long factors = 0;
+    for (long i = position + 1; i < problem->lag_count; i++)
+        factors += problem->lags[i];
+    return factors > 2 * left;
+}
+
 /* The lag position from which on a chain is not served any more; lag_count for none. */
 static long position_of_leaving(const struct jacobian_problem *problem, const bool *unresolved)
 {
     const long largest = problem->lags[problem->lag_count - 1];
     long position = 0;
     while (position < problem->lag_count &&
-           !(unresolved[position] && problem->lags[position] * PART_TO_LEAVE >= largest))
+           !(unresolved[position] && problem->lags[position] * PART_TO_LEAVE >= largest &&
+             are_dense_after(problem, position)))
         position++;
     return position;
 }
@@ -432,6 +447,8 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
     const struct jacobian_problem *problem = map->problem;
     struct lanczos_operator lanczos = { weights_hidden_size(problem->weights), map, apply_backward, apply_forward };
     struct lanczos_options options = jacobian_lanczos_options(problem, map->context);
+    options.max_iterations *= ITERATIONS_OF_FACTORS;
+    options.max_iterations = options.max_iterations < MOST_ITERATIONS ? options.max_iterations : MOST_ITERATIONS;
     for (long columns = set_products(map, first_lag, count); columns > 0;) {
         struct block vectors = block_view(&map->vectors, 0, columns);
         memset(vectors.values, 0, (size_t)(vectors.stride * columns) * sizeof *vectors.values);

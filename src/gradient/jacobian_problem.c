@@ -3,8 +3,8 @@
 #include "gradient/jacobian_internal.h"
 #include "linalg/lanczos.h"
 
-/* Ginibre needs 5 to 50 iterations. Forming J_l costs as much as d/2 of them; a chain that has not converged after half
- * of that is better served by the explicit method, which then costs at most twice what it had cost at once. */
+/* Ginibre needs 5 to 50. Of a product that stands already, one that has not converged after so many is better served by
+ * a full SVD, which takes no longer than they have. */
 static long lanczos_iterations(long hidden_size)
 {
     const long fewest = 64, most = 512;
