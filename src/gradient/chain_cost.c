@@ -13,17 +13,14 @@
 static const double ACTIVATION_SECONDS = 1.5e-9, STRAIGHT_SECONDS = 4e-10; /* of an element; of one on straight lines */
 static const double STEP_SECONDS = 7e-9, INPUT_SECONDS = 2e-8; /* of a chain beside these; of a number for all chains */
 
-/* Of Lanczos to a tolerance of 1e-10. For one step the largest singular values lie d^(-2/3) apart, relative to each
- * other, and it takes some d^(1/3) iterations; over a lag they part, and these fall like a power of the lag. Measured
- * from d = 16 to 1024, lags to 1024; twice to three times as many where all singular values of W are equal. */
-static const double ITERATIONS_OF_A_STEP = 6.5, ITERATIONS_FALL = -0.37, FEWEST_ITERATIONS = 2.5;
-static const double ITERATIONS_WHERE_ALL_ONE = 1.6;
-
 /* Of a product over l steps the directions that count are some d (1 - exp(-DIRECTIONS_FALL / l)), as of powers of a
  * random matrix: measured from d = 48 to 256, lags to 1024, between 20 where units are driven and 40. */
 static const double DIRECTIONS_FALL = 28.0;
 static const double PACKING_SECONDS = 1e-9; /* an element of a power: scaled, and packed twice */
 static const double ELIMINATION_RATE = 5e9; /* operations a second of a look at them */
+
+/* Over more steps than this part of sqrt(d) the bound on powers is above what the tolerance leaves it, as a rule. */
+static const double POWERS_REACH = 7000.0;
 
 /* Lanczos' vectors on a product that was just formed, and fits the cache, beside dgemv on a matrix of its own. */
 static const double CACHE_BYTES = 1e6, CACHE_GAIN = 1.6;
@@ -32,17 +29,6 @@ static double anchors_of(const struct chain_question *question)
 {
     return question->anchors > 0 ? (double)question->anchors : 1.0;
 }
-
-/* The model that ends at the mean of the anchors: what is proportional to T costs on average what it costs there. */
-static struct model model_of_mean_anchor(const struct chain_question *question)
-{
-    struct model model = *question->model;
-    model.steps -= question->anchor_span / 2;
-    return model;
-}
-
-/* States below exp(-20) are not seen any more beside 1 in a derivative. */
-static const double LOG_VANISHED = -20.0;
 
 double chain_cost_width(const struct chain_question *question)
 {
@@ -59,19 +45,6 @@ double chain_cost_unlike_width(const struct chain_question *question)
     return fmax(1.0, unlike_share(question) * chain_cost_width(question));
 }
 
-bool chain_is_driven(const struct chain_question *question)
-{
-    return question->model->input != INPUT_NONE || question->model->bias != BIAS_ZERO ||
-           question->ensemble->kind->is_file;
-}
-
-/* phi(c x) = c phi(x) for c > 0. */
-static bool is_of_straight_lines(const struct activation *activation)
-{
-    return activation->vanishes_at_zero && activation->slope_at_zero[0] == activation->slope_at_infinity[0] &&
-           activation->slope_at_zero[1] == activation->slope_at_infinity[1];
-}
-
 static bool may_take_powers(const struct chain_question *question)
 {
     return question->team_size <= 1 && !question->options->certify && !question->ensemble->kind->is_fresh_at_every_step;
@@ -84,81 +57,13 @@ int chain_squarings(const struct chain_question *question, long run)
                : 0;
 }
 
-/* Products with a vector that J_lag takes where its last `run` steps are equal. */
-static double factors_of(const struct chain_question *question, long lag, long run)
+double chain_factors(const struct chain_question *question, long lag, long run)
 {
-    const long steps = lag < run ? lag : run, power = 1L << chain_squarings(question, steps);
+    const long steps = lag < run ? lag : run;
+    if ((double)steps * sqrt((double)question->hidden_size) > POWERS_REACH)
+        return (double)lag;
+    const long power = 1L << chain_squarings(question, steps);
     return (double)(lag - steps + steps / power + __builtin_popcountl((unsigned long)(steps % power)));
-}
-
-/* What Lanczos takes at all lags, in products with a vector, where the last `run` steps are equal. */
-static double factors_of_lags(const struct chain_question *question, long run)
-{
-    double sum = 0.0;
-    for (long i = 0; i < question->lag_count; i++)
-        sum +=
-            chain_cost_iterations(question, (double)question->lags[i]) * factors_of(question, question->lags[i], run);
-    return sum;
-}
-
-/* The same as a share of what it takes without equal steps; explicit chains take all of them. */
-static double share_of_run(const struct chain_question *question, double run)
-{
-    return chain_method(question) == METHOD_IMPLICIT
-               ? factors_of_lags(question, (long)fmax(run, 0.0)) / factors_of_lags(question, 0)
-               : 1.0;
-}
-
-/* Equal steps at the end of a chain whose states vanish; 0: they do not. */
-static double run_of(const struct chain_question *question, bool native, double coupling)
-{
-    const bool vanishes = coupling < 1 && !native && !question->ensemble->kind->is_fresh_at_every_step;
-    return vanishes ? (double)model_of_mean_anchor(question).steps - LOG_VANISHED / log(coupling) : 0.0;
-}
-
-double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings)
-{
-    const double blocks = ceil((double)count / (double)chain_cost_side_by_side(question)),
-                 window = (double)question->lags[question->lag_count - 1];
-    double vanished = 0.0, others = 0.0;
-    if (chain_is_driven(question) || !question->activation->vanishes_at_zero)
-        return 1.0;
-    if (is_of_straight_lines(question->activation))
-        return blocks / (double)count * share_of_run(question, window);
-    for (long i = 0; i < count; i++) {
-        const double run = run_of(question, native, couplings[i]);
-        if (run > window)
-            vanished++;
-        else
-            others += share_of_run(question, run);
-    }
-    return (others + fmin(vanished, blocks) * share_of_run(question, window)) / (double)count;
-}
-
-/* From there on derivatives are those at 0, some e^5 of growth on the way included. */
-static double log_settled(const struct activation *activation)
-{
-    return log(activation->linear_within) - 5.0;
-}
-
-double chain_cost_moving(const struct chain_question *question, bool native, long count, const double *couplings)
-{
-    const double steps = (double)model_of_mean_anchor(question).steps;
-    double taken = 0.0;
-    if (native || chain_is_driven(question) || question->ensemble->kind->is_fresh_at_every_step ||
-        question->team_size > 1 || question->activation->is_identity || question->activation->linear_within == 0 ||
-        measure_any_needs(question->measures, NEEDS_STATES))
-        return 1.0;
-    for (long i = 0; i < count; i++)
-        taken += couplings[i] < 1 ? fmin(1.0, log_settled(question->activation) / (steps * log(couplings[i]))) : 1.0;
-    return taken / (double)count;
-}
-
-double chain_cost_iterations(const struct chain_question *question, double lag)
-{
-    const double d = (double)question->hidden_size;
-    const double all_one = question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE ? ITERATIONS_WHERE_ALL_ONE : 1.0;
-    return fmin(d, all_one * fmax(FEWEST_ITERATIONS, ITERATIONS_OF_A_STEP * cbrt(d) * pow(lag, ITERATIONS_FALL)));
 }
 
 bool chain_may_truncate(const struct chain_question *question)
@@ -275,37 +180,55 @@ static struct cost powers_cost(const struct chain_question *question)
  * what a step costs but for the outermost (gradient/jacobian_support.h). */
 static double inner_share(const struct chain_question *question)
 {
-    return is_of_straight_lines(question->activation) && question->activation->is_flat_somewhere &&
+    return chain_is_of_straight_lines(question->activation) && question->activation->is_flat_somewhere &&
                    !chain_is_driven(question) && question->team_size <= 1 &&
                    question->lags[question->lag_count - 1] >= JACOBIAN_SUPPORT_SHORTEST_WINDOW
                ? 4.0 / 9.0
                : 1.0;
 }
 
-/* Lanczos through the factors; for identity there is but one chain, and its powers. Of the lags that stand side by side
- * the longest alone goes through all of its steps. */
-static struct cost implicit_cost(const struct chain_question *question, double chains)
+/* What Lanczos takes of `count` lags from `first` on that stand side by side, one chain's share of so many. Each goes
+ * through the steps of its lag, where all those that are longer go with it as long as they have not converged; and
+ * those by powers of W one by one, with a pass through the steps in the end. */
+static struct cost lags_cost(const struct chain_question *question, long first, long count, double chains)
 {
+    const long d = question->hidden_size;
     const bool is_identity = question->activation->is_identity;
     const double inner = inner_share(question);
-    double steps = 0.0, all = 0.0, passes = 0.0, seconds = 0.0;
-    long together = chain_cost_lags_side_by_side((long)chains, question->lag_count);
-    for (long i = 0; i < question->lag_count; i++) {
+    struct cost cost = { 0 };
+    double together = 0.0, most = 0.0; /* iterations of those that go through a step, and of the last one to converge */
+    for (long i = first + count - 1, shorter; i >= first; i--) {
         const long lag = question->lags[i];
         const double iterations = chain_cost_iterations(question, (double)lag),
-                     factors = factors_of(question, lag, is_identity ? lag : 0);
+                     factors = chain_factors(question, lag, is_identity ? lag : 0);
         if (is_norm_known(question, lag))
             continue;
-        steps += iterations * (1.0 + inner * (factors - 1.0)) +
-                 (factors < (double)lag ? 0.5 * (double)lag : 0.0); /* looked at by steps */
-        seconds += cost_lanczos_seconds(question->hidden_size, iterations);
-        all += factors;
-        if ((i + 1) % together == 0 || i + 1 == question->lag_count || factors == 1.0)
-            passes += factors;
+        cost.seconds += cost_lanczos_seconds(d, iterations);
+        if (factors < (double)lag) {
+            cost = cost_add(cost, cost_narrow(d, 2.0 * iterations * factors, 1.0));
+            cost = cost_add(cost, cost_narrow(d, (double)lag, 2.0));
+            continue;
+        }
+        together += iterations;
+        most = fmax(most, iterations);
+        shorter = i > first && !is_identity ? question->lags[i - 1] : 0;
+        const double outermost = shorter == 0 ? 1.0 : 0.0,
+                     steps = outermost + inner * ((double)(lag - shorter) - outermost);
+        cost = cost_add(cost, cost_narrow(d, 2.0 * steps * together, chains * together / most));
     }
-    struct cost cost = cost_narrow(question->hidden_size, 2.0 * steps, passes > 0.0 ? chains * all / passes : 1.0);
-    cost.seconds += seconds;
-    return cost_add(cost, powers_cost(question));
+    return cost;
+}
+
+/* Lanczos through the factors; for identity there is but one chain, and its powers. */
+static struct cost implicit_cost(const struct chain_question *question, double chains)
+{
+    const long together = chain_cost_lags_side_by_side((long)chains, question->lag_count);
+    struct cost cost = powers_cost(question);
+    for (long first = 0; first < question->lag_count; first += together) {
+        const long left = question->lag_count - first;
+        cost = cost_add(cost, lags_cost(question, first, left < together ? left : together, chains));
+    }
+    return cost;
 }
 
 struct cost chain_cost_steps(const struct chain_question *question, double steps)
@@ -320,7 +243,7 @@ static struct cost trajectory_cost(const struct chain_question *question)
     const double moving = question->moving > 0.0 ? question->moving : 1.0;
     double d = (double)question->hidden_size, steps = moving * (double)question->model->steps;
     struct cost cost = cost_narrow(question->hidden_size, steps, moving * chain_cost_width(question));
-    const double of_element = is_of_straight_lines(question->activation) ? STRAIGHT_SECONDS : ACTIVATION_SECONDS;
+    const double of_element = chain_is_of_straight_lines(question->activation) ? STRAIGHT_SECONDS : ACTIVATION_SECONDS;
     const double inputs = question->model->input == INPUT_GAUSSIAN ? (double)question->model->input_size : 0.0;
     const double of_step = STEP_SECONDS + d * of_element + inputs * INPUT_SECONDS / chain_cost_width(question);
     cost.seconds += steps * of_step;
@@ -394,7 +317,7 @@ struct cost chain_cost_shared(const struct chain_question *question, bool native
     if (chain_is_driven(question) || question->activation->is_identity || !question->activation->vanishes_at_zero)
         return (struct cost){ 0 };
     for (long i = 0; i < count; i++)
-        alike += is_of_straight_lines(question->activation) || run_of(question, native, couplings[i]) > window;
+        alike += chain_is_of_straight_lines(question->activation) || chain_run(question, native, couplings[i]) > window;
     if (alike < 2)
         return (struct cost){ 0 };
     return cost_times(cost_add(norms_cost(question, chain_method(question), 1.0), certify_cost(question)),
@@ -404,7 +327,7 @@ struct cost chain_cost_shared(const struct chain_question *question, bool native
 struct cost chain_cost_measures(const struct chain_question *question)
 {
     struct cost cost = { 0 };
-    const struct model model = model_of_mean_anchor(question);
+    const struct model model = chain_model(question);
     struct chain_question at_anchor = *question;
     at_anchor.model = &model;
     for (int number = 0; number < MEASURES; number++) {

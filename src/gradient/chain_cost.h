@@ -36,8 +36,9 @@ struct chain_question {
     double moving;     /* share of their steps that trajectories take (chain_cost_moving); 0 counts as 1. Likewise */
 };
 
-/* The share of chains, of all with these couplings, that are not like another one (gradient/chain_norms.h): without
- * input and bias, states that vanish leave one product, and so does an activation of two straight lines through 0. */
+/* The share of chains, of all with these couplings, that are not like another one of their block
+ * (gradient/chain_norms.h): without input and bias, states that vanish leave one product, and so does an activation of
+ * two straight lines through 0. */
 double chain_cost_unlike(const struct chain_question *question, bool native, long count, const double *couplings);
 
 /* The share of the steps of chains with these couplings that they take before they settle (model/settling.h), where

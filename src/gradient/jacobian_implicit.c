@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "gradient/chain_cost.h"
 #include "gradient/jacobian.h"
+#include "gradient/jacobian_gaps.h"
 #include "gradient/jacobian_internal.h"
 #include "gradient/jacobian_powers.h"
 #include "gradient/jacobian_support.h"
@@ -275,78 +276,9 @@ static enum status operator_create(const struct jacobian_problem *problem, struc
     return STATUS_OK;
 }
 
-/* An unresolved lag that is at least such a part of the largest is no accident of a short product. */
-enum { PART_TO_LEAVE = 8 };
-
 /* Of one product: whoever has not converged after twice as many as a product at hand is given has used as much time as
  * its steps and an SVD take, d / 2 iterations. More than MOST_ITERATIONS would take too much memory. */
 enum { ITERATIONS_OF_FACTORS = 2, MOST_ITERATIONS = 512 };
-
-/* For each lag of each chain, [chains][lag_count], whether Lanczos has given up on it. */
-struct gaps {
-    long lag_count;
-    bool *unresolved;
-};
-
-static bool *gaps_of(const struct gaps *gaps, long chain)
-{
-    return gaps->unresolved + chain * gaps->lag_count;
-}
-
-/* Whether trials at the lags after a position, of some d / 4 iterations, take longer than the steps of a whole product
- * from there to the last one. */
-static bool are_dense_after(const struct jacobian_problem *problem, long position)
-{
-    const long left = problem->lags[problem->lag_count - 1] - problem->lags[position];
-    long factors = 0;
-    for (long i = position + 1; i < problem->lag_count; i++)
-        factors += problem->lags[i];
-    return factors > 2 * left;
-}
-
-/* The lag position from which on a chain is not served any more; lag_count for none. */
-static long position_of_leaving(const struct jacobian_problem *problem, const bool *unresolved)
-{
-    const long largest = problem->lags[problem->lag_count - 1];
-    long position = 0;
-    while (position < problem->lag_count &&
-           !(unresolved[position] && problem->lags[position] * PART_TO_LEAVE >= largest &&
-             are_dense_after(problem, position)))
-        position++;
-    return position;
-}
-
-/* The norms of one chain at the lags that lack them, by the explicit method: the short ones where singular values lie
- * close, and all from where it left. */
-static enum status fall_back(const struct jacobian_problem *problem, struct gradient_context *context, long chain,
-                             const bool *unresolved, double *log_norms, enum jacobian_outcome *outcome)
-{
-    struct jacobian_problem narrowed = jacobian_problem_of_one(problem, chain);
-    const long leaving = position_of_leaving(problem, unresolved);
-    enum jacobian_outcome found = JACOBIAN_FOUND;
-    SCOPED_MEMORY long *lags = NULL, *positions = NULL;
-    SCOPED_MEMORY double *norms = NULL;
-    enum status status = memory_allocate(&lags, problem->lag_count, "lags of a chain");
-    if (status == STATUS_OK)
-        status = memory_allocate(&positions, problem->lag_count, "lags of a chain");
-    if (status == STATUS_OK)
-        status = memory_allocate(&norms, problem->lag_count, "norms of a chain");
-    TRY(team_agree(weights_team(problem->weights), status));
-    narrowed.lag_count = 0;
-    for (long position = 0; position < problem->lag_count; position++)
-        if (unresolved[position] || position >= leaving) {
-            positions[narrowed.lag_count] = position;
-            lags[narrowed.lag_count++] = problem->lags[position];
-        }
-    narrowed.lags = lags;
-    narrowed.are_close = true;
-    TRY(jacobian_norms_explicit(&narrowed, context, norms, NULL, &found));
-    for (long i = 0; i < narrowed.lag_count; i++)
-        log_norms[chain * problem->lag_count + positions[i]] = norms[i];
-    if (found != JACOBIAN_FOUND)
-        *outcome = found;
-    return STATUS_OK;
-}
 
 /* Whether an earlier chain has the same product over a lag. */
 static bool has_twin(const struct jacobian_problem *problem, long chain, long position)
@@ -372,7 +304,7 @@ static long set_products(struct implicit_operator *map, long first_lag, long cou
  * them later: what made it leave is theirs as well. What is not finite in them is so in a chain's longer products too.
  */
 static void copy_from_twins(const struct implicit_operator *map, long first_lag, long count, double *log_norms,
-                            const struct gaps *gaps)
+                            const struct jacobian_gaps *gaps)
 {
     const struct jacobian_problem *problem = map->problem;
     for (long j = 0; j < map->active; j++)
@@ -382,7 +314,7 @@ static void copy_from_twins(const struct implicit_operator *map, long first_lag,
                 continue;
             const long twin = problem->twins[chain].chain;
             log_norms[chain * problem->lag_count + position] = log_norms[twin * problem->lag_count + position];
-            gaps_of(gaps, chain)[position] = gaps_of(gaps, twin)[position];
+            jacobian_gaps_of(gaps, chain)[position] = jacobian_gaps_of(gaps, twin)[position];
         }
 }
 
@@ -426,7 +358,7 @@ static enum status keep_unconfirmed(struct implicit_operator *map, long count, l
 
 /* What Lanczos has found of the first `count` products. What is not finite by powers may be so by steps. */
 static void store_norms(const struct implicit_operator *map, long count, double *log_norms,
-                        enum jacobian_outcome *outcomes, const struct gaps *gaps)
+                        enum jacobian_outcome *outcomes, const struct jacobian_gaps *gaps)
 {
     const struct jacobian_problem *problem = map->problem;
     for (long j = 0; j < count; j++) {
@@ -435,14 +367,14 @@ static void store_norms(const struct implicit_operator *map, long count, double 
             map->norms[j] + jacobian_log_shifts(problem, chain, problem->lags[position]);
         if (map->found[j] == LANCZOS_NOT_FINITE && map->products[j].run.steps == 0)
             outcomes[chain] = JACOBIAN_NOT_FINITE;
-        gaps_of(gaps, chain)[position] = map->found[j] == LANCZOS_UNRESOLVED;
+        jacobian_gaps_of(gaps, chain)[position] = map->found[j] == LANCZOS_UNRESOLVED;
     }
 }
 
 /* The norms at `count` lags of the chains that are still served. Chains that Lanczos gives up on at a long one of them
  * leave. Chains that are not finite stay: they cost little and keep their outcome. */
 static enum status measure_lags(struct implicit_operator *map, long first_lag, long count, double *log_norms,
-                                enum jacobian_outcome *outcomes, const struct gaps *gaps)
+                                enum jacobian_outcome *outcomes, const struct jacobian_gaps *gaps)
 {
     const struct jacobian_problem *problem = map->problem;
     struct lanczos_operator lanczos = { weights_hidden_size(problem->weights), map, apply_backward, apply_forward };
@@ -459,7 +391,7 @@ static enum status measure_lags(struct implicit_operator *map, long first_lag, l
     copy_from_twins(map, first_lag, count, log_norms, gaps);
     long kept = 0;
     for (long j = 0; j < map->active; j++)
-        if (position_of_leaving(problem, gaps_of(gaps, map->members[j])) == problem->lag_count)
+        if (jacobian_gaps_leaving(problem, jacobian_gaps_of(gaps, map->members[j])) == problem->lag_count)
             map->members[kept++] = map->members[j];
     map->active = kept;
     return STATUS_OK;
@@ -487,7 +419,7 @@ enum status jacobian_norms_implicit(const struct jacobian_problem *problem, stru
         return status_fail(STATUS_INTERNAL, "untied weights were given to the implicit method");
     TRY(operator_create(problem, context, &map));
     TRY(memory_allocate(&unresolved, problem->chains * problem->lag_count, "lags of chains"));
-    const struct gaps gaps = { problem->lag_count, unresolved };
+    const struct jacobian_gaps gaps = { problem->lag_count, unresolved };
     for (long chain = 0; chain < problem->chains; chain++)
         outcomes[chain] = JACOBIAN_FOUND;
     for (long first = 0, count; first < problem->lag_count && map.active > 0; first += count) {
@@ -496,9 +428,10 @@ enum status jacobian_norms_implicit(const struct jacobian_problem *problem, stru
         TRY(measure_lags(&map, first, count, log_norms, outcomes, &gaps));
     }
     for (long chain = 0; chain < problem->chains; chain++) {
-        fell_back[chain] = memchr(gaps_of(&gaps, chain), true, (size_t)problem->lag_count) != NULL;
+        fell_back[chain] = memchr(jacobian_gaps_of(&gaps, chain), true, (size_t)problem->lag_count) != NULL;
         if (fell_back[chain])
-            TRY(fall_back(problem, context, chain, gaps_of(&gaps, chain), log_norms, &outcomes[chain]));
+            TRY(jacobian_gaps_fill(problem, context, chain, jacobian_gaps_of(&gaps, chain), log_norms,
+                                   &outcomes[chain]));
     }
     return STATUS_OK;
 }

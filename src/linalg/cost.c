@@ -7,12 +7,14 @@
 
 /* Measured on one core of the reference machine (2.6 GHz, AVX-512), GF/s: the fixed-order kernel on blocks of some 128
  * columns (whole products) and of some 16 (vectors of chains side by side), dgemv on a matrix of its own or the kernel
- * on a single column, and LAPACK: eigenvalues, singular values, QR, rotations. */
+ * on a single column, and LAPACK: eigenvalues, singular values, QR, rotations. Last, GB/s at which W comes to the
+ * kernel, from the second cache, the third, and memory. */
 static const struct rate {
-    double hidden_size, wide, narrow, vector, lapack;
+    double hidden_size, wide, narrow, vector, lapack, stream;
 } rates[] = {
-    { 1, 0.1, 0.1, 0.05, 0.05 }, { 16, 25, 40, 1.5, 1.0 },  { 64, 45, 35, 5, 2.5 },     { 256, 52, 42, 6, 6.5 },
-    { 1024, 52, 45, 4, 9.0 },    { 4096, 52, 40, 2, 11.0 }, { 16384, 50, 40, 2, 11.0 },
+    { 1, 0.1, 0.1, 0.05, 0.05, 170 }, { 16, 25, 40, 1.5, 1.0, 170 }, { 64, 45, 35, 5, 2.5, 170 },
+    { 256, 52, 42, 6, 6.5, 170 },     { 512, 50, 44, 5, 7.75, 55 },  { 1024, 43, 45, 4, 9.0, 27 },
+    { 4096, 52, 40, 2, 11.0, 8 },     { 16384, 50, 40, 2, 11.0, 7 },
 };
 enum { RATE_ROWS = sizeof rates / sizeof *rates };
 
@@ -129,8 +131,10 @@ struct cost cost_lapack(long hidden_size, double flops)
 struct cost cost_narrow(long hidden_size, double columns, double side_by_side)
 {
     double d = (double)hidden_size;
-    /* Fewer columns than a tile leave most of the kernel idle: it waits for W to come from memory. */
-    double rate = fmin(RATE_AT(hidden_size, narrow), side_by_side * COLUMN_GAIN * RATE_AT(hidden_size, vector));
+    /* Few columns leave most of the kernel idle: it waits for W, 8 bytes for 2 operations a column. */
+    const double waiting = 4.0 / (side_by_side * RATE_AT(hidden_size, stream));
+    const double rate = fmin(1.0 / (1.0 / RATE_AT(hidden_size, narrow) + waiting),
+                             side_by_side * COLUMN_GAIN * RATE_AT(hidden_size, vector));
     struct cost cost = { .flops = 2.0 * d * d * columns };
     cost.replicated = d * columns * ELEMENT_SECONDS;
     cost.seconds = cost.flops / rate;

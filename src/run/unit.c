@@ -15,6 +15,8 @@ static const double UNIT_SECONDS = 0.25;
 /* Whoever takes a unit draws W, unless it had one of the same network before, and finds the norms of chains that are
  * alike: no more than this share of a unit. */
 static const double REPEATED_SHARE = 0.2;
+/* But a unit is not made longer than that for the sake of such norms: many ranks wait for the last one. */
+static const double LONGEST_SHARING = 8.0;
 /* Chains come in multiples of the kernel's tile, so that no column is padding. Whole products fill the kernel with one
  * chain, and only their trajectory suffers from fewer: worth it for a finer cut where so many seconds go by. */
 enum { TILE_COLUMNS = 8 };
@@ -146,17 +148,20 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);
     const struct cost repeated = cost_add(
         weights, chain_cost_shared(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct));
+    const double drawing_seconds = cost_seconds(&weights, class->team_size) / REPEATED_SHARE,
+                 sharing_seconds = cost_seconds(&repeated, class->team_size) / REPEATED_SHARE;
     bool shares_chain = question.activation->is_identity;
     double all = (double)grid_chain_count(sweep), cells_per_chain = (double)grid_plane_size(sweep) / all;
     double ends = (double)question.anchors; /* of a chain, each with results before they are those of cells */
     double most = fmax(TILE_COLUMNS, floor(RESULT_BYTES / (cell_bytes(sweep) * (cells_per_chain + ends))));
     double chain_seconds = cost_seconds(&measures, class->team_size);
     chain_seconds += shares_chain ? 0.0 : cost_seconds(&chain, class->team_size);
-    double unit_seconds = fmax(UNIT_SECONDS, cost_seconds(&repeated, class->team_size) / REPEATED_SHARE);
+    double unit_seconds = fmax(fmax(UNIT_SECONDS, drawing_seconds), fmin(sharing_seconds, LONGEST_SHARING));
     double wished = unit_seconds / chain_seconds; /* infinite where all chains come from the one */
     double chains = fmax(fewest_chains(&question, chain_seconds), floor(wished / TILE_COLUMNS) * TILE_COLUMNS);
     chains = equal_share(all, fmin(fmin(chains, most), all), fmin(most, all));
     question.side_by_side = (long)fmin(chains, (double)chain_cost_side_by_side(&question));
+    question.unlike = chain_cost_unlike(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct);
     chain = chain_cost(&question);
     measures = chain_cost_measures(&question);
     class->chains_per_unit = (uint64_t)chains;
