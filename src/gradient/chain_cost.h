@@ -34,6 +34,7 @@ struct chain_question {
     long side_by_side; /* chains of a block; 0 counts as CHAINS_SIDE_BY_SIDE. The method does not depend on it */
     double unlike;     /* share of them that have a product of their own (chain_cost_unlike); 0 counts as 1. Likewise */
     double moving;     /* share of their steps that trajectories take (chain_cost_moving); 0 counts as 1. Likewise */
+    double cutting; /* what frames take more where derivatives are cut (chain_cost_cutting); 0 counts as 1. Likewise */
 };
 
 /* The share of chains, of all with these couplings, that are not like another one of their block
@@ -44,6 +45,10 @@ double chain_cost_unlike(const struct chain_question *question, bool native, lon
 /* The share of the steps of chains with these couplings that they take before they settle (model/settling.h), where
  * their states are not asked for. */
 double chain_cost_moving(const struct chain_question *question, bool native, long count, const double *couplings);
+
+/* How many times longer a step of frames takes (gradient/exponents.h), the mean of chains with these couplings, since
+ * derivatives that doubles do not hold beside each other are cut into parts. */
+double chain_cost_cutting(const struct chain_question *question, long count, const double *couplings);
 
 /* What of these chains' norms is one product's, so that each unit of them finds it for itself; nothing where no two are
  * alike. */

@@ -238,7 +238,8 @@ static struct cost cost(const struct chain_question *question)
     if (lyapunov_is_in_closed_form(question->activation, question->ensemble))
         return cost_lapack(d, 20.0 * (double)d * (double)d * (double)d / chain_cost_width(question));
     const double shared = question->activation->is_identity ? chain_cost_width(question) : 1;
-    return cost_add(cost_times(frame_cost(d, count), steps / shared), chain_cost_steps(question, steps));
+    const double cutting = question->cutting > 0.0 ? question->cutting : 1.0;
+    return cost_add(cost_times(frame_cost(d, count), cutting * steps / shared), chain_cost_steps(question, steps));
 }
 
 static double bytes(const struct chain_question *question)

@@ -143,6 +143,7 @@ static void cut_chains(const struct sweep *sweep, struct unit_class *class)
     struct chain_question question = question_of(sweep, class);
     question.unlike = chain_cost_unlike(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct);
     question.moving = chain_cost_moving(&question, sweep->native, sweep->couplings.count, sweep->couplings.distinct);
+    question.cutting = chain_cost_cutting(&question, sweep->couplings.count, sweep->couplings.distinct);
     struct cost chain = chain_cost(&question);
     struct cost measures = chain_cost_measures(&question);
     struct cost weights = weights_cost_draw(question.ensemble, question.hidden_size);

@@ -91,6 +91,20 @@ static void powers_reach_so_far(void **state)
     assert_true(chain_cost(&question).seconds > 3.0 * near);
 }
 
+/* erf' falls like exp(-x^2), tanh' like exp(-2 |x|); sin' has no tail. */
+static void far_derivatives_are_cut(void **state)
+{
+    (void)state;
+    static const double narrow = 4.0, wide = 20.0;
+    const struct ensemble ensemble = ensemble_named("ginibre");
+    const struct chain_question gaussian = ask(&ensemble, "erf"), exponential = ask(&ensemble, "tanh"),
+                                periodic = ask(&ensemble, "sin");
+    assert_true(chain_cost_cutting(&gaussian, 1, &narrow) == 1.0);
+    assert_true(chain_cost_cutting(&gaussian, 1, &wide) > 10.0);
+    assert_true(chain_cost_cutting(&exponential, 1, &wide) == 1.0);
+    assert_true(chain_cost_cutting(&periodic, 1, &wide) == 1.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +113,7 @@ int main(void)
         cmocka_unit_test(iterations_follow_from_singular_values),
         cmocka_unit_test(few_columns_wait_for_a_large_matrix),
         cmocka_unit_test(powers_reach_so_far),
+        cmocka_unit_test(far_derivatives_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
