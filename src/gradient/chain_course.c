@@ -9,10 +9,12 @@
  * one where W is normal. Measured from d = 16 to 1024, lags to 1024.
  *
  * Where all singular values of W are equal, those of products are the derivatives' doing. These crowd below 1 where
- * phi' has its maximum at 0 and falls on both sides, which takes twice as many; else many of them are equal. */
+ * phi' has its maximum at 0 and falls on both sides, which takes twice as many, and still some at long lags, where they
+ * lie in pairs; else many of them are equal. */
 static const double ITERATIONS_OF_A_STEP = 6.5, FEWEST_ITERATIONS = 2.5;
 static const double ITERATIONS_FALL = -0.37, ITERATIONS_FALL_WHERE_NORMAL = -0.45;
-static const double ITERATIONS_WHERE_ALL_ONE = 1.1, ITERATIONS_WHERE_CROWDED = 2.2;
+static const double ITERATIONS_WHERE_ALL_ONE = 1.1, ITERATIONS_WHERE_CROWDED = 2.0,
+                    ITERATIONS_FALL_WHERE_CROWDED = -0.30;
 
 /* Derivatives that lie so many bits apart make one more part, on average. It takes as long as so many steps: numbers
  * below the range of normal doubles, which make up much of its frame, take the processor longer. Measured of erf from d
@@ -52,12 +54,14 @@ static bool has_maximum_at_zero(const struct activation *activation)
 double chain_cost_iterations(const struct chain_question *question, double lag)
 {
     const double d = (double)question->hidden_size;
-    const bool is_all_one = question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE;
-    const double fall =
-        !is_all_one && ensemble_is_normal(question->ensemble) ? ITERATIONS_FALL_WHERE_NORMAL : ITERATIONS_FALL;
-    const double crowd = !is_all_one                                 ? 1.0
-                         : has_maximum_at_zero(question->activation) ? ITERATIONS_WHERE_CROWDED
-                                                                     : ITERATIONS_WHERE_ALL_ONE;
+    double crowd = 1.0, fall = ITERATIONS_FALL;
+    if (question->ensemble->kind->spectrum != SPECTRUM_ALL_ONE)
+        fall = ensemble_is_normal(question->ensemble) ? ITERATIONS_FALL_WHERE_NORMAL : ITERATIONS_FALL;
+    else if (has_maximum_at_zero(question->activation)) {
+        crowd = ITERATIONS_WHERE_CROWDED;
+        fall = ITERATIONS_FALL_WHERE_CROWDED;
+    } else
+        crowd = ITERATIONS_WHERE_ALL_ONE;
     return fmin(d, crowd * fmax(FEWEST_ITERATIONS, ITERATIONS_OF_A_STEP * cbrt(d) * pow(lag, fall)));
 }
 

@@ -28,7 +28,7 @@ static const double LANE_NORM_FLOPS = 1.0 + 4.0 / 3.0;              /* times d^3
 static const double LANE_NORM_SECONDS = 3e-8, LANE_ELEMENT = 4e-10; /* of a norm beside that, and of its d^2 elements */
 
 static const double GATHERED_COLUMNS = 128.0; /* of a block that a team gathers at a time */
-static const double LANCZOS_OVERHEAD = 1e-6;  /* seconds an iteration beside products and vectors */
+static const double LANCZOS_OVERHEAD = 6e-7;  /* seconds an iteration beside products and vectors */
 static const double BASIS_RATE = 8e9;         /* operations a second on a basis in the cache */
 static const double COLUMN_GAIN = 2.0;        /* of the kernel over dgemv, on a single column of W that stays packed */
 static const double SQUARING_COLUMNS = 128.0; /* gathered at a time */
