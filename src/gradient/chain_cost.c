@@ -187,31 +187,43 @@ static double inner_share(const struct chain_question *question)
                : 1.0;
 }
 
+static bool goes_through_steps(const struct chain_question *question, long lag)
+{
+    return chain_factors(question, lag, question->activation->is_identity ? lag : 0) >= (double)lag;
+}
+
+/* The longest of the lags before a position, from `first` on, that goes through its steps; 0: there is none. */
+static long shorter_lag(const struct chain_question *question, long first, long position)
+{
+    while (position > first && !goes_through_steps(question, question->lags[position - 1]))
+        position--;
+    return position > first ? question->lags[position - 1] : 0;
+}
+
 /* What Lanczos takes of `count` lags from `first` on that stand side by side, one chain's share of so many. Each goes
  * through the steps of its lag, where all those that are longer go with it as long as they have not converged; and
  * those by powers of W one by one, with a pass through the steps in the end. */
 static struct cost lags_cost(const struct chain_question *question, long first, long count, double chains)
 {
     const long d = question->hidden_size;
-    const bool is_identity = question->activation->is_identity;
     const double inner = inner_share(question);
     struct cost cost = { 0 };
     double together = 0.0, most = 0.0; /* iterations of those that go through a step, and of the last one to converge */
-    for (long i = first + count - 1, shorter; i >= first; i--) {
+    for (long i = first + count - 1; i >= first; i--) {
         const long lag = question->lags[i];
-        const double iterations = chain_cost_iterations(question, (double)lag),
-                     factors = chain_factors(question, lag, is_identity ? lag : 0);
+        const double iterations = chain_cost_iterations(question, (double)lag);
         if (is_norm_known(question, lag))
             continue;
         cost.seconds += cost_lanczos_seconds(d, iterations);
-        if (factors < (double)lag) {
+        if (!goes_through_steps(question, lag)) {
+            const double factors = chain_factors(question, lag, lag);
             cost = cost_add(cost, cost_narrow(d, 2.0 * iterations * factors, 1.0));
             cost = cost_add(cost, cost_narrow(d, (double)lag, 2.0));
             continue;
         }
         together += iterations;
         most = fmax(most, iterations);
-        shorter = i > first && !is_identity ? question->lags[i - 1] : 0;
+        const long shorter = shorter_lag(question, first, i);
         const double outermost = shorter == 0 ? 1.0 : 0.0,
                      steps = outermost + inner * ((double)(lag - shorter) - outermost);
         cost = cost_add(cost, cost_narrow(d, 2.0 * steps * together, chains * together / most));

@@ -91,6 +91,25 @@ static void powers_reach_so_far(void **state)
     assert_true(chain_cost(&question).seconds > 3.0 * near);
 }
 
+static double seconds_of_lags(const struct ensemble *ensemble, const long *some, long count)
+{
+    struct chain_question question = ask(ensemble, "identity");
+    question.hidden_size = 2048;
+    question.lag_count = count;
+    question.lags = some;
+    return chain_cost(&question).seconds;
+}
+
+/* W of so many units is not raised to powers: two lags have the steps of the shorter one in common. */
+static void lags_share_their_steps(void **state)
+{
+    (void)state;
+    static const long both[] = { 64, 128 };
+    const struct ensemble ensemble = ensemble_named("ginibre");
+    assert_true(seconds_of_lags(&ensemble, both, 2) <
+                0.95 * (seconds_of_lags(&ensemble, both, 1) + seconds_of_lags(&ensemble, both + 1, 1)));
+}
+
 /* erf' falls like exp(-x^2), tanh' like exp(-2 |x|); sin' has no tail. */
 static void far_derivatives_are_cut(void **state)
 {
@@ -113,6 +132,7 @@ int main(void)
         cmocka_unit_test(iterations_follow_from_singular_values),
         cmocka_unit_test(few_columns_wait_for_a_large_matrix),
         cmocka_unit_test(powers_reach_so_far),
+        cmocka_unit_test(lags_share_their_steps),
         cmocka_unit_test(far_derivatives_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
