@@ -8,33 +8,27 @@
 enum { PLACES = 1 << 13 };
 
 struct place {
-    const double *values; /* NULL: free */
+    double *values; /* NULL: free */
     struct network_key key;
     double radius;
 };
 
 struct kept_draws {
     struct place places[PLACES];
-    double *room; /* [KEPT_DRAWS_BYTES / 8], so many of them used */
-    long used;
+    long bytes; /* of all values */
 };
 
 enum status kept_draws_open(struct kept_draws **kept)
 {
-    SCOPED(kept_draws) *made = NULL;
-    *kept = NULL;
-    TRY(memory_allocate(&made, 1, "weight matrices that are kept"));
-    TRY(memory_allocate_unset(&made->room, KEPT_DRAWS_BYTES / (long)sizeof *made->room,
-                              "weight matrices that are kept"));
-    *kept = scope_keep(&made);
-    return STATUS_OK;
+    return memory_allocate(kept, 1, "weight matrices that are kept");
 }
 
 void kept_draws_close(struct kept_draws *kept)
 {
     if (kept == NULL)
         return;
-    memory_free(kept->room);
+    for (int i = 0; i < PLACES; i++)
+        memory_free(kept->places[i].values);
     memory_free(kept);
 }
 
@@ -51,17 +45,19 @@ static bool is_same(const struct network_key *a, const struct network_key *b)
            a->replica == b->replica;
 }
 
+/* Each has a block of its own: a room for all of them at once would take pages that others have given back. */
 static void keep(struct kept_draws *kept, const struct network_key *key, const double *values, double radius)
 {
-    const long count = key->hidden_size * key->hidden_size;
+    const long count = key->hidden_size * key->hidden_size, bytes = count * (long)sizeof *values;
     struct place *place = &kept->places[place_of(key)];
-    if (place->values != NULL || key->ensemble->kind->is_file ||
-        count > KEPT_DRAWS_BYTES / (long)sizeof *values - kept->used)
+    if (place->values != NULL || key->ensemble->kind->is_file || bytes > KEPT_DRAWS_BYTES - kept->bytes)
         return;
-    double *room = kept->room + kept->used;
-    memcpy(room, values, (size_t)count * sizeof *values);
-    kept->used += count;
-    *place = (struct place){ .values = room, .key = *key, .radius = radius };
+    if (memory_allocate_unset(&place->values, count, "a weight matrix that is kept") != STATUS_OK)
+        return; /* whoever wants it draws it again */
+    memcpy(place->values, values, (size_t)bytes);
+    place->key = *key;
+    place->radius = radius;
+    kept->bytes += bytes;
 }
 
 enum status kept_draws_draw(struct kept_draws *kept, const struct network_key *key, double *values, double *radius)
