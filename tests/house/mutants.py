@@ -2,6 +2,7 @@
 
     mutants.py PROJECT WORK [--count N] [--seed S] [--floor FLOOR]...   mutants at random, spread over the floors
     mutants.py PROJECT WORK --planted [NAME]...                         those of PLANTED, which must be killed
+    mutants.py PROJECT WORK --apply                                     whether all of PLANTED still apply; nothing is built
 
 WORK keeps a copy of the project with a build of its own, and results.jsonl: what was tried is not tried again, save that a survivor
 meets the tests which more --seconds allow. A mutant that does not compile, or compiles to the same code, is none. The tests of one
@@ -39,12 +40,12 @@ PLANTED = {
              'snprintf(text, sizeof text, "constant");'),
     "eigenvalues_are_there": ("gradient/weight_result.c", "return place->has_identity ? PRESENCE_NUMBER : PRESENCE_EITHER;",
                               "return (void)place, PRESENCE_EITHER;"),
-    "window_bytes": ("gradient/chain_cost.c", "return d * (double)chain_window(question);", "return 0.0;"),
-    "states_bytes": ("gradient/chain_cost.c", "return 3.0 * d * (double)question->model->steps;", "return 0.0;"),
-    "product_bytes": ("gradient/chain_cost.c", "if (chain_method(question) != METHOD_EXPLICIT)\n        return 0.0;\n    return fmin",
-                      "return 0.0;\n    return fmin"),
-    "lanczos_bytes": ("gradient/chain_cost.c", "(double)question->hidden_size * LANCZOS_VECTORS : 0.0", "0.0 : 0.0"),
-    "measure_bytes": ("gradient/chain_cost.c", "bytes = fmax(bytes, measure->bytes(question));", ";"),
+    "window_bytes": ("gradient/chain_memory.c", "    return d * (double)chain_window(question);", "    return 0.0;"),
+    "states_bytes": ("gradient/chain_memory.c", "return 3.0 * d * (double)chain_window(question);", "return 0.0;"),
+    "product_bytes": ("gradient/chain_memory.c", "return fmin(chains, fmax(1.0, floor(CHAIN_PRODUCT_COLUMNS / d))) * 2.0 * d * d /",
+                      "return 0.0 /"),
+    "lanczos_bytes": ("gradient/chain_memory.c", "(double)question->hidden_size * LANCZOS_VECTORS : 0.0", "0.0 : 0.0"),
+    "measure_bytes": ("gradient/chain_memory.c", "bytes = fmax(bytes, measure->bytes(question));", ";"),
     "draw_bytes": ("model/weights_cost.c", "? 6.0 : 3.0) * part + kept_bytes(part)", "? 2.0 : 1.0) * part"),
     "spectrum_bytes": ("model/weights_cost.c", "return 4.0 * part; /*", "return part; /*"),
 }
@@ -288,8 +289,13 @@ def main():
     parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--tests", default="", help="a pattern: no others than these")
     parser.add_argument("--planted", nargs="*")
+    parser.add_argument("--apply", action="store_true")
     options = parser.parse_args()
     project = options.project.resolve()
+    if options.apply:
+        for name in PLANTED:
+            planted(project, name)
+        return
     laboratory, tried = Laboratory(project, options.work.resolve(), options.seconds, options.tests), []
 
     def attempt(mutant):
