@@ -292,11 +292,6 @@ static bool is_in_lanes(const struct chain_question *question)
            !question->ensemble->kind->is_fresh_at_every_step;
 }
 
-bool chain_cost_has_products(const struct chain_question *question)
-{
-    return chain_method(question) == METHOD_EXPLICIT;
-}
-
 /* Of the method that was chosen. */
 static struct cost norms_cost(const struct chain_question *question, enum jacobian_method method, double width)
 {

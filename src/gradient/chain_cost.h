@@ -61,9 +61,6 @@ double chain_cost_iterations(const struct chain_question *question, double lag);
  * for), explicit where W is drawn afresh at each step or Frobenius norms are wanted, else the cheaper of the two. */
 enum jacobian_method chain_method(const struct chain_question *question);
 
-/* Whether a chain's time is that of whole products: d columns wide, each fills the kernel by itself. */
-bool chain_cost_has_products(const struct chain_question *question);
-
 /* The last steps whose derivatives are kept: over the largest lag, and what measures look back over; all, where they
  * need the states. */
 long chain_window(const struct chain_question *question);

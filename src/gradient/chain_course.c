@@ -55,13 +55,12 @@ double chain_cost_iterations(const struct chain_question *question, double lag)
 {
     const double d = (double)question->hidden_size;
     double crowd = 1.0, fall = ITERATIONS_FALL;
-    if (question->ensemble->kind->spectrum != SPECTRUM_ALL_ONE)
-        fall = ensemble_is_normal(question->ensemble) ? ITERATIONS_FALL_WHERE_NORMAL : ITERATIONS_FALL;
-    else if (has_maximum_at_zero(question->activation)) {
-        crowd = ITERATIONS_WHERE_CROWDED;
-        fall = ITERATIONS_FALL_WHERE_CROWDED;
-    } else
-        crowd = ITERATIONS_WHERE_ALL_ONE;
+    if (question->ensemble->kind->spectrum == SPECTRUM_ALL_ONE) {
+        const bool are_crowded = has_maximum_at_zero(question->activation);
+        crowd = are_crowded ? ITERATIONS_WHERE_CROWDED : ITERATIONS_WHERE_ALL_ONE;
+        fall = are_crowded ? ITERATIONS_FALL_WHERE_CROWDED : ITERATIONS_FALL;
+    } else if (ensemble_is_normal(question->ensemble))
+        fall = ITERATIONS_FALL_WHERE_NORMAL;
     return fmin(d, crowd * fmax(FEWEST_ITERATIONS, ITERATIONS_OF_A_STEP * cbrt(d) * pow(lag, fall)));
 }
 

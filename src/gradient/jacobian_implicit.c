@@ -61,14 +61,13 @@ static bool takes_step(const struct implicit_operator *map, long number, long st
 /* The columns that take step `step_index`, and up to where forward or backward from there they, and no others, do. */
 static struct stretch stretch_at(const struct implicit_operator *map, const long *numbers, long count, long step_index)
 {
-    struct stretch stretch = { .first = 0, .last = map->problem->lags[map->problem->lag_count - 1] };
-    if (map->support.count > 0) {
-        stretch.is_inner = step_index > 0;
-        *(step_index > 0 ? &stretch.first : &stretch.last) = 1;
-    }
+    const long outermost = map->support.count > 0 ? 1 : 0;
+    struct stretch stretch = { .first = 0,
+                               .last = map->problem->lags[map->problem->lag_count - 1],
+                               .is_inner = outermost > 0 && step_index >= outermost };
     for (long j = 0; j < count; j++) {
-        const long ends[] = { map->products[numbers[j]].run.steps, lag_of(map, numbers[j]) };
-        for (int i = 0; i < 2; i++)
+        const long ends[] = { outermost, map->products[numbers[j]].run.steps, lag_of(map, numbers[j]) };
+        for (int i = 0; i < 3; i++)
             if (ends[i] <= step_index)
                 stretch.first = ends[i] > stretch.first ? ends[i] : stretch.first;
             else

@@ -2,7 +2,6 @@
 
 #include "linalg/vectorised.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -34,23 +33,6 @@ static double power_of_two_modulo(int64_t exponent, uint64_t prime)
 static double reduced(double x, double prime, double inverse)
 {
     return x - prime * rint(x * inverse);
-}
-
-/* By Euclid's algorithm: `rest` = factor * residue modulo the prime all along, and is 1 in the end. */
-double exact_inverse(int prime, double residue)
-{
-    const double p = primes[prime];
-    int32_t last = (int32_t)p, rest = (int32_t)(residue < 0 ? residue + p : residue);
-    int32_t last_factor = 0, factor = 1;
-    assert(rest != 0);
-    while (rest != 1) {
-        const int32_t quotient = last / rest, next = last % rest, next_factor = last_factor - quotient * factor;
-        last = rest;
-        rest = next;
-        last_factor = factor;
-        factor = next_factor;
-    }
-    return reduced(factor, p, 1 / p);
 }
 
 /* Powers of two that were met: the doubles of a matrix have a few exponents, again and again, and the next matrix has

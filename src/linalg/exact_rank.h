@@ -30,9 +30,6 @@ void exact_scale_rows(int prime, struct block *block, const double *diagonal);
 /* y[count] := factor y + x, all residues. */
 void exact_add(int prime, long count, double factor, double *y, const double *x);
 
-/* 1 / residue; it must not be 0. */
-double exact_inverse(int prime, double residue);
-
 /* Takes out of the columns of residues all that depend on others: the first ones, as many as are returned, span what
  * all did; the others are spent. The rank modulo that prime. rows * columns * rank operations. */
 long exact_reduce(int prime, struct block *block);

@@ -307,7 +307,6 @@ int64_t scaled_state_advance(double gain, const double *drive, long count, doubl
     return scaled_state_normalise(count, mantissas, sum_exponent);
 }
 
-/* Rows of a column, which all instruction sets treat alike. */
 /* The highest bit in *others is set where a number is neither 0 nor within the range where the exponent of a column is
  * 0. Written with differences: comparisons of such vectors become one of each element. */
 static inline __attribute__((always_inline)) void find_others(const block_rows *rows, block_words *others)

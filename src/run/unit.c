@@ -97,7 +97,7 @@ static struct cost cost_of_writing(const struct sweep *sweep, double cells)
  * by itself. */
 static double fewest_chains(const struct chain_question *question, double chain_seconds)
 {
-    if (question->activation->is_identity || !chain_cost_has_products(question))
+    if (question->activation->is_identity || chain_method(question) != METHOD_EXPLICIT)
         return TILE_COLUMNS;
     return fmax(1.0, fmin(TILE_COLUMNS, ceil(EXPLICIT_SECONDS / chain_seconds)));
 }

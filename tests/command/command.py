@@ -98,12 +98,19 @@ def launcher_of(ranks=None, tcp=False):
         ["-n", str(ranks)] if ranks else [])
 
 
+def library_variables(**faults):
+    """What the environment of a command has beside others' where a library of the tests is loaded before it: those of the
+    module fault_injection (see fault_injection.c for the names), and that the address sanitizer, which wants to be the
+    first library, need not be."""
+    return {**{f"FAULT_{name}": str(value) for name, value in faults.items()},
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
 def slowed(write_seconds):
     """What comes before the command so that each of its writes to a file takes so much longer. A run that is to be caught
     in its middle, or to run out of time, lasts by this, and not by its arithmetic: program and machine get faster."""
-    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-    return ["env", f"LD_PRELOAD={tool('fault_injection.so')}", f"ASAN_OPTIONS={sanitizer}", "FAULT_CALL=write",
-            "FAULT_ALWAYS=1", "FAULT_PREFIX=/", "FAULT_ERRNO=late", f"FAULT_SECONDS={write_seconds}"]
+    variables = library_variables(CALL="write", ALWAYS=1, PREFIX="/", ERRNO="late", SECONDS=write_seconds)
+    return ["env", f"LD_PRELOAD={tool('fault_injection.so')}"] + [f"{name}={value}" for name, value in variables.items()]
 
 
 def command_line(*arguments, ranks=None, tcp=False, launcher=None, write_seconds=None):
@@ -124,12 +131,8 @@ def gradsweep(*arguments, **how):
 
 
 def with_library(library, **faults):
-    """An environment in which the command is started with the module fault_injection before it (see fault_injection.c
-    for the names), and what comes before the command for it."""
-    environment = {**os.environ, **{f"FAULT_{name}": str(value) for name, value in faults.items()}}
-    # The address sanitizer wants to be the first library, and need not be.
-    environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-    return environment, ["env", f"LD_PRELOAD={library}"]
+    """An environment in which the command is started with a library before it, and what comes before the command for it."""
+    return {**os.environ, **library_variables(**faults)}, ["env", f"LD_PRELOAD={library}"]
 
 
 def pids_below(pid):

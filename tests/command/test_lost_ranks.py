@@ -11,7 +11,7 @@ from unittest import mock
 import command
 from command import CommandTest, Run, gradsweep, read
 
-# Some 360 writes of cells, and as many seconds of ranks' time as WRITE_SECONDS makes of them.
+# Some 360 writes of cells, each to take WRITE_SECONDS.
 LONG = """\
 weights: {replicas: 24}
 model: {activation: [identity, tanh], warmup: 100}

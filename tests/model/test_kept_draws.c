@@ -39,25 +39,27 @@ static void check(const struct network_key *key, const double *values, double ra
     assert_true(radius == (double)key->replica);
 }
 
-/* How many draws that takes. */
-static long draw(struct kept_draws *kept, const struct network_key *key)
+/* How many draws it takes to draw a W or to take it. */
+static long draws_of(struct kept_draws *kept, const struct network_key *key, bool is_taken)
 {
     double *values = malloc((size_t)(key->hidden_size * key->hidden_size) * sizeof *values), radius = NAN;
     draws = 0;
-    assert_int_equal(kept_draws_draw(kept, key, values, &radius), STATUS_OK);
+    assert_int_equal(is_taken ? kept_draws_take(kept, key, values, &radius)
+                              : kept_draws_draw(kept, key, values, &radius),
+                     STATUS_OK);
     check(key, values, radius);
     free(values);
     return draws;
 }
 
-static long take(const struct kept_draws *kept, const struct network_key *key)
+static long draw(struct kept_draws *kept, const struct network_key *key)
 {
-    double *values = malloc((size_t)(key->hidden_size * key->hidden_size) * sizeof *values), radius = NAN;
-    draws = 0;
-    assert_int_equal(kept_draws_take(kept, key, values, &radius), STATUS_OK);
-    check(key, values, radius);
-    free(values);
-    return draws;
+    return draws_of(kept, key, false);
+}
+
+static long take(struct kept_draws *kept, const struct network_key *key)
+{
+    return draws_of(kept, key, true);
 }
 
 static struct kept_draws *opened(void)
